@@ -1,0 +1,84 @@
+# Assay: one Makefile for everything. `make help` lists the targets.
+
+VARIANT ?= debug
+BUILD := build/$(VARIANT)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+            -Wmissing-prototypes -Wvla -Wundef -Wcast-align -Wformat=2 -Wswitch-enum
+ifdef CI
+WARNINGS += -Werror
+endif
+
+CC ?= cc
+CFLAGS_debug   := -O1 -g
+CFLAGS_release := -O2 -g -DNDEBUG
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_cov     := -O0 -g --coverage
+LDFLAGS_asan   := -fsanitize=address,undefined
+LDFLAGS_cov    := --coverage
+
+ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+ALL_LDFLAGS := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
+
+# Layers, each a folder and an archive; a layer may use those named behind it.
+LAYERS := core base net compiler libclient ref-server conformance cli
+uses_core        :=
+uses_base        :=
+uses_net         := base core
+uses_compiler    := base core
+uses_libclient   := net base core
+uses_ref-server  := net base core
+uses_conformance := compiler net base core
+uses_cli         := conformance ref-server libclient compiler net base core
+syslibs_compiler := -lyaml
+syslibs_ref-server := -lcrypt -pthread
+syslibs_conformance := -lcjson
+
+# every system library that a set of layers needs
+syslibs = $(foreach l,$(1),$(syslibs_$(l)))
+
+all: $(BUILD)/assay ## build the program
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# Objects depend on a stamp that changes when the flags do.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+define layer
+src_$(1) := $$(filter-out cli/main.c,$$(wildcard $(1)/*.c))
+$(BUILD)/lib$(1).a: $$(src_$(1):%.c=$(BUILD)/%.o)
+	@rm -f $$@
+	ar rcs $$@ $$^
+
+tests_$(1) := $$(patsubst %.c,$(BUILD)/%,$$(wildcard $(1)/tests/*_test.c))
+helpers_$(1) := $$(patsubst %.c,$(BUILD)/%.o,$$(filter-out %_test.c,$$(wildcard $(1)/tests/*.c)))
+$$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $$(helpers_$(1)) $(BUILD)/lib$(1).a $$(foreach l,$$(uses_$(1)),$(BUILD)/lib$$(l).a)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call syslibs,$(1) $$(uses_$(1))) -lcmocka
+test-$(1): $$(tests_$(1)) ## unit tests of one layer
+	@set -e; for t in $$(tests_$(1)); do echo "== $$$$t"; ./$$$$t; done
+DEPS += $$(src_$(1):%.c=$(BUILD)/%.d) $$(tests_$(1):%=%.d) $$(helpers_$(1):%.o=%.d)
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+$(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l).a)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
+
+unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests
+
+clean: ## remove everything built
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.PHONY: all unit clean help FORCE
+-include $(sort $(DEPS)) $(BUILD)/cli/main.d

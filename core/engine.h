@@ -1,0 +1,188 @@
+/* The engine: sessions of one protocol in one role, without I/O.
+ *
+ * Bytes, events and the time go in; bytes, events and the next deadline come
+ * out. The engine never allocates: it lives in one block whose size follows
+ * from the limits. It is not thread-safe; use one per thread.
+ *
+ * Time is nanoseconds on the caller's clock, which may be virtual and must not
+ * run backwards. All functions return at once.
+ *
+ * A rule is atomic. It starts only when its largest output fits in `out`; else
+ * the call returns ASSAY_FULL and nothing happened. If something in it is
+ * undefined or does not fit, its sets and sends are undone and its `else` runs.
+ */
+#ifndef ASSAY_CORE_ENGINE_H
+#define ASSAY_CORE_ENGINE_H
+
+#include "core/value.h"
+
+typedef int64_t assay_time;
+#define ASSAY_NEVER INT64_MAX
+
+/* A session: slot and generation, so that a stale id is a no-op. 0 is no session. */
+typedef uint64_t assay_sid;
+
+/* An effect in flight. 0 is none. */
+typedef uint32_t assay_token;
+
+struct assay_engine;
+
+/* Choices that a protocol leaves free (`may`, `choose`). `pick` says which way
+ * to go at the first, second, ... choice of a call of the engine; beyond
+ * `picks` the first way is taken. `ways` tells how many there were at each. */
+#define ASSAY_CHOICES_MAX 16
+struct assay_choices {
+    uint8_t picks, met;
+    uint8_t pick[ASSAY_CHOICES_MAX], ways[ASSAY_CHOICES_MAX];
+};
+
+struct assay_config {
+    const struct assay_model *model; /* outlives the engine */
+    uint16_t machine;                /* in model->machines: model->server or model->client */
+    struct assay_limits limits;      /* usually model->limits with overrides */
+    const assay_val *options;        /* values of model->options, outlives the engine; NULL: the defaults */
+    uint64_t leniencies;             /* bit i: model->leniencies[i] is on; see assay_leniencies_default() */
+    uint64_t seed;                   /* all randomness comes from here */
+    bool trace;                      /* also give ASSAY_EVENT_STEP */
+    bool judge;                      /* also give ASSAY_EVENT_SENT */
+    bool gates;                      /* the host can hold back output behind effects (see assay_out) */
+};
+
+/* Where output goes. The host owns the bytes; the engine appends at `len`.
+ * A cut marks output that must not leave before an effect has completed:
+ * everything from `at` on. Cuts come in ascending order. When the effect
+ * fails, the engine truncates `len` at its cut and goes on from there; the
+ * host must pass to assay_complete() the same bytes, less a prefix that it has
+ * sent (`at` moves with it). */
+struct assay_cut {
+    uint32_t at;
+    assay_token gate;
+};
+struct assay_out {
+    uint8_t *bytes;
+    uint32_t cap, len;
+    struct assay_cut *cuts;
+    uint16_t cuts_cap, cuts_len;
+};
+
+enum assay_rc {
+    ASSAY_OK,      /* all input was used */
+    ASSAY_MORE,    /* the rest of the input is the beginning of a frame */
+    ASSAY_FULL,    /* `out` (or the table of effects) has no room: drain it and present the same input again */
+    ASSAY_TAKE,    /* events fill their queue: take them, then present the rest of the input again */
+    ASSAY_PENDING, /* an effect is in flight: complete it and present the same input again */
+    ASSAY_ENDED,   /* the session is over: send what is in `out`, then see ASSAY_EVENT_ENDED */
+    ASSAY_STALE,   /* no such session, or no such effect any more; nothing happened */
+    ASSAY_REFUSED, /* assay_open(): as many sessions as the limit allows */
+    ASSAY_BUSY,    /* assay_call(): a call is running */
+};
+
+enum assay_event_type {
+    ASSAY_EVENT_EFFECT,  /* the host is to do something; `token` is 0 if no answer is awaited */
+    ASSAY_EVENT_RESULT,  /* a call ended */
+    ASSAY_EVENT_STEP,    /* trace: a rule was taken */
+    ASSAY_EVENT_SENT,    /* judge: a message was put in `out` */
+    ASSAY_EVENT_ENDED,   /* the session reached End; its id is stale from now on */
+    ASSAY_EVENT_STRAY,   /* a message that neither the machine nor the running call takes (clients only) */
+};
+
+enum assay_end { ASSAY_END_CLOSE, ASSAY_END_ABORT }; /* flush, shut, drain, close; or reset */
+
+/* Call outcomes: 0 and above are the spec's own errors, as indices in model->errors. */
+enum assay_outcome { ASSAY_CALL_OK = -1, ASSAY_CALL_CLOSED = -2, ASSAY_CALL_TIMEOUT = -3, ASSAY_CALL_PROTOCOL = -4 };
+
+struct assay_event {
+    enum assay_event_type type;
+    assay_sid sid;
+    union {
+        struct {
+            uint16_t effect; /* in model->effects */
+            assay_token token;
+            bool gate;       /* output behind a cut waits for it, the session goes on */
+        } effect;
+        struct {
+            uint16_t call;
+            int32_t outcome;  /* enum assay_outcome */
+            uint16_t cause;   /* CLOSED, PROTOCOL: the event that ended the call */
+            struct assay_span detail; /* text that an error carries */
+        } result;
+        struct {
+            uint16_t rule, event, before, after; /* states */
+            bool otherwise;                      /* its `else` was taken */
+        } step;
+        struct {
+            uint16_t message, rule;
+            uint32_t at, size;   /* in `out` */
+            uint64_t free;       /* slots that an implementation fills as it likes ... */
+            const uint16_t *where; /* ... as long as this code holds, by slot, over the message's own fields; ASSAY_NONE: any value of its type */
+        } sent;
+        struct {
+            enum assay_end how;
+            uint16_t cause; /* event */
+        } ended;
+        struct {
+            uint16_t event;
+        } stray;
+    };
+    /* EFFECT: its arguments; RESULT: its results when OK. Numbers stand in
+     * `values`, bytes in `spans`. */
+    uint16_t count;
+    const assay_val *values;
+    const struct assay_span *spans;
+};
+
+/* Bytes that an engine needs, and its start in `mem` (aligned for max_align_t). */
+size_t assay_engine_size(const struct assay_config *config);
+struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assay_config *config);
+
+uint64_t assay_leniencies_default(const struct assay_model *model);
+
+/* A connection was accepted or made: handles event `connect`. */
+enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid, struct assay_out *out);
+
+/* Bytes arrived. Handles as many frames as there are; *used is how many bytes
+ * are done with. Present the rest again, with what followed it, after MORE
+ * (when there is more), FULL or PENDING (after the room or the completion). */
+enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
+                         struct assay_out *out);
+
+/* The end of the stream (`in` is the part of a frame that was left) or a reset,
+ * or the host stops (ASSAY_EV_SHUTDOWN). Handled when all input before it was;
+ * while an effect is in flight, PENDING: present it again. */
+enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now, enum assay_builtin_event event,
+                           struct assay_span in, struct assay_out *out);
+
+/* Start a call. `values` and `spans` are its arguments as in struct
+ * assay_event; they are copied. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER. */
+enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
+                         const struct assay_span *spans, assay_time deadline, struct assay_out *out);
+
+/* An effect was done, or failed. A token of a session that ended is stale.
+ * After a completion without a gate, present the session's input again. */
+enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done, struct assay_out *out);
+
+/* The session's connection is gone for good; no event follows. */
+void assay_drop(struct assay_engine *e, assay_sid sid);
+
+/* The next event, oldest first. What it points to is valid until the next
+ * call other than this one. Take all events after each call: one that finds
+ * events left over returns ASSAY_TAKE. */
+bool assay_next_event(struct assay_engine *e, struct assay_event *event);
+
+/* When the next timer is due (ASSAY_NEVER: none), which session has one due at
+ * `now`, and its handling. Input that arrived by then goes first. */
+assay_time assay_deadline(const struct assay_engine *e);
+bool assay_due(struct assay_engine *e, assay_time now, assay_sid *sid);
+enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out);
+
+/* Free choices of the calls that follow; NULL (the start): the first way always. */
+void assay_choose(struct assay_engine *e, struct assay_choices *choices);
+
+/* For judges: where a session stands. */
+uint16_t assay_state(const struct assay_engine *e, assay_sid sid);
+bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes);
+
+/* Copy a whole engine into another block of the same size and config. */
+void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from);
+
+#endif
