@@ -1,0 +1,40 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static const struct assay_command commands[] = {
+    {"check", "hold specs against the language; report every error", assay_cmd_check},
+    {"serve", "run the reference server of a spec", assay_cmd_serve},
+    {"call", "do one call of a spec against a server", assay_cmd_call},
+    {"gen", "write a client in C or Python from a spec", assay_cmd_gen},
+    {"test", "judge an implementation by a spec", assay_cmd_test},
+    {"cases", "list or export the cases that a spec yields", assay_cmd_cases},
+    {"mutants", "measure the suite of a spec with deliberately wrong servers", assay_cmd_mutants},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void usage(FILE *to)
+{
+    fputs("usage: assay COMMAND [ARGUMENTS]\n\n", to);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`assay COMMAND --help` tells more.\n", to);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        usage(stderr);
+        return ASSAY_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+        usage(stdout);
+        return ASSAY_EXIT_OK;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "assay: unknown command '%s'; `assay --help` lists them\n", argv[1]);
+    return ASSAY_EXIT_USAGE;
+}

@@ -1,0 +1,74 @@
+/* A conformance case: what is done to a target. What must be seen is not in
+ * the case; the oracle knows it from the model (see oracle.h). */
+#ifndef ASSAY_CONFORMANCE_CASE_H
+#define ASSAY_CONFORMANCE_CASE_H
+
+#include "compiler/compiler.h"
+
+enum assay_step_kind {
+    ASSAY_STEP_SEND,   /* `bytes` in one write */
+    ASSAY_STEP_AWAIT,  /* all that the target owes for what was sent has to be seen before the next step */
+    ASSAY_STEP_QUIET,  /* nothing more may come here: silence is proven before the next step */
+    ASSAY_STEP_EOF,    /* shut the write side */
+    ASSAY_STEP_RESET,  /* abort the connection */
+    ASSAY_STEP_PAUSE,  /* let `pause` ns go by */
+    ASSAY_STEP_EXPECT, /* by hand: exactly `bytes` come next */
+    ASSAY_STEP_EXPECT_END, /* by hand: `ends` (bit set of enum assay_ending) */
+};
+
+enum assay_ending { ASSAY_SEEN_FIN = 1, ASSAY_SEEN_RST = 2, ASSAY_SEEN_SILENCE = 4 };
+
+enum assay_step_flags {
+    ASSAY_STEP_CUT = 1, /* the target must have read this before the next bytes are sent: the cut is the test */
+};
+
+struct assay_step {
+    uint8_t kind, flags;
+    uint8_t link; /* which of the case's connections */
+    uint8_t ends;
+    struct assay_blob bytes; /* belongs to the suite */
+    int64_t pause;
+};
+
+enum assay_case_class {
+    ASSAY_CASE_LOCAL,     /* touches nothing but its own connections */
+    ASSAY_CASE_SHARED,    /* leaves something in a store or log; names in it come from the case id */
+    ASSAY_CASE_EXCLUSIVE, /* wants a target for itself */
+    ASSAY_CASE_TIMED,     /* waits for real time */
+};
+
+/* A case ends, unless a step did it, by shutting the write side of each link
+ * and reading to the end: the whole byte string is compared. */
+struct assay_case {
+    const char *id;   /* protocol/state/event/variant, stable, lower case */
+    const char *text; /* what it shows, one line */
+    uint16_t req;     /* in model->requirements; ASSAY_NONE: the language itself (framing, totality) */
+    uint8_t level;    /* enum assay_level */
+    uint8_t class;    /* enum assay_case_class */
+    bool by_hand;
+    uint8_t links;
+    const struct assay_step *steps;
+    size_t step_count;
+    const char *observe; /* effect that an observer has to show; NULL: all is on the wire */
+};
+
+struct assay_suite {
+    const struct assay_spec *spec;
+    const struct assay_model *model;
+    const struct assay_case *cases; /* sorted by id */
+    size_t count;
+    size_t states_explored, inputs_alphabet; /* for the report */
+    const char *const *notes;       /* e.g. rules for which no witness was found; NULL-terminated */
+};
+
+struct assay_suite_options {
+    uint64_t seed;
+    const char *filter;   /* glob over ids, or NULL */
+    bool strict;          /* leniencies off */
+};
+
+/* All cases that a spec yields for a server under test. The suite owns all it points to; the spec must outlive it. */
+struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options);
+void assay_suite_free(struct assay_suite *suite);
+
+#endif

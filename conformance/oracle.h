@@ -1,0 +1,66 @@
+/* The oracle: what a conforming target may do, given all that was done to it
+ * and seen from it. It runs the model in lockstep and keeps a belief set: the
+ * model states that agree with everything seen. It knows no sockets and no
+ * clock: the same oracle judges a target over the network and a mutant on
+ * memory pipes. One oracle serves one case.
+ */
+#ifndef ASSAY_CONFORMANCE_ORACLE_H
+#define ASSAY_CONFORMANCE_ORACLE_H
+
+#include "conformance/case.h"
+#include "core/engine.h"
+
+#define ASSAY_BELIEFS_MAX 64
+
+struct assay_oracle;
+
+struct assay_oracle_config {
+    const struct assay_model *model;
+    const assay_val *options;  /* params of the target; NULL: the spec's defaults */
+    uint64_t leniencies;
+    uint64_t seed;
+};
+
+/* NULL: out of memory. */
+struct assay_oracle *assay_oracle_new(const struct assay_oracle_config *config, uint8_t links);
+void assay_oracle_free(struct assay_oracle *oracle);
+
+/* What the tester did, on its own clock (ns). */
+void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now);
+void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
+void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
+void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
+void assay_oracle_time(struct assay_oracle *oracle, int64_t now);
+
+/* What the tester saw. False: no belief agrees any more; see assay_oracle_blame(). */
+bool assay_oracle_received(struct assay_oracle *oracle, uint8_t link, struct assay_span bytes);
+bool assay_oracle_fin(struct assay_oracle *oracle, uint8_t link);
+bool assay_oracle_rst(struct assay_oracle *oracle, uint8_t link);
+bool assay_oracle_silence(struct assay_oracle *oracle, uint8_t link); /* proven: nothing more came, the link is open */
+
+/* What is still owed on a link, by any surviving belief. */
+struct assay_owed {
+    bool bytes;  /* some belief waits for more bytes */
+    bool end;    /* some belief waits for the end (FIN) */
+    bool maybe;  /* some belief is content as things are */
+};
+struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
+
+/* The effects that the model ordered so far, in the most trusted belief, as the
+ * bytes that binding `append` would have written for effect `effect`. Valid until the next call. */
+struct assay_span assay_oracle_effect(const struct assay_oracle *oracle, uint16_t effect);
+
+/* Why the belief set is empty (or why what is owed did not come). */
+struct assay_blame {
+    uint16_t rule, req;  /* of the last belief that agreed; ASSAY_NONE: none was expected */
+    uint16_t state;      /* the model's state there */
+    uint8_t level;       /* worst level broken: MUST unless only SHOULDs stand in the way */
+    char expected[1024]; /* in words, messages decoded and bytes in hex */
+    char seen[1024];
+};
+void assay_oracle_blame(const struct assay_oracle *oracle, uint8_t link, struct assay_blame *blame);
+
+/* The worst level that a surviving belief breaks: above MUST the case passes with a warning. */
+enum assay_level assay_oracle_worst(const struct assay_oracle *oracle, bool *broken);
+
+#endif
