@@ -1,0 +1,77 @@
+/* Decoding of arbitrary bytes, both directions. What a decoder accepts,
+ * encoding gives back byte for byte; where a leniency was used, decoding that
+ * again gives the same values (LANGUAGE.md, section 5). */
+#include "fuzz/target.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct decoding {
+    struct assay_env env;
+    assay_val slots[ASSAY_SLOTS_MAX];
+    struct assay_decoded result;
+};
+
+static uint8_t *scratch[2], *encoded, *again;
+static uint32_t scratch_cap, encoded_cap;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    const struct assay_model *model = fuzz_model();
+    scratch_cap = model->scratch + model->frame_max + 4096;
+    encoded_cap = model->frame_max + 64;
+    for (size_t i = 0; i < 2; i++)
+        scratch[i] = malloc(scratch_cap);
+    encoded = malloc(encoded_cap);
+    again = malloc(encoded_cap);
+    fuzz_require(scratch[0] && scratch[1] && encoded && again, "out of memory");
+    return 0;
+}
+
+static void begin(struct decoding *d, size_t which, const uint8_t *content)
+{
+    *d = (struct decoding){.env = {.model = fuzz_model(),
+                                   .slots = d->slots,
+                                   .frame = content,
+                                   .scratch = scratch[which],
+                                   .scratch_cap = scratch_cap}};
+}
+
+static uint32_t encode(struct decoding *d, uint16_t frame, uint8_t *to)
+{
+    struct assay_encoded e = assay_encode(&d->env, frame, d->result.message, to, encoded_cap, true);
+    fuzz_require(e.status == ASSAY_ENCODED, "a decoded message cannot be encoded");
+    return e.size;
+}
+
+static void check_direction(uint16_t frame, uint8_t from, uint64_t leniencies, const uint8_t *data, uint32_t size)
+{
+    struct decoding one, two;
+    begin(&one, 0, data);
+    one.env.leniencies = leniencies;
+    one.result = assay_decode(&one.env, frame, from, (struct assay_span){data, size});
+    const struct assay_model *model = fuzz_model();
+    fuzz_require(one.result.event < model->events_count, "no such event");
+    if (model->events[one.result.event].kind != ASSAY_EVK_MESSAGE)
+        return;
+    uint32_t n = encode(&one, frame, encoded);
+    if (leniencies == 0)
+        fuzz_require(n == size && memcmp(encoded, data, n) == 0, "encoding does not give the bytes back");
+    begin(&two, 1, encoded);
+    two.result = assay_decode(&two.env, frame, from, (struct assay_span){encoded, n});
+    fuzz_require(two.result.message == one.result.message, "encoding gives another message");
+    fuzz_require(encode(&two, frame, again) == n && memcmp(again, encoded, n) == 0, "encoding twice differs");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    const struct assay_model *model = fuzz_model();
+    const struct assay_machine *server = &model->machines[model->server];
+    uint32_t n = size > model->frame_max ? model->frame_max : (uint32_t)size;
+    check_direction(server->frame_in, ASSAY_CLIENT, 0, data, n);
+    check_direction(server->frame_in, ASSAY_CLIENT, assay_leniencies_default(model), data, n);
+    check_direction(server->frame_out, ASSAY_SERVER, 0, data, n);
+    return 0;
+}
