@@ -72,6 +72,39 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l).a)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
 
+# ---- fuzzing: one generic harness each for decoding, a session and the spec reader ----
+
+HARNESSES  := spec decode session
+FUZZ_SPECS ?= $(wildcard spec/*.yaml)
+TIME       ?= 60
+CFLAGS_fuzz  := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LDFLAGS_fuzz := -fsanitize=address,undefined
+fuzz_archives := $(foreach l,compiler base core,$(BUILD)/lib$(l).a)
+
+$(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(fuzz_archives)
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call syslibs,compiler)
+$(HARNESSES:%=$(BUILD)/replay-%): $(BUILD)/replay-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(BUILD)/fuzz/replay.o $(fuzz_archives)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
+$(BUILD)/fuzz-seeds: $(BUILD)/fuzz/seeds.o $(BUILD)/fuzz/target.o $(fuzz_archives)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
+DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard fuzz/*.c))
+
+fuzz: ## fuzz every harness with every spec: TIME=60 seconds each, FUZZ_SPECS="my.yaml ..."
+	@scripts/deps fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(HARNESSES:%=build/fuzz/fuzz-%) build/fuzz/fuzz-seeds
+	@scripts/fuzz build/fuzz $(TIME) $(FUZZ_SPECS)
+
+fuzz-replay: ## run the corpus and every crash found once more, under sanitizers, without libFuzzer
+	@$(MAKE) --no-print-directory VARIANT=asan $(HARNESSES:%=build/asan/replay-%) build/asan/fuzz-seeds
+	@scripts/fuzz-replay build/asan $(FUZZ_SPECS)
+
+# ---- what users and CI call ----
+
+PYTHON = $(shell scripts/python)
+
+deps: ## install what building and testing need (apt-get; sudo only when not root)
+	@scripts/deps test
+
 unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests
 
 clean: ## remove everything built
@@ -80,5 +113,5 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all unit clean help FORCE
+.PHONY: all unit clean help fuzz fuzz-replay deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
