@@ -102,6 +102,16 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 
 PYTHON = $(shell scripts/python)
 
+demo: ## serve the bundled protocols, judge them, show the report
+	@scripts/deps build
+	@$(MAKE) --no-print-directory -j2 build/$(VARIANT)/assay
+	@scripts/demo build/$(VARIANT)/assay
+
+test: ## all tests, after installing what they need
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -j2 VARIANT=debug
+	@scripts/test
+
 deps: ## install what building and testing need (apt-get; sudo only when not root)
 	@scripts/deps test
 
@@ -113,5 +123,5 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all unit clean help fuzz fuzz-replay deps FORCE
+.PHONY: all unit clean help fuzz fuzz-replay demo test deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
