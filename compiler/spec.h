@@ -1,0 +1,423 @@
+/* A spec as a tree of things with their places in the file: what the reader
+ * makes, what checks look at, what lowering turns into the model.
+ *
+ * Life of a spec (compiler/spec.c): YAML -> nodes (yaml.c) -> this tree with
+ * expressions parsed (read_*.c) -> names and types resolved (resolve.c) ->
+ * struct assay_model (lower*.c) -> assay_check_semantics() (check*.c). Each step
+ * runs only if the ones before found no errors in what it needs; the checks see a
+ * tree that is resolved, and a model unless the spec uses constructs that are
+ * declared only.
+ *
+ * Everything lives in the spec's arena and is freed with it. All nodes carry
+ * `at`; expressions know their character (assay_expr_at()).
+ */
+#ifndef ASSAY_COMPILER_SPEC_H
+#define ASSAY_COMPILER_SPEC_H
+
+#include "compiler/expr.h"
+
+/* Pointers to things of one kind, in the order of the file. */
+struct spec_list {
+    void **items;
+    size_t count, capacity;
+};
+void assay_list_add(struct assay_spec *spec, struct spec_list *list, void *item);
+
+/* SPEC_EACH(struct spec_rule, rule, &machine->rules) { ... } */
+#define SPEC_EACH(type, it, list)                                                 \
+    for (size_t it##_index = 0; it##_index < (list)->count; it##_index++)         \
+        for (type *it = (list)->items[it##_index], *it##_once = it; it##_once; it##_once = NULL)
+
+/* ---- requirements, params, leniencies ---------------------------------- */
+
+struct spec_requirement {
+    struct assay_at at;
+    const char *id, *ref, *text;
+    uint8_t level;   /* enum assay_level */
+    uint16_t index;  /* in the model */
+    unsigned cited;  /* how often a `req:` names it */
+};
+
+/* A param of the spec, an argument of an effect, an argument or result of a call. */
+struct spec_param {
+    struct assay_at at;
+    const char *name, *text;
+    struct spec_type *type;
+    struct spec_expr *init; /* default; NULL: none */
+    uint16_t index;         /* in options (params of the spec) or params */
+    uint16_t slot;          /* argument of a call: the slot that brings it */
+    uint16_t var;           /* argument of a call: the variable that keeps it, in vars */
+};
+
+struct spec_leniency {
+    struct assay_at at;
+    const char *name, *text;
+    bool on;
+    uint8_t level;
+    uint16_t index;
+};
+
+/* ---- types ------------------------------------------------------------- */
+
+/* Kinds of values: enum assay_type_kind, and two more. */
+enum { SPEC_T_NONE = 0x80, /* carries no value: const */ SPEC_T_ANY /* of a construct that is declared only */ };
+
+struct spec_enum_item {
+    struct assay_at at;
+    const char *name;
+    int64_t value;          /* of a text enum: its ordinal */
+    struct assay_blob text; /* of a text enum */
+};
+
+struct spec_enum {
+    struct assay_at at;
+    const char *name; /* of the type that declares it; or of the field */
+    struct spec_list items;
+    bool open, text;
+    uint16_t index;
+};
+
+struct spec_extent {
+    struct assay_at at;
+    enum assay_extent kind;
+    struct spec_expr *size;   /* CODE, COUNT */
+    int64_t fixed;            /* FIXED: bytes; PREFIX: bits of the prefix, 0: varint */
+    bool little;              /* PREFIX: its byte order */
+    struct spec_list delims;  /* UNTIL: struct assay_blob */
+};
+
+struct spec_type {
+    struct assay_at at;
+    const struct assay_node *node;
+    const char *name;         /* as the spec writes it */
+    uint8_t kind;             /* enum assay_type_kind, SPEC_T_NONE, SPEC_T_ANY */
+    bool wire;                /* it says how it is encoded */
+    bool bounded;             /* `max` (LIST, BYTES, TEXT: of the size) was stated, or follows from the form */
+    int64_t min, max;         /* as in struct assay_type */
+    uint8_t charset;
+    struct spec_enum *of;     /* ENUM */
+    struct spec_type *element; /* LIST */
+    struct assay_byteset *set; /* bytes allowed; NULL: all */
+    struct assay_byteset *first; /* allowed as the first byte; NULL: all */
+    struct spec_list in;      /* `in`: struct spec_expr; empty: anything */
+    /* wire */
+    uint8_t form;             /* enum assay_form */
+    uint8_t bits;
+    uint8_t flags;            /* enum assay_field_flags */
+    bool whole;               /* LIST: `until: end` */
+    struct spec_extent extent;
+    struct assay_blob bytes;  /* CONST */
+    struct spec_expr *calc;
+    /* constraints */
+    struct spec_expr *check;
+    const char *fault;        /* event; NULL: malformed */
+    struct spec_event *fault_event;
+    struct spec_requirement *req;
+    const struct assay_node *samples, *outside; /* sequences of data, or NULL */
+    struct spec_leniency *leniency;
+    uint8_t loose;
+    bool resolving;           /* guards against types that contain themselves */
+};
+
+/* A type of the spec's own, by name. */
+struct spec_named_type {
+    struct assay_at at;
+    const char *name;
+    const struct assay_node *node;
+    struct spec_type *type;
+    uint8_t state; /* 0: not looked at, 1: being read, 2: read */
+    bool used;
+};
+
+/* ---- frames and messages ----------------------------------------------- */
+
+struct spec_field {
+    struct assay_at at;
+    const char *name;        /* NULL: padding */
+    struct spec_type *type;
+    struct spec_expr *is, *init, *present;
+    const struct spec_frame *frame;     /* of one of these two */
+    const struct spec_message *message;
+    size_t position;         /* in its frame or message */
+    uint16_t slot;           /* ASSAY_NONE: keeps no value */
+    uint16_t index;          /* in the model's fields */
+};
+
+struct spec_frame {
+    struct assay_at at;
+    uint8_t from;            /* bit set of enum assay_role: whose bytes */
+    uint8_t end;             /* enum assay_frame_end */
+    struct spec_list fields;
+    struct spec_list delims; /* struct assay_blob */
+    struct spec_field *tag, *body;
+    struct spec_leniency *segments;
+    int64_t max;
+    uint16_t index;
+};
+
+/* A frame field that a message fixes. */
+struct spec_fixed {
+    struct assay_at at;
+    struct spec_field *field;
+    struct spec_expr *value;
+};
+
+struct spec_where {
+    struct assay_at at;
+    struct spec_expr *that;
+    const char *fault;
+    struct spec_event *fault_event;
+    struct spec_requirement *req;
+};
+
+struct spec_example {
+    struct assay_at at;
+    struct assay_blob bytes;     /* a whole frame */
+    uint8_t from;                /* enum assay_role */
+    bool other_form;
+    const char *fault;           /* NULL: it decodes */
+    struct spec_event *fault_event;
+    const struct assay_node *is; /* mapping of field to data, or NULL */
+    uint16_t index;
+};
+
+struct spec_message {
+    struct assay_at at;
+    const char *name, *text;
+    uint8_t from;            /* bit set of enum assay_role */
+    struct spec_list tags;   /* struct spec_expr, resolved as constants of the tag field's type */
+    struct spec_expr *when;
+    struct spec_list fixed;  /* struct spec_fixed */
+    struct spec_list fields, wheres, examples;
+    struct spec_requirement *req;
+    struct spec_event *event;
+    uint16_t slots;          /* used by frame and message together */
+    uint16_t index;
+};
+
+/* ---- behaviour --------------------------------------------------------- */
+
+struct spec_event {
+    struct assay_at at;
+    const char *name;
+    uint8_t kind;                  /* enum assay_event_kind, or SPEC_EV_SIGNAL */
+    struct spec_message *message;  /* MESSAGE */
+    struct spec_timer *timer;      /* TIMER */
+    struct spec_call *call;        /* CALL */
+    uint16_t index;                /* in the model's events */
+};
+enum { SPEC_EV_SIGNAL = 0x80 /* declared */ };
+
+struct spec_effect {
+    struct assay_at at;
+    const char *name, *text;
+    struct spec_list args; /* struct spec_param */
+    const char *verb, *object;
+    bool fallible;
+    uint16_t index;
+};
+
+struct spec_var {
+    struct assay_at at;
+    const char *name;
+    struct spec_type *type;
+    struct spec_expr *init;
+    uint16_t index;
+};
+
+struct spec_timer {
+    struct assay_at at;
+    const char *name;
+    struct spec_expr *after;
+    struct spec_list states; /* struct spec_state */
+    uint8_t restart;
+    int64_t early, late;
+    struct spec_event *event;
+    uint16_t index;
+};
+
+struct spec_state {
+    struct assay_at at;
+    const char *name;
+    struct spec_list rules; /* its own */
+    uint8_t kind;           /* enum assay_state_kind */
+    uint16_t index;
+};
+
+/* One value given: a field of a message that is sent, an argument of an effect, a variable that is set,
+ * a field of a pattern, a result of a call. */
+struct spec_given {
+    struct assay_at at;
+    const char *name;
+    struct spec_field *field; /* one of these */
+    struct spec_var *var;
+    struct spec_param *param;
+    struct spec_expr *value;
+    bool free;                /* {any: value}: an implementation may choose */
+    struct spec_expr *where;  /* ... as long as this holds; NULL: any value of the type */
+};
+
+struct spec_let {
+    struct assay_at at;
+    const char *name;
+    struct spec_expr *value;
+    const struct spec_let *outer; /* in scope around it */
+    uint16_t slot;
+};
+
+enum spec_action_kind {
+    SPEC_A_LET,    /* lets */
+    SPEC_A_DO,     /* effect with `given` */
+    SPEC_A_SET,    /* all of `given` computed before the first is stored */
+    SPEC_A_SEND,   /* message with `given` */
+    SPEC_A_GOTO,   /* state; End also for `close: true` */
+    SPEC_A_ABORT,  /* close: abort */
+    SPEC_A_TIMER,  /* timer, `start` */
+    SPEC_A_RESULT, /* given */
+    SPEC_A_ERROR,  /* name, value (a text that says more, or NULL) */
+    SPEC_A_IF,     /* value, body, otherwise */
+    SPEC_A_CHOOSE, /* ways: one of them; `maybe` has an empty second one */
+    SPEC_A_WAIT,   /* in calls: `expect`, see struct spec_step */
+    SPEC_A_DECLARED, /* tell, put, each ...: name; its parts were read as far as that can be done */
+};
+
+struct spec_action {
+    enum spec_action_kind kind;
+    struct assay_at at;
+    const char *name;
+    struct spec_let *let;
+    struct spec_effect *effect;
+    struct spec_message *message;
+    struct spec_state *state;
+    struct spec_timer *timer;
+    bool start;
+    struct spec_list given;
+    struct spec_expr *value;
+    struct spec_list *body, *otherwise; /* struct spec_action */
+    struct spec_list ways;              /* struct spec_way */
+};
+
+struct spec_way {
+    struct assay_at at;
+    const char *name;
+    uint8_t level;
+    struct spec_expr *when; /* CHOOSE with `if`; NULL: always */
+    struct spec_list body;  /* struct spec_action */
+};
+
+/* One rule for one or more events. A rule of the file that lists events becomes one of these for all those
+ * without a pattern and one for each with a pattern, all at the same place. */
+struct spec_rule {
+    struct assay_at at;
+    const struct assay_node *node;
+    struct spec_machine *machine;
+    struct spec_state *state;     /* NULL: in "*" */
+    struct spec_list events;      /* struct spec_event, without duplicates; `any-message` is spelled out */
+    struct spec_list messages;    /* the struct spec_message whose fields are in scope */
+    const struct spec_frame *frame; /* whose fields are in scope; NULL: no input behind these events */
+    struct spec_list pattern;     /* struct spec_given: field == value; a LIST value: one of its elements */
+    struct spec_expr *guard;
+    struct spec_list body;        /* struct spec_action, in the order in which they are done */
+    struct spec_list *otherwise;  /* `else`; NULL: none */
+    struct spec_list may;         /* struct spec_way */
+    bool ignore;
+    struct spec_requirement *req;
+    uint8_t level;
+    uint16_t locals_first, locals; /* slots of its lets */
+    uint16_t index;               /* in the model's rules */
+};
+
+struct spec_machine {
+    struct assay_at at;
+    const char *name;
+    uint8_t role;
+    bool implicit;            /* the mirror of the other side's */
+    struct spec_list vars, timers;
+    struct spec_list states;  /* plain ones in the order of the file, End last */
+    struct spec_list any;     /* rules of "*" */
+    struct spec_list rules;   /* all, in the order of the file */
+    struct spec_state *start, *end;
+    uint16_t index;
+};
+
+/* ---- calls ------------------------------------------------------------- */
+
+struct spec_error {
+    struct assay_at at;
+    const char *name, *text;
+    uint16_t index;
+};
+
+/* `expect`: struct spec_rule each, whose body may end in RESULT or ERROR. Other steps are actions. */
+struct spec_step {
+    struct assay_at at;
+    struct spec_action *action; /* NULL: this is an expect */
+    struct spec_list expect;
+};
+
+struct spec_call {
+    struct assay_at at;
+    const char *name, *text;
+    struct spec_list args, results; /* struct spec_param */
+    struct spec_list errors;        /* struct spec_error */
+    struct spec_list steps;         /* struct spec_step */
+    int64_t within;                 /* ns; 0: none */
+    struct spec_event *event;
+    uint16_t index;
+};
+
+/* ---- the whole --------------------------------------------------------- */
+
+struct spec_transport {
+    struct assay_at at;
+    const char *name, *bind;
+    uint16_t port;
+};
+
+struct spec_samples {
+    uint16_t field; /* in the model */
+    struct assay_blob *items;
+    size_t count;
+};
+
+struct assay_spec {
+    struct assay_arena arena;
+    struct assay_diags *diags; /* while it is being read and checked */
+    const char *name;          /* of the file */
+    const uint8_t *source;
+    size_t source_size;
+    const struct assay_node *root;
+
+    const char *protocol, *title, *version, *text;
+    bool little;
+    struct spec_list requires, params, leniencies, transports;
+    struct spec_list types;    /* struct spec_named_type */
+    struct spec_list enums;    /* named ones and those inside fields */
+    struct spec_frame *frames[2]; /* what clients and what servers send; may be the same */
+    struct spec_list messages, effects;
+    struct spec_list events;   /* as in the model: builtins, faults, timers, messages, calls; then signals */
+    struct spec_machine *server, *client;
+    struct spec_list calls;
+    struct assay_limits limits;
+    struct spec_list cases;    /* struct assay_hand_case */
+    size_t declared;           /* constructs that are declared only: above 0 there is no model */
+
+    struct assay_model *model; /* NULL: none */
+    struct spec_list samples;  /* struct spec_samples */
+    struct assay_hand_case *hand_cases;
+};
+
+/* An error, warning or note at a place. */
+void assay_spec_error(struct assay_spec *spec, struct assay_at at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void assay_spec_warning(struct assay_spec *spec, struct assay_at at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A construct that is read, but not run: a note, and no model. */
+void assay_spec_declared(struct assay_spec *spec, struct assay_at at, const char *what);
+
+/* Meaning beyond names and types: totality, reachability, guards, requirements, examples ... Called after
+ * resolving (and lowering, when there is a model) without errors. Adds to spec->diags. */
+void assay_check_semantics(struct assay_spec *spec);
+
+#endif
