@@ -1,0 +1,90 @@
+/* One way in which a conforming target may stand on one link: an engine of its
+ * own, what it has sent by now and has ordered from the world, and how much of
+ * that was seen. Internal to the suite. */
+#ifndef ASSAY_CONFORMANCE_BELIEF_H
+#define ASSAY_CONFORMANCE_BELIEF_H
+
+#include "conformance/lens.h"
+#include "conformance/oracle.h"
+
+struct assay_bytes_buf {
+    uint8_t *p;
+    uint32_t n, cap;
+};
+bool assay_buf_add(struct assay_bytes_buf *buf, const uint8_t *p, uint32_t n);
+void assay_buf_drop(struct assay_bytes_buf *buf, uint32_t n); /* the first n */
+
+/* A message that the model sent. The chunks of a belief tile its output. */
+struct assay_chunk {
+    uint32_t at, size;
+    uint16_t message, rule, state;
+    uint64_t free;   /* slots that a target fills as it likes ... */
+    uint16_t *where; /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
+};
+
+struct assay_effect_seen {
+    uint16_t effect;
+    uint32_t at, size; /* in belief.effects_bytes */
+};
+
+struct assay_belief {
+    struct assay_engine *engine;
+    assay_sid sid;
+    bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
+    enum assay_end how;
+    int64_t clock;                              /* no earlier time may be handed to the engine */
+    int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */
+    uint16_t last_rule, last_state, last_event; /* of the last step */
+    struct assay_bytes_buf in;                  /* not used up by the engine yet */
+    struct assay_bytes_buf out;
+    struct assay_chunk *chunks;
+    uint32_t chunk_count, chunk_cap;
+    struct assay_effect_seen *effects;
+    uint32_t effect_count, effect_cap;
+    struct assay_bytes_buf effects_bytes;
+    uint32_t chunk, cursor; /* chunks seen, and where the next one begins in what was seen */
+};
+
+/* The beliefs about one link. */
+struct assay_belief_set {
+    struct assay_belief *items[ASSAY_BELIEFS_MAX];
+    size_t count;
+    bool overflow; /* there were more: what is not in the set may still be permitted */
+};
+
+/* What all beliefs of one oracle share. */
+struct assay_belief_world {
+    struct assay_config config;
+    size_t engine_size;
+    struct assay_lens lens, other;
+    bool branches;        /* the model has choices */
+    uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
+};
+
+bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config);
+void assay_belief_world_free(struct assay_belief_world *world);
+
+/* Limits for an engine that holds `sessions` sessions and nothing more than they can need. */
+struct assay_limits assay_belief_limits(const struct assay_model *model, uint32_t sessions);
+
+void assay_beliefs_clear(struct assay_belief_set *set);
+bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
+void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
+                        struct assay_span bytes);
+void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
+                          enum assay_builtin_event event);
+/* Timers that may have fired by `now` fork the belief, those that must have leave only that. */
+void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
+
+/* Hold what was seen (all of it, from the first byte on) against a belief. False: it disagrees. */
+bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief *belief, struct assay_span seen);
+
+/* A message whose end only the next stimulus tells is as long as what was seen by now. */
+void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen);
+
+/* Everything that it sent was seen. */
+bool assay_belief_satisfied(const struct assay_belief *belief);
+
+void assay_belief_free(struct assay_belief *belief);
+
+#endif

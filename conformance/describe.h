@@ -1,0 +1,25 @@
+/* Bytes in words: `Reply{status=failed} (ff)`. For failures and reports. */
+#ifndef ASSAY_CONFORMANCE_DESCRIBE_H
+#define ASSAY_CONFORMANCE_DESCRIBE_H
+
+#include "core/codec.h"
+
+/* Text that is cut off with dots where it would not fit. */
+struct assay_text {
+    char *p;
+    size_t cap, n;
+};
+
+void assay_text_add(struct assay_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void assay_text_hex(struct assay_text *text, struct assay_span bytes, uint32_t most);
+void assay_text_quoted(struct assay_text *text, struct assay_span bytes, uint32_t most);
+
+/* All messages that `from` (enum assay_role) sent in `bytes`, decoded, each with its bytes in hex. */
+void assay_describe(struct assay_text *text, const struct assay_model *model, uint64_t leniencies, uint8_t from,
+                    struct assay_span bytes);
+
+/* What the slots of a decoded message hold, as `{name=value ...}`; slots in `skip` are shown as `any`. */
+void assay_describe_fields(struct assay_text *text, const struct assay_env *env, uint16_t message, uint16_t frame,
+                           uint64_t skip);
+
+#endif

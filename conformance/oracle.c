@@ -1,0 +1,312 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "conformance/describe.h"
+#include "conformance/oracle.h"
+
+/* How a link stood when the last belief about it was given up. */
+struct last_words {
+    bool set;
+    uint16_t rule, state;
+    char expected[1024], seen[1024];
+};
+
+enum seen_end { SEEN_OPEN, SEEN_FIN, SEEN_RST, SEEN_NOTHING };
+
+struct link {
+    struct assay_belief_set beliefs;
+    struct assay_bytes_buf seen;
+    enum seen_end end;
+    bool connected, reset; /* reset: by the tester, what comes then does not matter */
+    struct last_words words;
+};
+
+struct assay_oracle {
+    struct assay_belief_world world;
+    struct assay_bytes_buf effect;
+    uint8_t link_count;
+    struct link links[];
+};
+
+struct assay_oracle *assay_oracle_new(const struct assay_oracle_config *config, uint8_t links)
+{
+    struct assay_oracle *o = calloc(1, sizeof *o + links * sizeof o->links[0]);
+    if (!o)
+        return NULL;
+    o->link_count = links;
+    if (!assay_belief_world_init(&o->world, config)) {
+        assay_oracle_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+void assay_oracle_free(struct assay_oracle *o)
+{
+    if (!o)
+        return;
+    for (uint8_t i = 0; i < o->link_count; i++) {
+        assay_beliefs_clear(&o->links[i].beliefs);
+        free(o->links[i].seen.p);
+    }
+    free(o->effect.p);
+    assay_belief_world_free(&o->world);
+    free(o);
+}
+
+/* ---- what the tester did ----------------------------------------------- */
+
+void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
+{
+    struct link *l = &o->links[link];
+    l->connected = assay_beliefs_open(&o->world, &l->beliefs, now);
+}
+
+void assay_oracle_sent(struct assay_oracle *o, uint8_t link, int64_t now, struct assay_span bytes)
+{
+    struct link *l = &o->links[link];
+    assay_oracle_time(o, now);
+    assay_beliefs_fix(&l->beliefs, l->seen.n);
+    assay_beliefs_feed(&o->world, &l->beliefs, now, bytes);
+}
+
+void assay_oracle_shut(struct assay_oracle *o, uint8_t link, int64_t now)
+{
+    struct link *l = &o->links[link];
+    assay_oracle_time(o, now);
+    assay_beliefs_fix(&l->beliefs, l->seen.n);
+    assay_beliefs_signal(&o->world, &l->beliefs, now, ASSAY_EV_EOF);
+}
+
+void assay_oracle_reset(struct assay_oracle *o, uint8_t link, int64_t now)
+{
+    assay_oracle_time(o, now);
+    assay_beliefs_signal(&o->world, &o->links[link].beliefs, now, ASSAY_EV_RESET);
+    o->links[link].reset = true;
+}
+
+void assay_oracle_time(struct assay_oracle *o, int64_t now)
+{
+    for (uint8_t i = 0; i < o->link_count; i++)
+        if (!o->links[i].reset)
+            assay_beliefs_time(&o->world, &o->links[i].beliefs, now);
+}
+
+/* ---- in words ---------------------------------------------------------- */
+
+static void describe_chunk(struct assay_belief_world *world, struct assay_text *text, const struct assay_belief *b,
+                           const struct assay_chunk *c)
+{
+    const struct assay_config *config = &world->config;
+    struct assay_span sent = {b->out.p + c->at, c->size};
+    uint16_t frame = config->model->machines[config->machine].frame_out;
+    if (!c->free) {
+        assay_describe(text, config->model, config->leniencies, ASSAY_SERVER, sent);
+        return;
+    }
+    assay_lens_clear(&world->lens);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame, sent, 0, false);
+    world->lens.env.frame = sent.p;
+    struct assay_span content = {sent.p, f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n};
+    assay_decode(&world->lens.env, frame, ASSAY_SERVER, content);
+    assay_describe_fields(text, &world->lens.env, c->message, frame, c->free);
+}
+
+#define CHUNKS_SHOWN 4u
+
+static void describe_expected(struct assay_belief_world *world, struct assay_text *text, const struct assay_belief *b)
+{
+    uint32_t i = b->chunk;
+    for (; i < b->chunk_count && i < b->chunk + CHUNKS_SHOWN; i++) {
+        assay_text_add(text, i > b->chunk ? ", " : "");
+        describe_chunk(world, text, b, &b->chunks[i]);
+    }
+    if (i < b->chunk_count)
+        assay_text_add(text, ", ... (%" PRIu32 " more)", b->chunk_count - i);
+    if (b->ended)
+        assay_text_add(text, "%s%s", i > b->chunk ? ", then " : "", b->how == ASSAY_END_CLOSE ? "FIN" : "RST");
+    else if (i == b->chunk)
+        assay_text_add(text, "nothing, and the connection open");
+}
+
+static const char *const ends[] = {
+    [SEEN_OPEN] = NULL, [SEEN_FIN] = "FIN", [SEEN_RST] = "RST", [SEEN_NOTHING] = "silence, the connection open"};
+
+static void describe_seen(const struct assay_oracle *o, struct assay_text *text, const struct link *l, uint32_t from)
+{
+    const struct assay_config *config = &o->world.config;
+    struct assay_span rest = {l->seen.p + from, l->seen.n - from};
+    if (rest.n)
+        assay_describe(text, config->model, config->leniencies, ASSAY_SERVER, rest);
+    if (ends[l->end])
+        assay_text_add(text, "%s%s", rest.n ? ", then " : "", ends[l->end]);
+    else if (!rest.n)
+        assay_text_add(text, "nothing");
+}
+
+static void take_words(struct assay_oracle *o, struct link *l, const struct assay_belief *b, struct last_words *words)
+{
+    struct assay_text expected = {words->expected, sizeof words->expected, 0};
+    struct assay_text seen = {words->seen, sizeof words->seen, 0};
+    bool owes = b->chunk < b->chunk_count;
+    words->set = true;
+    words->rule = owes ? b->chunks[b->chunk].rule : b->last_rule;
+    words->state = owes ? b->chunks[b->chunk].state : b->last_state;
+    words->expected[0] = words->seen[0] = '\0';
+    describe_expected(&o->world, &expected, b);
+    describe_seen(o, &seen, l, b->cursor);
+}
+
+/* The belief that explains the most of what was seen. */
+static struct assay_belief *best_of(const struct assay_belief_set *set)
+{
+    struct assay_belief *best = NULL;
+    for (size_t i = 0; i < set->count; i++)
+        if (!best || set->items[i]->cursor > best->cursor)
+            best = set->items[i];
+    return best;
+}
+
+/* ---- what the tester saw ----------------------------------------------- */
+
+typedef bool agrees(struct assay_oracle *o, struct link *l, struct assay_belief *b);
+
+/* Keep the beliefs that agree. The last one that goes leaves its words. */
+static bool keep(struct assay_oracle *o, struct link *l, agrees *agree)
+{
+    struct assay_belief_set kept = {.overflow = l->beliefs.overflow}, gone = {0};
+    for (size_t i = 0; i < l->beliefs.count; i++) {
+        struct assay_belief *b = l->beliefs.items[i];
+        struct assay_belief_set *to = agree(o, l, b) ? &kept : &gone;
+        to->items[to->count++] = b;
+    }
+    struct assay_belief *best = best_of(&gone);
+    if (kept.count == 0 && best && !l->words.set)
+        take_words(o, l, best, &l->words);
+    assay_beliefs_clear(&gone);
+    l->beliefs = kept;
+    return kept.count > 0 || kept.overflow || l->reset;
+}
+
+static bool agree_bytes(struct assay_oracle *o, struct link *l, struct assay_belief *b)
+{
+    return assay_belief_matches(&o->world, b, (struct assay_span){l->seen.p, l->seen.n});
+}
+
+static bool agree_fin(struct assay_oracle *o, struct link *l, struct assay_belief *b)
+{
+    (void)o, (void)l;
+    return assay_belief_satisfied(b) && b->ended && b->how == ASSAY_END_CLOSE;
+}
+
+static bool agree_rst(struct assay_oracle *o, struct link *l, struct assay_belief *b)
+{
+    (void)o, (void)l;
+    return b->ended && b->how == ASSAY_END_ABORT;
+}
+
+static bool agree_silence(struct assay_oracle *o, struct link *l, struct assay_belief *b)
+{
+    (void)o, (void)l;
+    return assay_belief_satisfied(b) && !b->ended;
+}
+
+bool assay_oracle_received(struct assay_oracle *o, uint8_t link, struct assay_span bytes)
+{
+    struct link *l = &o->links[link];
+    if (l->reset)
+        return true;
+    assay_buf_add(&l->seen, bytes.p, bytes.n);
+    return keep(o, l, agree_bytes);
+}
+
+static bool saw_end(struct assay_oracle *o, uint8_t link, enum seen_end end, agrees *agree)
+{
+    struct link *l = &o->links[link];
+    if (l->reset)
+        return true;
+    l->end = end;
+    return keep(o, l, agree);
+}
+
+bool assay_oracle_fin(struct assay_oracle *o, uint8_t link)
+{
+    return saw_end(o, link, SEEN_FIN, agree_fin);
+}
+
+bool assay_oracle_rst(struct assay_oracle *o, uint8_t link)
+{
+    return saw_end(o, link, SEEN_RST, agree_rst);
+}
+
+bool assay_oracle_silence(struct assay_oracle *o, uint8_t link)
+{
+    bool ok = saw_end(o, link, SEEN_NOTHING, agree_silence);
+    if (ok)
+        o->links[link].end = SEEN_OPEN;
+    return ok;
+}
+
+struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
+{
+    const struct link *l = &o->links[link];
+    struct assay_owed owed = {0};
+    if (l->reset || !l->connected || l->end == SEEN_FIN || l->end == SEEN_RST)
+        return (struct assay_owed){.maybe = true};
+    for (size_t i = 0; i < l->beliefs.count; i++) {
+        const struct assay_belief *b = l->beliefs.items[i];
+        bool bytes = !assay_belief_satisfied(b);
+        owed.bytes = owed.bytes || bytes || b->tentative;
+        owed.end = owed.end || b->ended;
+        owed.maybe = owed.maybe || (!bytes && !b->ended);
+    }
+    return owed;
+}
+
+/* ---- effects, blame ---------------------------------------------------- */
+
+struct assay_span assay_oracle_effect(const struct assay_oracle *o, uint16_t effect)
+{
+    struct assay_bytes_buf *buf = &((struct assay_oracle *)(uintptr_t)o)->effect;
+    buf->n = 0;
+    for (uint8_t i = 0; i < o->link_count; i++) {
+        const struct assay_belief *b = best_of(&o->links[i].beliefs);
+        for (uint32_t k = 0; b && k < b->effect_count; k++)
+            if (b->effects[k].effect == effect)
+                assay_buf_add(buf, b->effects_bytes.p + b->effects[k].at, b->effects[k].size);
+    }
+    return (struct assay_span){buf->p, buf->n};
+}
+
+void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay_blame *blame)
+{
+    struct assay_oracle *mine = (struct assay_oracle *)(uintptr_t)o; /* describing needs its scratch */
+    const struct assay_model *model = o->world.config.model;
+    struct link *l = &mine->links[link];
+    struct last_words now = {0}, *words = &l->words;
+    struct assay_belief *best = best_of(&l->beliefs);
+    if (!words->set && best) {
+        take_words(mine, l, best, &now);
+        words = &now;
+    }
+    *blame = (struct assay_blame){.rule = ASSAY_NONE, .req = ASSAY_NONE, .state = ASSAY_NONE};
+    if (!words->set)
+        return;
+    blame->rule = words->rule;
+    blame->state = words->state;
+    if (words->rule != ASSAY_NONE) {
+        blame->req = model->rules[words->rule].req;
+        blame->level = model->rules[words->rule].level;
+    }
+    memcpy(blame->expected, words->expected, sizeof blame->expected);
+    memcpy(blame->seen, words->seen, sizeof blame->seen);
+}
+
+enum assay_level assay_oracle_worst(const struct assay_oracle *o, bool *broken)
+{
+    (void)o;
+    *broken = false;
+    return ASSAY_MUST;
+}
