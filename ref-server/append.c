@@ -1,0 +1,228 @@
+#include "ref-server/append.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- one group on one log ---------------------------------------------- */
+
+static size_t group_size(const struct assay_batch *batches)
+{
+    size_t n = 0;
+    for (; batches; batches = batches->next)
+        n += batches->size;
+    return n;
+}
+
+static bool gather(struct assay_appender *a, const struct assay_batch *batches, size_t size)
+{
+    if (size > a->cap) {
+        free(a->buffer);
+        a->buffer = malloc(size);
+        a->cap = a->buffer ? size : 0;
+        if (!a->buffer)
+            return false;
+    }
+    uint8_t *to = a->buffer;
+    for (; batches; batches = batches->next) {
+        if (batches->size > 0)
+            memcpy(to, batches->bytes, batches->size);
+        to += batches->size;
+    }
+    return true;
+}
+
+static void mark_all(struct assay_batch *batches, bool done)
+{
+    for (; batches; batches = batches->next)
+        for (uint32_t i = 0; i < batches->count; i++)
+            batches->jobs[i].done = done;
+}
+
+static bool write_group(struct assay_appender *a, struct assay_logfile *log, const struct assay_batch *batches)
+{
+    if (!batches->next)
+        return assay_logfile_write(log, batches->bytes, batches->size);
+    size_t size = group_size(batches);
+    return gather(a, batches, size) && assay_logfile_write(log, a->buffer, size);
+}
+
+/* A session's order behind one that failed would leave a gap that nobody was told of. */
+static bool failed_before(const struct assay_batch *first, const struct assay_batch *batch, uint32_t i)
+{
+    const struct assay_job *job = &batch->jobs[i];
+    for (const struct assay_batch *b = first; b; b = b->next)
+        for (uint32_t k = 0; k < b->count; k++) {
+            if (b == batch && k == i)
+                return false;
+            if (!b->jobs[k].done && b->jobs[k].conn == job->conn && b->jobs[k].serial == job->serial)
+                return true;
+        }
+    return false;
+}
+
+/* Not all of the group fits: what does, one record after another. */
+static void write_each(struct assay_logfile *log, struct assay_batch *batches)
+{
+    for (struct assay_batch *b = batches; b; b = b->next)
+        for (uint32_t i = 0; i < b->count; i++) {
+            struct assay_span bytes = assay_batch_bytes(b, i);
+            b->jobs[i].done = !failed_before(batches, b, i) && assay_logfile_write(log, bytes.p, bytes.n);
+        }
+}
+
+static void append_group(struct assay_appender *a, struct assay_logfile *log, struct assay_batch *batches)
+{
+    int64_t from = log->size;
+    mark_all(batches, true);
+    if (!write_group(a, log, batches))
+        write_each(log, batches);
+    if (!assay_logfile_sync(log, from))
+        mark_all(batches, false);
+}
+
+/* ---- streams ----------------------------------------------------------- */
+
+static bool stream_write(int fd, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno == EAGAIN) {
+            struct pollfd p = {.fd = fd, .events = POLLOUT};
+            poll(&p, 1, -1);
+        } else if (n < 0 && errno != EINTR) {
+            return false;
+        } else if (n > 0) {
+            bytes += n;
+            size -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+static void stream_group(int fd, struct assay_batch *batches)
+{
+    for (; batches; batches = batches->next) {
+        bool done = stream_write(fd, batches->bytes, batches->size);
+        for (uint32_t i = 0; i < batches->count; i++)
+            batches->jobs[i].done = done;
+    }
+}
+
+/* ---- the thread -------------------------------------------------------- */
+
+static void post_all(struct assay_batch *batches)
+{
+    for (struct assay_batch *next; batches; batches = next) {
+        next = batches->next;
+        assay_inbox_post(batches->reply, batches);
+    }
+}
+
+static void take_batch(struct assay_batch *batch)
+{
+    struct assay_sink *sink = batch->object;
+    struct assay_batch **last = &sink->batches;
+    while (*last)
+        last = &(*last)->next;
+    batch->next = NULL;
+    *last = batch;
+}
+
+static void handle(struct assay_worker *worker, struct assay_batch *batches)
+{
+    struct assay_appender *a = worker->owner;
+    for (struct assay_batch *next; batches; batches = next) {
+        next = batches->next;
+        take_batch(batches);
+    }
+    for (struct assay_sink *sink = a->sinks; sink; sink = sink->next) {
+        struct assay_batch *group = sink->batches;
+        sink->batches = NULL;
+        if (group && sink->stream >= 0)
+            stream_group(sink->stream, group);
+        else if (group)
+            append_group(a, &sink->log, group);
+        post_all(group);
+    }
+}
+
+static void reopen(struct assay_worker *worker)
+{
+    struct assay_appender *a = worker->owner;
+    struct assay_net_error error;
+    for (struct assay_sink *sink = a->sinks; sink; sink = sink->next)
+        if (sink->stream < 0 && !assay_logfile_reopen(&sink->log, &error))
+            fprintf(stderr, "assay: cannot reopen %s; going on with the old file\n", error.text);
+}
+
+/* ---- set up ------------------------------------------------------------ */
+
+static struct assay_sink *find(struct assay_appender *a, int stream, const char *name)
+{
+    for (struct assay_sink *sink = a->sinks; sink; sink = sink->next)
+        if (sink->stream == stream && strcmp(sink->name, name) == 0)
+            return sink;
+    return NULL;
+}
+
+static struct assay_sink *add(struct assay_appender *a, int stream, const char *name, struct assay_net_error *error)
+{
+    struct assay_sink *sink = calloc(1, sizeof *sink);
+    char *copy = strdup(name);
+    if (!sink || !copy) {
+        snprintf(error->text, sizeof error->text, "%.200s: no memory", name);
+        free(sink);
+        free(copy);
+        return NULL;
+    }
+    *sink = (struct assay_sink){.next = a->sinks, .name = copy, .stream = stream, .log = {.fd = -1}};
+    return a->sinks = sink;
+}
+
+struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, const char *name,
+                                       struct assay_net_error *error)
+{
+    size_t repaired = 0;
+    struct assay_sink *sink = find(a, -1, name);
+    if (sink)
+        return sink;
+    sink = add(a, -1, name, error);
+    if (!sink || !assay_logfile_open(&sink->log, folder, sink->name, &repaired, error))
+        return NULL;
+    if (repaired > 0)
+        fprintf(stderr, "assay: %s: cut off a half line of %zu bytes at its end\n", name, repaired);
+    return sink;
+}
+
+struct assay_sink *assay_appender_stream(struct assay_appender *a, int fd, struct assay_net_error *error)
+{
+    const char *name = fd == 1 ? "stdout" : "stderr";
+    struct assay_sink *sink = find(a, fd, name);
+    return sink ? sink : add(a, fd, name, error);
+}
+
+bool assay_appender_start(struct assay_appender *a)
+{
+    a->worker.handle = handle;
+    a->worker.reopened = reopen;
+    a->worker.owner = a;
+    return !a->sinks || assay_worker_start(&a->worker);
+}
+
+void assay_appender_stop(struct assay_appender *a)
+{
+    assay_worker_stop(&a->worker);
+    for (struct assay_sink *next, *sink = a->sinks; sink; sink = next) {
+        next = sink->next;
+        assay_logfile_close(&sink->log);
+        free(sink->name);
+        free(sink);
+    }
+    a->sinks = NULL;
+    free(a->buffer);
+    a->buffer = NULL;
+}

@@ -1,0 +1,173 @@
+#include "ref-server/logfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A half record longer than this is none of ours. */
+#define TAIL_MAX (64 * 1024 * 1024)
+
+/* Disk space is asked for in steps of this, so that a sync has no block to
+ * allocate. The size of the file stays what was written. */
+#define RESERVE (4 * 1024 * 1024)
+
+static bool fail(struct assay_net_error *error, const char *name, const char *why)
+{
+    snprintf(error->text, sizeof error->text, "%.200s: %s", name, why);
+    return false;
+}
+
+/* The offset behind the last LF of a file of `size` bytes; -1: cannot be read, or not within TAIL_MAX. */
+static int64_t whole_end(int fd, int64_t size)
+{
+    char block[4096];
+    int64_t at = size;
+    while (at > 0 && size - at < TAIL_MAX) {
+        int64_t from = at > (int64_t)sizeof block ? at - (int64_t)sizeof block : 0;
+        if (pread(fd, block, (size_t)(at - from), from) != at - from)
+            return -1;
+        const char *lf = memrchr(block, '\n', (size_t)(at - from));
+        if (lf)
+            return from + (lf - block) + 1;
+        at = from;
+    }
+    return at == 0 ? 0 : -1;
+}
+
+static bool repair(int fd, const char *name, int64_t *end, size_t *repaired, struct assay_net_error *error)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return fail(error, name, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return fail(error, name, "is not a regular file");
+    *end = whole_end(fd, st.st_size);
+    if (*end < 0)
+        return fail(error, name, "does not look like a log: no line end near its end");
+    *repaired = (size_t)(st.st_size - *end);
+    if (*repaired > 0 && (ftruncate(fd, *end) < 0 || fdatasync(fd) < 0))
+        return fail(error, name, strerror(errno));
+    return true;
+}
+
+static bool open_file(struct assay_logfile *log, struct assay_logfile *fresh, size_t *repaired,
+                      struct assay_net_error *error)
+{
+    *fresh = (struct assay_logfile){.folder = log->folder, .name = log->name, .fd = -1};
+    fresh->fd = openat(log->folder, log->name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fresh->fd < 0)
+        return fail(error, log->name, strerror(errno));
+    if (flock(fresh->fd, LOCK_EX | LOCK_NB) < 0)
+        return fail(error, log->name, errno == EWOULDBLOCK ? "is used by another server" : strerror(errno));
+    if (!repair(fresh->fd, log->name, &fresh->size, repaired, error))
+        return false;
+    /* The name of a new file must outlive a crash, too. */
+    if (fsync(log->folder) < 0)
+        return fail(error, log->name, strerror(errno));
+    return true;
+}
+
+bool assay_logfile_open(struct assay_logfile *log, int folder, const char *name, size_t *repaired,
+                        struct assay_net_error *error)
+{
+    *log = (struct assay_logfile){.folder = folder, .name = name, .fd = -1};
+    bool ok = open_file(log, log, repaired, error);
+    if (!ok)
+        assay_logfile_close(log);
+    return ok;
+}
+
+static bool same_file(int fd, int folder, const char *name)
+{
+    struct stat a, b;
+    return fstat(fd, &a) == 0 && fstatat(folder, name, &b, 0) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool assay_logfile_reopen(struct assay_logfile *log, struct assay_net_error *error)
+{
+    struct assay_logfile fresh;
+    size_t repaired;
+    if (same_file(log->fd, log->folder, log->name))
+        return true;
+    if (!open_file(log, &fresh, &repaired, error)) {
+        assay_logfile_close(&fresh);
+        return false;
+    }
+    assay_logfile_close(log);
+    *log = fresh;
+    return true;
+}
+
+static bool cut(struct assay_logfile *log)
+{
+    log->torn = ftruncate(log->fd, log->size) < 0;
+    log->reserved = 0;
+    return !log->torn;
+}
+
+static void reserve(struct assay_logfile *log, size_t size)
+{
+    int64_t end = log->size + (int64_t)size;
+    if (end <= log->reserved && log->reserved - end <= RESERVE)
+        return;
+    log->reserved = end + RESERVE;
+    /* Only an optimisation: a full disk or a file system without it is noticed by the write. */
+    if (fallocate(log->fd, FALLOC_FL_KEEP_SIZE, log->size, log->reserved - log->size) < 0)
+        errno = 0;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, bytes, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return false;
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return true;
+}
+
+bool assay_logfile_write(struct assay_logfile *log, const void *bytes, size_t size)
+{
+    if (log->torn && !cut(log))
+        return false;
+    /* Others may cut the file as well (a rotation that copies and truncates). */
+    log->size = lseek(log->fd, 0, SEEK_END);
+    reserve(log, size);
+    if (write_all(log->fd, bytes, size)) {
+        log->size += (int64_t)size;
+        return true;
+    }
+    int why = errno;
+    cut(log);
+    errno = why;
+    return false;
+}
+
+bool assay_logfile_sync(struct assay_logfile *log, int64_t from)
+{
+    if (fdatasync(log->fd) == 0)
+        return true;
+    /* What the kernel still holds of these pages is unknown: none of them counts. */
+    log->size = from;
+    cut(log);
+    return false;
+}
+
+void assay_logfile_close(struct assay_logfile *log)
+{
+    if (log->fd < 0)
+        return;
+    /* What is reserved behind the end goes back to the disk. */
+    if (log->reserved > 0 && ftruncate(log->fd, lseek(log->fd, 0, SEEK_END)) < 0)
+        errno = 0;
+    close(log->fd);
+    log->fd = -1;
+}
