@@ -1,0 +1,317 @@
+/* Rule bodies: actions inside the transaction of the running rule. */
+#include <string.h>
+
+#include "core/codec.h"
+#include "core/fields.h"
+#include "core/session.h"
+
+struct run {
+    struct assay_engine *e;
+    struct assay_session *s;
+    struct assay_vm vm;
+    uint16_t rule, event;
+    uint16_t skip;
+    bool otherwise;
+};
+
+typedef enum assay_ran action(struct run *run, uint32_t ins);
+
+static assay_val pop(struct run *run)
+{
+    return run->vm.stack[--run->vm.depth];
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
+static enum assay_ran act_out(struct run *run, uint32_t ins)
+{
+    unsigned slot = assay_ins_b(ins);
+    run->e->made_slots[slot] = pop(run);
+    run->e->made.known |= (uint64_t)1 << slot;
+    return ASSAY_RAN;
+}
+
+/* The expression stands behind the JUMP that follows. */
+static enum assay_ran act_free(struct run *run, uint32_t ins)
+{
+    unsigned slot = assay_ins_b(ins);
+    run->e->free_slots |= (uint64_t)1 << slot;
+    run->e->free_where[slot] = assay_ins_a(ins) ? (uint16_t)(run->vm.pc + 1) : ASSAY_NONE;
+    return ASSAY_RAN;
+}
+
+/* A value of a type, for a field that may hold any. */
+static assay_val some_value(const struct assay_model *model, uint16_t index)
+{
+    const struct assay_type *type = &model->types[index];
+    if (type->kind >= ASSAY_T_BYTES)
+        return ASSAY_VAL_EMPTY;
+    if (type->kind == ASSAY_T_ENUM && !model->enums[type->of].text && model->enums[type->of].items.count)
+        return (assay_val)model->enum_items[model->enums[type->of].items.first].value;
+    if (type->kind == ASSAY_T_INT || type->kind == ASSAY_T_DURATION)
+        return (assay_val)(type->min > 0 ? type->min : type->max < 0 ? type->max : 0);
+    return 0;
+}
+
+static void fill_free(struct assay_engine *e, struct assay_range fields)
+{
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &e->model->fields[i];
+        if (f->slot != ASSAY_NONE && (e->free_slots >> f->slot & 1) && !assay_slot_known(&e->made, f->slot) &&
+            f->init == ASSAY_NONE)
+            assay_slot_set(&e->made, f->slot, some_value(e->model, f->type));
+    }
+}
+
+static void tell_sent(struct run *run, uint16_t message, uint32_t size)
+{
+    struct assay_engine *e = run->e;
+    struct assay_event *event = assay_queue(e, run->s, ASSAY_EVENT_SENT);
+    uint16_t *where = e->wheres + (size_t)(e->events_count - 1) * ASSAY_SLOTS_MAX;
+    memcpy(where, e->free_where, sizeof e->free_where);
+    event->sent.message = message;
+    event->sent.rule = run->rule;
+    event->sent.at = e->out->len;
+    event->sent.size = size;
+    event->sent.free = e->free_slots;
+    event->sent.where = where;
+}
+
+static enum assay_ran act_send(struct run *run, uint32_t ins)
+{
+    struct assay_engine *e = run->e;
+    struct assay_out *out = e->out;
+    uint16_t message = (uint16_t)assay_ins_b(ins), frame = e->machine->frame_out;
+    if (e->free_slots) {
+        fill_free(e, e->model->frames[frame].fields);
+        fill_free(e, e->model->messages[message].fields);
+    }
+    e->made.frame = e->env.frame;
+    e->made.vars = e->env.vars;
+    e->made.scratch_used = e->env.scratch_used;
+    struct assay_encoded encoded = assay_encode(&e->made, frame, message, out->bytes + out->len, out->cap - out->len,
+                                                run->s->mode == ASSAY_MODE_SEGMENT);
+    if (encoded.status == ASSAY_ENCODED && e->config.judge)
+        tell_sent(run, message, encoded.size);
+    e->made.known = 0;
+    e->free_slots = 0;
+    if (encoded.status == ASSAY_ENCODE_SPACE)
+        return ASSAY_RAN_FULL;
+    if (encoded.status == ASSAY_ENCODE_FIELD)
+        return ASSAY_RAN_UNFIT;
+    out->len += encoded.size;
+    e->tx.sent = true;
+    return ASSAY_RAN;
+}
+
+/* ---- the session ------------------------------------------------------- */
+
+static enum assay_ran act_set(struct run *run, uint32_t ins)
+{
+    switch (assay_var_set(run->e, run->s, (uint16_t)assay_ins_b(ins), pop(run))) {
+    case ASSAY_SET:
+        return ASSAY_RAN;
+    case ASSAY_SET_UNFIT:
+        return ASSAY_RAN_UNFIT;
+    case ASSAY_SET_NO_ROOM:
+        break;
+    }
+    return ASSAY_RAN_NO_ROOM;
+}
+
+static enum assay_ran act_goto(struct run *run, uint32_t ins)
+{
+    uint16_t state = (uint16_t)assay_ins_b(ins);
+    struct assay_tx *tx = &run->e->tx;
+    switch ((enum assay_state_kind)run->e->model->states[state].kind) {
+    case ASSAY_STATE_WAIT:
+        tx->wait = state;
+        return ASSAY_RAN;
+    case ASSAY_STATE_END:
+        tx->end = true;
+        break;
+    case ASSAY_STATE_PLAIN:
+        break;
+    }
+    tx->state = state;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_timer(struct run *run, uint32_t ins)
+{
+    uint64_t bit = (uint64_t)1 << (assay_ins_b(ins) - run->e->machine->timers.first);
+    struct assay_tx *tx = &run->e->tx;
+    tx->start = assay_ins_a(ins) ? tx->start | bit : tx->start & ~bit;
+    tx->stop = assay_ins_a(ins) ? tx->stop & ~bit : tx->stop | bit;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_abort(struct run *run, uint32_t ins)
+{
+    (void)ins;
+    run->e->tx.end = run->e->tx.abort = true;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_choose(struct run *run, uint32_t ins)
+{
+    struct assay_choices *choices = run->e->choices;
+    unsigned ways = assay_ins_a(ins), way = 0;
+    if (choices && choices->met < ASSAY_CHOICES_MAX) {
+        way = choices->met < choices->picks ? choices->pick[choices->met] : 0;
+        way = way < ways ? way : 0;
+        choices->ways[choices->met++] = (uint8_t)ways;
+    }
+    run->vm.pc += way;
+    return ASSAY_RAN;
+}
+
+/* ---- effects ----------------------------------------------------------- */
+
+static void queue_args(struct run *run, struct assay_range params, unsigned count)
+{
+    const assay_val *args = &run->vm.stack[run->vm.depth];
+    for (unsigned i = 0; i < count && i < params.count; i++)
+        assay_queue_arg(run->e, run->e->model->params[params.first + i].type, args[i]);
+}
+
+static struct assay_event *order(struct run *run, uint16_t effect, unsigned args, assay_token token, bool gate)
+{
+    struct assay_event *event = assay_queue(run->e, run->s, ASSAY_EVENT_EFFECT);
+    event->effect.effect = effect;
+    event->effect.token = token;
+    event->effect.gate = gate;
+    queue_args(run, run->e->model->effects[effect].args, args);
+    return event;
+}
+
+static void suspend(struct run *run, assay_token token)
+{
+    struct assay_session *s = run->s;
+    s->pend = ASSAY_PEND_FLIGHT;
+    s->token = token;
+    s->rule = run->rule;
+    s->event = run->event;
+    s->resume = (uint16_t)(run->vm.pc - 1);
+    s->otherwise = run->otherwise;
+}
+
+static bool gates(const struct run *run)
+{
+    const struct assay_engine *e = run->e;
+    return e->config.gates && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
+}
+
+static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args)
+{
+    struct assay_engine *e = run->e;
+    bool gate = gates(run) && e->out->cuts_len < e->out->cuts_cap;
+    if (!gate && e->tx.gated)
+        return ASSAY_RAN_FULL;
+    assay_token token = assay_flight_start(e, run->s, run->rule, run->event, gate);
+    if (!token)
+        return ASSAY_RAN_FULL;
+    order(run, effect, args, token, gate);
+    if (!gate) {
+        suspend(run, token);
+        return ASSAY_RAN_SUSPEND;
+    }
+    e->out->cuts[e->out->cuts_len++] = (struct assay_cut){e->out->len, token};
+    e->tx.gated++;
+    run->s->gates++;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_effect(struct run *run, uint32_t ins)
+{
+    uint16_t effect = (uint16_t)assay_ins_b(ins);
+    unsigned args = assay_ins_a(ins);
+    run->vm.depth -= args;
+    if (run->vm.pc - 1 <= run->skip)
+        return ASSAY_RAN;
+    if (run->e->model->effects[effect].fallible)
+        return order_fallible(run, effect, args);
+    order(run, effect, args, 0, false);
+    return ASSAY_RAN;
+}
+
+/* ---- calls ------------------------------------------------------------- */
+
+void assay_call_end(struct assay_engine *e, struct assay_session *s)
+{
+    const struct assay_call *call = &e->model->calls[s->call];
+    e->tx.wait = e->tx.call = ASSAY_NONE;
+    if (call->first_var == ASSAY_NONE)
+        return;
+    for (uint16_t i = 0; i < call->args.count; i++)
+        assay_var_clear(e, s, (uint16_t)(call->first_var + i));
+}
+
+static struct assay_event *result(struct run *run, int32_t outcome)
+{
+    struct assay_event *event = assay_queue(run->e, run->s, ASSAY_EVENT_RESULT);
+    event->result.call = run->s->call;
+    event->result.outcome = outcome;
+    event->result.cause = run->event;
+    event->result.detail = (struct assay_span){NULL, 0};
+    return event;
+}
+
+static enum assay_ran act_result(struct run *run, uint32_t ins)
+{
+    run->vm.depth -= assay_ins_a(ins);
+    if (run->e->tx.call == ASSAY_NONE)
+        return ASSAY_RAN_UNFIT;
+    result(run, ASSAY_CALL_OK);
+    queue_args(run, run->e->model->calls[run->s->call].results, assay_ins_a(ins));
+    assay_call_end(run->e, run->s);
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_error(struct run *run, uint32_t ins)
+{
+    assay_val detail = assay_ins_a(ins) ? pop(run) : ASSAY_VAL_EMPTY;
+    if (run->e->tx.call == ASSAY_NONE)
+        return ASSAY_RAN_UNFIT;
+    result(run, (int32_t)assay_ins_b(ins))->result.detail = assay_bytes(&run->e->env, detail);
+    assay_call_end(run->e, run->s);
+    return ASSAY_RAN;
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+static action *const actions[ASSAY_OPS_COUNT - ASSAY_OP_FIRST_ACTION] = {
+#define AT(op) [ASSAY_OP_##op - ASSAY_OP_FIRST_ACTION]
+    AT(OUT) = act_out,     AT(FREE) = act_free,     AT(SEND) = act_send,     AT(SET) = act_set,
+    AT(GOTO) = act_goto,   AT(EFFECT) = act_effect, AT(TIMER) = act_timer,   AT(RESULT) = act_result,
+    AT(ERROR) = act_error, AT(ABORT) = act_abort,   AT(CHOOSE) = act_choose,
+#undef AT
+};
+
+enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t code,
+                              uint16_t event, uint16_t skip, bool otherwise)
+{
+    struct run run;
+    run.e = e;
+    run.s = s;
+    run.vm.env = &e->env;
+    run.vm.pc = code;
+    run.vm.depth = 0;
+    run.rule = rule;
+    run.event = event;
+    run.skip = skip;
+    run.otherwise = otherwise;
+    e->made.known = 0;
+    e->free_slots = 0;
+    enum assay_ran ran = ASSAY_RAN;
+    while (ran == ASSAY_RAN) {
+        enum assay_vm_stop stop = assay_vm_run(&run.vm);
+        if (stop == ASSAY_VM_END)
+            return ASSAY_RAN;
+        if (stop == ASSAY_VM_UNDEFINED)
+            return ASSAY_RAN_UNFIT;
+        uint32_t ins = e->model->code[run.vm.pc - 1];
+        ran = actions[assay_ins_op(ins) - ASSAY_OP_FIRST_ACTION](&run, ins);
+    }
+    return ran;
+}

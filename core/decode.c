@@ -1,0 +1,520 @@
+#include <string.h>
+
+#include "core/fields.h"
+#include "core/number.h"
+
+/* ---- reading one field ------------------------------------------------- */
+
+static enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_span *s)
+{
+    if (r->bit)
+        return ASSAY_READ_BAD;
+    if (n > r->n - r->pos) {
+        r->need = r->pos + n;
+        return ASSAY_READ_SHORT;
+    }
+    *s = (struct assay_span){r->p + r->pos, (uint32_t)n};
+    r->pos += (uint32_t)n;
+    return ASSAY_READ;
+}
+
+static uint64_t load(const uint8_t *p, unsigned bytes, bool little)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        v = v << 8 | p[little ? bytes - 1 - i : i];
+    return v;
+}
+
+/* Fields that share bytes, first in the high bits. */
+static enum assay_read read_bits(struct assay_reader *r, unsigned bits, uint64_t *v)
+{
+    unsigned bytes = (r->bit + bits + 7) / 8;
+    if (bytes > r->n - r->pos) {
+        r->need = (uint64_t)r->pos + bytes;
+        return ASSAY_READ_SHORT;
+    }
+    for (*v = 0; bits > 0;) {
+        unsigned rest = 8u - r->bit, taken = bits < rest ? bits : rest;
+        *v = *v << taken | ((unsigned)r->p[r->pos] >> (rest - taken) & ((1u << taken) - 1));
+        r->bit = (uint8_t)(r->bit + taken);
+        bits -= taken;
+        if (r->bit == 8) {
+            r->bit = 0;
+            r->pos++;
+        }
+    }
+    return ASSAY_READ;
+}
+
+static enum assay_read read_uint(struct assay_reader *r, unsigned bits, bool little, uint64_t *v)
+{
+    if (r->bit || bits % 8)
+        return read_bits(r, bits, v);
+    struct assay_span s;
+    enum assay_read status = take(r, bits / 8, &s);
+    if (status == ASSAY_READ)
+        *v = load(s.p, bits / 8, little);
+    return status;
+}
+
+static enum assay_read read_int(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                assay_val *v)
+{
+    (void)env;
+    enum assay_read status = read_uint(r, f->bits, f->flags & ASSAY_F_LITTLE, v);
+    if (status == ASSAY_READ && (f->flags & ASSAY_F_SIGNED) && f->bits < 64 && *v >> (f->bits - 1))
+        *v |= ~(uint64_t)0 << f->bits;
+    return status;
+}
+
+/* Groups of 7 bits; the shortest form only. */
+static enum assay_read varint(struct assay_reader *r, unsigned bytes_max, bool little, uint64_t *v)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < bytes_max; i++) {
+        struct assay_span s;
+        enum assay_read status = take(r, 1, &s);
+        if (status != ASSAY_READ)
+            return status;
+        uint64_t group = *s.p & 0x7f;
+        bool last = !(*s.p & 0x80);
+        if (little ? (i == 9 && group > 1) || i > 9 : value >> 57)
+            return ASSAY_READ_BAD;
+        value = little ? value | group << (7 * i) : value << 7 | group;
+        if (!last && !little && i == 0 && group == 0)
+            return ASSAY_READ_BAD;
+        if (last) {
+            *v = value;
+            return little && i > 0 && group == 0 ? ASSAY_READ_BAD : ASSAY_READ;
+        }
+    }
+    return ASSAY_READ_BAD;
+}
+
+static enum assay_read read_varint(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                   assay_val *v)
+{
+    (void)env;
+    return varint(r, f->bits / 8, f->flags & ASSAY_F_LITTLE, v);
+}
+
+static enum assay_read extent_code(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                   struct assay_span *s)
+{
+    assay_val size;
+    if (!assay_eval(env, f->extent_arg, &size) || (int64_t)size < 0)
+        return ASSAY_READ_BAD;
+    return take(r, size, s);
+}
+
+static enum assay_read extent_prefix(const struct assay_field *f, struct assay_reader *r, struct assay_span *s)
+{
+    uint64_t size;
+    bool little = f->flags & ASSAY_F_LITTLE;
+    enum assay_read status = f->extent_arg ? read_uint(r, f->extent_arg, little, &size) : varint(r, 10, little, &size);
+    return status == ASSAY_READ ? take(r, size, s) : status;
+}
+
+static enum assay_read extent_until(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                    struct assay_span *s)
+{
+    struct assay_span rest = {r->p + r->pos, r->n - r->pos};
+    struct assay_delim_found d = assay_delim_find(env->model, f->extent_arg, rest, 0);
+    if (!d.found) {
+        r->need = (uint64_t)r->n + 1;
+        return ASSAY_READ_SHORT;
+    }
+    *s = (struct assay_span){rest.p, d.at};
+    r->pos += d.at + d.size;
+    return r->bit ? ASSAY_READ_BAD : ASSAY_READ;
+}
+
+static enum assay_read extent_rest(struct assay_reader *r, struct assay_span *s)
+{
+    return take(r, (uint64_t)(r->n - r->pos) + (r->cut_off ? 1 : 0), s);
+}
+
+static enum assay_read read_extent(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                   struct assay_span *s)
+{
+    switch ((enum assay_extent)f->extent) {
+    case ASSAY_EXT_FIXED:
+        return take(r, f->extent_arg, s);
+    case ASSAY_EXT_CODE:
+        return extent_code(env, f, r, s);
+    case ASSAY_EXT_PREFIX:
+        return extent_prefix(f, r, s);
+    case ASSAY_EXT_UNTIL:
+        return extent_until(env, f, r, s);
+    case ASSAY_EXT_REST:
+        return extent_rest(r, s);
+    case ASSAY_EXT_COUNT: /* lists only, which read it themselves */
+        break;
+    }
+    return ASSAY_READ_BAD;
+}
+
+static enum assay_read read_decimal(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                    assay_val *v)
+{
+    struct assay_span s;
+    int64_t x = 0;
+    enum assay_read status = read_extent(env, f, r, &s);
+    if (status == ASSAY_READ && !assay_parse_decimal(s, f->flags & ASSAY_F_SIGNED, assay_loose(env, f), &x))
+        return ASSAY_READ_BAD;
+    *v = (assay_val)x;
+    return status;
+}
+
+static enum assay_read read_hex(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                assay_val *v)
+{
+    struct assay_span s;
+    int64_t x = 0;
+    enum assay_read status = read_extent(env, f, r, &s);
+    if (status == ASSAY_READ && !assay_parse_hex(s, assay_loose(env, f), &x))
+        return ASSAY_READ_BAD;
+    *v = (assay_val)x;
+    return status;
+}
+
+static assay_val frame_bytes(const struct assay_env *env, struct assay_span s)
+{
+    return assay_val_bytes(ASSAY_REGION_FRAME, (uint32_t)(s.p - env->frame), s.n);
+}
+
+static enum assay_read read_bytes(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                  assay_val *v)
+{
+    const struct assay_type *type = &env->model->types[f->type];
+    struct assay_span s;
+    enum assay_read status = read_extent(env, f, r, &s);
+    if (status != ASSAY_READ)
+        return status;
+    if (s.n > ASSAY_BYTES_MAX)
+        return ASSAY_READ_BAD;
+    if (type->kind != ASSAY_T_ENUM)
+        *v = frame_bytes(env, s);
+    else if (!assay_enum_find(env->model, type->of, s, f->flags & ASSAY_F_FOLD, v))
+        return ASSAY_READ_UNNAMED;
+    return ASSAY_READ;
+}
+
+static enum assay_read read_const(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                  assay_val *v)
+{
+    struct assay_blob blob = env->model->blobs[f->extent_arg];
+    struct assay_span s;
+    enum assay_read status = take(r, blob.n, &s);
+    *v = 0;
+    if (status == ASSAY_READ && blob.n && memcmp(s.p, blob.p, blob.n) != 0)
+        return ASSAY_READ_BAD;
+    return status;
+}
+
+/* Elements of a list: `count` of them, or (UINT64_MAX) as many as there are bytes. */
+static enum assay_read read_items(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                  uint64_t count, assay_val *v)
+{
+    const struct assay_field *element = &env->model->fields[f->element];
+    const uint8_t *base = env->scratch + env->scratch_used;
+    uint32_t size = 0;
+    for (uint64_t i = 0; i < count && (count != UINT64_MAX || r->pos < r->n); i++) {
+        assay_val item;
+        enum assay_read status = assay_read_field(env, element, r, &item);
+        if (status != ASSAY_READ)
+            return status;
+        uint8_t *to = assay_scratch(env, 8);
+        if (!to || to != base + size)
+            return ASSAY_READ_BAD;
+        assay_store_item(to, (int64_t)item);
+        size += 8;
+    }
+    *v = assay_scratch_val(env, base, size);
+    return ASSAY_READ;
+}
+
+static enum assay_read read_list(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                 assay_val *v)
+{
+    if (f->extent == ASSAY_EXT_COUNT) {
+        assay_val count;
+        if (!assay_eval(env, f->extent_arg, &count) || (int64_t)count < 0)
+            return ASSAY_READ_BAD;
+        return read_items(env, f, r, count, v);
+    }
+    struct assay_span s;
+    enum assay_read status = read_extent(env, f, r, &s);
+    if (status != ASSAY_READ)
+        return status;
+    struct assay_reader items = {.p = s.p, .n = s.n};
+    status = read_items(env, f, &items, UINT64_MAX, v);
+    return status == ASSAY_READ_SHORT || items.bit ? ASSAY_READ_BAD : status;
+}
+
+static enum assay_read read_calc(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                 assay_val *v)
+{
+    (void)r;
+    return assay_eval(env, f->is, v) ? ASSAY_READ : ASSAY_READ_BAD;
+}
+
+enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                 assay_val *v)
+{
+    static enum assay_read (*const forms[])(struct assay_env *, const struct assay_field *, struct assay_reader *,
+                                            assay_val *) = {
+        [ASSAY_FORM_INT] = read_int,   [ASSAY_FORM_VARINT] = read_varint, [ASSAY_FORM_DECIMAL] = read_decimal,
+        [ASSAY_FORM_HEX] = read_hex,   [ASSAY_FORM_BYTES] = read_bytes,   [ASSAY_FORM_CONST] = read_const,
+        [ASSAY_FORM_LIST] = read_list, [ASSAY_FORM_CALC] = read_calc,
+    };
+    return forms[f->form](env, f, r, v);
+}
+
+/* ---- constraints ------------------------------------------------------- */
+
+/* Where and why decoding stops; event ASSAY_NONE: it goes on. */
+struct stop {
+    uint16_t event, field, req;
+};
+
+static const struct stop go_on = {ASSAY_NONE, ASSAY_NONE, ASSAY_NONE};
+
+static struct stop stop_at(const struct assay_env *env, uint32_t field, uint16_t event)
+{
+    return (struct stop){event, (uint16_t)field, env->model->fields[field].req};
+}
+
+static struct stop fault_at(const struct assay_env *env, uint32_t field)
+{
+    uint16_t fault = env->model->fields[field].fault;
+    return stop_at(env, field, fault == ASSAY_NONE ? ASSAY_EV_MALFORMED : fault);
+}
+
+static bool same_value(const struct assay_env *env, const struct assay_field *f, assay_val x, assay_val y)
+{
+    uint8_t kind = env->model->types[f->type].kind;
+    if (kind < ASSAY_T_BYTES)
+        return x == y;
+    struct assay_span a = assay_bytes(env, x), b = assay_bytes(env, y);
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static bool all_zero(struct assay_span s)
+{
+    for (uint32_t i = 0; i < s.n; i++)
+        if (s.p[i])
+            return false;
+    return true;
+}
+
+/* Padding holds what an encoder writes: its `is` or `init`, else zeros. */
+static bool padding_holds(struct assay_env *env, const struct assay_field *f, assay_val v)
+{
+    uint16_t code = f->is != ASSAY_NONE ? f->is : f->init;
+    if (f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_CALC)
+        return true;
+    if (code == ASSAY_NONE)
+        return env->model->types[f->type].kind < ASSAY_T_BYTES ? v == 0 : all_zero(assay_bytes(env, v));
+    assay_val written;
+    return assay_eval(env, code, &written) && same_value(env, f, v, written);
+}
+
+static struct stop judge_field(struct assay_env *env, uint32_t i, assay_val v)
+{
+    const struct assay_field *f = &env->model->fields[i];
+    if (!f->name && f->slot == ASSAY_NONE)
+        return padding_holds(env, f, v) ? go_on : fault_at(env, i);
+    enum assay_fit fit = assay_fits(env, f->type, v);
+    if (fit == ASSAY_FIT_UNNAMED)
+        return stop_at(env, i, ASSAY_EV_UNKNOWN);
+    assay_slot_set(env, f->slot, v);
+    if (fit == ASSAY_FIT && assay_holds(env, f->check))
+        return go_on;
+    if (f->slot != ASSAY_NONE)
+        env->known &= ~((uint64_t)1 << f->slot);
+    return fault_at(env, i);
+}
+
+static struct stop decode_field(struct assay_env *env, uint32_t i, struct assay_reader *r)
+{
+    const struct assay_field *f = &env->model->fields[i];
+    assay_val v;
+    if (f->present != ASSAY_NONE && !assay_holds(env, f->present))
+        return go_on;
+    enum assay_read status = assay_read_field(env, f, r, &v);
+    if (status == ASSAY_READ)
+        return judge_field(env, i, v);
+    if (f->form == ASSAY_FORM_CALC)
+        return fault_at(env, i);
+    return stop_at(env, i, status == ASSAY_READ_UNNAMED ? ASSAY_EV_UNKNOWN : ASSAY_EV_MALFORMED);
+}
+
+static struct stop decode_fields(struct assay_env *env, struct assay_range fields, struct assay_reader *r)
+{
+    struct stop stop = go_on;
+    for (uint32_t i = fields.first; stop.event == ASSAY_NONE && i < (uint32_t)fields.first + fields.count; i++)
+        stop = decode_field(env, i, r);
+    return stop;
+}
+
+/* Computed fields may depend on later ones, so they are checked behind all. */
+static struct stop check_computed(struct assay_env *env, struct assay_range fields)
+{
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &env->model->fields[i];
+        assay_val v;
+        if (f->is == ASSAY_NONE || f->form == ASSAY_FORM_CALC || !assay_slot_known(env, f->slot))
+            continue;
+        if (!assay_eval(env, f->is, &v) || !same_value(env, f, env->slots[f->slot], v))
+            return fault_at(env, i);
+    }
+    return go_on;
+}
+
+static struct stop check_wheres(struct assay_env *env, struct assay_range wheres)
+{
+    for (uint32_t i = wheres.first; i < (uint32_t)wheres.first + wheres.count; i++) {
+        const struct assay_where *where = &env->model->wheres[i];
+        if (!assay_holds(env, where->that))
+            return (struct stop){where->fault == ASSAY_NONE ? ASSAY_EV_MALFORMED : where->fault, ASSAY_NONE,
+                                 where->req};
+    }
+    return go_on;
+}
+
+/* ---- messages ---------------------------------------------------------- */
+
+static bool tag_matches(struct assay_env *env, uint16_t tag, const struct assay_message *m)
+{
+    switch ((enum assay_tag_kind)m->tag_kind) {
+    case ASSAY_TAG_NONE:
+        return true;
+    case ASSAY_TAG_CODE:
+        return assay_holds(env, m->tag_code);
+    case ASSAY_TAG_VALUE:
+        return assay_slot_known(env, tag) && (int64_t)env->slots[tag] == m->tag;
+    case ASSAY_TAG_TEXT:
+        break;
+    }
+    if (!assay_slot_known(env, tag))
+        return false;
+    struct assay_span s = assay_bytes(env, env->slots[tag]);
+    return s.n == m->tag_text.n && (s.n == 0 || memcmp(s.p, m->tag_text.p, s.n) == 0);
+}
+
+static bool leads(const struct assay_model *model, uint16_t set, struct assay_span body)
+{
+    if (set == ASSAY_NONE)
+        return true;
+    return body.n && (model->sets[set].bits[body.p[0] >> 6] >> (body.p[0] & 63) & 1);
+}
+
+static bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const struct assay_message *m,
+                      struct assay_span body)
+{
+    return (m->from & from) && leads(env->model, m->leads, body) && tag_matches(env, tag, m);
+}
+
+static struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
+                                           struct assay_span body, uint32_t base)
+{
+    const struct assay_message *m = &env->model->messages[index];
+    struct assay_reader r = {.p = body.p, .n = body.n};
+    struct stop stop = decode_fields(env, m->fields, &r);
+    if (stop.event == ASSAY_NONE && (r.pos != r.n || r.bit))
+        stop.event = ASSAY_EV_MALFORMED;
+    if (stop.event == ASSAY_NONE)
+        stop = check_computed(env, m->fields);
+    if (stop.event == ASSAY_NONE)
+        stop = check_computed(env, frame->fields);
+    if (stop.event == ASSAY_NONE)
+        stop = check_wheres(env, m->wheres);
+    return (struct assay_decoded){stop.event == ASSAY_NONE ? m->event : stop.event, index, stop.field, base + r.pos,
+                                  stop.req};
+}
+
+/* Among messages that tell themselves apart the first that decodes is it; where none does, the
+ * one that got furthest tells the fault. */
+static struct assay_decoded decode_body(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                                        struct assay_span body, uint32_t base)
+{
+    struct assay_decoded best = {ASSAY_EV_UNKNOWN, ASSAY_NONE, ASSAY_NONE, base, ASSAY_NONE};
+    uint64_t known = env->known, best_known = known;
+    for (uint16_t i = 0; i < env->model->messages_count; i++) {
+        const struct assay_message *m = &env->model->messages[i];
+        env->known = known;
+        if (!candidate(env, frame->tag, from, m, body))
+            continue;
+        struct assay_decoded d = decode_message(env, frame, i, body, base);
+        if (d.event == m->event)
+            return d;
+        if (best.message == ASSAY_NONE || d.offset > best.offset) {
+            best = d;
+            best_known = env->known;
+        }
+    }
+    env->known = best_known;
+    return best;
+}
+
+struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
+{
+    const struct assay_frame *frame = &env->model->frames[index];
+    struct assay_reader r = {.p = content.p, .n = content.n};
+    env->known = 0;
+    struct stop stop = decode_fields(env, frame->fields, &r);
+    if (stop.event != ASSAY_NONE)
+        return (struct assay_decoded){stop.event, ASSAY_NONE, stop.field, r.pos, stop.req};
+    struct assay_span body = {content.p + r.pos, content.n - r.pos};
+    if (frame->body != ASSAY_NONE) {
+        if (r.pos != r.n || r.bit)
+            return (struct assay_decoded){ASSAY_EV_MALFORMED, ASSAY_NONE, ASSAY_NONE, r.pos, ASSAY_NONE};
+        body = assay_bytes(env, env->slots[env->model->fields[frame->body].slot]);
+    }
+    return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
+}
+
+/* The message whose fields stand in a cut-off body: by its tag, or because there is but one. */
+static uint16_t partial_message(struct assay_env *env, uint16_t tag, uint8_t from, struct assay_span body)
+{
+    uint16_t found = ASSAY_NONE;
+    for (uint16_t i = 0; i < env->model->messages_count; i++) {
+        if (!candidate(env, tag, from, &env->model->messages[i], body))
+            continue;
+        if (found != ASSAY_NONE)
+            return ASSAY_NONE;
+        found = i;
+    }
+    return found;
+}
+
+/* Who sends what comes in this frame: the machines that read it are of the other role. */
+static uint8_t sender(const struct assay_model *model, uint16_t frame)
+{
+    uint8_t from = 0;
+    for (uint16_t i = 0; i < model->machines_count; i++)
+        if (model->machines[i].frame_out == frame)
+            from |= model->machines[i].role;
+        else if (model->machines[i].frame_in == frame)
+            from |= model->machines[i].role ^ (ASSAY_CLIENT | ASSAY_SERVER);
+    return from;
+}
+
+void assay_decode_partial(struct assay_env *env, uint16_t index, struct assay_span in)
+{
+    const struct assay_frame *frame = &env->model->frames[index];
+    struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
+    env->known = 0;
+    env->frame = in.p;
+    struct stop stop = decode_fields(env, frame->fields, &r);
+    if (stop.event != ASSAY_NONE && (stop.field != frame->body || r.pos >= r.n))
+        return;
+    struct assay_span body = {in.p + r.pos, in.n - r.pos};
+    uint16_t message = partial_message(env, frame->tag, sender(env->model, index), body);
+    if (message == ASSAY_NONE)
+        return;
+    struct assay_reader rest = {.p = body.p, .n = body.n, .cut_off = true};
+    (void)decode_fields(env, env->model->messages[message].fields, &rest);
+}

@@ -1,0 +1,397 @@
+/* The engine's block and its small entry points; bytes come in through feed.c. */
+#include <string.h>
+
+#include "core/feed.h"
+
+#define EVENTS_MIN  64u
+#define ARGS_MIN    128u
+#define SCRATCH_MIN 4096u
+
+/* ---- sizes ------------------------------------------------------------- */
+
+static uint32_t at_least(uint32_t n, uint32_t least)
+{
+    return n > least ? n : least;
+}
+
+/* The most that one run of a body can queue. */
+static void count_needs(struct assay_engine *e, uint16_t code, uint32_t *events, uint32_t *args)
+{
+    if (code == ASSAY_NONE)
+        return;
+    uint32_t last = assay_code_last(e->model, code);
+    for (uint32_t pc = code; pc < last; pc++) {
+        uint32_t ins = e->model->code[pc];
+        enum assay_op op = assay_ins_op(ins);
+        *events += op == ASSAY_OP_EFFECT || op == ASSAY_OP_RESULT || op == ASSAY_OP_ERROR || op == ASSAY_OP_SEND;
+        *args += op == ASSAY_OP_EFFECT || op == ASSAY_OP_RESULT ? assay_ins_a(ins) : 0;
+        e->undo_cap += op == ASSAY_OP_SET;
+    }
+}
+
+/* One event may run a rule and its `else`, and then both of `no-room`; a step, a result, a stray and the end come on
+ * top. */
+static void measure(struct assay_engine *e)
+{
+    uint32_t events_max = 0, args_max = 0;
+    e->undo_cap = 2u * e->vars_count + 4;
+    for (uint32_t i = 0; i < e->machine->rules.count; i++) {
+        const struct assay_rule *rule = &e->model->rules[e->machine->rules.first + i];
+        uint32_t events = 0, args = 0;
+        count_needs(e, rule->body, &events, &args);
+        count_needs(e, rule->otherwise, &events, &args);
+        events_max = at_least(events_max, events);
+        args_max = at_least(args_max, args);
+    }
+    e->events_need = 2 * events_max + 6;
+    e->args_need = 2 * args_max;
+    e->events_cap = at_least(2 * e->events_need, EVENTS_MIN);
+    e->args_cap = at_least(2 * e->args_need, ARGS_MIN);
+    e->scratch_need = e->model->scratch + e->model->frame_max;
+    e->env.scratch_cap = e->scratch_need + at_least(e->scratch_need / 4, SCRATCH_MIN);
+}
+
+/* ---- layout ------------------------------------------------------------ */
+
+static size_t carve(size_t *at, size_t size)
+{
+    size_t start = (*at + 15) & ~(size_t)15;
+    *at = start + size;
+    return start;
+}
+
+/* Point the engine into its block, `mem`; or, when that is NULL, only tell the block's size. */
+static size_t lay_out(struct assay_engine *e, uint8_t *mem)
+{
+    uint32_t sessions = e->config.limits.sessions;
+    size_t at = 0, units = assay_heap_units(e->config.limits.memory);
+    (void)carve(&at, sizeof *e);
+#define PART(where, count)                                                                                             \
+    do {                                                                                                               \
+        size_t start = carve(&at, (size_t)(count) * sizeof *(where));                                                  \
+        if (mem)                                                                                                       \
+            (where) = (void *)(mem + start);                                                                           \
+    } while (0)
+    PART(e->sessions, sessions * e->session_size);
+    PART(e->timers.entries, sessions);
+    PART(e->timers.places, sessions);
+    PART(e->timer_masks, e->machine->states.count);
+    PART(e->flights, e->config.limits.effects);
+    PART(e->undo, e->undo_cap);
+    PART(e->garbage, 2 * e->undo_cap);
+    PART(e->events, e->events_cap);
+    PART(e->arg_values, e->args_cap);
+    PART(e->arg_spans, e->args_cap);
+    PART(e->wheres, e->config.judge ? e->events_cap * (size_t)ASSAY_SLOTS_MAX : 0);
+    PART(e->heap.orders, units);
+    PART(e->heap.bytes, units * ASSAY_HEAP_UNIT);
+    PART(e->env.scratch, e->env.scratch_cap);
+#undef PART
+    return (at + 15) & ~(size_t)15;
+}
+
+static void prepare(struct assay_engine *e, const struct assay_config *config)
+{
+    memset(e, 0, sizeof *e);
+    e->config = *config;
+    e->model = config->model;
+    e->machine = &config->model->machines[config->machine];
+    e->vars_count = e->machine->vars.count;
+    e->timers_count = e->machine->timers.count;
+    e->session_size = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1);
+    measure(e);
+}
+
+size_t assay_engine_size(const struct assay_config *config)
+{
+    struct assay_engine e;
+    prepare(&e, config);
+    return lay_out(&e, NULL);
+}
+
+static void link_envs(struct assay_engine *e)
+{
+    e->env.slots = e->slots;
+    e->env.heap = e->heap.bytes;
+    e->env.frame = e->env.scratch;
+    e->made = e->env;
+    e->made.slots = e->made_slots;
+}
+
+static void mask_timers(struct assay_engine *e)
+{
+    memset(e->timer_masks, 0, e->machine->states.count * sizeof *e->timer_masks);
+    for (uint32_t i = 0; i < e->timers_count; i++) {
+        const struct assay_timer *timer = &e->model->timers[e->machine->timers.first + i];
+        for (const uint16_t *state = &e->model->statesets[timer->states]; *state != ASSAY_NONE; state++)
+            e->timer_masks[*state - e->machine->states.first] |= (uint64_t)1 << i;
+    }
+}
+
+struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assay_config *config)
+{
+    struct assay_engine *e = mem;
+    if (size < assay_engine_size(config) ||
+        config->model->machines[config->machine].timers.count > ASSAY_TIMERS_PER_MACHINE)
+        return NULL;
+    prepare(e, config);
+    e->block_size = lay_out(e, mem);
+    assay_heap_init(&e->heap, e->heap.bytes, e->heap.orders, assay_heap_units(config->limits.memory));
+    e->env.model = e->model;
+    e->env.vars_first = e->machine->vars.first;
+    e->env.options = config->options;
+    e->env.leniencies = config->leniencies;
+    link_envs(e);
+    mask_timers(e);
+    return e;
+}
+
+void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from)
+{
+    memcpy(to, from, from->block_size);
+    (void)lay_out(to, (uint8_t *)to);
+    link_envs(to);
+    to->events_head = to->events_count = 0;
+    to->out = NULL;
+}
+
+uint64_t assay_leniencies_default(const struct assay_model *model)
+{
+    uint64_t on = 0;
+    for (uint32_t i = 0; i < model->leniencies_count && i < 64; i++)
+        on |= (uint64_t)model->leniencies[i].on << i;
+    return on;
+}
+
+/* ---- entering and leaving ---------------------------------------------- */
+
+bool assay_enter(struct assay_engine *e, assay_time now, struct assay_out *out)
+{
+    if (e->events_head != e->events_count)
+        return false;
+    e->events_head = e->events_count = e->args_count = 0;
+    e->env.scratch_used = 0;
+    assay_garbage_free(e);
+    if (e->dead) {
+        struct assay_session *dead = assay_session_at(e, e->dead - 1);
+        if (dead->live)
+            assay_session_release(e, dead);
+        e->dead = 0;
+    }
+    if (e->choices)
+        e->choices->met = 0;
+    e->now = now;
+    e->out = out;
+    e->tx.sent = false;
+    return true;
+}
+
+enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc, bool input)
+{
+    unsigned why = (input ? (unsigned)ASSAY_RESTART_INPUT : 0) | (e->tx.sent ? (unsigned)ASSAY_RESTART_SEND : 0);
+    if (why && e->timers_count && !s->ended) {
+        assay_bind(e, s);
+        assay_timers_restart(e, s, why);
+    }
+    assay_session_touch(e, s);
+    return rc;
+}
+
+void assay_no_fields(struct assay_engine *e)
+{
+    e->env.known = 0;
+    e->env.frame = e->env.scratch;
+}
+
+/* ---- sessions ---------------------------------------------------------- */
+
+enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid, struct assay_out *out)
+{
+    *sid = 0;
+    if (!assay_enter(e, now, out))
+        return ASSAY_TAKE;
+    assay_no_fields(e);
+    uint32_t mark = e->undo_count;
+    struct assay_session *s = assay_session_take(e);
+    e->undo_count = mark;
+    if (!s)
+        return ASSAY_REFUSED;
+    assay_timers_enter(e, s, ASSAY_NONE, 0, 0);
+    enum assay_rc rc = assay_handle(e, s, ASSAY_EV_CONNECT, ASSAY_ORIGIN_SELF);
+    if (rc == ASSAY_FULL) {
+        assay_session_release(e, s);
+        return rc;
+    }
+    *sid = assay_session_id(e, s);
+    return assay_leave(e, s, rc, false);
+}
+
+void assay_drop(struct assay_engine *e, assay_sid sid)
+{
+    struct assay_session *s = assay_session_find(e, sid);
+    if (s)
+        assay_session_release(e, s);
+}
+
+uint16_t assay_state(const struct assay_engine *e, assay_sid sid)
+{
+    uint32_t slot = (uint32_t)sid;
+    struct assay_session *s = slot < e->sessions_used ? assay_session_at(e, slot) : NULL;
+    return s && s->live && s->gen == (uint32_t)(sid >> 32) ? s->state : ASSAY_NONE;
+}
+
+bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes)
+{
+    struct assay_session *s = assay_session_find(e, sid);
+    if (!s || var < e->machine->vars.first || var - e->machine->vars.first >= e->vars_count)
+        return false;
+    *value = s->words[var - e->machine->vars.first];
+    *bytes = (struct assay_span){NULL, 0};
+    if (assay_is_bytes(e->model, e->model->vars[var].type))
+        *bytes = assay_bytes(&e->env, *value);
+    return true;
+}
+
+void assay_choose(struct assay_engine *e, struct assay_choices *choices)
+{
+    e->choices = choices;
+}
+
+/* ---- time -------------------------------------------------------------- */
+
+assay_time assay_deadline(const struct assay_engine *e)
+{
+    return e->timers.count ? e->timers.entries[0].at : ASSAY_NEVER;
+}
+
+bool assay_due(struct assay_engine *e, assay_time now, assay_sid *sid)
+{
+    if (assay_deadline(e) > now)
+        return false;
+    *sid = assay_session_id(e, assay_session_at(e, e->timers.entries[0].id));
+    return true;
+}
+
+/* A late answer to the call must not be taken for the answer to the next one: the session ends with it. */
+static enum assay_rc time_out(struct assay_engine *e, struct assay_session *s)
+{
+    uint16_t event = e->model->calls[s->call].event;
+    assay_call_result(e, s, ASSAY_CALL_TIMEOUT, event);
+    return assay_session_end(e, s, ASSAY_END_CLOSE, event);
+}
+
+static enum assay_rc fire(struct assay_engine *e, struct assay_session *s, unsigned i)
+{
+    assay_time *deadline = &assay_session_deadlines(e, s)[i], was = *deadline;
+    if (i == e->timers_count)
+        return time_out(e, s);
+    *deadline = ASSAY_FIRED;
+    enum assay_rc rc = assay_handle(e, s, e->model->timers[e->machine->timers.first + i].event, ASSAY_ORIGIN_SELF);
+    if (rc == ASSAY_FULL)
+        *deadline = was;
+    return rc;
+}
+
+enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out)
+{
+    struct assay_session *s = assay_session_find(e, sid);
+    if (!s)
+        return ASSAY_STALE;
+    if (!assay_enter(e, now, out))
+        return ASSAY_TAKE;
+    assay_time due = assay_session_deadline(e, s);
+    if (s->pend != ASSAY_PEND_NONE || s->gates)
+        return ASSAY_PENDING;
+    enum assay_rc rc = ASSAY_OK;
+    assay_no_fields(e);
+    for (unsigned i = 0; i <= e->timers_count && due <= now; i++)
+        if (assay_session_deadlines(e, s)[i] == due) {
+            rc = fire(e, s, i);
+            break;
+        }
+    return assay_leave(e, s, rc, false);
+}
+
+/* ---- calls ------------------------------------------------------------- */
+
+static assay_val copy_span(struct assay_engine *e, struct assay_span from)
+{
+    uint8_t *to = assay_scratch(&e->env, from.n);
+    if (!to)
+        return ASSAY_VAL_EMPTY;
+    if (from.n)
+        memcpy(to, from.p, from.n);
+    return assay_scratch_val(&e->env, to, from.n);
+}
+
+/* Arguments go to their variables, which may refuse them, or to scratch. */
+static enum assay_set take_args(struct assay_engine *e, struct assay_session *s, const assay_val *values,
+                                const struct assay_span *spans)
+{
+    const struct assay_call *call = &e->model->calls[s->call];
+    enum assay_set set = ASSAY_SET;
+    e->env.known = 0;
+    for (uint16_t i = 0; set == ASSAY_SET && i < call->args.count; i++) {
+        bool bytes = assay_is_bytes(e->model, e->model->params[call->args.first + i].type);
+        e->env.frame = bytes ? spans[i].p : e->env.scratch;
+        assay_val v = !bytes ? values[i] : assay_val_bytes(ASSAY_REGION_FRAME, 0, spans[i].n);
+        if (call->first_var != ASSAY_NONE)
+            set = assay_var_set(e, s, (uint16_t)(call->first_var + i), v);
+        else
+            v = bytes ? copy_span(e, spans[i]) : v;
+        e->slots[i] = v;
+        e->env.known |= (uint64_t)1 << i;
+    }
+    e->env.frame = e->env.scratch;
+    return set;
+}
+
+static assay_time call_deadline(const struct assay_engine *e, const struct assay_call *call, assay_time deadline)
+{
+    assay_time own;
+    if (call->within <= 0 || __builtin_add_overflow(e->now, call->within, &own))
+        return deadline;
+    return own < deadline ? own : deadline;
+}
+
+static enum assay_rc start_call(struct assay_engine *e, struct assay_session *s, const assay_val *values,
+                                const struct assay_span *spans)
+{
+    const struct assay_call *call = &e->model->calls[s->call];
+    uint32_t mark = e->undo_count;
+    enum assay_set set = take_args(e, s, values, spans);
+    if (set != ASSAY_SET) {
+        assay_vars_undo(e, s, mark);
+        assay_call_result(e, s, ASSAY_CALL_PROTOCOL, set == ASSAY_SET_NO_ROOM ? ASSAY_EV_NO_ROOM : call->event);
+        return ASSAY_OK;
+    }
+    if (call->first_var != ASSAY_NONE)
+        assay_call_slots(e, s);
+    enum assay_rc rc = assay_handle(e, s, call->event, ASSAY_ORIGIN_SELF);
+    if (rc == ASSAY_FULL)
+        assay_vars_undo(e, s, mark);
+    assay_vars_commit(e, mark);
+    return rc;
+}
+
+enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
+                         const struct assay_span *spans, assay_time deadline, struct assay_out *out)
+{
+    struct assay_session *s = assay_session_find(e, sid);
+    if (!s)
+        return ASSAY_STALE;
+    if (s->call != ASSAY_NONE)
+        return ASSAY_BUSY;
+    if (!assay_enter(e, now, out))
+        return ASSAY_TAKE;
+    if (s->pend != ASSAY_PEND_NONE)
+        return ASSAY_PENDING;
+    s->call = call;
+    enum assay_rc rc = start_call(e, s, values, spans);
+    if (rc == ASSAY_FULL)
+        s->call = ASSAY_NONE;
+    if (!s->ended)
+        assay_session_deadlines(e, s)[e->timers_count] =
+            s->call == ASSAY_NONE ? ASSAY_NEVER : call_deadline(e, &e->model->calls[call], deadline);
+    return assay_leave(e, s, rc, false);
+}

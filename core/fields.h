@@ -1,0 +1,66 @@
+/* What reading and writing fields share. */
+#ifndef ASSAY_CORE_FIELDS_H
+#define ASSAY_CORE_FIELDS_H
+
+#include "core/codec.h"
+#include "core/code.h"
+
+enum assay_fit {
+    ASSAY_FIT,
+    ASSAY_FIT_OUTSIDE, /* beyond the type's bounds, character set or byte set */
+    ASSAY_FIT_UNNAMED, /* a closed enum has no such value */
+};
+
+/* Whether a value belongs to a type. */
+enum assay_fit assay_fits(const struct assay_env *env, uint16_t type, assay_val v);
+
+/* The item of a text enum; false: it has no such text. */
+bool assay_enum_find(const struct assay_model *model, uint16_t of, struct assay_span text, bool fold,
+                     assay_val *ordinal);
+
+/* The first delimiter at or behind `from`. WHOLE: `at` and `size` tell where. Without one, `scanned`
+ * is where a later search has to go on. */
+struct assay_delim_found {
+    bool found;
+    uint32_t at, size, scanned;
+};
+struct assay_delim_found assay_delim_find(const struct assay_model *model, uint16_t delims, struct assay_span in,
+                                          uint32_t from);
+
+/* Leniencies that are on for a field: bits of enum assay_loose. */
+unsigned assay_loose(const struct assay_env *env, const struct assay_field *field);
+
+/* Reads fields one after another. Never looks beyond `n`. */
+struct assay_reader {
+    const uint8_t *p;
+    uint32_t n, pos;
+    uint64_t need; /* after SHORT: at least so many bytes are needed */
+    uint8_t bit;   /* bits of p[pos] that are read */
+    bool cut_off;  /* the bytes behind `n` are missing: what extends to the end is not complete */
+};
+
+enum assay_read {
+    ASSAY_READ,
+    ASSAY_READ_SHORT,
+    ASSAY_READ_BAD,     /* not in the field's form */
+    ASSAY_READ_UNNAMED, /* the text of no enum value */
+};
+
+/* The next field, whatever its constraints; bytes stand in ASSAY_REGION_FRAME, lists in scratch. */
+enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *field, struct assay_reader *reader,
+                                 assay_val *value);
+
+static inline void assay_slot_set(struct assay_env *env, uint16_t slot, assay_val value)
+{
+    if (slot == ASSAY_NONE)
+        return;
+    env->slots[slot] = value;
+    env->known |= (uint64_t)1 << slot;
+}
+
+static inline bool assay_slot_known(const struct assay_env *env, uint16_t slot)
+{
+    return slot != ASSAY_NONE && (env->known >> slot & 1);
+}
+
+#endif

@@ -1,0 +1,175 @@
+#include <string.h>
+
+#include "core/fields.h"
+
+/* ---- delimiters -------------------------------------------------------- */
+
+enum match { MATCH_NO, MATCH_YES, MATCH_MORE };
+
+static enum match match_one(struct assay_blob delim, struct assay_span at)
+{
+    uint32_t n = delim.n < at.n ? delim.n : at.n;
+    if (memcmp(at.p, delim.p, n) != 0)
+        return MATCH_NO;
+    return n == delim.n ? MATCH_YES : MATCH_MORE;
+}
+
+/* A longer alternative that may still come decides against a shorter one that is there. */
+static enum match match_at(const struct assay_model *model, struct assay_range blobs, struct assay_span at,
+                           uint32_t *size)
+{
+    for (uint32_t i = 0; i < blobs.count; i++) {
+        struct assay_blob delim = model->blobs[blobs.first + i];
+        enum match m = match_one(delim, at);
+        *size = delim.n;
+        if (m != MATCH_NO)
+            return m;
+    }
+    return MATCH_NO;
+}
+
+/* The next place where some delimiter may begin. */
+static uint32_t next_candidate(const struct assay_model *model, struct assay_range blobs, struct assay_span in,
+                               uint32_t from)
+{
+    uint32_t best = in.n;
+    for (uint32_t i = 0; i < blobs.count; i++) {
+        const uint8_t *hit = memchr(in.p + from, model->blobs[blobs.first + i].p[0], best - from);
+        if (hit)
+            best = (uint32_t)(hit - in.p);
+    }
+    return best;
+}
+
+struct assay_delim_found assay_delim_find(const struct assay_model *model, uint16_t delims, struct assay_span in,
+                                          uint32_t from)
+{
+    struct assay_range blobs = model->delims[delims].blobs;
+    while (from < in.n) {
+        uint32_t size = 0, at = next_candidate(model, blobs, in, from);
+        if (at == in.n)
+            break;
+        enum match m = match_at(model, blobs, (struct assay_span){in.p + at, in.n - at}, &size);
+        if (m == MATCH_YES)
+            return (struct assay_delim_found){true, at, size, at};
+        if (m == MATCH_MORE)
+            return (struct assay_delim_found){false, 0, 0, at};
+        from = at + 1;
+    }
+    return (struct assay_delim_found){false, 0, 0, in.n};
+}
+
+/* ---- frames ------------------------------------------------------------ */
+
+static struct assay_frame_found found(enum assay_frame_status status, uint64_t size, uint32_t content, uint32_t scanned)
+{
+    return (struct assay_frame_found){status, size, content, scanned};
+}
+
+static struct assay_frame_found find_whole(const struct assay_frame *frame, struct assay_span in)
+{
+    enum assay_frame_status status = in.n > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_WHOLE;
+    return found(status, in.n, in.n, 0);
+}
+
+static struct assay_frame_found find_until(const struct assay_env *env, const struct assay_frame *frame,
+                                           struct assay_span in, uint32_t scanned)
+{
+    struct assay_delim_found d = assay_delim_find(env->model, frame->delims, in, scanned < in.n ? scanned : in.n);
+    if (d.found && d.at + d.size <= frame->max)
+        return found(ASSAY_FRAME_WHOLE, (uint64_t)d.at + d.size, d.at, 0);
+    if (d.found)
+        return found(ASSAY_FRAME_OVERSIZE, (uint64_t)d.at + d.size, 0, 0);
+    if (in.n >= frame->max && d.scanned >= frame->max)
+        return found(ASSAY_FRAME_OVERSIZE, 0, 0, d.scanned);
+    return found(ASSAY_FRAME_PARTIAL, 0, 0, d.scanned);
+}
+
+/* Size of a field whose value does not matter for it, in bits; false: it does. */
+static bool fixed_bits(const struct assay_env *env, const struct assay_field *f, uint64_t *bits)
+{
+    *bits = 0;
+    if (f->present != ASSAY_NONE)
+        return false;
+    if (f->form == ASSAY_FORM_INT)
+        *bits = f->bits;
+    else if (f->form == ASSAY_FORM_CONST)
+        *bits = 8 * (uint64_t)env->model->blobs[f->extent_arg].n;
+    else if (f->form != ASSAY_FORM_CALC && f->form != ASSAY_FORM_VARINT && f->extent == ASSAY_EXT_FIXED)
+        *bits = 8 * (uint64_t)f->extent_arg;
+    else
+        return f->form == ASSAY_FORM_CALC;
+    return true;
+}
+
+/* Where the frame ends when the field that is short ends at `need`; 0: that cannot be told. */
+static uint64_t end_behind(const struct assay_env *env, const struct assay_frame *frame, uint32_t field, uint64_t need)
+{
+    const struct assay_field *f = &env->model->fields[field];
+    uint64_t bits = 0, more;
+    if (f->form != ASSAY_FORM_INT && f->form != ASSAY_FORM_CONST &&
+        (f->form == ASSAY_FORM_VARINT || f->extent == ASSAY_EXT_UNTIL || f->extent == ASSAY_EXT_COUNT))
+        return 0;
+    for (uint32_t i = field + 1; i < (uint32_t)frame->fields.first + frame->fields.count; i++) {
+        if (!fixed_bits(env, &env->model->fields[i], &more))
+            return 0;
+        bits += more;
+    }
+    return need + bits / 8;
+}
+
+static struct assay_frame_found find_short(const struct assay_env *env, const struct assay_frame *frame, uint32_t field,
+                                           const struct assay_reader *r)
+{
+    if (r->need <= frame->max)
+        return found(ASSAY_FRAME_PARTIAL, 0, 0, (uint32_t)r->need);
+    return found(ASSAY_FRAME_OVERSIZE, end_behind(env, frame, field, r->need), 0, 0);
+}
+
+static struct assay_frame_found find_fields(struct assay_env *env, const struct assay_frame *frame,
+                                            struct assay_span in, uint32_t scanned)
+{
+    struct assay_reader r = {.p = in.p, .n = in.n};
+    if (in.n < scanned)
+        return found(ASSAY_FRAME_PARTIAL, 0, 0, scanned);
+    for (uint32_t i = frame->fields.first; i < (uint32_t)frame->fields.first + frame->fields.count; i++) {
+        const struct assay_field *f = &env->model->fields[i];
+        assay_val v;
+        if (f->present != ASSAY_NONE && !assay_holds(env, f->present))
+            continue;
+        enum assay_read status = assay_read_field(env, f, &r, &v);
+        if (status == ASSAY_READ_SHORT)
+            return find_short(env, frame, i, &r);
+        if (status == ASSAY_READ_BAD)
+            return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+        if (status == ASSAY_READ)
+            assay_slot_set(env, f->slot, v);
+    }
+    if (r.pos > frame->max)
+        return found(ASSAY_FRAME_OVERSIZE, r.pos, 0, 0);
+    if (r.bit || r.pos == 0)
+        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+    return found(ASSAY_FRAME_WHOLE, r.pos, r.pos, 0);
+}
+
+struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index, struct assay_span in, uint32_t scanned,
+                                          bool segment)
+{
+    const struct assay_frame *frame = &env->model->frames[index];
+    env->frame = in.p;
+    env->known = 0;
+    if (segment)
+        return find_whole(frame, in);
+    switch ((enum assay_frame_end)frame->end) {
+    case ASSAY_END_FIELDS:
+        return find_fields(env, frame, in, scanned);
+    case ASSAY_END_UNTIL:
+        return find_until(env, frame, in, scanned);
+    case ASSAY_END_EOF:
+        return found(in.n > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_PARTIAL, 0, 0, 0);
+    case ASSAY_END_SEGMENT:
+    case ASSAY_END_DATAGRAM:
+        break;
+    }
+    return find_whole(frame, in);
+}

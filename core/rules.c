@@ -1,0 +1,292 @@
+/* One event of one session: which rule takes it, and that the rule happens as a whole or not at all. */
+#include "core/session.h"
+
+void assay_bind(struct assay_engine *e, struct assay_session *s)
+{
+    e->env.vars = s->words;
+}
+
+/* ---- choosing a rule --------------------------------------------------- */
+
+static uint16_t first_that_holds(struct assay_engine *e, uint16_t state, uint16_t event)
+{
+    uint16_t at = e->model->dispatch[(size_t)state * e->model->events_count + event];
+    if (at == ASSAY_NONE)
+        return ASSAY_NONE;
+    for (const uint16_t *rule = &e->model->rule_lists[at]; *rule != ASSAY_NONE; rule++)
+        if (assay_holds(&e->env, e->model->rules[*rule].guard))
+            return *rule;
+    return ASSAY_NONE;
+}
+
+/* The machine's own state is asked first: what it takes never reaches a call. */
+static uint16_t choose_rule(struct assay_engine *e, const struct assay_session *s, uint16_t event)
+{
+    uint16_t rule = first_that_holds(e, s->state, event);
+    if (rule == ASSAY_NONE && s->wait != ASSAY_NONE)
+        rule = first_that_holds(e, s->wait, event);
+    return rule;
+}
+
+/* ---- the transaction --------------------------------------------------- */
+
+static void begin(struct assay_engine *e, const struct assay_session *s)
+{
+    e->tx = (struct assay_tx){
+        .out_len = e->out->len,
+        .events = e->events_count,
+        .args = e->args_count,
+        .undo = e->undo_count,
+        .cuts = e->out->cuts_len,
+        .state = s->state,
+        .wait = s->wait,
+        .call = s->call,
+        .sent = e->tx.sent,
+    };
+}
+
+static void close_gates(struct assay_engine *e, struct assay_session *s)
+{
+    while (e->out->cuts_len > e->tx.cuts) {
+        assay_flight_end(e, assay_flight_find(e, e->out->cuts[--e->out->cuts_len].gate));
+        s->gates--;
+    }
+}
+
+static void undo(struct assay_engine *e, struct assay_session *s)
+{
+    assay_vars_undo(e, s, e->tx.undo);
+    close_gates(e, s);
+    e->out->len = e->tx.out_len;
+    e->events_count = e->tx.events;
+    e->args_count = e->tx.args;
+}
+
+/* Sets and sends are done again when the effect has completed; orders to the host are not. */
+static enum assay_rc wait_for_effect(struct assay_engine *e, struct assay_session *s)
+{
+    assay_vars_undo(e, s, e->tx.undo);
+    e->out->len = e->tx.out_len;
+    assay_queue_keep_effects(e, e->tx.events);
+    return ASSAY_PENDING;
+}
+
+static void tell_step(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event, bool otherwise)
+{
+    struct assay_event *step = assay_queue(e, s, ASSAY_EVENT_STEP);
+    step->step.rule = rule;
+    step->step.event = event;
+    step->step.before = s->state;
+    step->step.after = e->tx.state;
+    step->step.otherwise = otherwise;
+}
+
+static enum assay_rc commit(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
+                            bool otherwise)
+{
+    struct assay_tx *tx = &e->tx;
+    uint16_t before = s->state;
+    if (tx->end && s->gates) { /* what comes before the end may still fail */
+        undo(e, s);
+        return ASSAY_PENDING;
+    }
+    if (e->config.trace)
+        tell_step(e, s, rule, event, otherwise);
+    s->pend = ASSAY_PEND_NONE;
+    assay_vars_commit(e, tx->undo);
+    s->state = tx->state;
+    s->wait = tx->wait;
+    if (s->call != tx->call)
+        assay_session_deadlines(e, s)[e->timers_count] = ASSAY_NEVER;
+    s->call = tx->call;
+    if (before != s->state || tx->start || tx->stop)
+        assay_timers_enter(e, s, before, tx->start, tx->stop);
+    return tx->end ? assay_session_end(e, s, tx->abort ? ASSAY_END_ABORT : ASSAY_END_CLOSE, event) : ASSAY_OK;
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static int32_t outcome_of(const struct assay_engine *e, uint16_t cause)
+{
+    switch (cause) {
+    case ASSAY_EV_MALFORMED:
+    case ASSAY_EV_UNKNOWN:
+    case ASSAY_EV_OVERSIZE:
+        return ASSAY_CALL_PROTOCOL;
+    }
+    return e->model->events[cause].kind == ASSAY_EVK_FAULT ? ASSAY_CALL_PROTOCOL : ASSAY_CALL_CLOSED;
+}
+
+void assay_call_result(struct assay_engine *e, struct assay_session *s, int32_t outcome, uint16_t cause)
+{
+    struct assay_event *event = assay_queue(e, s, ASSAY_EVENT_RESULT);
+    event->result.call = s->call;
+    event->result.outcome = outcome;
+    event->result.cause = cause;
+    event->result.detail = (struct assay_span){NULL, 0};
+    s->call = s->wait = ASSAY_NONE;
+}
+
+static enum assay_rc end_with(struct assay_engine *e, struct assay_session *s, enum assay_end how, uint16_t cause,
+                              int32_t outcome)
+{
+    if (s->gates)
+        return ASSAY_PENDING;
+    if (s->call != ASSAY_NONE)
+        assay_call_result(e, s, outcome, cause);
+    struct assay_event *event = assay_queue(e, s, ASSAY_EVENT_ENDED);
+    event->ended.how = how;
+    event->ended.cause = cause;
+    s->pend = ASSAY_PEND_NONE;
+    s->state = (uint16_t)(e->machine->states.first + e->machine->states.count - 1);
+    s->ended = 1;
+    e->dead = assay_session_slot(e, s) + 1;
+    return ASSAY_ENDED;
+}
+
+enum assay_rc assay_session_end(struct assay_engine *e, struct assay_session *s, enum assay_end how, uint16_t cause)
+{
+    return end_with(e, s, how, cause, outcome_of(e, cause));
+}
+
+/* ---- one event --------------------------------------------------------- */
+
+static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, uint16_t event);
+
+/* `else`; where there is none, or it fails as well, the session ends. */
+static enum assay_rc run_otherwise(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
+                                   uint16_t skip, enum assay_ran why)
+{
+    uint16_t code = e->model->rules[rule].otherwise;
+    if (code == ASSAY_NONE)
+        return why == ASSAY_RAN_NO_ROOM ? no_room(e, s, event) : assay_session_end(e, s, ASSAY_END_CLOSE, event);
+    begin(e, s);
+    switch (assay_body_run(e, s, rule, code, event, skip, true)) {
+    case ASSAY_RAN:
+        return commit(e, s, rule, event, true);
+    case ASSAY_RAN_SUSPEND:
+        return wait_for_effect(e, s);
+    case ASSAY_RAN_FULL:
+        undo(e, s);
+        return ASSAY_FULL;
+    case ASSAY_RAN_UNFIT:
+    case ASSAY_RAN_NO_ROOM:
+        break;
+    }
+    undo(e, s);
+    return assay_session_end(e, s, ASSAY_END_CLOSE, event);
+}
+
+static bool has_room(const struct assay_engine *e, uint16_t rule)
+{
+    return e->model->rules[rule].out_max <= e->out->cap - e->out->len;
+}
+
+static enum assay_rc run_rule(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
+                              uint16_t skip)
+{
+    begin(e, s);
+    enum assay_ran ran = assay_body_run(e, s, rule, e->model->rules[rule].body, event, skip, false);
+    switch (ran) {
+    case ASSAY_RAN:
+        return commit(e, s, rule, event, false);
+    case ASSAY_RAN_SUSPEND:
+        return wait_for_effect(e, s);
+    case ASSAY_RAN_FULL:
+        undo(e, s);
+        return ASSAY_FULL;
+    case ASSAY_RAN_UNFIT:
+    case ASSAY_RAN_NO_ROOM:
+        break;
+    }
+    undo(e, s);
+    return run_otherwise(e, s, rule, event, 0, ran);
+}
+
+static enum assay_rc stray(struct assay_engine *e, struct assay_session *s, uint16_t event)
+{
+    if (s->gates)
+        return ASSAY_PENDING;
+    if (e->machine->role & ASSAY_CLIENT)
+        assay_queue(e, s, ASSAY_EVENT_STRAY)->stray.event = event;
+    return end_with(e, s, ASSAY_END_CLOSE, event, ASSAY_CALL_PROTOCOL);
+}
+
+/* What happens where no rule takes an event. */
+static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s, uint16_t event)
+{
+    switch ((enum assay_event_kind)e->model->events[event].kind) {
+    case ASSAY_EVK_MESSAGE:
+        return stray(e, s, event);
+    case ASSAY_EVK_TIMER:
+        return ASSAY_OK;
+    case ASSAY_EVK_CALL:
+        e->tx.call = s->call;
+        assay_call_result(e, s, ASSAY_CALL_PROTOCOL, event);
+        return ASSAY_OK;
+    case ASSAY_EVK_FAULT:
+    case ASSAY_EVK_BUILTIN:
+        break;
+    }
+    return event == ASSAY_EV_CONNECT ? ASSAY_OK : assay_session_end(e, s, ASSAY_END_CLOSE, event);
+}
+
+enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin)
+{
+    assay_bind(e, s);
+    uint16_t rule = choose_rule(e, s, event);
+    if (rule == ASSAY_NONE)
+        return default_of(e, s, event);
+    if (!has_room(e, rule))
+        return ASSAY_FULL;
+    s->origin = (uint8_t)origin;
+    return run_rule(e, s, rule, event, 0);
+}
+
+static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, uint16_t event)
+{
+    if (event == ASSAY_EV_NO_ROOM)
+        return assay_session_end(e, s, ASSAY_END_CLOSE, event);
+    return assay_handle(e, s, ASSAY_EV_NO_ROOM, (enum assay_origin)s->origin);
+}
+
+enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s)
+{
+    uint16_t rule = s->rule, event = s->event;
+    assay_bind(e, s);
+    if (!has_room(e, rule))
+        return ASSAY_FULL;
+    (void)assay_holds(&e->env, e->model->rules[rule].guard); /* gives its locals their values again */
+    uint8_t pend = s->pend;
+    enum assay_rc rc;
+    if (pend == ASSAY_PEND_DONE && !s->otherwise)
+        rc = run_rule(e, s, rule, event, s->resume);
+    else if (pend == ASSAY_PEND_DONE)
+        rc = run_otherwise(e, s, rule, event, s->resume, ASSAY_RAN_UNFIT);
+    else if (s->otherwise)
+        rc = assay_session_end(e, s, ASSAY_END_CLOSE, event);
+    else
+        rc = run_otherwise(e, s, rule, event, 0, ASSAY_RAN_UNFIT);
+    if (rc == ASSAY_OK)
+        s->pend = ASSAY_PEND_NONE;
+    return rc;
+}
+
+enum assay_rc assay_gate_failed(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event)
+{
+    assay_bind(e, s);
+    e->env.known = 0;
+    return run_otherwise(e, s, rule, event, 0, ASSAY_RAN_UNFIT);
+}
+
+void assay_call_slots(struct assay_engine *e, struct assay_session *s)
+{
+    const struct assay_call *call = &e->model->calls[s->call];
+    e->env.known = 0;
+    if (call->first_var == ASSAY_NONE)
+        return;
+    for (uint16_t i = 0; i < call->args.count && i < ASSAY_SLOTS_MAX; i++) {
+        e->slots[i] = s->words[call->first_var + i - e->machine->vars.first];
+        e->env.known |= (uint64_t)1 << i;
+    }
+}

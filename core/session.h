@@ -1,0 +1,184 @@
+/* Inside the engine: its block, its sessions, and the one rule that is running.
+ *
+ * The block holds, one after another: the engine, the sessions (each with its
+ * variables and timers behind it), the timer heap, the memory of variables,
+ * the table of effects, the event queue and scratch. */
+#ifndef ASSAY_CORE_SESSION_H
+#define ASSAY_CORE_SESSION_H
+
+#include "core/engine.h"
+#include "core/heap.h"
+#include "core/timers.h"
+#include "core/vm.h"
+
+#define ASSAY_TIMERS_PER_MACHINE 63
+#define ASSAY_FIRED              (ASSAY_NEVER - 1) /* a timer that went off: runs again only if restarted */
+
+enum assay_pend { ASSAY_PEND_NONE, ASSAY_PEND_FLIGHT, ASSAY_PEND_DONE, ASSAY_PEND_FAILED };
+
+/* What presents a suspended event again: the host's input, its signal, or nobody, as it has no bytes. */
+enum assay_origin { ASSAY_ORIGIN_INPUT, ASSAY_ORIGIN_SIGNAL, ASSAY_ORIGIN_SELF };
+
+enum assay_mode { ASSAY_MODE_UNDECIDED, ASSAY_MODE_STREAM, ASSAY_MODE_SEGMENT };
+
+struct assay_session {
+    uint64_t skip; /* bytes of an oversize frame that are still to come */
+    uint32_t gen;
+    uint32_t scanned;
+    uint32_t next;  /* free: the next free one, plus 1 */
+    uint32_t gates; /* effects that output waits for */
+    assay_token token;
+    uint16_t state, wait, call;
+    uint16_t rule, event, resume; /* of a suspended rule: code of the effect that it waits for */
+    uint8_t live, ended, mode, pend, origin;
+    bool otherwise;    /* the suspended body is the rule's `else` */
+    bool skip_until;   /* an oversize frame goes on up to its delimiter */
+    bool eof_framed;   /* the frame that the end of stream ends was handled */
+    bool failing;      /* a gate failed behind another that is in flight: no more input */
+    assay_val words[]; /* variables, then deadlines of timers, then that of the call */
+};
+
+struct assay_flight {
+    uint32_t session, session_gen; /* ASSAY_TIMERS_OUT: the entry is free */
+    uint32_t next;                 /* free: the next free one, plus 1 */
+    uint16_t gen, rule, event;
+    bool gate, failed;
+};
+
+struct assay_undo {
+    uint16_t var;
+    assay_val old;
+};
+
+struct assay_queued {
+    struct assay_event event;
+    uint32_t first_arg;
+};
+
+/* What a rule has done so far, and where to go back to. */
+struct assay_tx {
+    uint32_t out_len, events, args, undo;
+    uint16_t cuts;
+    uint16_t state, wait, call;
+    uint64_t start, stop; /* timers */
+    bool end, abort, sent;
+    uint32_t gated;
+};
+
+struct assay_engine {
+    struct assay_config config;
+    const struct assay_model *model;
+    const struct assay_machine *machine;
+    struct assay_env env;  /* what the event brought */
+    struct assay_env made; /* the message being made */
+    assay_val slots[ASSAY_SLOTS_MAX], made_slots[ASSAY_SLOTS_MAX];
+    uint64_t free_slots;
+    uint16_t free_where[ASSAY_SLOTS_MAX];
+    struct assay_tx tx;
+    assay_time now;
+    struct assay_out *out;
+    struct assay_choices *choices;
+
+    uint8_t *sessions;
+    size_t session_size, block_size;
+    uint32_t sessions_used, sessions_free; /* slots ever used; first free one plus 1 */
+    uint32_t sessions_live;
+    uint32_t dead; /* slot that ended in the last call, plus 1 */
+    uint16_t vars_count, timers_count;
+    struct assay_timers timers;
+    struct assay_heap heap;
+    uint64_t *timer_masks; /* by state of the machine: timers that run in it */
+
+    struct assay_flight *flights;
+    uint32_t flights_used, flights_free;
+
+    struct assay_undo *undo;
+    assay_val *garbage; /* bytes of variables that queued events may still show */
+    uint32_t undo_count, undo_cap, garbage_count;
+
+    struct assay_queued *events;
+    assay_val *arg_values;
+    struct assay_span *arg_spans;
+    uint16_t *wheres; /* judge: a row of ASSAY_SLOTS_MAX for each event */
+    uint32_t events_head, events_count, events_cap, events_need;
+    uint32_t args_count, args_cap, args_need;
+    uint32_t scratch_need;
+};
+
+/* ---- session.c: sessions, their variables and timers ------------------- */
+
+struct assay_session *assay_session_at(const struct assay_engine *e, uint32_t slot);
+uint32_t assay_session_slot(const struct assay_engine *e, const struct assay_session *s);
+assay_sid assay_session_id(const struct assay_engine *e, const struct assay_session *s);
+
+/* The session of an id; NULL: there is none, or it ended. */
+struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid sid);
+struct assay_session *assay_session_take(struct assay_engine *e);
+void assay_session_release(struct assay_engine *e, struct assay_session *s);
+
+/* Set a variable inside the running rule. */
+enum assay_set { ASSAY_SET, ASSAY_SET_UNFIT, ASSAY_SET_NO_ROOM };
+enum assay_set assay_var_set(struct assay_engine *e, struct assay_session *s, uint16_t var, assay_val v);
+void assay_var_clear(struct assay_engine *e, struct assay_session *s, uint16_t var);
+void assay_vars_undo(struct assay_engine *e, struct assay_session *s, uint32_t mark);
+void assay_vars_commit(struct assay_engine *e, uint32_t mark);
+void assay_garbage_free(struct assay_engine *e);
+
+assay_time *assay_session_deadlines(const struct assay_engine *e, struct assay_session *s);
+void assay_timers_enter(struct assay_engine *e, struct assay_session *s, uint16_t before, uint64_t start,
+                        uint64_t stop);
+void assay_timers_restart(struct assay_engine *e, struct assay_session *s, unsigned why);
+assay_time assay_session_deadline(const struct assay_engine *e, struct assay_session *s);
+/* After deadlines or what they rest for have changed. */
+void assay_session_touch(struct assay_engine *e, struct assay_session *s);
+
+/* ---- queue.c: events and effects in flight ------------------------------ */
+
+struct assay_event *assay_queue(struct assay_engine *e, struct assay_session *s, enum assay_event_type type);
+/* Append arguments to the event queued last. */
+void assay_queue_arg(struct assay_engine *e, uint16_t type, assay_val v);
+void assay_queue_keep_effects(struct assay_engine *e, uint32_t mark);
+bool assay_queue_has_room(const struct assay_engine *e);
+
+assay_token assay_flight_start(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
+                               bool gate);
+struct assay_flight *assay_flight_find(struct assay_engine *e, assay_token token);
+void assay_flight_end(struct assay_engine *e, struct assay_flight *flight);
+
+/* ---- actions.c: rule bodies -------------------------------------------- */
+
+enum assay_ran {
+    ASSAY_RAN,         /* to its end */
+    ASSAY_RAN_UNFIT,   /* something is undefined, or does not fit its field or variable */
+    ASSAY_RAN_NO_ROOM, /* memory of variables is exhausted */
+    ASSAY_RAN_SUSPEND, /* an effect has to complete first */
+    ASSAY_RAN_FULL,    /* effects or cuts are used up */
+};
+
+/* Run a body inside the current transaction. Effects up to the instruction `skip` (0: none) were ordered before. */
+enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t code,
+                              uint16_t event, uint16_t skip, bool otherwise);
+
+void assay_call_end(struct assay_engine *e, struct assay_session *s);
+
+/* ---- rules.c: one event of one session --------------------------------- */
+
+/* Handle an event whose fields stand in e->env. OK: it is done with. */
+enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin);
+/* Go on with the suspended rule, its effect being done or failed. */
+enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s);
+/* The `else` of a rule whose gate failed. */
+enum assay_rc assay_gate_failed(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event);
+/* End now; PENDING while gates are open. */
+enum assay_rc assay_session_end(struct assay_engine *e, struct assay_session *s, enum assay_end how, uint16_t cause);
+void assay_bind(struct assay_engine *e, struct assay_session *s);
+/* The arguments of the running call into slots. */
+void assay_call_slots(struct assay_engine *e, struct assay_session *s);
+void assay_call_result(struct assay_engine *e, struct assay_session *s, int32_t outcome, uint16_t cause);
+
+/* ---- verify.c ----------------------------------------------------------- */
+
+/* The last instruction of a piece of code that verifies. */
+uint32_t assay_code_last(const struct assay_model *model, uint32_t code);
+
+#endif

@@ -1,0 +1,296 @@
+/* Proof that code ends, stays inside its tables and keeps its stack within bounds. */
+#include <string.h>
+
+#include "core/session.h"
+
+#define PIECE_MAX 8192 /* instructions of one expression or body */
+
+struct op_def {
+    int8_t pops, pushes; /* pops -1: as many as `a` says */
+};
+
+static const struct op_def defs[ASSAY_OPS_COUNT] = {
+#define X(name, pops, pushes, text) {pops, pushes},
+    ASSAY_OPS(X)
+#undef X
+};
+
+struct check {
+    const struct assay_model *model;
+    const struct assay_machine *machine; /* of a rule's code; NULL: code of fields, which sees no variables */
+    uint32_t start, pc;
+    bool body;
+    int8_t depth[PIECE_MAX + 1]; /* before each instruction; -1: not reached */
+    uint32_t far;                /* the furthest instruction that something leads to */
+};
+
+static uint32_t target_max(uint32_t pc, uint32_t ins)
+{
+    switch ((unsigned)assay_ins_op(ins)) {
+    case ASSAY_OP_JUMP:
+    case ASSAY_OP_UNLESS:
+    case ASSAY_OP_AND_ELSE:
+    case ASSAY_OP_OR_ELSE:
+        return pc + 1 + assay_ins_b(ins);
+    case ASSAY_OP_CHOOSE:
+        return pc + assay_ins_a(ins);
+    }
+    return pc;
+}
+
+uint32_t assay_code_last(const struct assay_model *model, uint32_t code)
+{
+    uint32_t far = code, pc = code;
+    for (;; pc++) {
+        uint32_t ins = model->code[pc], target = target_max(pc, ins);
+        far = target > far ? target : far;
+        if (assay_ins_op(ins) == ASSAY_OP_END && pc >= far)
+            return pc;
+    }
+}
+
+/* ---- operands ---------------------------------------------------------- */
+
+static bool inside(struct assay_range range, unsigned b)
+{
+    return b >= range.first && b - range.first < range.count;
+}
+
+static bool wide_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->ints_count;
+}
+
+static bool within_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) + 1 < c->model->ints_count;
+}
+
+static bool blob_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->blobs_count;
+}
+
+static bool slot_holds(const struct check *c, uint32_t ins)
+{
+    (void)c;
+    return assay_ins_b(ins) < ASSAY_SLOTS_MAX;
+}
+
+static bool var_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_b(ins) < c->model->vars_count && inside(c->machine->vars, assay_ins_b(ins));
+}
+
+static bool option_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->options_count;
+}
+
+static bool enum_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->enums_count;
+}
+
+static bool send_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_b(ins) < c->model->messages_count;
+}
+
+static bool goto_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && inside(c->machine->states, assay_ins_b(ins));
+}
+
+static bool timer_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_a(ins) <= 1 && inside(c->machine->timers, assay_ins_b(ins));
+}
+
+static bool effect_holds(const struct check *c, uint32_t ins)
+{
+    unsigned b = assay_ins_b(ins);
+    return b < c->model->effects_count && c->model->effects[b].args.count == assay_ins_a(ins);
+}
+
+static bool error_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->errors_count && assay_ins_a(ins) <= 1;
+}
+
+static bool choose_holds(const struct check *c, uint32_t ins)
+{
+    unsigned ways = assay_ins_a(ins);
+    if (ways == 0 || c->pc + ways >= c->model->code_count)
+        return false;
+    for (unsigned i = 1; i <= ways; i++)
+        if (assay_ins_op(c->model->code[c->pc + i]) != ASSAY_OP_JUMP)
+            return false;
+    return true;
+}
+
+static bool piece_holds(struct check *c, uint16_t code, bool body, int result);
+
+/* The expression behind the JUMP is reached by nothing: it is proven apart. */
+static bool free_holds(const struct check *c, uint32_t ins)
+{
+    if (assay_ins_b(ins) >= ASSAY_SLOTS_MAX || assay_ins_a(ins) == 0)
+        return assay_ins_b(ins) < ASSAY_SLOTS_MAX;
+    return c->pc + 2 < c->model->code_count && assay_ins_op(c->model->code[c->pc + 1]) == ASSAY_OP_JUMP;
+}
+
+static bool operands_hold(const struct check *c, uint32_t ins)
+{
+    static bool (*const checks[ASSAY_OPS_COUNT])(const struct check *, uint32_t) = {
+        [ASSAY_OP_WIDE] = wide_holds,     [ASSAY_OP_WITHIN] = within_holds, [ASSAY_OP_BLOB] = blob_holds,
+        [ASSAY_OP_SLOT] = slot_holds,     [ASSAY_OP_KNOWN] = slot_holds,    [ASSAY_OP_LOCAL] = slot_holds,
+        [ASSAY_OP_OUT] = slot_holds,      [ASSAY_OP_FREE] = free_holds,     [ASSAY_OP_VAR] = var_holds,
+        [ASSAY_OP_SET] = var_holds,       [ASSAY_OP_OPTION] = option_holds, [ASSAY_OP_NAME] = enum_holds,
+        [ASSAY_OP_SEND] = send_holds,     [ASSAY_OP_GOTO] = goto_holds,     [ASSAY_OP_TIMER] = timer_holds,
+        [ASSAY_OP_EFFECT] = effect_holds, [ASSAY_OP_ERROR] = error_holds,   [ASSAY_OP_CHOOSE] = choose_holds,
+    };
+    enum assay_op op = assay_ins_op(ins);
+    return !checks[op] || checks[op](c, ins);
+}
+
+/* ---- one piece --------------------------------------------------------- */
+
+/* What leads to `pc` leaves `depth` values; all ways to it must agree. */
+static bool lead(struct check *c, uint32_t pc, int depth)
+{
+    uint32_t at = pc - c->start;
+    if (pc >= c->model->code_count || at >= PIECE_MAX)
+        return false;
+    if (pc > c->far)
+        c->far = pc;
+    if (c->depth[at] >= 0)
+        return c->depth[at] == depth;
+    c->depth[at] = (int8_t)depth;
+    return true;
+}
+
+static bool choose_leads(struct check *c, uint32_t ins, int depth)
+{
+    for (unsigned i = 1; i <= assay_ins_a(ins); i++)
+        if (!lead(c, c->pc + i, depth))
+            return false;
+    return true;
+}
+
+static bool leads_on(struct check *c, uint32_t ins, int depth)
+{
+    uint32_t next = c->pc + 1, target = next + assay_ins_b(ins);
+    switch ((unsigned)assay_ins_op(ins)) {
+    case ASSAY_OP_JUMP:
+        return lead(c, target, depth);
+    case ASSAY_OP_UNLESS:
+        return lead(c, target, depth) && lead(c, next, depth);
+    case ASSAY_OP_AND_ELSE:
+    case ASSAY_OP_OR_ELSE:
+        return depth > 0 && lead(c, target, depth) && lead(c, next, depth - 1);
+    case ASSAY_OP_CHOOSE:
+        return choose_leads(c, ins, depth);
+    }
+    return lead(c, next, depth);
+}
+
+static bool instruction_holds(struct check *c, uint32_t ins, int result)
+{
+    int depth = c->depth[c->pc - c->start];
+    if ((ins & 0xff) >= ASSAY_OPS_COUNT || (!c->body && assay_ins_op(ins) >= ASSAY_OP_FIRST_ACTION))
+        return false;
+    if (assay_ins_op(ins) == ASSAY_OP_END)
+        return depth == result;
+    struct op_def def = defs[assay_ins_op(ins)];
+    depth -= def.pops < 0 ? (int)assay_ins_a(ins) : def.pops;
+    if (depth < 0 || depth + def.pushes > ASSAY_STACK_MAX || !operands_hold(c, ins))
+        return false;
+    /* an error may pop its text, which the table does not say: pops -1 counts `a` */
+    return leads_on(c, ins, depth + def.pushes);
+}
+
+/* The conditions of FREE inside the piece that was just proven, whose depths are still there. */
+static bool free_conditions_hold(struct check *c, uint32_t first, uint32_t last)
+{
+    for (uint32_t pc = first; pc < last; pc++) {
+        uint32_t ins = c->model->code[pc];
+        if (assay_ins_op(ins) == ASSAY_OP_FREE && assay_ins_a(ins) && !piece_holds(c, (uint16_t)(pc + 2), false, 1))
+            return false;
+    }
+    return true;
+}
+
+static bool piece_holds(struct check *c, uint16_t code, bool body, int result)
+{
+    memset(c->depth, -1, sizeof c->depth);
+    c->start = c->far = c->pc = code;
+    c->body = body;
+    if (!lead(c, code, 0))
+        return false;
+    for (; c->pc <= c->far; c->pc++)
+        if (c->depth[c->pc - c->start] >= 0 && !instruction_holds(c, c->model->code[c->pc], result))
+            return false;
+    return !body || free_conditions_hold(c, code, c->far);
+}
+
+/* ---- all pieces -------------------------------------------------------- */
+
+static bool expression_holds(struct check *c, uint16_t code)
+{
+    return code == ASSAY_NONE || piece_holds(c, code, false, 1);
+}
+
+static bool body_holds(struct check *c, uint16_t code)
+{
+    return code == ASSAY_NONE || piece_holds(c, code, true, 0);
+}
+
+static bool field_holds(struct check *c, const struct assay_field *f)
+{
+    bool coded = f->extent == ASSAY_EXT_CODE || f->extent == ASSAY_EXT_COUNT;
+    bool extends = f->form != ASSAY_FORM_INT && f->form != ASSAY_FORM_VARINT && f->form != ASSAY_FORM_CONST &&
+                   f->form != ASSAY_FORM_CALC;
+    return expression_holds(c, f->present) && expression_holds(c, f->is) && expression_holds(c, f->init) &&
+           expression_holds(c, f->check) && (!coded || !extends || expression_holds(c, f->extent_arg));
+}
+
+static bool tables_hold(struct check *c)
+{
+    const struct assay_model *m = c->model;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < m->fields_count; i++)
+        ok = field_holds(c, &m->fields[i]);
+    for (uint32_t i = 0; ok && i < m->wheres_count; i++)
+        ok = expression_holds(c, m->wheres[i].that);
+    for (uint32_t i = 0; ok && i < m->messages_count; i++)
+        ok = m->messages[i].tag_kind != ASSAY_TAG_CODE || expression_holds(c, m->messages[i].tag_code);
+    for (uint32_t i = 0; ok && i < m->params_count; i++)
+        ok = expression_holds(c, m->params[i].init);
+    return ok;
+}
+
+static bool machine_holds(struct check *c, const struct assay_machine *machine)
+{
+    const struct assay_model *m = c->model;
+    bool ok = true;
+    c->machine = machine;
+    for (uint32_t i = 0; ok && i < machine->vars.count; i++)
+        ok = expression_holds(c, m->vars[machine->vars.first + i].init);
+    for (uint32_t i = 0; ok && i < machine->timers.count; i++)
+        ok = expression_holds(c, m->timers[machine->timers.first + i].after);
+    for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
+        const struct assay_rule *rule = &m->rules[machine->rules.first + i];
+        ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise);
+    }
+    return ok;
+}
+
+bool assay_code_verify(const struct assay_model *model, uint32_t *where)
+{
+    struct check c = {.model = model};
+    bool ok = tables_hold(&c);
+    for (uint32_t i = 0; ok && i < model->machines_count; i++)
+        ok = machine_holds(&c, &model->machines[i]);
+    *where = ok ? 0 : c.pc;
+    return ok;
+}
