@@ -98,6 +98,19 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan $(HARNESSES:%=build/asan/replay-%) build/asan/fuzz-seeds
 	@scripts/fuzz-replay build/asan $(FUZZ_SPECS)
 
+# ---- benchmarks ----
+
+$(BUILD)/load: $(BUILD)/bench/load.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+$(BUILD)/hand_%: $(BUILD)/bench/hand_%.o $(BUILD)/bench/hand.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard bench/*.c))
+
+bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
+	@scripts/deps bench
+	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load hand_candy hand_msglog)
+	@python3 bench/run.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
+
 # ---- what users and CI call ----
 
 PYTHON = $(shell scripts/python)
@@ -123,5 +136,5 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all unit clean help fuzz fuzz-replay demo test deps FORCE
+.PHONY: all unit clean help fuzz fuzz-replay bench demo test deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
