@@ -50,7 +50,6 @@ TYPOS = [
     ("msglog", ("server", "states", "Ready", 0), "send", "sned"),
     ("msglog", ("server", "states", "Ready", 0, "else"), "goto", "go"),
     ("msglog", ("calls", "msg"), "steps", "step"),
-    ("candy", ("server", "states", "Open", 4, "send", "Error", "text"), "any", "Any"),
     ("candy", ("messages", "Order", "fields", 1, "count"), "loose", "lose"),
     ("drafts/mqtt", ("machines", "Link"), "per", "for"),
     ("drafts/mqtt", ("machines", "Session", "tables", "queue"), "when-full", "when_full"),
