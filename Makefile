@@ -138,3 +138,7 @@ help: ## this list
 
 .PHONY: all unit clean help fuzz fuzz-replay bench demo test deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
+
+purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
+	@sh core/tests/purity.sh $<
+.PHONY: purity
