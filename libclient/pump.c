@@ -1,0 +1,257 @@
+#include "libclient/pump.h"
+
+#include <string.h>
+
+/* More than one frame is read at once if they come together. */
+#define READ_AHEAD 4096u
+#define EFFECTS    16u
+#define ALIGN      ((size_t)16)
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+/* ---- sizes ------------------------------------------------------------- */
+
+static uint64_t power_of_two(uint64_t n)
+{
+    uint64_t size = 32;
+    while (size < n)
+        size *= 2;
+    return size;
+}
+
+static bool is_argument(const struct assay_model *model, uint32_t var)
+{
+    for (uint16_t i = 0; i < model->calls_count; i++) {
+        const struct assay_call *call = &model->calls[i];
+        if (call->first_var != ASSAY_NONE && var >= call->first_var &&
+            var < (uint32_t)call->first_var + call->args.count)
+            return true;
+    }
+    return false;
+}
+
+/* Longest value of a variable; what is sent as an argument has to fit in a frame. */
+static uint64_t longest(const struct assay_config *config, uint32_t var)
+{
+    const struct assay_model *model = config->model;
+    const struct assay_type *type = &model->types[model->vars[var].type];
+    if (type->kind < ASSAY_T_BYTES)
+        return 0;
+    uint64_t size = (uint64_t)type->max;
+    if (type->kind == ASSAY_T_LIST)
+        size = size < UINT32_MAX ? size * 8 : UINT32_MAX;
+    uint64_t frame = model->frames[model->machines[config->machine].frame_out].max;
+    uint64_t most = type->kind == ASSAY_T_LIST ? frame * 64 : frame;
+    return is_argument(model, var) && size > most ? most : size;
+}
+
+/* One session needs room for each variable's old and new value, and no more. */
+static uint32_t memory(const struct assay_config *config)
+{
+    const struct assay_range vars = config->model->machines[config->machine].vars;
+    uint64_t total = 0;
+    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++)
+        total += 2 * power_of_two(longest(config, i));
+    return total < config->model->limits.memory ? (uint32_t)total : config->model->limits.memory;
+}
+
+static uint32_t out_cap(const struct assay_config *config)
+{
+    const struct assay_range rules = config->model->machines[config->machine].rules;
+    uint32_t most = 256;
+    for (uint32_t i = rules.first; i < (uint32_t)rules.first + rules.count; i++)
+        if (config->model->rules[i].out_max > most)
+            most = config->model->rules[i].out_max;
+    return most;
+}
+
+static uint32_t in_cap(const struct assay_config *config)
+{
+    return config->model->frames[config->model->machines[config->machine].frame_in].max + READ_AHEAD;
+}
+
+size_t assay_pump_size(struct assay_config *config)
+{
+    config->limits = config->model->limits;
+    config->limits.sessions = 1;
+    config->limits.memory = memory(config);
+    if (config->limits.effects > EFFECTS)
+        config->limits.effects = EFFECTS;
+    return aligned(assay_engine_size(config)) + aligned(in_cap(config)) + out_cap(config);
+}
+
+void assay_pump_init(struct assay_pump *p, void *mem, const struct assay_config *config)
+{
+    memset(p, 0, sizeof *p);
+    p->config = *config;
+    p->model = config->model;
+    p->machine = &config->model->machines[config->machine];
+    p->block = mem;
+    p->block_size = assay_engine_size(config);
+    p->in = (uint8_t *)mem + aligned(p->block_size);
+    p->in_cap = in_cap(config);
+    p->out.bytes = p->in + aligned(p->in_cap);
+    p->out.cap = out_cap(config);
+    p->engine = assay_engine_init(p->block, p->block_size, &p->config);
+}
+
+/* ---- the engine and what it says --------------------------------------- */
+
+static void fetch(struct assay_pump *p)
+{
+    p->waiting = assay_next_event(p->engine, &p->event);
+}
+
+static void note(struct assay_pump *p, enum assay_rc rc)
+{
+    p->starved = rc == ASSAY_MORE;
+    p->full = rc == ASSAY_FULL;
+    p->pending = rc == ASSAY_PENDING;
+    fetch(p);
+}
+
+void assay_pump_open(struct assay_pump *p, assay_time now)
+{
+    if (p->sid)
+        assay_drop(p->engine, p->sid);
+    p->sid = 0;
+    p->in_at = p->in_len = p->out.len = p->sent = 0;
+    p->end = ASSAY_PUMP_OPEN;
+    p->end_told = false;
+    while (assay_next_event(p->engine, &p->event))
+        ;
+    note(p, assay_open(p->engine, now, &p->sid, &p->out));
+}
+
+bool assay_pump_next(struct assay_pump *p, struct assay_event *event)
+{
+    if (!p->waiting)
+        return false;
+    *event = p->event;
+    if (event->type == ASSAY_EVENT_ENDED)
+        p->sid = 0;
+    fetch(p);
+    return true;
+}
+
+/* ---- input and output -------------------------------------------------- */
+
+uint8_t *assay_pump_room(struct assay_pump *p, uint32_t *size)
+{
+    if (p->in_at > 0) {
+        memmove(p->in, p->in + p->in_at, p->in_len - p->in_at);
+        p->in_len -= p->in_at;
+        p->in_at = 0;
+    }
+    *size = p->in_cap - p->in_len;
+    return p->in + p->in_len;
+}
+
+void assay_pump_received(struct assay_pump *p, uint32_t size)
+{
+    p->in_len += size;
+    p->starved = false;
+}
+
+void assay_pump_hangup(struct assay_pump *p, enum assay_pump_end end)
+{
+    p->end = end;
+}
+
+struct assay_span assay_pump_output(const struct assay_pump *p)
+{
+    return (struct assay_span){p->out.bytes + p->sent, p->out.len - p->sent};
+}
+
+void assay_pump_sent(struct assay_pump *p, uint32_t size)
+{
+    p->sent += size;
+    if (p->sent == p->out.len)
+        p->sent = p->out.len = 0;
+    p->full = p->full && p->out.len > 0;
+}
+
+/* ---- what starts here -------------------------------------------------- */
+
+enum assay_rc assay_pump_call(struct assay_pump *p, assay_time now, uint16_t call, const assay_val *values,
+                              const struct assay_span *spans, assay_time deadline)
+{
+    if (!p->sid || p->waiting)
+        return ASSAY_STALE;
+    enum assay_rc rc = assay_call(p->engine, p->sid, now, call, values, spans, deadline, &p->out);
+    fetch(p);
+    return rc;
+}
+
+enum assay_rc assay_pump_shutdown(struct assay_pump *p, assay_time now)
+{
+    if (!p->sid || p->waiting)
+        return ASSAY_STALE;
+    enum assay_rc rc = assay_signal(p->engine, p->sid, now, ASSAY_EV_SHUTDOWN, (struct assay_span){NULL, 0}, &p->out);
+    fetch(p);
+    return rc;
+}
+
+void assay_pump_complete(struct assay_pump *p, assay_time now, assay_token token, bool done)
+{
+    if (!p->sid || p->waiting)
+        return;
+    note(p, assay_complete(p->engine, token, now, done, &p->out));
+    p->starved = false; /* the engine wants the frame again that the effect stands in */
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+static struct assay_span input(const struct assay_pump *p)
+{
+    return (struct assay_span){p->in + p->in_at, p->in_len - p->in_at};
+}
+
+static bool feed(struct assay_pump *p, assay_time now)
+{
+    uint32_t used = 0;
+    if (p->in_at == p->in_len || p->starved)
+        return false;
+    enum assay_rc rc = assay_feed(p->engine, p->sid, now, input(p), &used, &p->out);
+    p->in_at += used;
+    note(p, rc);
+    return true;
+}
+
+static bool tell_end(struct assay_pump *p, assay_time now)
+{
+    if (p->end == ASSAY_PUMP_OPEN || p->end_told)
+        return false;
+    struct assay_span rest = input(p);
+    enum assay_builtin_event event = p->end == ASSAY_PUMP_RESET ? ASSAY_EV_RESET
+                                     : rest.n                   ? ASSAY_EV_EOF_IN_FRAME
+                                                                : ASSAY_EV_EOF;
+    enum assay_rc rc = assay_signal(p->engine, p->sid, now, event, rest, &p->out);
+    p->end_told = rc != ASSAY_FULL && rc != ASSAY_PENDING && rc != ASSAY_TAKE;
+    note(p, rc);
+    return true;
+}
+
+static bool tick(struct assay_pump *p, assay_time now)
+{
+    assay_sid sid;
+    if (!assay_due(p->engine, now, &sid))
+        return false;
+    note(p, assay_tick(p->engine, sid, now, &p->out));
+    return true;
+}
+
+void assay_pump_run(struct assay_pump *p, assay_time now)
+{
+    bool more = true;
+    while (more && p->sid && !p->waiting && !p->full && !p->pending)
+        more = feed(p, now) || tell_end(p, now) || tick(p, now);
+}
+
+assay_time assay_pump_deadline(const struct assay_pump *p)
+{
+    return p->sid ? assay_deadline(p->engine) : ASSAY_NEVER;
+}
