@@ -109,6 +109,12 @@ bool assay_loop_watch(struct assay_loop *loop, struct assay_watch *watch, unsign
     return true;
 }
 
+void assay_loop_leave(struct assay_loop *loop, struct assay_watch *watch)
+{
+    watch->events = 0;
+    forget(loop, watch);
+}
+
 /* ---- alarms: a binary heap --------------------------------------------- */
 
 static void put(struct assay_loop *loop, uint32_t i, struct assay_alarm *alarm)

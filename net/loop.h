@@ -42,6 +42,9 @@ void *assay_loop_owner(const struct assay_loop *loop);
  * call) if that is so already. False with errno: the descriptor cannot be watched. */
 bool assay_loop_watch(struct assay_loop *loop, struct assay_watch *watch, unsigned events);
 
+/* Take out a watch whose descriptor is closed next (the kernel forgets it by itself then). */
+void assay_loop_leave(struct assay_loop *loop, struct assay_watch *watch);
+
 /* Call alarm->fire once, at or soon after `at`; a set alarm is moved. False: no memory. */
 bool assay_loop_alarm(struct assay_loop *loop, struct assay_alarm *alarm, int64_t at);
 void assay_loop_cancel(struct assay_loop *loop, struct assay_alarm *alarm);

@@ -135,6 +135,12 @@ size_t assay_unread(int fd)
     return ioctl(fd, FIONREAD, &n) < 0 || n < 0 ? 0 : (size_t)n;
 }
 
+bool assay_at_eof(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 void assay_reset(int fd)
 {
     struct linger at_once = {.l_onoff = 1, .l_linger = 0};

@@ -37,6 +37,9 @@ void assay_shut(int fd);
 /* Bytes that were received and not read. */
 size_t assay_unread(int fd);
 
+/* Whether the peer has shut its side and all that it sent was read. */
+bool assay_at_eof(int fd);
+
 /* Close with a reset. */
 void assay_reset(int fd);
 

@@ -64,9 +64,10 @@ static void as_texts(const struct assay_model *model, const struct assay_event *
 static enum assay_ordered enqueue(struct assay_orders *orders, const struct assay_event *event,
                                   const struct assay_span *spans, uint16_t count, const struct assay_job *job)
 {
-    struct assay_batch **open = &orders->open[event->effect.effect];
+    const struct assay_binding *binding = &orders->effects->bindings[event->effect.effect];
+    struct assay_batch **open = &orders->open[binding->lane];
     if (!*open)
-        *open = assay_batch_new(orders->effects->bindings[event->effect.effect].object, &orders->inbox);
+        *open = assay_batch_new(binding->object, &orders->inbox);
     orders->any = true;
     if (!*open || !assay_batch_add(*open, spans, count, count > 0, job))
         return ASSAY_ORDER_FAILED;
@@ -290,6 +291,15 @@ static char *object_of(const struct assay_model *model, const struct assay_effec
     return NULL;
 }
 
+/* Effects on one object share a lane, so that they keep their order. */
+static void choose_lane(struct assay_effects *effects, uint16_t i)
+{
+    uint16_t lane = 0;
+    while (lane < i && effects->bindings[lane].object != effects->bindings[i].object)
+        lane++;
+    effects->bindings[i].lane = lane;
+}
+
 static bool bind_one(struct assay_effects *effects, uint16_t i, struct assay_net_error *error)
 {
     const struct assay_effect *effect = &effects->model->effects[i];
@@ -303,7 +313,10 @@ static bool bind_one(struct assay_effects *effects, uint16_t i, struct assay_net
     binding->name = object_of(effects->model, effect);
     if (!binding->name)
         return fail(error, effect, "no such param:", effect->object);
-    return binding->verb->open(effects, effect, binding->name, binding, error);
+    if (!binding->verb->open(effects, effect, binding->name, binding, error))
+        return false;
+    choose_lane(effects, i);
+    return true;
 }
 
 static bool open_folder(struct assay_effects *effects, struct assay_net_error *error)

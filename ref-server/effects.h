@@ -18,8 +18,9 @@ struct assay_verb;
 
 struct assay_binding {
     const struct assay_verb *verb;
-    char *name;   /* of its object, params resolved */
-    void *object; /* NULL: nothing to do */
+    char *name;    /* of its object, params resolved */
+    void *object;  /* NULL: nothing to do */
+    uint16_t lane; /* in the orders of a loop */
 };
 
 /* One for each process. */
@@ -39,7 +40,7 @@ struct assay_effects {
 struct assay_orders {
     struct assay_effects *effects;
     struct assay_inbox inbox;
-    struct assay_batch **open; /* by effect; NULL: nothing */
+    struct assay_batch **open; /* by lane; NULL: nothing */
     bool any;
 };
 

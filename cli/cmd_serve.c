@@ -1,0 +1,85 @@
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/settings.h"
+#include "ref-server/server.h"
+
+struct serve {
+    const char *spec, *data;
+    struct assay_arg_list listen, limits, params, lenient;
+    bool strict, trace;
+};
+
+static enum assay_args_result read_args(struct serve *serve, int argc, char **argv)
+{
+    const struct assay_arg options[] = {
+        {"listen", ASSAY_ARG_LIST, &serve->listen, "ADDR:PORT", "where to listen; port 0: any free one"},
+        {"data", ASSAY_ARG_STRING, &serve->data, "DIR", "folder of the files that effects name (.)"},
+        {"limit", ASSAY_ARG_LIST, &serve->limits, "NAME=VALUE", "override a limit of the spec"},
+        {"param", ASSAY_ARG_LIST, &serve->params, "NAME=VALUE", "set a param of the spec"},
+        {"lenient", ASSAY_ARG_LIST, &serve->lenient, "NAME=0|1", "switch a leniency"},
+        {"strict", ASSAY_ARG_FLAG, &serve->strict, NULL, "switch all leniencies off"},
+        {"trace", ASSAY_ARG_FLAG, &serve->trace, NULL, "tell each message and step on stderr"},
+        {0},
+    };
+    struct assay_arg_spec spec = {
+        .usage = "serve SPEC [OPTIONS]",
+        .text = "Run the reference server of a spec. Prints a line \"listening on tcp:ADDR:PORT\" when it is ready.\n"
+                "SIGTERM and SIGINT end it after all requests received were answered; SIGHUP opens its files anew.",
+        .options = options,
+        .positional = &serve->spec,
+        .least = 1,
+        .most = 1,
+    };
+    return assay_args_read(&spec, argc, argv);
+}
+
+static int run(const struct serve *serve, const struct assay_settings *settings)
+{
+    struct assay_net_error error;
+    struct assay_server_config config = {
+        .model = &settings->model,
+        .limits = settings->limits,
+        .leniencies = settings->leniencies,
+        .listen = serve->listen.items,
+        .listen_count = serve->listen.count,
+        .data = serve->data,
+        .trace = serve->trace,
+    };
+    switch (assay_server_run(&config, stdout, &error)) {
+    case ASSAY_SERVER_STOPPED:
+        return ASSAY_EXIT_OK;
+    case ASSAY_SERVER_INTERRUPTED:
+        return ASSAY_EXIT_INTERRUPTED;
+    case ASSAY_SERVER_UNUSABLE:
+        break;
+    }
+    fprintf(stderr, "assay: %s\n", error.text);
+    return ASSAY_EXIT_USAGE;
+}
+
+int assay_cmd_serve(int argc, char **argv)
+{
+    struct serve serve = {.data = "."};
+    switch (read_args(&serve, argc, argv)) {
+    case ASSAY_ARGS_HELP:
+        return ASSAY_EXIT_OK;
+    case ASSAY_ARGS_BAD:
+        return ASSAY_EXIT_USAGE;
+    case ASSAY_ARGS_OK:
+        break;
+    }
+    struct assay_spec *spec = assay_cli_spec(serve.spec);
+    if (!spec)
+        return ASSAY_EXIT_USAGE;
+    const struct assay_model *model = assay_spec_model(spec);
+    struct assay_settings settings = {0};
+    int code = ASSAY_EXIT_USAGE;
+    if (model->server == ASSAY_NONE)
+        fprintf(stderr, "assay: %s: the spec has no server\n", serve.spec);
+    else if (assay_settings_read(&settings, model, &serve.limits, &serve.params, &serve.lenient, serve.strict))
+        code = run(&serve, &settings);
+    assay_settings_free(&settings);
+    assay_spec_free(spec);
+    return code;
+}

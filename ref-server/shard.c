@@ -1,0 +1,343 @@
+/* One loop: accepting, timers, completions, the end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+#include "ref-server/shard.h"
+
+#define CHUNK        256u
+#define ACCEPT_BATCH 256
+
+/* Without descriptors, accepting rests this long, or until a connection ends. */
+#define PAUSE (100 * ASSAY_MS)
+
+/* After the server was told to stop, connections that still did not end are cut. */
+#define GRACE (10 * ASSAY_SECOND)
+
+/* ---- connections ------------------------------------------------------- */
+
+static bool add_chunk(struct assay_shard *s)
+{
+    struct assay_conn **chunks = realloc(s->chunks, (s->chunks_count + 1) * sizeof *chunks);
+    if (!chunks)
+        return false;
+    s->chunks = chunks;
+    struct assay_conn *chunk = calloc(CHUNK, sizeof *chunk);
+    if (!chunk)
+        return false;
+    s->chunks[s->chunks_count++] = chunk;
+    for (unsigned i = CHUNK; i-- > 0;) {
+        chunk[i].next = s->conns_free;
+        s->conns_free = &chunk[i];
+    }
+    return true;
+}
+
+struct assay_conn *assay_conn_take(struct assay_shard *s)
+{
+    if (!s->conns_free && !add_chunk(s)) {
+        atomic_fetch_sub(&s->server->sessions, 1);
+        return NULL;
+    }
+    struct assay_conn *c = s->conns_free;
+    uint32_t serial = c->serial;
+    s->conns_free = c->next;
+    s->conns_open++;
+    *c = (struct assay_conn){.serial = serial, .flags = ASSAY_CONN_OPEN};
+    if (s->trace)
+        c->number = atomic_fetch_add(&s->server->numbers, 1) + 1;
+    return c;
+}
+
+/* Loops end together, as the first one takes the signals for all. */
+static void stop_when_empty(struct assay_shard *s)
+{
+    if (s->accepting || s->conns_open > 0 || s->done)
+        return;
+    s->done = true;
+    if (atomic_fetch_sub(&s->server->running, 1) != 1)
+        return;
+    for (unsigned i = 0; i < s->server->count; i++)
+        assay_loop_stop(s->server->shards[i].loop);
+}
+
+void assay_conn_release(struct assay_shard *s, struct assay_conn *c)
+{
+    c->serial++;
+    c->flags = 0;
+    c->next = s->conns_free;
+    s->conns_free = c;
+    s->conns_open--;
+    if (s->paused)
+        assay_loop_alarm(s->loop, &s->resume, assay_loop_now(s->loop));
+    stop_when_empty(s);
+}
+
+/* ---- accepting --------------------------------------------------------- */
+
+static void watch_listeners(struct assay_shard *s, unsigned events)
+{
+    for (size_t i = 0; i < s->listeners_count; i++)
+        assay_loop_watch(s->loop, &s->listeners[i].watch, events);
+}
+
+static void resume(struct assay_loop *loop, struct assay_alarm *alarm)
+{
+    (void)alarm;
+    struct assay_shard *s = assay_loop_owner(loop);
+    s->paused = false;
+    if (s->accepting)
+        watch_listeners(s, ASSAY_READ);
+}
+
+/* Those that cannot be accepted stay in the kernel's queue; a ready listener must not make the loop spin. */
+static void pause_accepting(struct assay_shard *s, int why)
+{
+    if (!s->paused)
+        fprintf(stderr, "assay: cannot accept connections for now: %s\n", strerror(why));
+    s->paused = true;
+    watch_listeners(s, 0);
+    assay_loop_alarm(s->loop, &s->resume, assay_clock_after(assay_loop_now(s->loop), PAUSE));
+}
+
+static bool accept_one(struct assay_shard *s, struct assay_listener *listener)
+{
+    int fd = assay_accept(listener->watch.fd);
+    if (fd >= 0) {
+        assay_conn_admit(s, fd);
+        return true;
+    }
+    if (errno != EAGAIN)
+        pause_accepting(s, errno);
+    return false;
+}
+
+static void accept_some(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    (void)events;
+    struct assay_shard *s = assay_loop_owner(loop);
+    for (int i = 0; i < ACCEPT_BATCH && accept_one(s, (struct assay_listener *)watch); i++)
+        continue;
+}
+
+bool assay_shard_listen(struct assay_shard *s, int fd)
+{
+    struct assay_listener *l = &s->listeners[s->listeners_count++];
+    l->watch = (struct assay_watch){.ready = accept_some, .fd = fd};
+    s->accepting = true;
+    return assay_address_of(fd, &l->address) && assay_loop_watch(s->loop, &l->watch, ASSAY_READ);
+}
+
+/* What is in the kernel's queue has connected before the end: it is accepted. */
+static void stop_accepting(struct assay_shard *s)
+{
+    if (!s->accepting)
+        return;
+    for (size_t i = 0; i < s->listeners_count; i++) {
+        struct assay_listener *l = &s->listeners[i];
+        while (accept_one(s, l))
+            continue;
+        assay_loop_leave(s->loop, &l->watch);
+        close(l->watch.fd);
+    }
+    s->listeners_count = 0;
+    s->accepting = false;
+}
+
+/* ---- the end ----------------------------------------------------------- */
+
+static void for_each_conn(struct assay_shard *s, void (*fn)(struct assay_shard *, struct assay_conn *))
+{
+    for (size_t i = 0; i < s->chunks_count; i++)
+        for (unsigned k = 0; k < CHUNK; k++)
+            if (s->chunks[i][k].flags & ASSAY_CONN_OPEN)
+                fn(s, &s->chunks[i][k]);
+}
+
+static void cut_all(struct assay_loop *loop, struct assay_alarm *alarm)
+{
+    (void)alarm;
+    struct assay_shard *s = assay_loop_owner(loop);
+    fprintf(stderr, "assay: %u connections did not end in time and are cut\n", s->conns_open);
+    for_each_conn(s, assay_conn_kill);
+}
+
+static void begin_stop(struct assay_shard *s)
+{
+    s->stopping = true;
+    stop_accepting(s);
+    for_each_conn(s, assay_conn_stop);
+    assay_loop_alarm(s->loop, &s->grace, assay_clock_after(assay_loop_now(s->loop), GRACE));
+    stop_when_empty(s);
+}
+
+static void look_at_flags(struct assay_shard *s)
+{
+    if (atomic_load(&s->server->stopping) && !s->stopping)
+        begin_stop(s);
+    if (atomic_load(&s->server->no_more) && s->accepting) {
+        stop_accepting(s);
+        stop_when_empty(s);
+    }
+}
+
+/* ---- rounds ------------------------------------------------------------ */
+
+static void complete_job(struct assay_shard *s, struct assay_turn *turn, const struct assay_job *job)
+{
+    if (job->conn->serial != job->serial) {
+        struct assay_out nowhere = s->shared; /* its session is gone: only the engine's table has to know */
+        (void)assay_complete(s->engine, job->token, assay_loop_now(s->loop), job->done, &nowhere);
+        return;
+    }
+    if (turn->conn != job->conn && turn->conn)
+        assay_turn_end(turn);
+    if (turn->conn != job->conn)
+        assay_turn_begin(turn, s, job->conn);
+    assay_turn_complete(turn, job->token, job->done);
+}
+
+/* Jobs of one connection stand together mostly; it goes on behind the last of them. */
+static void complete_batch(struct assay_shard *s, const struct assay_batch *batch)
+{
+    struct assay_turn turn = {.conn = NULL};
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->jobs[i].token)
+            complete_job(s, &turn, &batch->jobs[i]);
+    if (turn.conn)
+        assay_turn_end(&turn);
+}
+
+static void woken(struct assay_loop *loop)
+{
+    struct assay_shard *s = assay_loop_owner(loop);
+    for (struct assay_batch *next, *b = assay_inbox_take(&s->orders.inbox); b; b = next) {
+        next = b->next;
+        complete_batch(s, b);
+        assay_batch_free(b);
+    }
+    assay_conn_feed_starved(s);
+    look_at_flags(s);
+}
+
+static void tick(struct assay_loop *loop, struct assay_alarm *alarm)
+{
+    (void)alarm;
+    struct assay_shard *s = assay_loop_owner(loop);
+    assay_sid sid;
+    while (assay_due(s->engine, assay_loop_now(loop), &sid))
+        assay_conn_tick(s, sid);
+}
+
+static void each_round(struct assay_loop *loop)
+{
+    struct assay_shard *s = assay_loop_owner(loop);
+    assay_orders_submit(&s->orders);
+    assay_time deadline = assay_deadline(s->engine);
+    if (deadline == ASSAY_NEVER)
+        assay_loop_cancel(loop, &s->tick);
+    else if (s->tick.place == 0 || s->tick.at != deadline)
+        assay_loop_alarm(loop, &s->tick, deadline);
+}
+
+/* ---- set up ------------------------------------------------------------ */
+
+static struct assay_config engine_config(const struct assay_shard *s)
+{
+    const struct assay_server_config *config = s->server->config;
+    return (struct assay_config){
+        .model = config->model,
+        .machine = config->model->server,
+        .limits = s->limits,
+        .leniencies = config->leniencies,
+        .seed = (uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)s,
+        .trace = config->trace,
+        .judge = config->trace,
+        .gates = true,
+    };
+}
+
+/* Mapped, so that memory of limits never reached is never touched. */
+static bool open_engine(struct assay_shard *s)
+{
+    struct assay_config config = engine_config(s);
+    s->block_size = assay_engine_size(&config);
+    void *block = mmap(NULL, s->block_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (block == MAP_FAILED)
+        return false;
+    s->block = block;
+    s->engine = assay_engine_init(block, s->block_size, &config);
+    return s->engine != NULL;
+}
+
+static bool any_gate(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->rules_count; i++)
+        if (model->rules[i].flags & ASSAY_RULE_GATE)
+            return true;
+    return false;
+}
+
+static bool open_buffers(struct assay_shard *s)
+{
+    uint32_t cap = s->limits.output > s->model->out_max ? s->limits.output : s->model->out_max;
+    s->gating = any_gate(s->model);
+    s->in = malloc(ASSAY_READ_SIZE);
+    s->by_slot = calloc(s->limits.sessions + 1u, sizeof(struct assay_conn *));
+    s->shared = (struct assay_out){.bytes = malloc(cap + 1u),
+                                   .cap = cap,
+                                   .cuts = malloc(ASSAY_CUTS * sizeof(struct assay_cut)),
+                                   .cuts_cap = ASSAY_CUTS};
+    return s->in && s->by_slot && s->shared.bytes && s->shared.cuts;
+}
+
+bool assay_shard_open(struct assay_shard *s, struct assay_server *server, const struct assay_limits *limits,
+                      struct assay_net_error *error)
+{
+    s->server = server;
+    s->model = server->config->model;
+    s->limits = *limits;
+    s->tick.fire = tick;
+    s->resume.fire = resume;
+    s->grace.fire = cut_all;
+    s->loop = assay_loop_new(s);
+    bool ok = s->loop && assay_orders_open(&s->orders, &server->effects, s->loop) && open_buffers(s) && open_engine(s);
+    if (ok && server->config->trace)
+        ok = (s->trace = assay_trace_new(server->config)) != NULL;
+    if (!ok) {
+        snprintf(error->text, sizeof error->text, "no memory for the limits asked for: %s", strerror(errno));
+        return false;
+    }
+    assay_loop_on_wake(s->loop, woken);
+    assay_loop_each_round(s->loop, each_round);
+    return true;
+}
+
+void assay_shard_run(struct assay_shard *s)
+{
+    assay_loop_run(s->loop);
+}
+
+void assay_shard_close(struct assay_shard *s)
+{
+    for (size_t i = 0; i < s->listeners_count; i++)
+        close(s->listeners[i].watch.fd);
+    for (size_t i = 0; i < s->chunks_count; i++)
+        free(s->chunks[i]);
+    free(s->chunks);
+    free(s->by_slot);
+    free(s->in);
+    free(s->shared.bytes);
+    free(s->shared.cuts);
+    free(s->instants);
+    assay_trace_free(s->trace);
+    if (s->block)
+        munmap(s->block, s->block_size);
+    assay_orders_close(&s->orders);
+    assay_pool_free(&s->pool);
+    assay_loop_free(s->loop);
+}
