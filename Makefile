@@ -98,6 +98,19 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan $(HARNESSES:%=build/asan/replay-%) build/asan/fuzz-seeds
 	@scripts/fuzz-replay build/asan $(FUZZ_SPECS)
 
+# ---- what watches the tests ----
+
+VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
+valgrind_layers := core base compiler libclient
+
+valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) ## unit tests and a served suite under valgrind
+	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
+	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay || exit 1; done
+
+served-asan: ## the bundled suites against a server built with sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay
+	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec build/asan/assay || exit 1; done
+
 # ---- benchmarks ----
 
 $(BUILD)/load: $(BUILD)/bench/load.o
@@ -136,7 +149,7 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all unit clean help fuzz fuzz-replay bench demo test deps FORCE
+.PHONY: all unit clean help fuzz fuzz-replay valgrind served-asan bench demo test deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
 
 purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
