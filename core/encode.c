@@ -245,15 +245,30 @@ static bool present(struct assay_env *env, const struct assay_field *f)
     return f->present == ASSAY_NONE || assay_holds(env, f->present);
 }
 
-static void fill_defaults(struct assay_env *env, struct assay_range fields)
+/* True: some are not there as far as can be told, which a computed field may change. */
+static bool fill_defaults(struct assay_env *env, struct assay_range fields)
 {
+    bool absent = false;
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         const struct assay_field *f = &env->model->fields[i];
         assay_val v;
         if (f->init == ASSAY_NONE || f->is != ASSAY_NONE || f->slot == ASSAY_NONE || assay_slot_known(env, f->slot))
             continue;
-        if (present(env, f) && assay_eval(env, f->init, &v))
+        if (!present(env, f))
+            absent = true;
+        else if (assay_eval(env, f->init, &v))
             assay_slot_set(env, f->slot, v);
+    }
+    return absent;
+}
+
+/* What is computed is not taken from the caller. */
+static void forget_computed(struct assay_env *env, struct assay_range fields)
+{
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &env->model->fields[i];
+        if (f->is != ASSAY_NONE && f->slot != ASSAY_NONE)
+            env->known &= ~((uint64_t)1 << f->slot);
     }
 }
 
@@ -266,7 +281,6 @@ static bool compute(struct assay_env *env, struct assay_range fields, uint64_t *
         assay_val v;
         if (f->is == ASSAY_NONE || f->slot == ASSAY_NONE || (*done >> f->slot & 1))
             continue;
-        env->known &= ~((uint64_t)1 << f->slot);
         if (!assay_eval(env, f->is, &v))
             continue;
         assay_slot_set(env, f->slot, v);
@@ -377,9 +391,16 @@ static struct assay_encoded encode_all(struct assay_env *env, const struct assay
         done = (uint64_t)1 << env->model->fields[frame->body].slot;
         env->known &= ~done;
     }
-    fill_defaults(env, frame->fields);
-    fill_defaults(env, m->fields);
+    forget_computed(env, frame->fields);
+    forget_computed(env, m->fields);
+    bool absent = fill_defaults(env, frame->fields);
+    absent = fill_defaults(env, m->fields) || absent;
     compute_all(env, frame->fields, m->fields, &done);
+    if (absent) {
+        (void)fill_defaults(env, frame->fields);
+        (void)fill_defaults(env, m->fields);
+        compute_all(env, frame->fields, m->fields, &done);
+    }
     if (frame->body != ASSAY_NONE)
         e = encode_body(env, frame, m, &done);
     if (e.status == ASSAY_ENCODED)

@@ -3,6 +3,13 @@
 
 #include "core/tests/models.h"
 
+/* FIELD() gives defaults first, which designators then override. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Winitializer-overrides"
+#else
+#pragma GCC diagnostic ignored "-Woverride-init"
+#endif
+
 #define NONE ASSAY_NONE
 #define BLOB(s)                                                                                                        \
     {                                                                                                                  \
