@@ -46,9 +46,10 @@ class Decoding:
                 self._pick_by_tag()
             elif self.message is not None:
                 self._check_fixed(field.name)
-        if self.walking and self.frame.body:
-            return
-        self._message(reader)
+            if field.name == self.frame.body and self.message is not None:
+                self._message(reader)
+        if self.body_reader is None and not (self.walking and self.frame.body):
+            self._message(reader)
 
     def _pick_by_tag(self):
         tag = self.values[self.frame.tag]
@@ -73,8 +74,20 @@ class Decoding:
             self.message = self.picker.otherwise(self.scope, first)
             for name in list(self.values):
                 self._check_fixed(name)
-        for field in self.message.fields:
-            self._field(field, reader)
+        try:
+            for field in self.message.fields:
+                self._field(field, reader)
+        except Short:
+            if not self.frame.body:
+                raise
+            raise Fault("malformed", "the body ends early") from None
+        if self.frame.body:
+            self._used_up(reader)
+
+    @staticmethod
+    def _used_up(reader):
+        if reader.left():
+            raise Fault("malformed", "bytes are left over")
 
     def _peek(self, reader):
         if not self.picker.needs_first_byte:
@@ -120,9 +133,7 @@ class Decoding:
             self.values[field.name] = value
 
     def _finish(self, reader):
-        for source in (self.body_reader, reader):
-            if source is not None and source.left():
-                raise Fault("malformed", "bytes are left over")
+        self._used_up(reader)
         self._check_computed(until_undefined=False)
         for condition, fault in self.message.where:
             if not expr.holds(condition, self.scope):

@@ -55,6 +55,12 @@ class _Lazy:
     def __getitem__(self, name):
         return self.encoding.value(name)
 
+    def present(self, name):
+        """Whether the sender gave a conditional field; its condition may ask for just that."""
+        if self.encoding.fields[name].condition is not None:
+            return self.encoding.given.get(name, ABSENT) is not ABSENT
+        return self[name] is not ABSENT
+
 
 class Encoding:
     """One frame in the making."""
@@ -92,9 +98,8 @@ class Encoding:
         return self._plain(field)
 
     def _conditional(self, field):
-        given = self.ready[field.name] = self.given.get(field.name, ABSENT)
+        given = self.given.get(field.name, ABSENT)
         present = expr.holds(field.condition, self.scope)
-        del self.ready[field.name]
         if not present and given is not ABSENT:
             raise Unfit("%s cannot be present" % field.name)
         return self._plain(field) if present else ABSENT

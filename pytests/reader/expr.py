@@ -41,6 +41,13 @@ class Scope:
                 return layer[name]
         raise Unresolved("%s: no such name" % name)
 
+    def present(self, name):
+        """Whether a field that may be absent is there."""
+        for layer in self.layers:
+            if name in layer:
+                return layer.present(name) if hasattr(layer, "present") else layer[name] is not ABSENT
+        raise Unresolved("%s: no such name" % name)
+
 
 class Constant:
     """A number, bool, duration."""
@@ -292,7 +299,7 @@ class Call:
     def eval(self, scope, _want=None):
         """The function's result; `present` and `fits` look at names."""
         if self.name == "present":
-            return scope.find(self._only_name(self.args)) is not ABSENT
+            return scope.present(self._only_name(self.args))
         if self.name == "fits":
             number = need(self.args[0].eval(scope), "number")
             return scope.types[self._only_name(self.args[1:])].holds(number)
