@@ -201,7 +201,7 @@ static bool copy_effects(struct assay_belief *to, const struct assay_belief *fro
     return copy_buf(&to->effects_bytes, &from->effects_bytes);
 }
 
-static struct assay_belief *belief_copy(const struct assay_belief_world *world, const struct assay_belief *from)
+struct assay_belief *assay_belief_copy(const struct assay_belief_world *world, const struct assay_belief *from)
 {
     struct assay_belief *to = malloc(sizeof *to);
     if (!to)
@@ -286,6 +286,10 @@ static void note_step(struct assay_belief *b, const struct assay_event *event)
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;
+    if (b->steps++)
+        return;
+    b->first_rule = event->step.rule;
+    b->first_event = event->step.event;
 }
 
 static void harvest_events(const struct assay_belief_world *world, struct assay_belief *b, struct harvest *h)
@@ -364,7 +368,7 @@ static void answer_all(struct assay_belief_world *world, struct assay_belief_set
     for (size_t i = 0; i < h->count; i++) {
         struct assay_belief *other = NULL;
         if (world->effect_free[h->answers[i].effect])
-            other = belief_copy(world, b);
+            other = assay_belief_copy(world, b);
         if (other && add(set, other)) {
             forget_last_effect(other);
             complete_with(world, set, other, now, h->answers[i].token, false);
@@ -463,7 +467,7 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
                          int64_t now, stimulus *run, const void *arg, uint8_t fixed, const uint8_t *pick)
 {
     struct assay_choices choices = {.picks = fixed};
-    struct assay_belief *before = belief_copy(world, b);
+    struct assay_belief *before = assay_belief_copy(world, b);
     memcpy(choices.pick, pick, fixed);
     assay_choose(b->engine, &choices);
     run(world, set, b, now, arg);
@@ -471,7 +475,7 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
     for (uint8_t i = fixed; before && i < choices.met && i < ASSAY_CHOICES_MAX; i++)
         for (uint8_t way = 1; way < choices.ways[i]; way++) {
             uint8_t path[ASSAY_CHOICES_MAX] = {0};
-            struct assay_belief *other = belief_copy(world, before);
+            struct assay_belief *other = assay_belief_copy(world, before);
             memcpy(path, choices.pick, fixed);
             path[i] = way;
             if (add(set, other))
@@ -558,6 +562,11 @@ void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_
     stimulate(world, set, now, run_signal, &event);
 }
 
+void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
+{
+    stimulate(world, set, now, run_tick, NULL);
+}
+
 /* ---- time -------------------------------------------------------------- */
 
 struct tolerance {
@@ -602,7 +611,7 @@ static bool pass_time(struct assay_belief_world *world, struct assay_belief_set 
     if (now < due - t.early)
         return false;
     if (b->forked != due) {
-        struct assay_belief *fired = belief_copy(world, b);
+        struct assay_belief *fired = assay_belief_copy(world, b);
         if (!add(set, fired))
             return false;
         b->forked = due;

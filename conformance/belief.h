@@ -35,7 +35,9 @@ struct assay_belief {
     int64_t clock;                              /* no earlier time may be handed to the engine */
     int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */
     uint16_t last_rule, last_state, last_event; /* of the last step */
-    struct assay_bytes_buf in;                  /* not used up by the engine yet */
+    uint16_t first_rule, first_event;           /* of the first step since `steps` was cleared */
+    uint32_t steps;
+    struct assay_bytes_buf in; /* not used up by the engine yet */
     struct assay_bytes_buf out;
     struct assay_chunk *chunks;
     uint32_t chunk_count, chunk_cap;
@@ -73,6 +75,8 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
                         struct assay_span bytes);
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                           enum assay_builtin_event event);
+/* The timer that is due fires. */
+void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
 /* Timers that may have fired by `now` fork the belief, those that must have leave only that. */
 void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
 
@@ -85,6 +89,7 @@ void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen);
 /* Everything that it sent was seen. */
 bool assay_belief_satisfied(const struct assay_belief *belief);
 
+struct assay_belief *assay_belief_copy(const struct assay_belief_world *world, const struct assay_belief *from);
 void assay_belief_free(struct assay_belief *belief);
 
 #endif

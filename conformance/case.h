@@ -65,6 +65,8 @@ struct assay_suite_options {
     uint64_t seed;
     const char *filter;   /* glob over ids, or NULL */
     bool strict;          /* leniencies off */
+    const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
+                                Cases of a timer are made only where they let it run. */
 };
 
 /* All cases that a spec yields for a server under test. The suite owns all it points to; the spec must outlive it. */

@@ -1,0 +1,205 @@
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/build.h"
+
+/* ---- names ------------------------------------------------------------- */
+
+static const char *lowered(struct assay_builder *b, const char *text)
+{
+    size_t n = strlen(text);
+    char *to = assay_store_copy(b->store, text, n + 1);
+    for (size_t i = 0; i < n; i++)
+        to[i] = to[i] == '_' ? '-' : (char)tolower((unsigned char)to[i]);
+    return to;
+}
+
+const char *assay_build_state_name(const struct assay_builder *b, uint16_t state)
+{
+    return b->model->states[state].name;
+}
+
+const char *assay_build_event_name(const struct assay_builder *b, uint16_t event)
+{
+    return event == ASSAY_NONE ? "nothing" : b->model->events[event].name;
+}
+
+static bool id_taken(const struct assay_builder *b, const char *id)
+{
+    for (size_t i = 0; i < b->all->count; i++)
+        if (strcmp(b->all->cases[i].id, id) == 0)
+            return true;
+    return false;
+}
+
+void assay_build_begin(struct assay_builder *b, const char *state, const char *event, const char *format, ...)
+{
+    char variant[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(variant, sizeof variant, format, args);
+    va_end(args);
+    const char *id = lowered(b, assay_store_text(b->store, "%s/%s/%s/%s", b->model->protocol, state, event, variant));
+    const char *unique = id;
+    for (int i = 2; id_taken(b, unique); i++)
+        unique = assay_store_text(b->store, "%s-%d", id, i);
+    b->current = (struct assay_case){.id = unique, .req = ASSAY_NONE, .links = 1};
+    b->step_count = 0;
+}
+
+/* ---- steps ------------------------------------------------------------- */
+
+static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
+{
+    struct assay_step *s = assay_list_add((void **)&b->steps, &b->step_count, &b->step_cap, sizeof *s);
+    s->kind = (uint8_t)kind;
+    s->link = link;
+    if (link >= b->current.links)
+        b->current.links = (uint8_t)(link + 1);
+    return s;
+}
+
+void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags)
+{
+    struct assay_step *s = add_step(b, link, ASSAY_STEP_SEND);
+    s->bytes = bytes;
+    s->flags = flags;
+}
+
+void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
+{
+    add_step(b, link, kind);
+}
+
+void assay_build_pause(struct assay_builder *b, int64_t ns)
+{
+    add_step(b, 0, ASSAY_STEP_PAUSE)->pause = ns;
+}
+
+void assay_build_path(struct assay_builder *b, uint8_t link, uint32_t node)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    for (uint32_t i = 0; i < n->depth; i++) {
+        assay_build_send(b, link, b->inputs.items[n->path[i]].bytes, 0);
+        assay_build_step(b, link, ASSAY_STEP_AWAIT);
+    }
+}
+
+struct assay_blob assay_build_lead(const struct assay_builder *b, uint32_t node)
+{
+    size_t input = b->segments && b->explored.nodes[node].depth == 0 ? assay_build_loop(b, node) : SIZE_MAX;
+    return input == SIZE_MAX ? (struct assay_blob){0} : b->inputs.items[input].bytes;
+}
+
+void assay_build_fix_mode(struct assay_builder *b, uint8_t link, uint32_t node)
+{
+    struct assay_blob lead = assay_build_lead(b, node);
+    if (lead.n == 0)
+        return;
+    assay_build_send(b, link, lead, 0);
+    assay_build_step(b, link, ASSAY_STEP_AWAIT);
+}
+
+void assay_build_tail(struct assay_builder *b, uint8_t link, uint16_t before, const struct assay_reaction *r)
+{
+    if (r->ended || r->out_size)
+        assay_build_step(b, link, ASSAY_STEP_AWAIT);
+    if (r->ended || r->after == ASSAY_NONE)
+        return;
+    size_t input = assay_telling_input(&b->explored, r->after, before);
+    if (input == SIZE_MAX)
+        return;
+    assay_build_send(b, link, b->inputs.items[input].bytes, 0);
+    assay_build_step(b, link, ASSAY_STEP_AWAIT);
+}
+
+/* ---- finishing --------------------------------------------------------- */
+
+void assay_build_finish(struct assay_builder *b, uint16_t rule, enum assay_case_class class, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct assay_case *c = assay_list_add((void **)&b->all->cases, &b->all->count, &b->all->cap, sizeof *c);
+    *c = b->current;
+    c->text = assay_store_text(b->store, "%s", text);
+    c->class = (uint8_t) class;
+    c->steps = assay_store_copy(b->store, b->steps, b->step_count * sizeof *b->steps);
+    c->step_count = b->step_count;
+    if (rule != ASSAY_NONE) {
+        c->req = b->model->rules[rule].req;
+        c->level = b->model->rules[rule].level;
+    }
+}
+
+void assay_build_note(struct assay_builder *b, const char *format, ...)
+{
+    char text[400];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    const char **to = assay_list_add((void **)&b->all->notes, &b->all->note_count, &b->all->note_cap, sizeof *to);
+    *to = assay_store_text(b->store, "%s", text);
+}
+
+/* ---- choosing inputs --------------------------------------------------- */
+
+typedef bool wanted(const struct assay_reaction *r, uint32_t node);
+
+static bool goes_on(const struct assay_reaction *r, uint32_t node)
+{
+    (void)node;
+    return !r->ended;
+}
+
+static bool stays(const struct assay_reaction *r, uint32_t node)
+{
+    return !r->ended && r->next == node;
+}
+
+static bool says_goodbye(const struct assay_reaction *r, uint32_t node)
+{
+    (void)node;
+    return r->ended;
+}
+
+static size_t choose(const struct assay_builder *b, uint32_t node, wanted *want)
+{
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (b->inputs.items[i].kind != ASSAY_INPUT_RAW && r->steps == 1 && !r->partial && r->out_size && want(r, node))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+size_t assay_build_friendly(const struct assay_builder *b, uint32_t node)
+{
+    return choose(b, node, goes_on);
+}
+
+size_t assay_build_loop(const struct assay_builder *b, uint32_t node)
+{
+    return choose(b, node, stays);
+}
+
+size_t assay_build_farewell(const struct assay_builder *b, uint32_t node)
+{
+    return choose(b, node, says_goodbye);
+}
+
+struct assay_blob assay_build_join(struct assay_builder *b, struct assay_blob x, struct assay_blob y)
+{
+    uint8_t *p = assay_store(b->store, (size_t)x.n + y.n + 1);
+    if (x.n)
+        memcpy(p, x.p, x.n);
+    if (y.n)
+        memcpy(p + x.n, y.p, y.n);
+    return (struct assay_blob){p, x.n + y.n};
+}

@@ -1,0 +1,91 @@
+/* What the generators share: the explored protocol, and a case in the making.
+ * Internal to the suite. */
+#ifndef ASSAY_CONFORMANCE_BUILD_H
+#define ASSAY_CONFORMANCE_BUILD_H
+
+#include "conformance/case.h"
+#include "conformance/explore.h"
+
+struct assay_suite_all;
+
+struct assay_builder {
+    struct assay_suite_all *all;
+    struct assay_store *store;
+    const struct assay_spec *spec;
+    const struct assay_model *model;
+    const struct assay_frame *frame; /* that the server reads */
+    struct assay_witness_config config;
+    struct assay_inputs inputs;
+    struct assay_explored explored;
+    bool segments; /* a first segment without a delimiter changes how the stream is read */
+
+    struct assay_case current;
+    struct assay_step *steps;
+    size_t step_count, step_cap;
+};
+
+/* ---- a case: begin, steps, finish. Its id is protocol/state/event/variant. -- */
+
+void assay_build_begin(struct assay_builder *b, const char *state, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags);
+void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind);
+void assay_build_pause(struct assay_builder *b, int64_t ns);
+
+/* From a fresh connection to a node, each input answered before the next. */
+void assay_build_path(struct assay_builder *b, uint8_t link, uint32_t node);
+
+/* Where the first segment decides how a stream is read: a frame that makes sure that it is by delimiters,
+ * to send first at a node where nothing was sent before. Else empty. */
+struct assay_blob assay_build_lead(const struct assay_builder *b, uint32_t node);
+void assay_build_fix_mode(struct assay_builder *b, uint8_t link, uint32_t node);
+
+/* After something that left `link` as `r` says: wait for what is owed, then show in which state it is. */
+void assay_build_tail(struct assay_builder *b, uint8_t link, uint16_t before, const struct assay_reaction *r);
+
+/* The case is kept with the requirement of `rule` (ASSAY_NONE: of none). `text` says what it shows. */
+void assay_build_finish(struct assay_builder *b, uint16_t rule, enum assay_case_class class, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+void assay_build_note(struct assay_builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+const char *assay_build_state_name(const struct assay_builder *b, uint16_t state);
+const char *assay_build_event_name(const struct assay_builder *b, uint16_t event);
+
+/* The first input that `node` answers with one step, goes on after and prefers an example; SIZE_MAX: none. */
+size_t assay_build_friendly(const struct assay_builder *b, uint32_t node);
+/* One that it answers and stays the same node; SIZE_MAX: none. */
+size_t assay_build_loop(const struct assay_builder *b, uint32_t node);
+/* One that ends the session with an answer; SIZE_MAX: none. */
+size_t assay_build_farewell(const struct assay_builder *b, uint32_t node);
+
+struct assay_blob assay_build_join(struct assay_builder *b, struct assay_blob x, struct assay_blob y);
+
+/* ---- families ---------------------------------------------------------- */
+
+typedef void assay_generator(struct assay_builder *b);
+assay_generator assay_generate_rules;    /* each cell of (state, event), each border of a field */
+assay_generator assay_generate_segments; /* the same in segment mode */
+assay_generator assay_generate_ends;     /* eof, eof inside a frame, reset, half-close */
+assay_generator assay_generate_framing;  /* cuts, pieces, frames in one segment */
+assay_generator assay_generate_sessions; /* many at once */
+assay_generator assay_generate_effects;  /* what observers have to show */
+assay_generator assay_generate_times;    /* timers, idle and slow peers */
+assay_generator assay_generate_by_hand;  /* the spec's own cases */
+
+/* ---- the suite behind the public one ------------------------------------ */
+
+struct assay_suite_all {
+    struct assay_suite suite; /* first: this is what users hold */
+    struct assay_store store;
+    struct assay_case *cases;
+    size_t count, cap;
+    const char **notes;
+    size_t note_count, note_cap;
+};
+
+/* The same as assay_suite_make() for a model whose spec is not at hand (NULL). */
+struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
+                                      const struct assay_suite_options *options);
+
+#endif

@@ -1,0 +1,229 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/explore.h"
+
+#define FNV_START 0xcbf29ce484222325u
+
+static uint64_t hash_bytes(uint64_t h, const void *p, size_t n)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* ---- one node ---------------------------------------------------------- */
+
+static uint64_t key_of(const struct assay_belief_world *world, const struct assay_belief *b)
+{
+    const struct assay_model *model = world->config.model;
+    struct assay_range vars = model->machines[world->config.machine].vars;
+    uint16_t state = assay_state(b->engine, b->sid);
+    uint64_t h = hash_bytes(FNV_START, &state, sizeof state);
+    for (uint16_t i = vars.first; i < vars.first + vars.count; i++) {
+        assay_val v = 0;
+        struct assay_span s = {0};
+        if (!assay_var(b->engine, b->sid, i, &v, &s))
+            continue;
+        if (model->types[model->vars[i].type].kind >= ASSAY_T_BYTES) {
+            h = hash_bytes(h, &s.n, sizeof s.n);
+            h = hash_bytes(h, s.p, s.n);
+        } else {
+            h = hash_bytes(h, &v, sizeof v);
+        }
+    }
+    return h;
+}
+
+static uint64_t output_hash(const struct assay_belief *b, uint32_t out_from, uint32_t effects_from)
+{
+    uint64_t h = hash_bytes(FNV_START, b->out.p + out_from, b->out.n - out_from);
+    h = hash_bytes(h, &b->ended, sizeof b->ended);
+    return hash_bytes(h, b->effects_bytes.p + effects_from, b->effects_bytes.n - effects_from);
+}
+
+static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t out_from, uint32_t effects_from)
+{
+    struct assay_reaction r = {.stepped = b->steps > 0,
+                               .ended = b->ended,
+                               .partial = b->in.n > 0,
+                               .event = b->steps ? b->first_event : ASSAY_NONE,
+                               .rule = b->steps ? b->first_rule : ASSAY_NONE,
+                               .last_event = b->steps ? b->last_event : ASSAY_NONE,
+                               .last_rule = b->steps ? b->last_rule : ASSAY_NONE,
+                               .after = ASSAY_NONE,
+                               .steps = b->steps,
+                               .out_size = b->out.n - out_from,
+                               .out_hash = output_hash(b, out_from, effects_from),
+                               .next = ASSAY_NODES_MAX};
+    if (!b->ended)
+        r.after = assay_state(b->engine, b->sid);
+    return r;
+}
+
+/* A copy of a belief after bytes and an event; where the target may choose, its first way. */
+static struct assay_belief *after(struct assay_belief_world *world, const struct assay_belief *from,
+                                  struct assay_blob bytes, enum assay_builtin_event event, struct assay_reaction *r)
+{
+    struct assay_belief_set set = {.count = 1};
+    struct assay_belief *b = set.items[0] = assay_belief_copy(world, from);
+    uint32_t out_from, effects_from;
+    if (!b)
+        return NULL;
+    out_from = b->out.n;
+    effects_from = b->effects_bytes.n;
+    b->steps = 0;
+    if (bytes.n)
+        assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
+    if (event == ASSAY_EV_EOF || event == ASSAY_EV_RESET)
+        assay_beliefs_signal(world, &set, 0, event);
+    *r = reaction_of(b, out_from, effects_from);
+    for (size_t i = 1; i < set.count; i++)
+        assay_belief_free(set.items[i]);
+    return b;
+}
+
+struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
+                                  enum assay_builtin_event event)
+{
+    struct assay_reaction r = {0};
+    assay_belief_free(after(&e->world, e->nodes[node].belief, bytes, event, &r));
+    return r;
+}
+
+/* ---- breadth first ----------------------------------------------------- */
+
+static uint32_t find_node(const struct assay_explored *e, uint64_t key)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->nodes[i].key == key)
+            return i;
+    return ASSAY_NODES_MAX;
+}
+
+static uint32_t in_state(const struct assay_explored *e, uint16_t state)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < e->count; i++)
+        n += e->nodes[i].state == state;
+    return n;
+}
+
+static uint32_t add_node(struct assay_explored *e, struct assay_belief *b, uint32_t parent, size_t input)
+{
+    uint16_t state = assay_state(b->engine, b->sid);
+    uint64_t key = key_of(&e->world, b);
+    uint32_t found = find_node(e, key);
+    if (found < ASSAY_NODES_MAX) {
+        assay_belief_free(b);
+        return found;
+    }
+    uint32_t depth = e->count ? e->nodes[parent].depth + 1 : 0;
+    if (e->count == ASSAY_NODES_MAX || in_state(e, state) >= ASSAY_NODES_PER_STATE || depth > ASSAY_PATH_MAX) {
+        e->capped = true;
+        assay_belief_free(b);
+        return ASSAY_NODES_MAX;
+    }
+    struct assay_node *n = &e->nodes[e->count];
+    *n = (struct assay_node){.belief = b, .state = state, .key = key, .parent = parent, .depth = depth};
+    if (depth) {
+        memcpy(n->path, e->nodes[parent].path, sizeof n->path);
+        n->path[depth - 1] = input;
+    }
+    return e->count++;
+}
+
+static bool expand(struct assay_explored *e, uint32_t node)
+{
+    size_t inputs = e->inputs->count;
+    struct assay_reaction *more = realloc(e->reactions, (node + 1u) * (inputs + 1) * sizeof *more);
+    if (!more)
+        return false;
+    e->reactions = more;
+    for (size_t i = 0; i < inputs; i++) {
+        struct assay_reaction *r = &e->reactions[node * inputs + i];
+        struct assay_belief *b =
+            after(&e->world, e->nodes[node].belief, e->inputs->items[i].bytes, ASSAY_EV_CONNECT, r);
+        if (b && !r->ended && !r->partial && r->stepped)
+            r->next = add_node(e, b, node, i);
+        else
+            assay_belief_free(b);
+    }
+    return true;
+}
+
+bool assay_explore(struct assay_explored *e, const struct assay_witness_config *config,
+                   const struct assay_inputs *inputs)
+{
+    struct assay_oracle_config oracle = {config->model, config->options, config->leniencies, 1};
+    struct assay_belief_set set = {0};
+    memset(e, 0, sizeof *e);
+    e->inputs = inputs;
+    if (!assay_belief_world_init(&e->world, &oracle) || !assay_beliefs_open(&e->world, &set, 0))
+        return false;
+    for (size_t i = 1; i < set.count; i++)
+        assay_belief_free(set.items[i]);
+    if (set.items[0]->ended) {
+        assay_belief_free(set.items[0]);
+        return true;
+    }
+    add_node(e, set.items[0], 0, 0);
+    for (uint32_t i = 0; i < e->count; i++)
+        if (!expand(e, i))
+            return false;
+    return true;
+}
+
+void assay_explored_free(struct assay_explored *e)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        assay_belief_free(e->nodes[i].belief);
+    free(e->reactions);
+    assay_belief_world_free(&e->world);
+}
+
+uint32_t assay_node_of(const struct assay_explored *e, uint16_t state)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->nodes[i].state == state)
+            return i;
+    return ASSAY_NODES_MAX;
+}
+
+/* ---- telling states apart ---------------------------------------------- */
+
+/* How many other states answer this input differently; those in front of `from` count double, as the last
+ * step may have failed to leave it. */
+static unsigned tells(const struct assay_explored *e, uint32_t node, size_t input, uint16_t from)
+{
+    unsigned n = 0;
+    const struct assay_reaction *here = assay_reaction(e, node, input);
+    for (uint32_t i = 0; i < e->count; i++) {
+        if (e->nodes[i].state == e->nodes[node].state || assay_node_of(e, e->nodes[i].state) != i)
+            continue;
+        const struct assay_reaction *there = assay_reaction(e, i, input);
+        if (there->out_hash != here->out_hash || there->partial != here->partial)
+            n += e->nodes[i].state == from ? 2 : 1;
+    }
+    return n;
+}
+
+size_t assay_telling_input(const struct assay_explored *e, uint16_t state, uint16_t from)
+{
+    uint32_t node = assay_node_of(e, state);
+    size_t best = SIZE_MAX;
+    unsigned most = 0;
+    for (size_t i = 0; node < ASSAY_NODES_MAX && i < e->inputs->count; i++) {
+        const struct assay_reaction *r = assay_reaction(e, node, i);
+        const struct assay_input *input = &e->inputs->items[i];
+        if (!r->stepped || r->partial || r->steps != 1 || r->out_size == 0 || input->bytes.n > 1024)
+            continue;
+        unsigned n = 1 + 4 * tells(e, node, i, from) + (r->ended ? 0 : 2) + (input->kind == ASSAY_INPUT_EXAMPLE);
+        if (n > most) {
+            most = n;
+            best = i;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,63 @@
+/* Where a protocol's server can stand and what each input does there: breadth
+ * first over states and variables, up to a cap. Internal to the suite. */
+#ifndef ASSAY_CONFORMANCE_EXPLORE_H
+#define ASSAY_CONFORMANCE_EXPLORE_H
+
+#include "conformance/belief.h"
+#include "conformance/witness.h"
+
+#define ASSAY_NODES_MAX       64
+#define ASSAY_NODES_PER_STATE 4 /* with different variables */
+#define ASSAY_PATH_MAX        16
+
+struct assay_node {
+    struct assay_belief *belief;
+    uint16_t state;
+    uint64_t key; /* of state and variables */
+    uint32_t parent;
+    size_t path[ASSAY_PATH_MAX]; /* inputs that lead here from a fresh connection: as few as can be */
+    uint32_t depth;
+};
+
+/* What an input does at a node. */
+struct assay_reaction {
+    bool stepped; /* some rule was taken: `event` and `rule` are those of the first */
+    bool ended;   /* the session is over */
+    bool partial; /* bytes are left that are the beginning of a frame */
+    uint16_t event, rule, after;
+    uint16_t last_event, last_rule; /* of the last step */
+    uint32_t steps, out_size;
+    uint64_t out_hash; /* of output, end and effects */
+    uint32_t next;     /* node; ASSAY_NODES_MAX: none that was kept */
+};
+
+struct assay_explored {
+    struct assay_belief_world world;
+    const struct assay_inputs *inputs;
+    struct assay_node nodes[ASSAY_NODES_MAX];
+    uint32_t count;
+    bool capped;
+    struct assay_reaction *reactions; /* by node, then by input */
+};
+
+/* False: out of memory. */
+bool assay_explore(struct assay_explored *e, const struct assay_witness_config *config,
+                   const struct assay_inputs *inputs);
+void assay_explored_free(struct assay_explored *e);
+
+static inline const struct assay_reaction *assay_reaction(const struct assay_explored *e, uint32_t node, size_t input)
+{
+    return &e->reactions[node * e->inputs->count + input];
+}
+
+/* The first node of a state; ASSAY_NODES_MAX: it was not reached. */
+uint32_t assay_node_of(const struct assay_explored *e, uint16_t state);
+
+/* Give some bytes, an event (ASSAY_EV_EOF, ASSAY_EV_RESET) or both to a copy of a node. */
+struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
+                                  enum assay_builtin_event event);
+
+/* An input that tells state `state` from most others by what comes back; SIZE_MAX: there is none that answers. */
+size_t assay_telling_input(const struct assay_explored *e, uint16_t state, uint16_t from);
+
+#endif

@@ -1,0 +1,195 @@
+/* One case for each first-match cell of (state, event), and for each border of a field where it matters. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/build.h"
+
+#define PLAIN_PER_CELL 3 /* cases of a cell that has no borders: first, smallest, largest */
+#define RAW_PER_CELL   2
+
+/* How often the generators have come across a rule at a node. */
+struct cell {
+    uint16_t rule, event;
+    unsigned count, raw;
+};
+
+struct cells {
+    struct cell items[256];
+    size_t count;
+};
+
+static struct cell *cell_of(struct cells *cells, const struct assay_reaction *r)
+{
+    for (size_t i = 0; i < cells->count; i++)
+        if (cells->items[i].rule == r->rule && cells->items[i].event == r->event)
+            return &cells->items[i];
+    if (cells->count == sizeof cells->items / sizeof cells->items[0])
+        return &cells->items[0];
+    cells->items[cells->count] = (struct cell){.rule = r->rule, .event = r->event};
+    return &cells->items[cells->count++];
+}
+
+/* Several rules take a message here: its borders are worth a case each. */
+static bool contested(const struct assay_builder *b, uint32_t node, uint16_t event)
+{
+    uint16_t rule = ASSAY_NONE;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (!r->stepped || r->event != event)
+            continue;
+        if (rule != ASSAY_NONE && r->rule != rule)
+            return true;
+        rule = r->rule;
+    }
+    return false;
+}
+
+static bool extreme(const struct assay_builder *b, uint32_t node, size_t input)
+{
+    const struct assay_reaction *here = assay_reaction(&b->explored, node, input);
+    bool smallest = true, largest = true;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (!r->stepped || r->rule != here->rule || r->event != here->event)
+            continue;
+        smallest = smallest && b->inputs.items[input].bytes.n <= b->inputs.items[i].bytes.n;
+        largest = largest && b->inputs.items[input].bytes.n >= b->inputs.items[i].bytes.n;
+    }
+    return smallest || largest;
+}
+
+static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input, struct cells *cells)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    struct cell *cell = cell_of(cells, r);
+    bool raw = b->inputs.items[input].kind == ASSAY_INPUT_RAW;
+    bool first = cell->count++ == 0;
+    bool early = raw && cell->raw++ < RAW_PER_CELL;
+    if (first || early)
+        return true;
+    if (!raw && contested(b, node, r->event))
+        return true;
+    if (node == 0 && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
+        return true;
+    return extreme(b, node, input) && cell->count <= PLAIN_PER_CELL;
+}
+
+static void add_case(struct assay_builder *b, uint32_t node, size_t i, const char *suffix)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    const struct assay_input *input = &b->inputs.items[i];
+    uint16_t state = b->explored.nodes[node].state;
+    const char *message = b->model->messages[input->message].name;
+    bool as_meant = r->event == b->model->messages[input->message].event;
+    assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r->event), "%s%s%s%s",
+                      as_meant ? "" : message, as_meant ? "" : "-", input->label, suffix);
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, input->bytes, 0);
+    assay_build_tail(b, 0, state, r);
+    assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s in state %s: %s", assay_build_event_name(b, r->event),
+                       assay_build_state_name(b, state), input->label);
+}
+
+/* The first node of each state in full; the same state with other variables where rules look at them. */
+static bool same_as_first(const struct assay_builder *b, uint32_t node, size_t input)
+{
+    uint32_t first = assay_node_of(&b->explored, b->explored.nodes[node].state);
+    return first != node &&
+           assay_reaction(&b->explored, first, input)->rule == assay_reaction(&b->explored, node, input)->rule &&
+           assay_reaction(&b->explored, first, input)->out_hash == assay_reaction(&b->explored, node, input)->out_hash;
+}
+
+static void generate_node(struct assay_builder *b, uint32_t node)
+{
+    struct cells cells = {0};
+    const char *suffix = "";
+    uint32_t first = assay_node_of(&b->explored, b->explored.nodes[node].state);
+    if (first != node)
+        suffix = assay_store_text(b->store, "-at-%u", (unsigned)(node - first + 1));
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (r->stepped && !r->partial && !same_as_first(b, node, i) && worth_it(b, node, i, &cells))
+            add_case(b, node, i, suffix);
+    }
+}
+
+/* Rules that no input reached. */
+static void note_unwitnessed(struct assay_builder *b)
+{
+    struct assay_range states = b->model->machines[b->model->server].states;
+    for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
+        if (b->model->states[s].kind == ASSAY_STATE_PLAIN &&
+            assay_node_of(&b->explored, (uint16_t)s) == ASSAY_NODES_MAX)
+            assay_build_note(b, "state %s: no input leads there", assay_build_state_name(b, (uint16_t)s));
+    for (uint16_t rule = 0; rule < b->model->rules_count; rule++) {
+        const struct assay_rule *r = &b->model->rules[rule];
+        bool seen = false, message = false;
+        for (uint32_t n = 0; n < b->explored.count && !seen; n++)
+            for (size_t i = 0; i < b->inputs.count && !seen; i++)
+                seen = assay_reaction(&b->explored, n, i)->rule == rule;
+        for (uint16_t e = 0; e < b->model->events_count && !message; e++) {
+            if (b->model->events[e].kind != ASSAY_EVK_MESSAGE)
+                continue;
+            for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
+                uint16_t at = b->model->dispatch[(size_t)s * b->model->events_count + e];
+                for (const uint16_t *p = at == ASSAY_NONE ? NULL : &b->model->rule_lists[at]; p && *p != ASSAY_NONE;
+                     p++)
+                    message = message || *p == rule;
+            }
+        }
+        if (r->machine == b->model->server && message && !seen)
+            assay_build_note(b, "%s:%u: no witness for this rule was found",
+                             b->model->source ? b->model->source : "spec", (unsigned)r->line);
+    }
+}
+
+void assay_generate_rules(struct assay_builder *b)
+{
+    for (uint32_t node = 0; node < b->explored.count; node++)
+        generate_node(b, node);
+    note_unwitnessed(b);
+}
+
+/* ---- segment mode ------------------------------------------------------ */
+
+static struct assay_reaction react_bare(struct assay_builder *b, size_t input)
+{
+    return assay_react(&b->explored, 0, b->inputs.items[input].bare, ASSAY_EV_CONNECT);
+}
+
+static void segment_case(struct assay_builder *b, size_t i, size_t probe)
+{
+    const struct assay_input *input = &b->inputs.items[i];
+    struct assay_reaction r = react_bare(b, i);
+    uint16_t state = b->explored.nodes[0].state;
+    if (!r.stepped || r.partial)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "segment-%s-%s",
+                      b->model->messages[input->message].name, input->label);
+    assay_build_send(b, 0, input->bare, 0);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    if (!r.ended) {
+        assay_build_send(b, 0, b->inputs.items[probe].bare, 0);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    }
+    assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "a segment is a message: %s", input->label);
+    uint16_t leniency = b->frame->segment_leniency;
+    struct assay_case *c = &b->all->cases[b->all->count - 1];
+    c->level = b->model->leniencies[leniency].level;
+}
+
+void assay_generate_segments(struct assay_builder *b)
+{
+    struct cells cells = {0};
+    size_t probe = assay_build_loop(b, 0);
+    if (!b->segments || probe == SIZE_MAX)
+        return;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_input *input = &b->inputs.items[i];
+        const struct assay_reaction *r = assay_reaction(&b->explored, 0, i);
+        if (input->bare.n == 0 || !r->stepped || input->bytes.n > b->frame->max)
+            continue;
+        if (input->kind == ASSAY_INPUT_EXAMPLE || cell_of(&cells, r)->count++ < PLAIN_PER_CELL)
+            segment_case(b, i, probe);
+    }
+}

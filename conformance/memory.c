@@ -1,0 +1,394 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "conformance/memory.h"
+
+/* The target's side of one link: a belief that is not believed in. */
+struct pipe_end {
+    struct assay_belief_set set;
+    uint32_t shown; /* bytes of its output that the tester has seen */
+    bool end_shown, shut, reset;
+};
+
+struct run {
+    const struct assay_memory_config *config;
+    const struct assay_case *c;
+    struct assay_belief_world world;
+    struct assay_oracle *oracle; /* NULL: only hash */
+    struct pipe_end links[UINT8_MAX];
+    uint32_t by_hand[UINT8_MAX]; /* cases by hand: bytes that the steps have named */
+    int64_t now;
+    uint64_t hash;
+    struct assay_memory_result *result;
+};
+
+static struct assay_belief *end_of(struct run *run, uint8_t link)
+{
+    return run->links[link].set.count ? run->links[link].set.items[0] : NULL;
+}
+
+/* Where the target may choose, it takes the first way. */
+static void first_way(struct assay_belief_set *set)
+{
+    while (set->count > 1)
+        assay_belief_free(set->items[--set->count]);
+}
+
+static void hash_bytes(struct run *run, const void *p, size_t n)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < n; i++)
+        run->hash = (run->hash ^ bytes[i]) * 0x100000001b3u;
+}
+
+static bool fail(struct run *run, uint8_t link, size_t step)
+{
+    if (run->result) {
+        run->result->passed = false;
+        run->result->link = link;
+        run->result->step = step;
+        if (run->oracle)
+            assay_oracle_blame(run->oracle, link, &run->result->blame);
+    }
+    return false;
+}
+
+/* ---- what the target does ---------------------------------------------- */
+
+static bool mute(const struct run *run)
+{
+    return run->config->host != ASSAY_HOST_ENGINE;
+}
+
+static bool has_ended(struct run *run, uint8_t link)
+{
+    if (run->config->host == ASSAY_HOST_CLOSER)
+        return true;
+    if (run->config->host == ASSAY_HOST_MUTE)
+        return run->links[link].shut;
+    return end_of(run, link)->ended;
+}
+
+static bool show_bytes(struct run *run, uint8_t link)
+{
+    struct assay_belief *b = end_of(run, link);
+    struct pipe_end *p = &run->links[link];
+    struct assay_span fresh = {b->out.p + p->shown, b->out.n - p->shown};
+    if (mute(run) || fresh.n == 0)
+        return true;
+    hash_bytes(run, &link, sizeof link);
+    hash_bytes(run, fresh.p, fresh.n);
+    p->shown = b->out.n;
+    return !run->oracle || run->c->by_hand || p->reset || assay_oracle_received(run->oracle, link, fresh);
+}
+
+static bool show_end(struct run *run, uint8_t link)
+{
+    struct pipe_end *p = &run->links[link];
+    if (!has_ended(run, link) || p->end_shown)
+        return true;
+    bool abort_it = !mute(run) && end_of(run, link)->how == ASSAY_END_ABORT;
+    hash_bytes(run, abort_it ? "R" : "F", 1);
+    p->end_shown = true;
+    if (!run->oracle || run->c->by_hand || p->reset)
+        return true;
+    return abort_it ? assay_oracle_rst(run->oracle, link) : assay_oracle_fin(run->oracle, link);
+}
+
+static bool show(struct run *run, uint8_t link, size_t step)
+{
+    first_way(&run->links[link].set);
+    return (show_bytes(run, link) && show_end(run, link)) || fail(run, link, step);
+}
+
+/* ---- steps ------------------------------------------------------------- */
+
+static bool step_send(struct run *run, const struct assay_step *s, size_t step)
+{
+    struct assay_span bytes = {s->bytes.p, s->bytes.n};
+    if (run->oracle)
+        assay_oracle_sent(run->oracle, s->link, run->now, bytes);
+    if (!mute(run))
+        assay_beliefs_feed(&run->world, &run->links[s->link].set, run->now, bytes);
+    return show(run, s->link, step);
+}
+
+static bool step_await(struct run *run, const struct assay_step *s, size_t step)
+{
+    hash_bytes(run, "A", 1);
+    if (!run->oracle || run->c->by_hand)
+        return true;
+    struct assay_owed owed = assay_oracle_owed(run->oracle, s->link);
+    return owed.maybe || !(owed.bytes || owed.end) || fail(run, s->link, step);
+}
+
+static bool step_quiet(struct run *run, const struct assay_step *s, size_t step)
+{
+    hash_bytes(run, "Q", 1);
+    if (!run->oracle || run->c->by_hand || has_ended(run, s->link))
+        return true;
+    return assay_oracle_silence(run->oracle, s->link) || fail(run, s->link, step);
+}
+
+static bool step_eof(struct run *run, const struct assay_step *s, size_t step)
+{
+    if (run->oracle)
+        assay_oracle_shut(run->oracle, s->link, run->now);
+    run->links[s->link].shut = true;
+    if (!mute(run))
+        assay_beliefs_signal(&run->world, &run->links[s->link].set, run->now, ASSAY_EV_EOF);
+    hash_bytes(run, "E", 1);
+    return show(run, s->link, step);
+}
+
+static bool step_reset(struct run *run, const struct assay_step *s, size_t step)
+{
+    if (run->oracle)
+        assay_oracle_reset(run->oracle, s->link, run->now);
+    run->links[s->link].reset = run->links[s->link].shut = true;
+    if (!mute(run))
+        assay_beliefs_signal(&run->world, &run->links[s->link].set, run->now, ASSAY_EV_RESET);
+    return show(run, s->link, step);
+}
+
+static bool show_all(struct run *run, size_t step)
+{
+    for (uint8_t i = 0; i < run->c->links; i++)
+        if (!show(run, i, step))
+            return false;
+    return true;
+}
+
+static int64_t next_deadline(struct run *run)
+{
+    int64_t next = ASSAY_NEVER;
+    for (uint8_t i = 0; i < run->c->links; i++) {
+        struct assay_belief *b = end_of(run, i);
+        int64_t due = mute(run) || b->ended ? ASSAY_NEVER : assay_deadline(b->engine);
+        next = due < next ? due : next;
+    }
+    return next;
+}
+
+/* The target's timers fire exactly when they are due. */
+static void tick_all(struct run *run)
+{
+    for (uint8_t i = 0; i < run->c->links; i++) {
+        struct assay_belief_set *set = &run->links[i].set;
+        struct assay_belief *b = set->items[0];
+        if (!b->ended && assay_deadline(b->engine) <= run->now)
+            assay_beliefs_tick(&run->world, set, run->now);
+    }
+}
+
+static bool step_pause(struct run *run, const struct assay_step *s, size_t step)
+{
+    int64_t until = run->now + s->pause, due;
+    hash_bytes(run, "P", 1);
+    for (int i = 0; i < 1000 && (due = next_deadline(run)) <= until; i++) {
+        run->now = due > run->now ? due : run->now;
+        if (run->oracle)
+            assay_oracle_time(run->oracle, run->now);
+        tick_all(run);
+        hash_bytes(run, &run->now, sizeof run->now);
+        if (!show_all(run, step))
+            return false;
+    }
+    run->now = until;
+    if (run->oracle)
+        assay_oracle_time(run->oracle, run->now);
+    return show_all(run, step);
+}
+
+static bool say(struct run *run, uint8_t link, size_t step, const char *expected)
+{
+    if (!run->result)
+        return false;
+    fail(run, link, step);
+    snprintf(run->result->blame.expected, sizeof run->result->blame.expected, "%s", expected);
+    run->result->blame.req = run->c->req;
+    run->result->blame.level = run->c->level;
+    return false;
+}
+
+static bool step_expect(struct run *run, const struct assay_step *s, size_t step)
+{
+    struct assay_belief *b = end_of(run, s->link);
+    uint32_t at = run->by_hand[s->link];
+    if (mute(run) || b->out.n - at < s->bytes.n || memcmp(b->out.p + at, s->bytes.p, s->bytes.n) != 0)
+        return say(run, s->link, step, "the bytes that the case names");
+    run->by_hand[s->link] += s->bytes.n;
+    return true;
+}
+
+static bool step_expect_end(struct run *run, const struct assay_step *s, size_t step)
+{
+    bool ended = has_ended(run, s->link);
+    unsigned seen = ASSAY_SEEN_SILENCE;
+    if (ended)
+        seen = !mute(run) && end_of(run, s->link)->how == ASSAY_END_ABORT ? ASSAY_SEEN_RST : ASSAY_SEEN_FIN;
+    bool rest = !mute(run) && end_of(run, s->link)->out.n > run->by_hand[s->link];
+    return ((seen & s->ends) && !rest) ||
+           say(run, s->link, step, "the end that the case names, and no bytes before it");
+}
+
+typedef bool take_step(struct run *run, const struct assay_step *s, size_t step);
+static take_step *const steps[] = {
+    [ASSAY_STEP_SEND] = step_send,     [ASSAY_STEP_AWAIT] = step_await,           [ASSAY_STEP_QUIET] = step_quiet,
+    [ASSAY_STEP_EOF] = step_eof,       [ASSAY_STEP_RESET] = step_reset,           [ASSAY_STEP_PAUSE] = step_pause,
+    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end,
+};
+
+/* ---- a case ------------------------------------------------------------ */
+
+static bool open_links(struct run *run)
+{
+    for (uint8_t i = 0; i < run->c->links; i++) {
+        if (run->oracle)
+            assay_oracle_connect(run->oracle, i, run->now);
+        if (!assay_beliefs_open(&run->world, &run->links[i].set, run->now))
+            return false;
+        if (!show(run, i, 0))
+            return false;
+    }
+    return true;
+}
+
+/* By hand: what is left after the last step counts as wrong bytes, too. */
+static bool finish_by_hand(struct run *run, uint8_t link)
+{
+    struct assay_belief *b = end_of(run, link);
+    if (!mute(run) && b->out.n > run->by_hand[link])
+        return say(run, link, run->c->step_count, "no more bytes than the case names");
+    return true;
+}
+
+static bool finish_link(struct run *run, uint8_t link)
+{
+    struct assay_step eof = {.kind = ASSAY_STEP_EOF, .link = link};
+    size_t step = run->c->step_count;
+    struct pipe_end *p = &run->links[link];
+    if (!p->shut && !p->end_shown && !step_eof(run, &eof, step))
+        return false;
+    if (run->c->by_hand && run->oracle)
+        return finish_by_hand(run, link);
+    if (!run->oracle || p->reset || p->end_shown)
+        return true;
+    struct assay_owed owed = assay_oracle_owed(run->oracle, link);
+    if (!owed.maybe && (owed.bytes || owed.end))
+        return fail(run, link, step);
+    return assay_oracle_silence(run->oracle, link) || fail(run, link, step);
+}
+
+static void effect_bytes(struct run *run, uint16_t effect, struct assay_bytes_buf *all)
+{
+    for (uint8_t i = 0; i < run->c->links && !mute(run); i++) {
+        struct assay_belief *b = end_of(run, i);
+        for (uint32_t k = 0; k < b->effect_count; k++)
+            if (b->effects[k].effect == effect)
+                assay_buf_add(all, b->effects_bytes.p + b->effects[k].at, b->effects[k].size);
+    }
+}
+
+static uint16_t effect_named(const struct assay_model *model, const char *name)
+{
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        if (strcmp(model->effects[i].name, name) == 0)
+            return i;
+    return ASSAY_NONE;
+}
+
+static bool observe(struct run *run)
+{
+    uint16_t effect = run->c->observe ? effect_named(run->config->right.model, run->c->observe) : ASSAY_NONE;
+    struct assay_bytes_buf all = {0};
+    bool same = true;
+    if (effect == ASSAY_NONE)
+        return true;
+    effect_bytes(run, effect, &all);
+    hash_bytes(run, all.p, all.n);
+    if (run->oracle) {
+        struct assay_span expected = assay_oracle_effect(run->oracle, effect);
+        same = expected.n == all.n && (all.n == 0 || memcmp(expected.p, all.p, all.n) == 0);
+    }
+    free(all.p);
+    return same || say(run, 0, run->c->step_count, "the effect as the observer has to show it");
+}
+
+static bool run_case(struct run *run)
+{
+    if (!open_links(run))
+        return false;
+    for (size_t i = 0; i < run->c->step_count; i++)
+        if (!steps[run->c->steps[i].kind](run, &run->c->steps[i], i))
+            return false;
+    for (uint8_t i = 0; i < run->c->links; i++)
+        if (!finish_link(run, i))
+            return false;
+    return observe(run);
+}
+
+static bool start(struct run *run, const struct assay_memory_config *config, const struct assay_case *c, bool judge)
+{
+    struct assay_oracle_config served = config->right;
+    served.model = config->model;
+    run->config = config;
+    run->c = c;
+    run->now = 0;
+    run->hash = 0xcbf29ce484222325u;
+    memset(run->links, 0, c->links * sizeof run->links[0]);
+    memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
+    run->oracle = judge ? assay_oracle_new(&config->right, c->links) : NULL;
+    return assay_belief_world_init(&run->world, &served) && (run->oracle || !judge);
+}
+
+static void stop(struct run *run)
+{
+    for (uint8_t i = 0; i < run->c->links; i++)
+        assay_beliefs_clear(&run->links[i].set);
+    assay_belief_world_free(&run->world);
+    assay_oracle_free(run->oracle);
+}
+
+bool assay_memory_run(const struct assay_memory_config *config, const struct assay_case *c,
+                      struct assay_memory_result *result)
+{
+    struct run *run = malloc(sizeof *run);
+    if (!run)
+        return false;
+    *result = (struct assay_memory_result){.passed = true};
+    run->result = result;
+    bool ok = start(run, config, c, true);
+    if (ok)
+        run_case(run);
+    stop(run);
+    free(run);
+    return ok;
+}
+
+uint64_t assay_memory_hash(const struct assay_memory_config *config, const struct assay_case *c)
+{
+    struct run *run = malloc(sizeof *run);
+    uint64_t hash = 0;
+    if (!run)
+        return 0;
+    run->result = NULL;
+    if (start(run, config, c, false)) {
+        run_case(run);
+        hash = run->hash;
+    }
+    stop(run);
+    free(run);
+    return hash;
+}
+
+size_t assay_memory_suite(const struct assay_memory_config *config, const struct assay_suite *suite,
+                          struct assay_memory_result *results)
+{
+    size_t passed = 0;
+    for (size_t i = 0; i < suite->count; i++)
+        passed += assay_memory_run(config, &suite->cases[i], &results[i]) && results[i].passed;
+    return passed;
+}

@@ -1,0 +1,143 @@
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/build.h"
+#include "conformance/memory.h"
+
+static assay_generator *const generators[] = {
+    assay_generate_rules,    assay_generate_segments, assay_generate_ends,  assay_generate_framing,
+    assay_generate_sessions, assay_generate_effects,  assay_generate_times, assay_generate_by_hand,
+};
+
+static int by_id(const void *a, const void *b)
+{
+    const struct assay_case *x = a, *y = b;
+    return strcmp(x->id, y->id);
+}
+
+/* ---- a case must be able to fail --------------------------------------- */
+
+static bool can_fail(const struct assay_builder *b, const struct assay_case *c)
+{
+    struct assay_memory_config config = {
+        .right = {b->model, b->config.options, b->config.leniencies, 1}, .model = b->model, .host = ASSAY_HOST_MUTE};
+    struct assay_memory_result result;
+    if (!assay_memory_run(&config, c, &result) || !result.passed)
+        return true;
+    config.host = ASSAY_HOST_CLOSER;
+    return !assay_memory_run(&config, c, &result) || !result.passed;
+}
+
+static void drop_idle_cases(struct assay_builder *b)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < b->all->count; i++) {
+        if (can_fail(b, &b->all->cases[i]))
+            b->all->cases[kept++] = b->all->cases[i];
+        else
+            assay_build_note(b, "%s: left out, no target can fail it", b->all->cases[i].id);
+    }
+    b->all->count = kept;
+}
+
+static void apply_filter(struct assay_suite_all *all, const char *filter)
+{
+    size_t kept = 0;
+    for (size_t i = 0; filter && i < all->count; i++)
+        if (fnmatch(filter, all->cases[i].id, 0) == 0)
+            all->cases[kept++] = all->cases[i];
+    if (filter)
+        all->count = kept;
+}
+
+/* ---- making ------------------------------------------------------------ */
+
+static void note_caps(struct assay_builder *b)
+{
+    if (b->explored.capped)
+        assay_build_note(b, "explored %u of more combinations of state and variables: at most %d for each state",
+                         (unsigned)b->explored.count, ASSAY_NODES_PER_STATE);
+}
+
+static bool generate(struct assay_builder *b)
+{
+    assay_inputs_make(b->store, &b->config, &b->inputs);
+    bool ok = assay_explore(&b->explored, &b->config, &b->inputs);
+    for (size_t i = 0; ok && b->explored.count && i < sizeof generators / sizeof generators[0]; i++)
+        generators[i](b);
+    if (ok) {
+        note_caps(b);
+        drop_idle_cases(b);
+    }
+    return ok;
+}
+
+static void publish(struct assay_builder *b, const char *filter)
+{
+    struct assay_suite_all *all = b->all;
+    apply_filter(all, filter);
+    if (all->count)
+        qsort(all->cases, all->count, sizeof all->cases[0], by_id);
+    const char **end = assay_list_add((void **)&all->notes, &all->note_count, &all->note_cap, sizeof *end);
+    *end = NULL;
+    all->suite = (struct assay_suite){.spec = b->spec,
+                                      .model = b->model,
+                                      .cases = all->cases,
+                                      .count = all->count,
+                                      .states_explored = b->explored.count,
+                                      .inputs_alphabet = b->inputs.count,
+                                      .notes = all->notes};
+}
+
+static bool segments_matter(const struct assay_model *model, uint64_t leniencies)
+{
+    uint16_t leniency = model->frames[assay_frame_in(model)].segment_leniency;
+    return leniency != ASSAY_NONE && (leniencies >> leniency & 1);
+}
+
+struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
+                                      const struct assay_suite_options *options)
+{
+    struct assay_suite_all *all = calloc(1, sizeof *all);
+    struct assay_builder *b = calloc(1, sizeof *b);
+    uint64_t leniencies = options->strict ? 0 : assay_leniencies_default(model);
+    bool ok = all && b && model->server != ASSAY_NONE;
+    if (ok) {
+        *b = (struct assay_builder){.all = all,
+                                    .store = &all->store,
+                                    .spec = spec,
+                                    .model = model,
+                                    .frame = &model->frames[assay_frame_in(model)],
+                                    .config = {spec, model, options->params, leniencies},
+                                    .segments = segments_matter(model, leniencies)};
+        ok = generate(b);
+        publish(b, options->filter);
+        assay_explored_free(&b->explored);
+        free(b->inputs.items);
+        free(b->steps);
+    }
+    free(b);
+    if (ok)
+        return &all->suite;
+    if (all)
+        assay_suite_free(&all->suite);
+    return NULL;
+}
+
+struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options)
+{
+    const struct assay_model *model = assay_spec_model(spec);
+    return model ? assay_suite_build(spec, model, options) : NULL;
+}
+
+void assay_suite_free(struct assay_suite *suite)
+{
+    struct assay_suite_all *all = (struct assay_suite_all *)suite; /* its first member */
+    if (!all)
+        return;
+    free(all->cases);
+    free(all->notes);
+    assay_store_free(&all->store);
+    free(all);
+}

@@ -1,0 +1,78 @@
+/* Inputs: frames that a client may send, right and wrong ones, made from the
+ * tables of a model. Which rule takes one is found by giving it to an engine
+ * (see explore.h). Internal to the suite. */
+#ifndef ASSAY_CONFORMANCE_WITNESS_H
+#define ASSAY_CONFORMANCE_WITNESS_H
+
+#include "compiler/compiler.h"
+#include "conformance/store.h"
+#include "core/value.h"
+
+/* The value of a slot: a number or bytes, as its type says. */
+struct assay_value {
+    int64_t n;
+    struct assay_blob bytes;
+};
+
+enum assay_input_kind {
+    ASSAY_INPUT_EXAMPLE,  /* an example of the spec */
+    ASSAY_INPUT_SAMPLE,   /* an example with a sample value in it */
+    ASSAY_INPUT_BOUNDARY, /* a value at a border of its type or of some guard */
+    ASSAY_INPUT_RAW,      /* made by no encoder */
+};
+
+struct assay_input {
+    const char *label; /* unique among the inputs; for case ids */
+    uint8_t kind;      /* enum assay_input_kind */
+    uint16_t message;  /* that it is, or was meant to be */
+    bool whole;        /* values and known hold, and encode to the bytes */
+    struct assay_blob bytes;
+    struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */
+    uint64_t known;
+    const struct assay_value *values; /* by slot */
+};
+
+struct assay_inputs {
+    struct assay_input *items;
+    size_t count, cap;
+};
+
+struct assay_witness_config {
+    const struct assay_spec *spec; /* for samples; NULL: none */
+    const struct assay_model *model;
+    const assay_val *options;
+    uint64_t leniencies;
+};
+
+/* Every input worth sending to a server. Labels, values and bytes live in the store; free(items). */
+void assay_inputs_make(struct assay_store *store, const struct assay_witness_config *config,
+                       struct assay_inputs *inputs);
+
+/* Values that the code at `code` (up to its END) compares with or computes from. */
+struct assay_atoms {
+    int64_t *ints;
+    size_t int_count, int_cap;
+    struct assay_blob *blobs;
+    size_t blob_count, blob_cap;
+};
+void assay_atoms_collect(const struct assay_model *model, uint16_t code, struct assay_atoms *atoms);
+void assay_atoms_add(struct assay_atoms *atoms, int64_t n);
+void assay_atoms_sort(struct assay_atoms *atoms); /* ascending, each once */
+void assay_atoms_free(struct assay_atoms *atoms);
+
+/* Numbers at which some rule for `message` changes its mind about slot `slot`, the other slots being as in
+ * `base`: both sides of each border. Added to the atoms, which seed the search. */
+void assay_atoms_borders(const struct assay_witness_config *config, uint16_t message, uint16_t slot,
+                         const struct assay_input *base, int64_t min, int64_t max, struct assay_atoms *atoms);
+
+/* Encode a message from values; false: they do not fit. `bytes` and `bare` land in the store. */
+bool assay_input_encode(struct assay_store *store, const struct assay_model *model, const assay_val *options,
+                        uint64_t leniencies, struct assay_input *input);
+
+/* The last instruction of a code. */
+uint32_t assay_code_end(const struct assay_model *model, uint32_t code);
+
+/* The frame in which a server reads. */
+uint16_t assay_frame_in(const struct assay_model *model);
+
+#endif
