@@ -1,0 +1,331 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/settings.h"
+#include "conformance/runner.h"
+
+#define REPORTS_MAX 4
+#define JOBS        32
+#define JOBS_MAX    1024
+
+struct test {
+    const char *places[2]; /* SPEC, TARGET */
+    const char *filter, *junit, *tap, *json;
+    struct assay_arg_list observe, params, lenient;
+    uint64_t seed, jobs, repeat;
+    double timeout_scale;
+    bool strict, list, verbose;
+};
+
+static enum assay_args_result read_args(struct test *t, int argc, char **argv, size_t *given)
+{
+    const struct assay_arg options[] = {
+        {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD", "where effect NAME shows: a file, or cmd:COMMAND"},
+        {"param", ASSAY_ARG_LIST, &t->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
+        {"lenient", ASSAY_ARG_LIST, &t->lenient, "NAME=0|1", "whether the target has this leniency"},
+        {"strict", ASSAY_ARG_FLAG, &t->strict, NULL, "all leniencies off; a missed SHOULD is a failure"},
+        {"filter", ASSAY_ARG_STRING, &t->filter, "GLOB", "only cases whose id matches"},
+        {"list", ASSAY_ARG_FLAG, &t->list, NULL, "list the cases; TARGET is not needed"},
+        {"seed", ASSAY_ARG_UINT, &t->seed, "N", "of every random choice (1)"},
+        {"jobs", ASSAY_ARG_UINT, &t->jobs, "N", "cases in flight (32)"},
+        {"repeat", ASSAY_ARG_UINT, &t->repeat, "N", "judge all cases N times; the worst verdict counts"},
+        {"timeout-scale", ASSAY_ARG_REAL, &t->timeout_scale, "X", "stretch all waiting (1.0)"},
+        {"junit", ASSAY_ARG_STRING, &t->junit, "FILE", "write JUnit XML; - is stdout"},
+        {"tap", ASSAY_ARG_STRING, &t->tap, "[FILE]", "write TAP version 14; without FILE to stdout"},
+        {"json", ASSAY_ARG_STRING, &t->json, "[FILE]", "write JSON; without FILE to stdout"},
+        {"verbose", ASSAY_ARG_FLAG, &t->verbose, NULL, "show every case with its exchange"},
+        {0},
+    };
+    struct assay_arg_spec spec = {
+        .usage = "test SPEC TARGET [OPTIONS]",
+        .text = "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) of a server that runs,\n"
+                "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
+                "port in place of {port}. Ends with 0: conformant, 1: failures, 4: usage or spec error,\n"
+                "5: no case ran, 69: the target cannot be reached.",
+        .options = options,
+        .positional = t->places,
+        .least = 1,
+        .most = 2,
+    };
+    enum assay_args_result result = assay_args_read(&spec, argc, argv);
+    *given = spec.count;
+    return result;
+}
+
+/* ---- `--tap` and `--json` may stand without a value -------------------- */
+
+static bool takes_no_value(const char *option)
+{
+    return strcmp(option, "--tap") == 0 || strcmp(option, "--json") == 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static bool is_file_argument(const char *next)
+{
+    return next && (next[0] != '-' || next[1] == '\0') && strncmp(next, "tcp:", 4) != 0 &&
+           strncmp(next, "exec:", 5) != 0 && !ends_with(next, ".yaml") && !ends_with(next, ".yml");
+}
+
+/* A copy of argv in which a bare `--tap` reads `--tap=-`. */
+static char **with_values(int argc, char **argv)
+{
+    static char tap[] = "--tap=-", json[] = "--json=-";
+    char **copy = calloc((size_t)argc + 1, sizeof *copy);
+    for (int i = 0; copy && i < argc; i++) {
+        bool bare = takes_no_value(argv[i]) && !is_file_argument(argv[i + 1]);
+        copy[i] = !bare ? argv[i] : strcmp(argv[i], "--tap") == 0 ? tap : json;
+    }
+    return copy;
+}
+
+/* ---- reports ----------------------------------------------------------- */
+
+struct reports {
+    struct assay_report *items[REPORTS_MAX];
+    size_t count;
+    bool stdout_taken;
+};
+
+/* A file named "-" is stdout, which only one can have. */
+static FILE *open_report(struct reports *r, const char *path, bool *owns)
+{
+    *owns = strcmp(path, "-") != 0;
+    if (!*owns && r->stdout_taken) {
+        fprintf(stderr, "assay: two reports cannot both go to stdout\n");
+        return NULL;
+    }
+    r->stdout_taken = r->stdout_taken || !*owns;
+    FILE *f = *owns ? fopen(path, "we") : stdout;
+    if (!f)
+        perror(path);
+    return f;
+}
+
+typedef struct assay_report *report_fn(FILE *to, bool owns);
+
+static bool add_report(struct reports *r, const char *path, report_fn *make)
+{
+    bool owns;
+    FILE *to = path ? open_report(r, path, &owns) : NULL;
+    if (!path)
+        return true;
+    r->items[r->count] = to ? make(to, owns) : NULL;
+    return r->items[r->count] && ++r->count;
+}
+
+static bool open_reports(struct reports *r, const struct test *t)
+{
+    if (!add_report(r, t->junit, assay_report_junit) || !add_report(r, t->tap, assay_report_tap) ||
+        !add_report(r, t->json, assay_report_json))
+        return false;
+    if (r->stdout_taken)
+        return true;
+    r->items[r->count] = assay_report_text(stdout, false, assay_color_wanted(stdout));
+    return r->items[r->count] && ++r->count;
+}
+
+static void close_reports(struct reports *r)
+{
+    while (r->count)
+        assay_report_free(r->items[--r->count]);
+}
+
+/* ---- the command that judges once more --------------------------------- */
+
+static void put_list(FILE *to, const char *option, const struct assay_arg_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        fprintf(to, " --%s ", option);
+        assay_report_shell_word(list->items[i], to);
+    }
+}
+
+static char *again(const struct test *t)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return NULL;
+    fputs("assay test ", f);
+    assay_report_shell_word(t->places[0], f);
+    fputc(' ', f);
+    assay_report_shell_word(t->places[1], f);
+    fprintf(f, " --seed %llu", (unsigned long long)t->seed);
+    put_list(f, "observe", &t->observe);
+    put_list(f, "param", &t->params);
+    put_list(f, "lenient", &t->lenient);
+    if (t->strict)
+        fputs(" --strict", f);
+    if (t->timeout_scale < 1 || t->timeout_scale > 1)
+        fprintf(f, " --timeout-scale %g", t->timeout_scale);
+    fclose(f);
+    return text;
+}
+
+/* ---- running ----------------------------------------------------------- */
+
+static const char *const classes[] = {[ASSAY_CASE_LOCAL] = "local",
+                                      [ASSAY_CASE_SHARED] = "shared",
+                                      [ASSAY_CASE_EXCLUSIVE] = "exclusive",
+                                      [ASSAY_CASE_TIMED] = "timed"};
+
+static int list_cases(const struct assay_suite *suite)
+{
+    for (size_t i = 0; i < suite->count; i++) {
+        const struct assay_case *c = &suite->cases[i];
+        const char *req =
+            c->req < suite->model->requirements_count ? suite->model->requirements[c->req].id : "language";
+        printf("%-48s %-6s %-10s %-9s %s\n", c->id, assay_level_name((enum assay_level)c->level), req,
+               classes[c->class], c->text ? c->text : "");
+    }
+    return suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
+}
+
+static int exit_code(enum assay_run_end end, const struct assay_run_summary *summary)
+{
+    switch (end) {
+    case ASSAY_RUN_UNREACHABLE:
+        return ASSAY_EXIT_UNREACHABLE;
+    case ASSAY_RUN_INTERRUPTED:
+        return ASSAY_EXIT_INTERRUPTED;
+    case ASSAY_RUN_NO_RESOURCES:
+        return ASSAY_EXIT_INTERNAL;
+    case ASSAY_RUN_DONE:
+        break;
+    }
+    return summary->died ? ASSAY_EXIT_FAILED : assay_tally_exit(&summary->tally);
+}
+
+static int run(const struct test *t, struct assay_run_options *o, const struct reports *reports)
+{
+    struct assay_run_summary summary;
+    struct assay_net_error error = {""};
+    int64_t patience = (int64_t)(5e9 * t->timeout_scale);
+    o->target = assay_target_new(t->places[1], patience, &error);
+    if (!o->target) {
+        fprintf(stderr, "assay: %s\n", error.text);
+        return ASSAY_EXIT_USAGE;
+    }
+    o->progress = assay_progress_bar(stderr);
+    o->reports = (struct assay_report **)reports->items;
+    o->report_count = reports->count;
+    enum assay_run_end end = assay_run(o, &summary, &error);
+    if (end == ASSAY_RUN_UNREACHABLE)
+        fprintf(stderr, "assay: %s\n", error.text);
+    if (end == ASSAY_RUN_NO_RESOURCES)
+        fprintf(stderr, "assay: out of memory or descriptors\n");
+    free(o->progress);
+    assay_target_free(o->target);
+    return exit_code(end, &summary);
+}
+
+static bool observers_of(const struct test *t, const struct assay_model *model, struct assay_observers *observers)
+{
+    for (size_t i = 0; i < t->observe.count; i++) {
+        if (!assay_observer_add(observers, t->observe.items[i])) {
+            fprintf(stderr, "assay: --observe %s: expected NAME=FILE or NAME=cmd:COMMAND\n", t->observe.items[i]);
+            return false;
+        }
+        bool known = false;
+        const char *name = observers->items[observers->count - 1].name;
+        for (uint16_t k = 0; k < model->effects_count; k++)
+            known = known || strcmp(model->effects[k].name, name) == 0;
+        if (!known) {
+            fprintf(stderr, "assay: --observe %s: the spec has no effect '%s'\n", t->observe.items[i], name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int judge(const struct test *t, const struct assay_suite *suite, const struct assay_settings *settings)
+{
+    struct assay_observers observers = {0};
+    struct reports reports = {0};
+    char *command = again(t);
+    struct assay_run_options o = {
+        .facts = {.suite = suite,
+                  .model = &settings->model,
+                  .leniencies = settings->leniencies,
+                  .seed = t->seed,
+                  .spec_path = t->places[0],
+                  .target = t->places[1],
+                  .again = command,
+                  .verbose = t->verbose},
+        .oracle = {.model = &settings->model, .leniencies = settings->leniencies, .seed = t->seed},
+        .observers = &observers,
+        .jobs = (unsigned)t->jobs,
+        .repeat = (unsigned)t->repeat,
+        .timeout_scale = t->timeout_scale,
+        .strict = t->strict,
+    };
+    int code = ASSAY_EXIT_USAGE;
+    if (command && observers_of(t, &settings->model, &observers) && open_reports(&reports, t))
+        code = run(t, &o, &reports);
+    close_reports(&reports);
+    free(command);
+    return code;
+}
+
+static int with_suite(const struct test *t, const struct assay_spec *spec, const struct assay_settings *settings)
+{
+    struct assay_suite_options options = {.seed = t->seed, .filter = t->filter, .strict = t->strict};
+    struct assay_suite *suite = assay_suite_make(spec, &options);
+    if (!suite) {
+        fprintf(stderr, "assay: no suite could be made: out of memory\n");
+        return ASSAY_EXIT_INTERNAL;
+    }
+    int code = t->list ? list_cases(suite) : judge(t, suite, settings);
+    assay_suite_free(suite);
+    return code;
+}
+
+static int with_spec(const struct test *t)
+{
+    struct assay_spec *spec = assay_cli_spec(t->places[0]);
+    if (!spec)
+        return ASSAY_EXIT_USAGE;
+    const struct assay_model *model = assay_spec_model(spec);
+    struct assay_settings settings = {0};
+    int code = ASSAY_EXIT_USAGE;
+    if (model->server == ASSAY_NONE)
+        fprintf(stderr, "assay: %s: the spec has no server\n", t->places[0]);
+    else if (assay_settings_read(&settings, model, NULL, &t->params, &t->lenient, t->strict))
+        code = with_suite(t, spec, &settings);
+    assay_settings_free(&settings);
+    assay_spec_free(spec);
+    return code;
+}
+
+int assay_cmd_test(int argc, char **argv)
+{
+    struct test t = {.seed = 1, .jobs = JOBS, .repeat = 1, .timeout_scale = 1.0};
+    size_t given = 0;
+    char **args = with_values(argc, argv);
+    int code = ASSAY_EXIT_USAGE;
+    switch (args ? read_args(&t, argc, args, &given) : ASSAY_ARGS_BAD) {
+    case ASSAY_ARGS_HELP:
+        code = ASSAY_EXIT_OK;
+        break;
+    case ASSAY_ARGS_BAD:
+        break;
+    case ASSAY_ARGS_OK:
+        if (given < 2 && !t.list)
+            fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT or exec:COMMAND\n");
+        else if (t.jobs < 1 || t.jobs > JOBS_MAX || t.repeat < 1 || t.repeat > UINT32_MAX)
+            fprintf(stderr, "assay: --jobs is from 1 to %d, --repeat at least 1\n", JOBS_MAX);
+        else
+            code = with_spec(&t);
+        break;
+    }
+    free(args);
+    return code;
+}

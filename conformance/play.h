@@ -1,0 +1,65 @@
+/* One case played against a target over sockets, judged by the oracle.
+ *
+ * A play lives in an event loop: start it, run rounds, and when `over` is set
+ * read `outcome` and free it. It never blocks and never sleeps.
+ */
+#ifndef ASSAY_CONFORMANCE_PLAY_H
+#define ASSAY_CONFORMANCE_PLAY_H
+
+#include "conformance/exchange.h"
+#include "conformance/oracle.h"
+#include "conformance/pace.h"
+#include "conformance/socktable.h"
+#include "net/loop.h"
+
+/* What all plays of a run share. */
+struct assay_stage {
+    struct assay_loop *loop;
+    struct assay_socktable *table;
+    const struct assay_model *model;
+    struct assay_oracle_config oracle;
+    struct assay_pace pace;
+    struct assay_address address; /* where the target listens now */
+};
+
+enum assay_finding {
+    ASSAY_FOUND_AGREES,   /* all that was seen is permitted */
+    ASSAY_FOUND_MISMATCH, /* something was seen that is not */
+    ASSAY_FOUND_LATE,     /* something that is owed did not come in time */
+    ASSAY_FOUND_REFUSED,  /* no connection */
+    ASSAY_FOUND_TROUBLE,  /* the harness's own: see `trouble` */
+};
+
+struct assay_played {
+    enum assay_finding finding;
+    bool by_time; /* another timing might have given another finding */
+    bool by_end;  /* what disagreed was the end of the connection: the target may have died */
+    bool sent_any, saw_any;
+    bool cuts_requested; /* some cut could not be proven to have been seen as one */
+    bool silence_waited; /* some silence rests on a quiet time alone */
+    bool warned;         /* agreed, but only with a requirement of `worst` broken */
+    uint8_t link;
+    enum assay_level worst;
+    struct assay_blame blame;
+    char trouble[160];
+    int64_t began, took; /* ns */
+    struct assay_exchange exchange;
+    uint8_t *effect; /* what the observed effect should have done */
+    uint32_t effect_size;
+};
+
+void assay_played_free(struct assay_played *outcome);
+
+struct assay_play {
+    const struct assay_case *c;
+    bool over;
+    struct assay_played outcome;
+};
+
+/* `patient`: silence is waited for as long as an answer would be. NULL: no memory. */
+struct assay_play *assay_play_start(struct assay_stage *stage, const struct assay_case *c, bool patient);
+
+/* Also ends one that is not over. Takes the outcome with it unless its owner has moved it away. */
+void assay_play_free(struct assay_play *play);
+
+#endif

@@ -1,0 +1,144 @@
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/report.h"
+
+/* One JSON document, written as the cases come. */
+
+static void put_string(const char *text, FILE *to)
+{
+    fputc('"', to);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(to, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(to, "\\u%04x", c);
+        else
+            fputc(c, to);
+    }
+    fputc('"', to);
+}
+
+static void put_member(const char *key, const char *text, FILE *to)
+{
+    fprintf(to, "\"%s\": ", key);
+    put_string(text, to);
+}
+
+static void begin(struct assay_report *t, const struct assay_run_facts *facts)
+{
+    t->facts = facts;
+    t->own = calloc(1, sizeof(bool)); /* whether a case stands there already */
+    fputs("{", t->to);
+    put_member("protocol", facts->model->protocol, t->to);
+    fputs(", ", t->to);
+    put_member("spec", facts->spec_path, t->to);
+    fputs(", ", t->to);
+    put_member("target", facts->target, t->to);
+    fprintf(t->to, ", \"seed\": %" PRIu64 ",\n \"cases\": [", facts->seed);
+}
+
+static void put_moment(const struct assay_exchange *x, const struct assay_moment *m, FILE *to)
+{
+    struct assay_span bytes = assay_exchange_bytes(x, m);
+    fprintf(to, "{\"at_ns\": %" PRId64 ", \"link\": %u, ", m->at, m->link);
+    put_member("what", assay_happening_name((enum assay_happening)m->what), to);
+    if (m->what == ASSAY_DID_SEND || m->what == ASSAY_SAW_BYTES) {
+        fprintf(to, ", \"size\": %" PRIu32 ", \"hex\": \"", m->size);
+        for (uint32_t i = 0; i < bytes.n; i++)
+            fprintf(to, "%02x", bytes.p[i]);
+        fputc('"', to);
+    }
+    fputc('}', to);
+}
+
+static void put_exchange(const struct assay_exchange *x, FILE *to)
+{
+    fputs(", \"exchange\": [", to);
+    for (size_t i = 0; i < x->count; i++) {
+        fputs(i ? ",\n    " : "\n    ", to);
+        put_moment(x, &x->moments[i], to);
+    }
+    fputc(']', to);
+}
+
+static void put_again(struct assay_report *t, const struct assay_result *r)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return;
+    assay_report_again(t, r, f);
+    fclose(f);
+    fputs(", ", t->to);
+    put_member("again", text, t->to);
+    free(text);
+}
+
+static void put_failure(struct assay_report *t, const struct assay_result *r)
+{
+    const char *const texts[][2] = {{"expected", r->expected}, {"seen", r->seen}, {"stderr", r->target_said}};
+    for (size_t i = 0; i < 3; i++) {
+        if (!texts[i][1] || !texts[i][1][0])
+            continue;
+        fputs(", ", t->to);
+        put_member(texts[i][0], texts[i][1], t->to);
+    }
+    put_exchange(&r->exchange, t->to);
+    put_again(t, r);
+}
+
+static void judged(struct assay_report *t, const struct assay_result *r)
+{
+    const struct assay_requirement *req = assay_report_req(t, r);
+    bool *any = t->own;
+    fputs(any && *any ? ",\n  {" : "\n  {", t->to);
+    if (any)
+        *any = true;
+    put_member("id", r->c->id, t->to);
+    fputs(", ", t->to);
+    put_member("verdict", assay_verdict_name(r->verdict), t->to);
+    fputs(", ", t->to);
+    put_member("level", assay_level_name(r->level), t->to);
+    if (req) {
+        fputs(", ", t->to);
+        put_member("requirement", req->id, t->to);
+    }
+    fprintf(t->to, ", \"time_ns\": %" PRId64 ", \"ran\": %s, \"cuts_proven\": %s, \"silence_proven\": %s", r->took,
+            r->ran ? "true" : "false", r->cuts_requested ? "false" : "true", r->silence_waited ? "false" : "true");
+    if (r->why[0]) {
+        fputs(", ", t->to);
+        put_member("why", r->why, t->to);
+    }
+    if (r->verdict != ASSAY_VERDICT_PASS && r->verdict != ASSAY_VERDICT_UNSUPPORTED)
+        put_failure(t, r);
+    fputc('}', t->to);
+}
+
+static void end(struct assay_report *t, const struct assay_run_summary *s)
+{
+    fputs("\n ],\n \"summary\": {", t->to);
+    for (int v = 0; v < ASSAY_VERDICTS; v++)
+        fprintf(t->to, "\"%s\": %zu, ", assay_verdict_name((enum assay_verdict)v), s->tally.by_verdict[v]);
+    fprintf(t->to, "\"cases\": %zu, \"ran\": %zu, \"seconds\": %.6f, \"interrupted\": %s, \"died\": %s", s->tally.cases,
+            s->tally.ran, (double)s->took / 1e9, s->interrupted ? "true" : "false", s->died ? "true" : "false");
+    if (s->stopped) {
+        fputs(", ", t->to);
+        put_member("stopped", s->stopped, t->to);
+    }
+    fputs("}}\n", t->to);
+}
+
+struct assay_report *assay_report_json(FILE *to, bool owns)
+{
+    struct assay_report *t = assay_report_new(to, owns);
+    if (!t)
+        return NULL;
+    t->begin = begin;
+    t->judged = judged;
+    t->end = end;
+    return t;
+}

@@ -1,0 +1,614 @@
+#include "conformance/runner.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conformance/describe.h"
+#include "net/socket.h"
+
+#define TIMED_MAX       256 /* of these wait at once, beside the others */
+#define RECENT          32  /* judged last: suspects too, when the target died without a word */
+#define LATE_ENOUGH     3   /* verdicts "did not come" that were confirmed alone; then a first one is believed */
+#define SILENT_ENOUGH   64  /* cases without any answer, and none that passed: the target does not speak at all */
+#define AGAIN_AT_MOST   3   /* times that a case runs alone while the harness is late */
+#define EFFECT_SEEN_MAX 512
+
+enum stand { STAND_WAITING, STAND_FLYING, STAND_AGAIN, STAND_JUDGED };
+
+struct run {
+    const struct assay_run_options *o;
+    const struct assay_suite *suite;
+    struct assay_stage stage;
+    struct assay_watch pipes[2], signals;
+    struct assay_result *results, *merged;
+    uint8_t *stand;
+    struct assay_play **flying; /* by case */
+    size_t *order;              /* in which the cases start; timed ones first */
+    size_t *suspects;
+    size_t next, in_flight, timed_in_flight, judged, emitted, failed, again, late_again;
+    size_t recent[RECENT], recent_n;
+    size_t confirmed_late, silent, agreed;
+    unsigned round;
+    bool gone, interrupted;
+    struct assay_run_summary *summary;
+};
+
+static size_t case_count(const struct run *r)
+{
+    return r->suite->count;
+}
+
+/* ---- results ----------------------------------------------------------- */
+
+static bool last_round(const struct run *r)
+{
+    return r->round + 1 == r->o->repeat;
+}
+
+static void merge(struct run *r, size_t i)
+{
+    struct assay_result *now = &r->results[i], *kept = &r->merged[i];
+    if (r->round == 0 || now->verdict > kept->verdict) {
+        char why[sizeof now->why];
+        if (r->o->repeat > 1 && now->verdict != ASSAY_VERDICT_PASS) {
+            snprintf(why, sizeof why, "round %u of %u: %.280s", r->round + 1, r->o->repeat, now->why);
+            memcpy(now->why, why, sizeof why);
+        }
+        assay_result_free(kept);
+        *kept = *now;
+        now->exchange = (struct assay_exchange){0};
+        now->target_said = NULL;
+    }
+    assay_result_free(now);
+}
+
+static void emit(struct run *r)
+{
+    struct assay_progress *bar = r->o->progress;
+    bool any = last_round(r) && r->emitted < case_count(r) && r->stand[r->emitted] == STAND_JUDGED;
+    if (any && bar)
+        bar->clear(bar);
+    for (; any && r->emitted < case_count(r) && r->stand[r->emitted] == STAND_JUDGED; r->emitted++) {
+        struct assay_result *result = &r->merged[r->emitted];
+        assay_tally_add(&r->summary->tally, result);
+        for (size_t k = 0; k < r->o->report_count; k++)
+            r->o->reports[k]->judged(r->o->reports[k], result);
+        assay_result_free(result);
+    }
+    if (bar)
+        bar->show(bar, r->judged + r->round * case_count(r), case_count(r) * r->o->repeat, r->failed);
+}
+
+static void settle(struct run *r, size_t i)
+{
+    const struct assay_result *result = &r->results[i];
+    r->stand[i] = STAND_JUDGED;
+    r->judged++;
+    r->failed += result->verdict == ASSAY_VERDICT_FAIL;
+    r->agreed += result->verdict == ASSAY_VERDICT_PASS;
+    r->recent[r->recent_n++ % RECENT] = i;
+    merge(r, i);
+    emit(r);
+}
+
+static void settle_as(struct run *r, size_t i, enum assay_verdict verdict, const char *why)
+{
+    assay_result_set(&r->results[i], &r->suite->cases[i], verdict, "%s", why);
+    settle(r, i);
+}
+
+/* ---- the target -------------------------------------------------------- */
+
+static void pipe_ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    struct run *r = assay_loop_owner(loop);
+    assay_target_listen(r->o->target);
+    if (events & ASSAY_GONE)
+        assay_loop_watch(loop, watch, 0);
+}
+
+static void listen_to_target(struct run *r, bool on)
+{
+    int fds[2];
+    assay_target_pipes(r->o->target, fds);
+    for (int i = 0; i < 2; i++) {
+        assay_loop_watch(r->stage.loop, &r->pipes[i], 0);
+        r->pipes[i] = (struct assay_watch){.ready = pipe_ready, .fd = fds[i]};
+        if (on && fds[i] >= 0)
+            assay_loop_watch(r->stage.loop, &r->pipes[i], ASSAY_READ);
+    }
+}
+
+/* A target that somebody else looks after gets the time of an answer to come back. */
+static bool comes_back(struct run *r, struct assay_net_error *error)
+{
+    int64_t end = assay_clock_now() + assay_pace_patience(&r->stage.pace);
+    for (int64_t tick = ASSAY_MS; !assay_target_up(r->o->target, &r->stage.address, error); tick *= 2) {
+        int64_t now = assay_clock_now();
+        if (now >= end || assay_target_owned(r->o->target) || r->interrupted)
+            return false;
+        for (int64_t until = now + tick; assay_clock_now() < until && !r->interrupted;)
+            assay_loop_round(r->stage.loop, until);
+    }
+    return true;
+}
+
+static bool bring_up(struct run *r, bool fresh)
+{
+    struct assay_net_error error;
+    listen_to_target(r, false);
+    if (fresh && assay_target_owned(r->o->target))
+        assay_target_stop(r->o->target);
+    r->gone = !comes_back(r, &error);
+    listen_to_target(r, !r->gone);
+    return !r->gone;
+}
+
+/* Whether what a case found may be the target's death. */
+static bool is_dead(struct run *r, const struct assay_played *p)
+{
+    bool knock = p->finding == ASSAY_FOUND_REFUSED || p->finding == ASSAY_FOUND_LATE || p->by_end;
+    return !assay_target_alive(r->o->target, knock);
+}
+
+static void blame_death(struct run *r, size_t i, const char *when)
+{
+    struct assay_result *result = &r->results[i];
+    const char *said = assay_target_said(r->o->target);
+    assay_result_set(result, &r->suite->cases[i], ASSAY_VERDICT_FAIL, "the target died%s: %s", when,
+                     assay_target_end(r->o->target));
+    result->ran = true;
+    result->level = ASSAY_MUST;
+    free(result->target_said);
+    result->target_said = *said ? strdup(said) : NULL;
+    snprintf(result->expected, sizeof result->expected, "a target that goes on serving");
+    snprintf(result->seen, sizeof result->seen, "%s", assay_target_end(r->o->target));
+}
+
+/* ---- alone ------------------------------------------------------------- */
+
+static struct assay_play *play_alone(struct run *r, size_t i, bool patient)
+{
+    struct assay_play *play = assay_play_start(&r->stage, &r->suite->cases[i], patient);
+    while (play && !play->over && !r->interrupted)
+        assay_loop_round(r->stage.loop, ASSAY_CLOCK_NEVER);
+    return play;
+}
+
+static void judge(struct run *r, size_t i, struct assay_played *played, bool alone)
+{
+    struct assay_judging judging = {.model = r->suite->model, .strict = r->o->strict, .alone = alone};
+    judging.late = assay_pace_was_late(&r->stage.pace, played->began);
+    assay_judge(&judging, &r->suite->cases[i], played, &r->results[i]);
+    r->results[i].repeated = alone && r->stand[i] == STAND_AGAIN;
+}
+
+/* The file may be written a little after the last answer: look until it is all there. */
+static enum assay_sight look(struct run *r, struct assay_observer *eye, struct assay_span expected, uint8_t *seen,
+                             uint64_t *seen_n)
+{
+    int64_t end = assay_clock_now() + assay_pace_patience(&r->stage.pace);
+    for (int64_t tick = ASSAY_MS / 4;; tick *= 2) {
+        int64_t now = assay_clock_now();
+        enum assay_sight sight = assay_observer_look(eye, expected, seen, EFFECT_SEEN_MAX, seen_n);
+        if (sight != ASSAY_SIGHT_PART || now >= end || r->interrupted)
+            return sight;
+        for (int64_t until = now + tick; assay_clock_now() < until && !r->interrupted;)
+            assay_loop_round(r->stage.loop, until);
+    }
+}
+
+static void blame_effect(struct run *r, size_t i, struct assay_span expected, struct assay_span seen, uint64_t seen_n)
+{
+    struct assay_result *result = &r->results[i];
+    struct assay_text want = {result->expected, sizeof result->expected, 0};
+    struct assay_text got = {result->seen, sizeof result->seen, 0};
+    const struct assay_case *c = &r->suite->cases[i];
+    assay_result_set(result, c, c->level == ASSAY_MUST ? ASSAY_VERDICT_FAIL : ASSAY_VERDICT_WARN,
+                     "effect `%s` is not what the spec orders", c->observe);
+    assay_text_add(&want, "%u bytes ", expected.n);
+    assay_text_quoted(&want, expected, 256);
+    assay_text_add(&got, "%llu bytes ", (unsigned long long)seen_n);
+    assay_text_quoted(&got, seen, 256);
+}
+
+/* True: what was there may be an earlier case's, so that the case should run once more. */
+static bool watch_effect(struct run *r, size_t i, const struct assay_played *p, struct assay_observer *eye)
+{
+    uint8_t bytes[EFFECT_SEEN_MAX];
+    uint64_t n = 0;
+    struct assay_span expected = {p->effect, p->effect_size};
+    enum assay_sight sight = look(r, eye, expected, bytes, &n);
+    if (sight == ASSAY_SIGHT_BLIND)
+        assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_ERROR, "observer `%s` does not work: %s",
+                         eye->name, eye->place);
+    else if (sight != ASSAY_SIGHT_SAME)
+        blame_effect(r, i, expected, (struct assay_span){bytes, n < sizeof bytes ? (uint32_t)n : sizeof bytes}, n);
+    return sight == ASSAY_SIGHT_OTHER;
+}
+
+static struct assay_observer *eye_of(struct run *r, size_t i)
+{
+    const char *name = r->suite->cases[i].observe;
+    return name ? assay_observer_find(r->o->observers, name) : NULL;
+}
+
+/* One run alone, into results[i]. True: it should run once more. */
+static bool try_alone(struct run *r, size_t i, bool *died)
+{
+    struct assay_observer *eye = eye_of(r, i);
+    if (eye && !assay_observer_begin(eye)) {
+        assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_ERROR, "observer `%s` does not work: %s",
+                         eye->name, eye->place);
+        return false;
+    }
+    struct assay_play *play = play_alone(r, i, r->stand[i] == STAND_AGAIN);
+    if (!play || r->interrupted) {
+        assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_ERROR, "not judged: %s",
+                         play ? "interrupted" : "out of memory");
+        assay_play_free(play);
+        return false;
+    }
+    struct assay_played *p = &play->outcome;
+    bool late = assay_pace_was_late(&r->stage.pace, p->began), again = false;
+    *died = is_dead(r, p);
+    judge(r, i, p, true);
+    if (*died)
+        blame_death(r, i, "");
+    else if (p->finding == ASSAY_FOUND_AGREES && eye)
+        again = watch_effect(r, i, p, eye);
+    else
+        again = assay_judge_again(&(struct assay_judging){.alone = true, .late = late}, p);
+    r->confirmed_late += p->finding == ASSAY_FOUND_LATE && !late;
+    assay_play_free(play);
+    return again;
+}
+
+/* Judge a case with nothing else in flight. True: it killed the target. */
+static bool judge_alone(struct run *r, size_t i)
+{
+    const struct assay_case *c = &r->suite->cases[i];
+    bool died = false;
+    if ((c->class == ASSAY_CASE_EXCLUSIVE && !bring_up(r, true)) || (r->gone && !bring_up(r, false))) {
+        settle_as(r, i, ASSAY_VERDICT_ERROR, "not run: the target is gone");
+        return false;
+    }
+    for (int n = 0; n < AGAIN_AT_MOST && try_alone(r, i, &died) && !died; n++)
+        r->stand[i] = STAND_AGAIN;
+    settle(r, i);
+    if (died)
+        bring_up(r, true);
+    return died;
+}
+
+/* ---- the target died --------------------------------------------------- */
+
+static int by_start(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Take all cases out of flight; those that had begun to speak are the suspects, oldest first. */
+static size_t ground_all(struct run *r)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < case_count(r); i++) {
+        if (r->stand[i] != STAND_FLYING)
+            continue;
+        assay_play_free(r->flying[i]);
+        r->flying[i] = NULL;
+        r->stand[i] = STAND_WAITING;
+        r->suspects[n++] = i;
+    }
+    r->in_flight = r->timed_in_flight = 0;
+    qsort(r->suspects, n, sizeof r->suspects[0], by_start);
+    return n;
+}
+
+/* No case alone carries the finding: it goes to the one that met it, or, if that was reported already, to the run. */
+static void blame_together(struct run *r, size_t i, size_t among, const char *how)
+{
+    if (r->stand[i] == STAND_JUDGED && r->emitted > i) {
+        r->summary->died = true;
+        return;
+    }
+    struct assay_result *result = &r->results[i];
+    blame_death(r, i, "");
+    assay_result_set(result, &r->suite->cases[i], ASSAY_VERDICT_FAIL, "the target died with %zu cases in flight; %s",
+                     among, how);
+    if (r->stand[i] != STAND_JUDGED) {
+        settle(r, i);
+        return;
+    }
+    r->failed++;
+    merge(r, i);
+}
+
+/* Cases judged shortly before: run them again, only to see whether one kills. */
+static bool find_among_recent(struct run *r)
+{
+    size_t n = r->recent_n < RECENT ? r->recent_n : RECENT;
+    bool died = false;
+    for (size_t k = 0; k < n && !died && !r->gone && !r->interrupted; k++) {
+        size_t i = r->recent[k];
+        struct assay_play *play = play_alone(r, i, false);
+        died = play && play->over && !assay_target_alive(r->o->target, true);
+        if (died) {
+            judge(r, i, &play->outcome, true);
+            blame_together(r, i, 1, "this case kills it, a little after its end");
+            bring_up(r, true);
+        }
+        assay_play_free(play);
+    }
+    return died;
+}
+
+static void give_up_on(struct run *r, size_t found_by, size_t among)
+{
+    blame_together(r, found_by, among, "it does not come back");
+    for (size_t k = 0; k < among; k++)
+        if (r->stand[r->suspects[k]] != STAND_JUDGED)
+            settle_as(r, r->suspects[k], ASSAY_VERDICT_ERROR, "it was in flight when the target died");
+}
+
+static void handle_death(struct run *r, size_t found_by)
+{
+    size_t n = ground_all(r);
+    bool found = false;
+    if (!bring_up(r, true)) {
+        give_up_on(r, found_by, n);
+        return;
+    }
+    for (size_t k = 0; k < n && !r->interrupted; k++)
+        found = judge_alone(r, r->suspects[k]) || found;
+    if (!found && !r->gone && !r->interrupted && !find_among_recent(r))
+        blame_together(r, found_by, n, "none of them kills it alone");
+}
+
+/* ---- in flight --------------------------------------------------------- */
+
+static bool is_timed(const struct run *r, size_t i)
+{
+    return r->suite->cases[i].class == ASSAY_CASE_TIMED;
+}
+
+static void land(struct run *r, size_t i)
+{
+    assay_play_free(r->flying[i]);
+    r->flying[i] = NULL;
+    r->in_flight--;
+    r->timed_in_flight -= is_timed(r, i);
+}
+
+/* A case is over that had others beside it. */
+static void reap(struct run *r, size_t i)
+{
+    struct assay_played *p = &r->flying[i]->outcome;
+    if (is_dead(r, p)) {
+        handle_death(r, i);
+        return;
+    }
+    struct assay_judging judging = {.late = assay_pace_was_late(&r->stage.pace, p->began)};
+    bool late = p->finding == ASSAY_FOUND_LATE, again = assay_judge_again(&judging, p);
+    r->silent += late && !p->saw_any;
+    judge(r, i, p, false);
+    land(r, i);
+    if (again && !(late && r->confirmed_late >= LATE_ENOUGH)) {
+        r->stand[i] = STAND_AGAIN;
+        r->again++;
+        r->late_again += late;
+    } else {
+        settle(r, i);
+    }
+}
+
+static void reap_all(struct run *r)
+{
+    for (size_t i = 0; i < case_count(r); i++)
+        if (r->stand[i] == STAND_FLYING && r->flying[i]->over)
+            reap(r, i);
+}
+
+static bool runs_alone(struct run *r, size_t i)
+{
+    return r->suite->cases[i].class == ASSAY_CASE_EXCLUSIVE || eye_of(r, i);
+}
+
+static bool room_for(const struct run *r, size_t i)
+{
+    return is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->o->jobs;
+}
+
+/* A target that seems to hang is looked at alone before more is thrown at it. */
+static bool hold_back(const struct run *r)
+{
+    return r->gone || (r->late_again >= LATE_ENOUGH && r->confirmed_late < LATE_ENOUGH);
+}
+
+static void launch(struct run *r)
+{
+    for (; r->next < case_count(r) && !hold_back(r); r->next++) {
+        size_t i = r->order[r->next];
+        if (r->stand[i] != STAND_WAITING || runs_alone(r, i))
+            continue;
+        if (!room_for(r, i))
+            return;
+        r->flying[i] = assay_play_start(&r->stage, &r->suite->cases[i], false);
+        if (!r->flying[i]) {
+            settle_as(r, i, ASSAY_VERDICT_ERROR, "not run: out of memory");
+            continue;
+        }
+        r->stand[i] = STAND_FLYING;
+        r->in_flight++;
+        r->timed_in_flight += is_timed(r, i);
+    }
+}
+
+static void judge_again(struct run *r)
+{
+    for (size_t i = 0; i < case_count(r) && !r->interrupted; i++) {
+        if (r->stand[i] != STAND_AGAIN)
+            continue;
+        bool believed = r->confirmed_late >= LATE_ENOUGH && r->results[i].verdict != ASSAY_VERDICT_ERROR;
+        if (believed)
+            settle(r, i);
+        else
+            judge_alone(r, i);
+    }
+    r->again = r->late_again = 0;
+    r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
+}
+
+/* False: it makes no sense to go on. */
+static bool worth_it(struct run *r)
+{
+    if (r->gone)
+        r->summary->stopped = "the target is gone";
+    else if (r->silent >= SILENT_ENOUGH && r->agreed == 0)
+        r->summary->stopped = "the target answers nothing";
+    return !r->summary->stopped && !r->interrupted;
+}
+
+static void fly(struct run *r)
+{
+    while (worth_it(r)) {
+        launch(r);
+        if (r->in_flight == 0 && r->again == 0)
+            break;
+        if (r->in_flight == 0)
+            judge_again(r);
+        for (bool over = false; r->in_flight && !over && !r->interrupted;) {
+            assay_loop_round(r->stage.loop, ASSAY_CLOCK_NEVER);
+            for (size_t i = 0; i < case_count(r) && !over; i++)
+                over = r->stand[i] == STAND_FLYING && r->flying[i]->over;
+        }
+        reap_all(r);
+    }
+}
+
+static void one_round(struct run *r)
+{
+    memset(r->stand, STAND_WAITING, case_count(r));
+    r->next = r->judged = r->recent_n = 0;
+    for (size_t i = 0; i < case_count(r); i++)
+        if (r->suite->cases[i].observe && !eye_of(r, i)) {
+            assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_UNSUPPORTED,
+                             "nobody watches effect `%s`: give --observe %s=FILE|CMD", r->suite->cases[i].observe,
+                             r->suite->cases[i].observe);
+            settle(r, i);
+        }
+    fly(r);
+    for (size_t i = 0; i < case_count(r) && worth_it(r); i++)
+        if (r->stand[i] == STAND_WAITING)
+            judge_alone(r, i);
+    ground_all(r);
+    for (size_t i = 0; i < case_count(r); i++)
+        if (r->stand[i] == STAND_AGAIN)
+            settle(r, i);
+        else if (r->stand[i] != STAND_JUDGED)
+            settle_as(r, i, ASSAY_VERDICT_ERROR, r->interrupted ? "not run: interrupted" : "not run: see the end");
+}
+
+/* ---- the whole --------------------------------------------------------- */
+
+static void signal_came(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    struct run *r = assay_loop_owner(loop);
+    (void)events;
+    while (assay_signals_next(watch->fd))
+        r->interrupted = true;
+}
+
+static bool prepare(struct run *r, const struct assay_run_options *o)
+{
+    static const int signals[] = {SIGINT, SIGTERM, 0};
+    size_t n = o->facts.suite->count + 1;
+    *r = (struct run){.o = o, .suite = o->facts.suite};
+    r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle};
+    assay_pace_init(&r->stage.pace, o->timeout_scale);
+    r->stage.table = assay_socktable_new();
+    r->stage.loop = assay_loop_new(r);
+    r->results = calloc(n, sizeof *r->results);
+    r->merged = calloc(n, sizeof *r->merged);
+    r->stand = calloc(n, 1);
+    r->flying = calloc(n, sizeof(struct assay_play *));
+    r->order = calloc(n, sizeof *r->order);
+    r->suspects = calloc(n, sizeof *r->suspects);
+    r->pipes[0].fd = r->pipes[1].fd = -1;
+    r->signals = (struct assay_watch){.ready = signal_came, .fd = assay_signals_open(signals)};
+    if (!r->stage.table || !r->stage.loop || !r->results || !r->merged || !r->stand || !r->flying || !r->order ||
+        !r->suspects)
+        return false;
+    size_t k = 0;
+    for (int timed = 1; timed >= 0; timed--)
+        for (size_t i = 0; i < r->suite->count; i++)
+            if (is_timed(r, i) == timed)
+                r->order[k++] = i;
+    return assay_loop_watch(r->stage.loop, &r->signals, ASSAY_READ);
+}
+
+static void release(struct run *r)
+{
+    if (r->stage.loop) {
+        listen_to_target(r, false);
+        assay_loop_watch(r->stage.loop, &r->signals, 0);
+    }
+    if (r->signals.fd >= 0)
+        close(r->signals.fd);
+    for (size_t i = 0; r->results && r->merged && i < r->suite->count; i++) {
+        assay_result_free(&r->results[i]);
+        assay_result_free(&r->merged[i]);
+    }
+    free(r->results);
+    free(r->merged);
+    free(r->stand);
+    free(r->flying);
+    free(r->order);
+    free(r->suspects);
+    assay_loop_free(r->stage.loop);
+    assay_socktable_free(r->stage.table);
+}
+
+static void run_rounds(struct run *r)
+{
+    for (size_t k = 0; k < r->o->report_count; k++)
+        r->o->reports[k]->begin(r->o->reports[k], &r->o->facts);
+    int64_t began = assay_clock_now();
+    for (r->round = 0; r->round < r->o->repeat; r->round++) {
+        one_round(r);
+        if (!worth_it(r) && !last_round(r)) {
+            r->round = r->o->repeat - 1;
+            emit(r);
+        }
+    }
+    r->summary->took = assay_clock_now() - began;
+    r->summary->round_trip = r->stage.pace.smooth;
+    r->summary->interrupted = r->interrupted;
+    if (r->o->progress)
+        r->o->progress->clear(r->o->progress);
+    for (size_t k = 0; k < r->o->report_count; k++)
+        r->o->reports[k]->end(r->o->reports[k], r->summary);
+}
+
+enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run_summary *summary,
+                             struct assay_net_error *error)
+{
+    struct run r;
+    enum assay_run_end end = ASSAY_RUN_NO_RESOURCES;
+    *summary = (struct assay_run_summary){0};
+    assay_descriptors_raise();
+    bool ready = prepare(&r, o);
+    r.summary = summary;
+    if (ready && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
+        end = ASSAY_RUN_UNREACHABLE;
+    } else if (ready) {
+        listen_to_target(&r, true);
+        run_rounds(&r);
+        end = r.interrupted ? ASSAY_RUN_INTERRUPTED : ASSAY_RUN_DONE;
+    }
+    release(&r);
+    return end;
+}

@@ -1,0 +1,46 @@
+/* Runs a suite against a target: many cases in flight in one single-threaded
+ * loop, each on fresh connections, and reports them in the order of their ids.
+ *
+ * Cases that want the target for themselves, that an observer has to watch, or
+ * whose verdict may stem from a delay run alone. When the target dies, the
+ * cases in flight run again alone, and the one that kills it is the finding.
+ */
+#ifndef ASSAY_CONFORMANCE_RUNNER_H
+#define ASSAY_CONFORMANCE_RUNNER_H
+
+#include "conformance/observe.h"
+#include "conformance/report.h"
+#include "conformance/target.h"
+
+struct assay_progress {
+    void (*show)(struct assay_progress *progress, size_t judged, size_t cases, size_t failed);
+    void (*clear)(struct assay_progress *progress); /* before a report writes */
+};
+
+/* A bar on a terminal; NULL where `to` is none, or TERM=dumb. */
+struct assay_progress *assay_progress_bar(FILE *to);
+
+/* Whether to use colours on `to`: a terminal, NO_COLOR, CLICOLOR_FORCE, TERM=dumb. */
+bool assay_color_wanted(FILE *to);
+
+struct assay_run_options {
+    struct assay_run_facts facts;
+    struct assay_oracle_config oracle;
+    struct assay_target *target;
+    struct assay_observers *observers;
+    struct assay_report **reports;
+    size_t report_count;
+    struct assay_progress *progress; /* or NULL */
+    unsigned jobs;                   /* cases in flight */
+    unsigned repeat;                 /* how often all cases are judged; the worst verdict of each counts */
+    double timeout_scale;
+    bool strict;
+};
+
+enum assay_run_end { ASSAY_RUN_DONE, ASSAY_RUN_UNREACHABLE, ASSAY_RUN_INTERRUPTED, ASSAY_RUN_NO_RESOURCES };
+
+/* *error says why UNREACHABLE. SIGINT and SIGTERM interrupt; reports are ended properly then. */
+enum assay_run_end assay_run(const struct assay_run_options *options, struct assay_run_summary *summary,
+                             struct assay_net_error *error);
+
+#endif

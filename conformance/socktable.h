@@ -1,0 +1,30 @@
+/* The far end of a connection, as this machine's socket table shows it.
+ *
+ * When target and tester share a kernel, the table says what the target has
+ * read and whether it still owes bytes that are on their way. That turns "the
+ * target saw this cut" and "nothing is coming" into facts. For a target on
+ * another machine the far end is not found.
+ */
+#ifndef ASSAY_CONFORMANCE_SOCKTABLE_H
+#define ASSAY_CONFORMANCE_SOCKTABLE_H
+
+#include "net/address.h"
+
+struct assay_socktable;
+
+/* NULL: no memory. Asks the kernel over netlink; reads /proc/net/tcp where that is not to be had. */
+struct assay_socktable *assay_socktable_new(void);
+void assay_socktable_free(struct assay_socktable *table);
+
+struct assay_far_end {
+    bool found;
+    bool orphan;     /* its process has closed it; the kernel only finishes sending */
+    uint32_t unread; /* bytes that the target has not read; the end of our stream may count as one */
+    uint32_t unsent; /* bytes that it has written and we have not acknowledged; its end of stream may count as one */
+};
+
+/* The far end of the connection whose near end is bound to `near` and connected to `far`. */
+struct assay_far_end assay_socktable_find(struct assay_socktable *table, const struct assay_address *near,
+                                          const struct assay_address *far);
+
+#endif

@@ -1,0 +1,50 @@
+/* The implementation under test: where it listens, and, for `exec:`, its process.
+ *
+ *   tcp:HOST:PORT   tcp:[::1]:5555   a server that runs already
+ *   exec:COMMAND                     started here through the shell, in a process group of its own
+ *
+ * A started target either prints an address ("listening on tcp:127.0.0.1:4711", or any
+ * ADDR:PORT, on stdout or stderr), or its command holds {port}, which becomes a free port;
+ * when it ends before it listens it is tried again with another one.
+ */
+#ifndef ASSAY_CONFORMANCE_TARGET_H
+#define ASSAY_CONFORMANCE_TARGET_H
+
+#include "net/address.h"
+#include "net/loop.h"
+
+struct assay_target;
+
+/* NULL with *error: not a target. `patience`: how long it may take to start or stop, ns. */
+struct assay_target *assay_target_new(const char *text, int64_t patience, struct assay_net_error *error);
+
+/* Ends what was started: SIGTERM, then SIGKILL to its group. */
+void assay_target_free(struct assay_target *target);
+
+/* Start it (again) where that can be done, and wait until it takes
+ * connections. Blocks; call it with nothing in flight. False: *error. */
+bool assay_target_up(struct assay_target *target, struct assay_address *address, struct assay_net_error *error);
+
+/* Stop a started one, so that the next assay_target_up() gives a fresh one. */
+void assay_target_stop(struct assay_target *target);
+
+/* Whether it was started here. */
+bool assay_target_owned(const struct assay_target *target);
+
+/* False: its process has ended or is about to, or it takes no connections
+ * (`knock`: try one; blocks for a round trip). */
+bool assay_target_alive(struct assay_target *target, bool knock);
+
+/* How it ended, in words, e.g. "killed by signal 11 (Segmentation fault)". */
+const char *assay_target_end(struct assay_target *target);
+
+/* Read what it printed by now, so that it never blocks on a full pipe. */
+void assay_target_listen(struct assay_target *target);
+
+/* The end of what it wrote to stderr since it was started. Valid until it is started again. */
+const char *assay_target_said(struct assay_target *target);
+
+/* Where it writes: watch these for reading and call assay_target_listen(); -1: none. */
+void assay_target_pipes(const struct assay_target *target, int fds[2]);
+
+#endif

@@ -1,0 +1,153 @@
+#include "conformance/wire.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static void watch(struct assay_wire *w)
+{
+    unsigned events = 0;
+    if (w->state == ASSAY_WIRE_CONNECTING)
+        events = ASSAY_WRITE;
+    else if (w->state == ASSAY_WIRE_OPEN)
+        events = ASSAY_READ | (w->unsent.n ? ASSAY_WRITE : 0u);
+    if (w->watch.fd >= 0)
+        assay_loop_watch(w->loop, &w->watch, events);
+}
+
+static void refuse(struct assay_wire *w, int why)
+{
+    assay_wire_close(w);
+    w->state = ASSAY_WIRE_REFUSED;
+    w->why = why;
+}
+
+bool assay_wire_open(struct assay_wire *w, struct assay_loop *loop, const struct assay_address *far)
+{
+    struct assay_net_error error;
+    w->loop = loop;
+    w->far = *far;
+    w->shut = false;
+    w->unsent = (struct assay_span){0};
+    w->watch.events = 0;
+    w->watch.fd = assay_connect(far, &error);
+    if (w->watch.fd < 0) {
+        refuse(w, errno);
+        return false;
+    }
+    w->state = ASSAY_WIRE_CONNECTING;
+    watch(w);
+    return true;
+}
+
+void assay_wire_connected(struct assay_wire *w)
+{
+    int why = assay_connected(w->watch.fd);
+    if (why != 0) {
+        refuse(w, why);
+        return;
+    }
+    assay_address_of(w->watch.fd, &w->near);
+    w->state = ASSAY_WIRE_OPEN;
+    watch(w);
+}
+
+void assay_wire_push(struct assay_wire *w)
+{
+    while (w->unsent.n && w->watch.fd >= 0) {
+        ssize_t n = assay_send(w->watch.fd, w->unsent.p, w->unsent.n);
+        if (n == ASSAY_IO_AGAIN)
+            break;
+        /* What broke the connection shows when it is read. */
+        uint32_t done = n > 0 ? (uint32_t)n : w->unsent.n;
+        w->unsent = (struct assay_span){w->unsent.p + done, w->unsent.n - done};
+    }
+    watch(w);
+}
+
+void assay_wire_send(struct assay_wire *w, struct assay_span bytes)
+{
+    w->unsent = bytes;
+    assay_wire_push(w);
+}
+
+uint32_t assay_wire_receive(struct assay_wire *w, uint8_t *bytes, uint32_t cap)
+{
+    if (w->state != ASSAY_WIRE_OPEN)
+        return 0;
+    ssize_t n = assay_receive(w->watch.fd, bytes, cap);
+    if (n > 0)
+        return (uint32_t)n;
+    if (n != ASSAY_IO_AGAIN)
+        w->state = n == ASSAY_IO_EOF ? ASSAY_WIRE_FIN : ASSAY_WIRE_RST;
+    watch(w);
+    return 0;
+}
+
+void assay_wire_shut(struct assay_wire *w)
+{
+    if (w->watch.fd >= 0 && !w->shut)
+        assay_shut(w->watch.fd);
+    w->shut = true;
+}
+
+static int take_out(struct assay_wire *w)
+{
+    int fd = w->watch.fd;
+    if (fd >= 0)
+        assay_loop_watch(w->loop, &w->watch, 0);
+    w->watch.fd = -1;
+    w->unsent.n = 0;
+    w->state = ASSAY_WIRE_CLOSED;
+    return fd;
+}
+
+void assay_wire_reset(struct assay_wire *w)
+{
+    int fd = take_out(w);
+    if (fd >= 0)
+        assay_reset(fd);
+}
+
+void assay_wire_close(struct assay_wire *w)
+{
+    int fd = take_out(w);
+    if (fd >= 0)
+        close(fd);
+}
+
+/* ---- what the socket table proves -------------------------------------- */
+
+/* Bytes that we sent and the far kernel has not acknowledged. */
+static int unacknowledged(const struct assay_wire *w)
+{
+    int n = 0;
+    return ioctl(w->watch.fd, SIOCOUTQ, &n) < 0 ? 0 : n;
+}
+
+enum assay_taken assay_wire_taken(const struct assay_wire *w, struct assay_socktable *table)
+{
+    struct assay_far_end end = assay_socktable_find(table, &w->near, &w->far);
+    if (!end.found)
+        return ASSAY_TAKEN_UNKNOWN;
+    return w->unsent.n == 0 && unacknowledged(w) == 0 && end.unread == 0 ? ASSAY_TAKEN : ASSAY_NOT_TAKEN;
+}
+
+enum assay_taken assay_wire_still(const struct assay_wire *w, struct assay_socktable *table)
+{
+    /* The table is asked before our own queue: a byte that left the far end in between is then seen in ours. */
+    struct assay_far_end end = assay_socktable_find(table, &w->near, &w->far);
+    if (!end.found)
+        return ASSAY_TAKEN_UNKNOWN;
+    bool sent = w->unsent.n == 0 && unacknowledged(w) == 0;
+    return sent && end.unread == 0 && end.unsent == 0 && assay_unread(w->watch.fd) == 0 ? ASSAY_TAKEN : ASSAY_NOT_TAKEN;
+}
+
+enum assay_taken assay_wire_abandoned(const struct assay_wire *w, struct assay_socktable *table)
+{
+    struct assay_far_end end = assay_socktable_find(table, &w->near, &w->far);
+    if (!end.found)
+        return ASSAY_TAKEN_UNKNOWN;
+    return end.orphan ? ASSAY_TAKEN : ASSAY_NOT_TAKEN;
+}
