@@ -326,7 +326,7 @@ static struct stop judge_field(struct assay_env *env, uint32_t i, assay_val v)
     const struct assay_field *f = &env->model->fields[i];
     if (!f->name && f->slot == ASSAY_NONE)
         return padding_holds(env, f, v) ? go_on : fault_at(env, i);
-    enum assay_fit fit = assay_fits(env, f->type, v);
+    enum assay_fit fit = assay_fits_quick(env, f->type, v);
     if (fit == ASSAY_FIT_UNNAMED)
         return stop_at(env, i, ASSAY_EV_UNKNOWN);
     assay_slot_set(env, f->slot, v);
@@ -414,7 +414,7 @@ static bool leads(const struct assay_model *model, uint16_t set, struct assay_sp
 static bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const struct assay_message *m,
                       struct assay_span body)
 {
-    return (m->from & from) && leads(env->model, m->leads, body) && tag_matches(env, tag, m);
+    return (m->from & from) && tag_matches(env, tag, m) && leads(env->model, m->leads, body);
 }
 
 static struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
@@ -444,7 +444,6 @@ static struct assay_decoded decode_body(struct assay_env *env, const struct assa
     uint64_t known = env->known, best_known = known;
     for (uint16_t i = 0; i < env->model->messages_count; i++) {
         const struct assay_message *m = &env->model->messages[i];
-        env->known = known;
         if (!candidate(env, frame->tag, from, m, body))
             continue;
         struct assay_decoded d = decode_message(env, frame, i, body, base);
@@ -454,9 +453,34 @@ static struct assay_decoded decode_body(struct assay_env *env, const struct assa
             best = d;
             best_known = env->known;
         }
+        env->known = known;
     }
     env->known = best_known;
     return best;
+}
+
+/* The fields of a frame that was walked to find its end stand in their slots already. False: they have to be read. */
+static bool judge_found(struct assay_env *env, struct assay_range fields)
+{
+    uint64_t found = env->known;
+    env->known = 0;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        uint16_t slot = env->model->fields[i].slot;
+        if (slot == ASSAY_NONE || !(found >> slot & 1) || judge_field(env, i, env->slots[slot]).event != ASSAY_NONE)
+            return false;
+    }
+    return true;
+}
+
+struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
+{
+    const struct assay_frame *frame = &env->model->frames[index];
+    struct assay_span body = {content.p + content.n, 0};
+    if (frame->end != ASSAY_END_FIELDS || !judge_found(env, frame->fields))
+        return assay_decode(env, index, from, content);
+    if (frame->body != ASSAY_NONE)
+        body = assay_bytes(env, env->slots[env->model->fields[frame->body].slot]);
+    return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
 }
 
 struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)

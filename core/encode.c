@@ -245,30 +245,30 @@ static bool present(struct assay_env *env, const struct assay_field *f)
     return f->present == ASSAY_NONE || assay_holds(env, f->present);
 }
 
-/* True: some are not there as far as can be told, which a computed field may change. */
-static bool fill_defaults(struct assay_env *env, struct assay_range fields)
+/* What is left to do behind the defaults. */
+struct left {
+    bool computed, computed_yet; /* fields to compute; that was done once */
+    bool absent;                 /* fields that are not there as far as can be told, which a computed one may change */
+};
+
+/* Give fields without a value their default, and take from computed ones what the caller may have given. */
+static void fill_defaults(struct assay_env *env, struct assay_range fields, struct left *left)
 {
-    bool absent = false;
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         const struct assay_field *f = &env->model->fields[i];
         assay_val v;
-        if (f->init == ASSAY_NONE || f->is != ASSAY_NONE || f->slot == ASSAY_NONE || assay_slot_known(env, f->slot))
+        if (f->slot == ASSAY_NONE)
             continue;
-        if (!present(env, f))
-            absent = true;
-        else if (assay_eval(env, f->init, &v))
-            assay_slot_set(env, f->slot, v);
-    }
-    return absent;
-}
-
-/* What is computed is not taken from the caller. */
-static void forget_computed(struct assay_env *env, struct assay_range fields)
-{
-    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
-        const struct assay_field *f = &env->model->fields[i];
-        if (f->is != ASSAY_NONE && f->slot != ASSAY_NONE)
-            env->known &= ~((uint64_t)1 << f->slot);
+        if (f->is != ASSAY_NONE) {
+            if (!left->computed_yet)
+                env->known &= ~((uint64_t)1 << f->slot);
+            left->computed = true;
+        } else if (f->init != ASSAY_NONE && !assay_slot_known(env, f->slot)) {
+            if (!present(env, f))
+                left->absent = true;
+            else if (assay_eval(env, f->init, &v))
+                assay_slot_set(env, f->slot, v);
+        }
     }
 }
 
@@ -300,6 +300,20 @@ static void compute_all(struct assay_env *env, struct assay_range outer, struct 
     }
 }
 
+static void complete_values(struct assay_env *env, struct assay_range outer, struct assay_range own, uint64_t *done)
+{
+    struct left left = {false, false, false};
+    for (int round = 0; round < 2; round++) {
+        fill_defaults(env, outer, &left);
+        fill_defaults(env, own, &left);
+        if (left.computed)
+            compute_all(env, outer, own, done);
+        if (!left.absent || !left.computed)
+            return;
+        left.computed_yet = true;
+    }
+}
+
 static bool value_of(struct assay_env *env, const struct assay_field *f, assay_val *v)
 {
     if (assay_slot_known(env, f->slot)) {
@@ -322,7 +336,7 @@ static struct assay_encoded encode_fields(struct assay_env *env, struct assay_ra
             continue;
         enum assay_encode_status status = ASSAY_ENCODE_FIELD;
         if (f->form == ASSAY_FORM_CONST ||
-            (value_of(env, f, &v) && assay_fits(env, f->type, v) == ASSAY_FIT && assay_holds(env, f->check)))
+            (value_of(env, f, &v) && assay_fits_quick(env, f->type, v) == ASSAY_FIT && assay_holds(env, f->check)))
             status = write_field(env, f, w, v);
         if (status != ASSAY_ENCODED)
             return (struct assay_encoded){status, 0, (uint16_t)i};
@@ -391,16 +405,7 @@ static struct assay_encoded encode_all(struct assay_env *env, const struct assay
         done = (uint64_t)1 << env->model->fields[frame->body].slot;
         env->known &= ~done;
     }
-    forget_computed(env, frame->fields);
-    forget_computed(env, m->fields);
-    bool absent = fill_defaults(env, frame->fields);
-    absent = fill_defaults(env, m->fields) || absent;
-    compute_all(env, frame->fields, m->fields, &done);
-    if (absent) {
-        (void)fill_defaults(env, frame->fields);
-        (void)fill_defaults(env, m->fields);
-        compute_all(env, frame->fields, m->fields, &done);
-    }
+    complete_values(env, frame->fields, m->fields, &done);
     if (frame->body != ASSAY_NONE)
         e = encode_body(env, frame, m, &done);
     if (e.status == ASSAY_ENCODED)

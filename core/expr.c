@@ -392,10 +392,7 @@ static bool op_number(struct assay_vm *vm, uint32_t ins)
 }
 
 /* What stands behind a backslash for a byte that must not appear as itself; 0: the byte may. */
-static uint8_t escape_of(uint8_t c)
-{
-    return c == '\\' ? '\\' : c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\0' ? '0' : 0;
-}
+static const uint8_t escapes_of[256] = {['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\0'] = '0'};
 
 static bool op_line(struct assay_vm *vm, uint32_t ins)
 {
@@ -404,7 +401,7 @@ static bool op_line(struct assay_vm *vm, uint32_t ins)
     struct assay_span x = assay_bytes(vm->env, v);
     uint32_t escapes = 0, at = 0;
     for (uint32_t i = 0; i < x.n; i++)
-        escapes += escape_of(x.p[i]) != 0;
+        escapes += escapes_of[x.p[i]] != 0;
     if (escapes == 0) {
         push(vm, v);
         return true;
@@ -413,7 +410,7 @@ static bool op_line(struct assay_vm *vm, uint32_t ins)
     if (!to)
         return false;
     for (uint32_t i = 0; i < x.n; i++) {
-        uint8_t c = escape_of(x.p[i]);
+        uint8_t c = escapes_of[x.p[i]];
         if (c)
             to[at++] = '\\';
         to[at++] = c ? c : x.p[i];
@@ -527,11 +524,27 @@ static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
     [ASSAY_OP_NAME] = op_name,
 };
 
+/* The two operations that most code is made of, without the call. */
+static inline bool run_common(struct assay_vm *vm, uint32_t ins)
+{
+    unsigned b = assay_ins_b(ins);
+    if (assay_ins_op(ins) == ASSAY_OP_INT) {
+        push(vm, (assay_val)(int16_t)b);
+        return true;
+    }
+    if (assay_ins_op(ins) != ASSAY_OP_SLOT || !(vm->env->known >> b & 1))
+        return false;
+    push(vm, vm->env->slots[b]);
+    return true;
+}
+
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm)
 {
     const uint32_t *code = vm->env->model->code;
     for (;;) {
         uint32_t ins = code[vm->pc++];
+        if (run_common(vm, ins))
+            continue;
         enum assay_op op = assay_ins_op(ins);
         if (op == ASSAY_OP_END)
             return ASSAY_VM_END;

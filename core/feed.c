@@ -27,7 +27,7 @@ static enum assay_rc step(struct assay_engine *e, struct assay_session *s, uint1
 
 static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, struct assay_span content)
 {
-    struct assay_decoded decoded = assay_decode(&e->env, e->machine->frame_in, other_role(e), content);
+    struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), content);
     return step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
 }
 
@@ -157,6 +157,7 @@ static enum assay_rc last_frame(struct assay_engine *e, struct assay_session *s,
     if (e->model->frames[e->machine->frame_in].end != ASSAY_END_EOF || s->eof_framed || in.n == 0)
         return ASSAY_OK;
     e->env.frame = in.p;
+    e->env.known = 0;
     enum assay_rc rc = whole(e, s, in);
     s->eof_framed = rc == ASSAY_OK;
     return rc;

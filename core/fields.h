@@ -14,6 +14,17 @@ enum assay_fit {
 /* Whether a value belongs to a type. */
 enum assay_fit assay_fits(const struct assay_env *env, uint16_t type, assay_val v);
 
+/* The same, without a call for what most fields are: numbers and bytes within bounds. */
+static inline enum assay_fit assay_fits_quick(const struct assay_env *env, uint16_t index, assay_val v)
+{
+    if (index == ASSAY_NONE)
+        return ASSAY_FIT;
+    const struct assay_type *type = &env->model->types[index];
+    int64_t measure = type->kind == ASSAY_T_INT ? (int64_t)v : (int64_t)assay_val_size(v);
+    bool plain = type->kind == ASSAY_T_INT || (type->kind == ASSAY_T_BYTES && type->set == ASSAY_NONE);
+    return plain && type->min <= measure && measure <= type->max ? ASSAY_FIT : assay_fits(env, index, v);
+}
+
 /* The item of a text enum; false: it has no such text. */
 bool assay_enum_find(const struct assay_model *model, uint16_t of, struct assay_span text, bool fold,
                      assay_val *ordinal);
@@ -49,6 +60,9 @@ enum assay_read {
 /* The next field, whatever its constraints; bytes stand in ASSAY_REGION_FRAME, lists in scratch. */
 enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *field, struct assay_reader *reader,
                                  assay_val *value);
+
+/* assay_decode() of the frame that assay_frame_find() has just found in the same env. */
+struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span content);
 
 static inline void assay_slot_set(struct assay_env *env, uint16_t slot, assay_val value)
 {

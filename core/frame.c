@@ -41,10 +41,19 @@ static uint32_t next_candidate(const struct assay_model *model, struct assay_ran
     return best;
 }
 
+static struct assay_delim_found find_byte(struct assay_span in, uint32_t from, uint8_t byte)
+{
+    const uint8_t *hit = from < in.n ? memchr(in.p + from, byte, in.n - from) : NULL;
+    uint32_t at = hit ? (uint32_t)(hit - in.p) : in.n;
+    return (struct assay_delim_found){hit != NULL, hit ? at : 0, hit ? 1 : 0, at};
+}
+
 struct assay_delim_found assay_delim_find(const struct assay_model *model, uint16_t delims, struct assay_span in,
                                           uint32_t from)
 {
     struct assay_range blobs = model->delims[delims].blobs;
+    if (blobs.count == 1 && model->blobs[blobs.first].n == 1)
+        return find_byte(in, from, model->blobs[blobs.first].p[0]);
     while (from < in.n) {
         uint32_t size = 0, at = next_candidate(model, blobs, in, from);
         if (at == in.n)
