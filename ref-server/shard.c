@@ -324,6 +324,8 @@ void assay_shard_run(struct assay_shard *s)
 
 void assay_shard_close(struct assay_shard *s)
 {
+    s->done = true;
+    for_each_conn(s, assay_conn_kill);
     for (size_t i = 0; i < s->listeners_count; i++)
         close(s->listeners[i].watch.fd);
     for (size_t i = 0; i < s->chunks_count; i++)

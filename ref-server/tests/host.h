@@ -1,0 +1,56 @@
+/* A real server in a process of its own, and blocking clients to try it with.
+ * Its protocols are those of core/tests/models.h. */
+#ifndef ASSAY_REF_SERVER_TESTS_HOST_H
+#define ASSAY_REF_SERVER_TESTS_HOST_H
+
+#include <sys/types.h>
+
+#include "net/clock.h"
+#include "ref-server/server.h"
+
+struct host {
+    pid_t pid;
+    uint16_t port;
+    char folder[64];   /* its data folder; removed by host_end() */
+    int errors;        /* its stderr, to read from */
+    struct assay_server_config config;
+};
+
+/* `limits` that do not matter to a test: much of everything. */
+struct assay_limits host_limits(void);
+
+/* Zero-initialised but for what the test sets in `config`; the rest is filled
+ * in. `before` runs in the server's process before it starts; may be NULL. */
+void host_start(struct host *host, const struct assay_model *model, void (*before)(void));
+
+/* The same folder and config, after the server has ended. */
+void host_restart(struct host *host, void (*before)(void));
+
+void host_signal(const struct host *host, int number);
+
+/* Its exit code (the enum assay_server_end), or 256 + the signal that killed it. */
+int host_wait(struct host *host);
+int host_wait_done(struct host *host); /* host_wait(), and the folder is removed */
+
+/* SIGTERM, and it must end well; removes the folder. */
+void host_end(struct host *host);
+
+/* The log's bytes, with a NUL behind them; freed by the next call. */
+const char *host_log(const struct host *host, size_t *size);
+
+/* Resident memory of the server, in bytes, and its CPU time so far, in seconds. */
+size_t host_memory(const struct host *host);
+double host_cpu(const struct host *host);
+
+/* Clients: blocking, with a limit of 10 s on everything. They fail the test when anything goes wrong. */
+int dial(const struct host *host);
+void say(int fd, const void *bytes, size_t size);
+void say_text(int fd, const char *text);
+void hear(int fd, const void *bytes, size_t size); /* exactly these come next */
+void hear_text(int fd, const char *text);
+void hear_end(int fd); /* FIN comes next */
+void login(int fd);    /* of notes, up to the state in which messages are taken */
+size_t message(uint8_t *to, const char *text, size_t size); /* a frame of notes; returns its size */
+void say_message(int fd, const char *text);
+
+#endif
