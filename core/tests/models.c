@@ -307,6 +307,27 @@ const struct assay_model *notes_model(bool gated)
     return &m;
 }
 
+static uint16_t ended_code(const uint32_t *ins, size_t n)
+{
+    uint32_t end = I(END, 0, 0);
+    uint16_t start = code(ins, n);
+    code(&end, 1);
+    return start;
+}
+
+const struct assay_model *notes_with_close(const uint32_t *body, size_t n, const uint32_t *otherwise,
+                                           size_t otherwise_n)
+{
+    struct assay_model *m = (struct assay_model *)(uintptr_t)notes_model(false);
+    for (uint16_t r = 0; r < rules_used; r++)
+        if (rules[r].machine == 0 && rule_events[r] == FIRST_MESSAGE + NOTES_CLOSE) {
+            rules[r].body = ended_code(body, n);
+            rules[r].otherwise = otherwise_n ? ended_code(otherwise, otherwise_n) : NONE;
+        }
+    m->code_count = codes_used;
+    return m;
+}
+
 /* ---- sums -------------------------------------------------------------- */
 
 enum { TS_WORD, TS_NUMBER, TS_TEXT };

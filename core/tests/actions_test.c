@@ -1,0 +1,251 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/tests/memory_host.h"
+#include "core/tests/models.h"
+
+#define LIT(s)        (s), (uint32_t)(sizeof(s) - 1)
+#define I(op, a, b)   assay_ins(ASSAY_OP_##op, a, (unsigned)(b))
+#define LIST(...)     (uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4
+#define REPLY(status) I(INT, 0, status), I(OUT, 0, 0), I(SEND, 0, NOTES_REPLY)
+#define APPEND(blob)  I(BLOB, 0, blob), I(EFFECT, 1, NOTES_EFFECT_APPEND)
+#define NOTICE        I(INT, 0, 7), I(EFFECT, 1, NOTES_EFFECT_NOTICE)
+#define COUNT_UP      I(VAR, 0, NOTES_VAR_COUNT), I(INT, 0, 1), I(ADD, 0, 0), I(SET, 0, NOTES_VAR_COUNT)
+#define UNDEFINED     I(INT, 0, 1), I(INT, 0, 0), I(DIV, 0, 0), I(SET, 0, NOTES_VAR_COUNT)
+
+static struct host host;
+
+static void open_with(const struct assay_model *model)
+{
+    uint32_t where;
+    assert_true(assay_code_verify(model, &where));
+    host_init(&host, (struct assay_config){.model = model});
+    host_open(&host);
+}
+
+static void trigger(void)
+{
+    host_feed(&host, LIT("\4\0\0"));
+}
+
+static void expect_sent(const void *p, uint32_t n)
+{
+    assert_int_equal(host.sent.n, n);
+    assert_memory_equal(host.sent.p, p, n);
+}
+
+static int64_t counted(void)
+{
+    assay_val v = 99;
+    struct assay_span bytes;
+    assert_true(assay_var(host.engine, host.sid, NOTES_VAR_COUNT, &v, &bytes));
+    return (int64_t)v;
+}
+
+static void what_is_undefined_undoes_the_rule(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(COUNT_UP, NOTICE, REPLY(0), UNDEFINED), LIST(REPLY(255))));
+    trigger();
+    expect_sent(LIT("\377"));
+    assert_int_equal(counted(), 0);
+    assert_int_equal(host.notices, 0);
+    assert_false(host.ended);
+    host_free(&host);
+}
+
+static void without_an_else_the_session_ends(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(REPLY(0), UNDEFINED), NULL, 0));
+    trigger();
+    expect_sent(LIT(""));
+    assert_true(host.ended);
+    host_free(&host);
+    open_with(notes_with_close(LIST(REPLY(0), UNDEFINED), LIST(REPLY(255), UNDEFINED)));
+    trigger();
+    expect_sent(LIT(""));
+    assert_true(host.ended);
+    host_free(&host);
+}
+
+static void what_does_not_encode_undoes_the_rule(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(COUNT_UP, REPLY(0), REPLY(7)), LIST(REPLY(255))));
+    trigger();
+    expect_sent(LIT("\377"));
+    assert_int_equal(counted(), 0);
+    host_free(&host);
+}
+
+/* Sets, sends and orders around two effects that have to complete happen once each. */
+static void a_suspended_body_happens_once(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(NOTICE, COUNT_UP, APPEND(0), REPLY(0), COUNT_UP, APPEND(1), NOTICE, REPLY(0)),
+                               LIST(REPLY(255))));
+    host.hold = true;
+    trigger();
+    assert_int_equal(counted(), 0);
+    assert_int_equal(host.notices, 1);
+    expect_sent(LIT(""));
+    host_sync(&host);
+    assert_int_equal(host_pump(&host), ASSAY_PENDING);
+    assert_int_equal(host.notices, 1);
+    expect_sent(LIT(""));
+    host_sync(&host);
+    assert_int_equal(host_pump(&host), ASSAY_OK);
+    expect_sent(LIT("\0\0"));
+    assert_int_equal(counted(), 2);
+    assert_int_equal(host.notices, 2);
+    assert_int_equal(host.disk.n, 4);
+    assert_memory_equal(host.disk.p, "[]: ", 4);
+    host_free(&host);
+}
+
+static void an_else_may_wait_for_an_effect_too(void **state)
+{
+    (void)state;
+    for (uint32_t second_fails = 0; second_fails < 2; second_fails++) {
+        open_with(notes_with_close(LIST(COUNT_UP, APPEND(0), REPLY(0)), LIST(APPEND(1), COUNT_UP, REPLY(255))));
+        host.hold = true;
+        host.fail_at = 1;
+        trigger();
+        host_sync(&host);
+        assert_int_equal(host_pump(&host), ASSAY_PENDING);
+        host.fails[0] = second_fails;
+        host_sync(&host);
+        host_pump(&host);
+        assert_int_equal(host.ended, second_fails);
+        assert_int_equal(host.sent.n, !second_fails);
+        if (!second_fails)
+            assert_int_equal(counted(), 1);
+        host_free(&host);
+    }
+}
+
+static void abort_is_a_reset(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(REPLY(0), I(ABORT, 0, 0)), NULL, 0));
+    trigger();
+    assert_true(host.ended);
+    assert_int_equal(host.end.ended.how, ASSAY_END_ABORT);
+    host_free(&host);
+}
+
+static void timers_start_and_stop(void **state)
+{
+    (void)state;
+    open_with(notes_with_close(LIST(I(TIMER, 0, 0)), NULL, 0));
+    host.now = 10;
+    trigger();
+    assert_int_equal(assay_deadline(host.engine), ASSAY_NEVER);
+    host_feed(&host, LIT("\1\1\0a"));
+    assert_int_equal(assay_deadline(host.engine), ASSAY_NEVER);
+    host_free(&host);
+    open_with(notes_with_close(LIST(I(TIMER, 1, 0)), NULL, 0));
+    host.now = 10;
+    trigger();
+    assert_int_equal(assay_deadline(host.engine), NOTES_IDLE_NS + 10);
+    host_free(&host);
+}
+
+static void choices_go_the_way_that_is_picked(void **state)
+{
+    (void)state;
+    for (uint8_t way = 0; way < 3; way++) {
+        struct assay_choices choices = {.picks = 1, .pick = {way}};
+        open_with(notes_with_close(
+            LIST(I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 4), REPLY(0), I(JUMP, 0, 3), REPLY(255)), NULL, 0));
+        assay_choose(host.engine, &choices);
+        trigger();
+        if (way == 1)
+            expect_sent(LIT("\377"));
+        else
+            expect_sent(LIT("\0"));
+        assert_int_equal(choices.met, 1);
+        assert_int_equal(choices.ways[0], 2);
+        host_free(&host);
+    }
+}
+
+static void free_fields_are_told(void **state)
+{
+    (void)state;
+    const struct assay_model *model = notes_with_close(LIST(I(FREE, 1, 0), I(JUMP, 0, 4), I(SLOT, 0, 0), I(INT, 0, 9),
+                                                            I(LT, 0, 0), I(END, 0, 0), I(SEND, 0, NOTES_REPLY)),
+                                                       NULL, 0);
+    host_init(&host, (struct assay_config){.model = model, .judge = true});
+    host_open(&host);
+    uint32_t used;
+    struct assay_event event;
+    assert_int_equal(
+        assay_feed(host.engine, host.sid, 0, (struct assay_span){(const uint8_t *)"\4\0\0", 3}, &used, &host.out),
+        ASSAY_OK);
+    assert_true(assay_next_event(host.engine, &event));
+    assert_int_equal(event.type, ASSAY_EVENT_SENT);
+    assert_int_equal(event.sent.free, 1);
+    assay_val slots[ASSAY_SLOTS_MAX] = {8};
+    struct assay_env env = {.model = model, .slots = slots, .known = 1};
+    assert_true(assay_holds(&env, event.sent.where[0]));
+    slots[0] = 9;
+    assert_false(assay_holds(&env, event.sent.where[0]));
+    host_free(&host);
+}
+
+/* Any bytes, however they are cut: no crash, and the same output. */
+static void random_bytes_split_anywhere(void **state)
+{
+    (void)state;
+    static struct host whole;
+    static const char pieces[] = "\1\2\3\4\0\0\0\377 \r\nsquare twice 0123456789";
+    uint32_t seed = 11;
+    for (int turn = 0; turn < 3000; turn++) {
+        const struct assay_model *model = turn % 2 ? sums_model() : notes_model(false);
+        uint8_t bytes[120];
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            bytes[i] = (uint8_t)pieces[(seed >> 8) % (sizeof pieces - 1)];
+        }
+        host_init(&whole, (struct assay_config){.model = model});
+        host_open(&whole);
+        host_feed(&whole, bytes, sizeof bytes);
+        host_eof(&whole);
+        host_init(&host, (struct assay_config){.model = model});
+        host_open(&host);
+        for (uint32_t at = 0, n; at < sizeof bytes; at += n) {
+            seed = seed * 1664525u + 1013904223u;
+            n = 1 + (seed >> 8) % 9;
+            n = n < sizeof bytes - at ? n : (uint32_t)sizeof bytes - at;
+            host_feed(&host, bytes + at, n);
+        }
+        host_eof(&host);
+        expect_sent(whole.sent.p, whole.sent.n);
+        assert_true(host.ended && whole.ended);
+        host_free(&host);
+        host_free(&whole);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_undefined_undoes_the_rule),
+        cmocka_unit_test(without_an_else_the_session_ends),
+        cmocka_unit_test(what_does_not_encode_undoes_the_rule),
+        cmocka_unit_test(a_suspended_body_happens_once),
+        cmocka_unit_test(an_else_may_wait_for_an_effect_too),
+        cmocka_unit_test(abort_is_a_reset),
+        cmocka_unit_test(timers_start_and_stop),
+        cmocka_unit_test(choices_go_the_way_that_is_picked),
+        cmocka_unit_test(free_fields_are_told),
+        cmocka_unit_test(random_bytes_split_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
