@@ -81,7 +81,8 @@ void host_start(struct host *host, const struct assay_model *model, void (*befor
     strcpy(host->folder, "/tmp/assay-host-XXXXXX");
     assert_non_null(mkdtemp(host->folder));
     host->config.model = model;
-    host->config.data = host->folder;
+    if (!host->config.data)
+        host->config.data = host->folder;
     if (host->config.limits.sessions == 0)
         host->config.limits = host_limits();
     if (host->config.listen_count == 0) {
@@ -97,7 +98,10 @@ void host_restart(struct host *host, void (*before)(void))
     launch(host, before);
 }
 
-void host_signal(const struct host *host, int number) { assert_int_equal(kill(host->pid, number), 0); }
+void host_signal(const struct host *host, int number)
+{
+    assert_int_equal(kill(host->pid, number), 0);
+}
 
 int host_wait(struct host *host)
 {
@@ -210,7 +214,10 @@ void say(int fd, const void *bytes, size_t size)
     }
 }
 
-void say_text(int fd, const char *text) { say(fd, text, strlen(text)); }
+void say_text(int fd, const char *text)
+{
+    say(fd, text, strlen(text));
+}
 
 static ssize_t next_byte(int fd, uint8_t *byte)
 {
@@ -228,11 +235,17 @@ void hear(int fd, const void *bytes, size_t size)
         ssize_t n = next_byte(fd, &byte);
         if (n != 1 || byte != expected[i])
             fail_msg("byte %zu of %zu: expected %02x, got %s %02x", i, size, expected[i],
-                     n == 1 ? "" : n == 0 ? "FIN" : "a reset", byte);
+                     n == 1   ? ""
+                     : n == 0 ? "FIN"
+                              : "a reset",
+                     byte);
     }
 }
 
-void hear_text(int fd, const char *text) { hear(fd, text, strlen(text)); }
+void hear_text(int fd, const char *text)
+{
+    hear(fd, text, strlen(text));
+}
 
 void hear_end(int fd)
 {

@@ -11,8 +11,8 @@
 struct host {
     pid_t pid;
     uint16_t port;
-    char folder[64];   /* its data folder; removed by host_end() */
-    int errors;        /* its stderr, to read from */
+    char folder[64]; /* its data folder; removed by host_end() */
+    int errors;      /* its stderr, to read from */
     struct assay_server_config config;
 };
 
@@ -48,8 +48,8 @@ void say(int fd, const void *bytes, size_t size);
 void say_text(int fd, const char *text);
 void hear(int fd, const void *bytes, size_t size); /* exactly these come next */
 void hear_text(int fd, const char *text);
-void hear_end(int fd); /* FIN comes next */
-void login(int fd);    /* of notes, up to the state in which messages are taken */
+void hear_end(int fd);                                      /* FIN comes next */
+void login(int fd);                                         /* of notes, up to the state in which messages are taken */
 size_t message(uint8_t *to, const char *text, size_t size); /* a frame of notes; returns its size */
 void say_message(int fd, const char *text);
 
