@@ -9,7 +9,7 @@
 #include "core/value.h"
 
 enum assay_frame_status {
-    ASSAY_FRAME_WHOLE,    /* a frame: `size` bytes, of which `content` at `skip` are its content */
+    ASSAY_FRAME_WHOLE,    /* a frame: `size` bytes, of which the first `content` are its content */
     ASSAY_FRAME_PARTIAL,  /* more bytes are needed */
     ASSAY_FRAME_OVERSIZE, /* longer than its maximum; `size` is what to skip, 0 if that cannot be told yet */
     ASSAY_FRAME_BROKEN,   /* no way to tell where it ends */
@@ -58,7 +58,8 @@ struct assay_encoded {
 
 /* Encode a message from env's slots into `out`. Fields without a value take
  * their default, computed ones are computed. `undelimited`: without the
- * delimiter (segment mode). */
+ * delimiter (segment mode). A message inside a body field is made in scratch
+ * first: that needs its `wire_max` bytes beside what its expressions take. */
 struct assay_encoded assay_encode(struct assay_env *env, uint16_t frame, uint16_t message, uint8_t *out, uint32_t cap,
                                   bool undelimited);
 

@@ -53,7 +53,8 @@ struct assay_config {
  * everything from `at` on. Cuts come in ascending order. When the effect
  * fails, the engine truncates `len` at its cut and goes on from there; the
  * host must pass to assay_complete() the same bytes, less a prefix that it has
- * sent (`at` moves with it). */
+ * sent (`at` moves with it). The engine takes a cut away when its effect has
+ * completed. */
 struct assay_cut {
     uint32_t at;
     assay_token gate;
@@ -70,7 +71,8 @@ enum assay_rc {
     ASSAY_MORE,    /* the rest of the input is the beginning of a frame */
     ASSAY_FULL,    /* `out` (or the table of effects) has no room: drain it and present the same input again */
     ASSAY_TAKE,    /* events fill their queue: take them, then present the rest of the input again */
-    ASSAY_PENDING, /* an effect is in flight: complete it and present the same input again */
+    ASSAY_PENDING, /* an effect is in flight, maybe behind a gate (the end of a session waits for its gates):
+                      complete it and present the same input again */
     ASSAY_ENDED,   /* the session is over: send what is in `out`, then see ASSAY_EVENT_ENDED */
     ASSAY_STALE,   /* no such session, or no such effect any more; nothing happened */
     ASSAY_REFUSED, /* assay_open(): as many sessions as the limit allows */
@@ -141,7 +143,8 @@ uint64_t assay_leniencies_default(const struct assay_model *model);
 enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid, struct assay_out *out);
 
 /* Bytes arrived. Handles as many frames as there are; *used is how many bytes
- * are done with. Present the rest again, with what followed it, after MORE
+ * are done with. Events may point into `in`: take them before its bytes move.
+ * Present the rest again, with what followed it, after MORE
  * (when there is more), FULL or PENDING (after the room or the completion). */
 enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
                          struct assay_out *out);
@@ -153,12 +156,15 @@ enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now
                            struct assay_span in, struct assay_out *out);
 
 /* Start a call. `values` and `spans` are its arguments as in struct
- * assay_event; they are copied. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER. */
+ * assay_event; they are copied; one outside its type ends the call with PROTOCOL and leaves
+ * the session alone. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER; the
+ * session ends with it, as a late answer would be taken for that to the next call. */
 enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
                          const struct assay_span *spans, assay_time deadline, struct assay_out *out);
 
 /* An effect was done, or failed. A token of a session that ended is stale.
- * After a completion without a gate, present the session's input again. */
+ * After a completion without a gate, or when the last call returned PENDING,
+ * present the session's input again. `out` is never NULL. */
 enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done, struct assay_out *out);
 
 /* The session's connection is gone for good; no event follows. */
@@ -182,7 +188,7 @@ void assay_choose(struct assay_engine *e, struct assay_choices *choices);
 uint16_t assay_state(const struct assay_engine *e, assay_sid sid);
 bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes);
 
-/* Copy a whole engine into another block of the same size and config. */
+/* Copy a whole engine into another block of the same size and config; its events are to be taken first. */
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from);
 
 #endif
