@@ -40,7 +40,8 @@ enum spec_expr_kind {
     SPEC_E_LIST,     /* [args] */
     SPEC_E_CALL,     /* name(args), ref.function */
     SPEC_E_MEMBER,   /* args[0].name */
-    SPEC_E_DECLARED, /* a construct that is declared only: `??`, comprehensions, records, `none` ...; args: its parts */
+    SPEC_E_DECLARED, /* a construct that is declared only: `else`, comprehensions, records, `none` ...; args: its parts
+                      */
 };
 
 struct spec_expr {
@@ -66,15 +67,15 @@ struct spec_expr {
 
 /* What a name can mean at some place. Zeroed: nothing but constants and functions. */
 struct spec_scope {
-    const struct spec_frame *frame;       /* its fields */
-    const struct spec_field *before;      /* only fields in front of this one; NULL: all */
-    const struct spec_list *messages;     /* fields that all of them have; NULL: none */
-    const struct spec_machine *machine;   /* its variables */
-    const struct spec_call *call;         /* its arguments */
-    const struct spec_let *lets;          /* innermost first */
-    const struct spec_type *it;           /* NULL: there is no `it` */
-    bool params;                          /* params of the spec are in scope */
-    bool open;                            /* inside a construct that is declared only: unknown names may be right */
+    const struct spec_frame *frame;     /* its fields */
+    const struct spec_field *before;    /* only fields in front of this one; NULL: all */
+    const struct spec_list *messages;   /* fields that all of them have; NULL: none */
+    const struct spec_machine *machine; /* its variables */
+    const struct spec_call *call;       /* its arguments */
+    const struct spec_let *lets;        /* innermost first */
+    const struct spec_type *it;         /* NULL: there is no `it` */
+    bool params;                        /* params of the spec are in scope */
+    bool open;                          /* inside a construct that is declared only: unknown names may be right */
 };
 
 /* Functions of section 7. `params`: kinds of arguments, n number, b bytes, l list, f field, t type name. */

@@ -23,19 +23,21 @@ struct spec_list {
 };
 void assay_list_add(struct assay_spec *spec, struct spec_list *list, void *item);
 
-/* SPEC_EACH(struct spec_rule, rule, &machine->rules) { ... } */
-#define SPEC_EACH(type, it, list)                                                 \
-    for (size_t it##_index = 0; it##_index < (list)->count; it##_index++)         \
-        for (type *it = (list)->items[it##_index], *it##_once = it; it##_once; it##_once = NULL)
+/* SPEC_EACH(struct spec_rule, rule, &machine->rules) { ... } The list must not grow meanwhile. */
+#define SPEC_EACH(type, it, list)                                                                                      \
+    for (type *it = NULL, **it##_at = (type **)(void *)(list)->items;                                                  \
+         it##_at && it##_at < (type **)(void *)((list)->items + (list)->count) &&                                      \
+         (it = *(void **)(void *)it##_at, true);                                                                       \
+         it##_at++)
 
 /* ---- requirements, params, leniencies ---------------------------------- */
 
 struct spec_requirement {
     struct assay_at at;
     const char *id, *ref, *text;
-    uint8_t level;   /* enum assay_level */
-    uint16_t index;  /* in the model */
-    unsigned cited;  /* how often a `req:` names it */
+    uint8_t level;  /* enum assay_level */
+    uint16_t index; /* in the model */
+    unsigned cited; /* how often a `req:` names it */
 };
 
 /* A param of the spec, an argument of an effect, an argument or result of a call. */
@@ -80,43 +82,43 @@ struct spec_enum {
 struct spec_extent {
     struct assay_at at;
     enum assay_extent kind;
-    struct spec_expr *size;   /* CODE, COUNT */
-    int64_t fixed;            /* FIXED: bytes; PREFIX: bits of the prefix, 0: varint */
-    bool little;              /* PREFIX: its byte order */
-    struct spec_list delims;  /* UNTIL: struct assay_blob */
+    struct spec_expr *size;  /* CODE, COUNT */
+    int64_t fixed;           /* FIXED: bytes; PREFIX: bits of the prefix, 0: varint */
+    bool little;             /* PREFIX: its byte order */
+    struct spec_list delims; /* UNTIL: struct assay_blob */
 };
 
 struct spec_type {
     struct assay_at at;
     const struct assay_node *node;
-    const char *name;         /* as the spec writes it */
-    uint8_t kind;             /* enum assay_type_kind, SPEC_T_NONE, SPEC_T_ANY */
-    bool wire;                /* it says how it is encoded */
-    bool bounded;             /* `max` (LIST, BYTES, TEXT: of the size) was stated, or follows from the form */
-    int64_t min, max;         /* as in struct assay_type */
+    const char *name; /* as the spec writes it */
+    uint8_t kind;     /* enum assay_type_kind, SPEC_T_NONE, SPEC_T_ANY */
+    bool wire;        /* it says how it is encoded */
+    bool bounded;     /* `max` (LIST, BYTES, TEXT: of the size) was stated, or follows from the form */
+    int64_t min, max; /* as in struct assay_type */
     uint8_t charset;
-    struct spec_enum *of;     /* ENUM */
-    struct spec_type *element; /* LIST */
-    struct assay_byteset *set; /* bytes allowed; NULL: all */
+    struct spec_enum *of;        /* ENUM */
+    struct spec_type *element;   /* LIST */
+    struct assay_byteset *set;   /* bytes allowed; NULL: all */
     struct assay_byteset *first; /* allowed as the first byte; NULL: all */
-    struct spec_list in;      /* `in`: struct spec_expr; empty: anything */
+    struct spec_list in;         /* `in`: struct spec_expr; empty: anything */
     /* wire */
-    uint8_t form;             /* enum assay_form */
+    uint8_t form; /* enum assay_form */
     uint8_t bits;
-    uint8_t flags;            /* enum assay_field_flags */
-    bool whole;               /* LIST: `until: end` */
+    uint8_t flags; /* enum assay_field_flags */
+    bool whole;    /* LIST: `until: end` */
     struct spec_extent extent;
-    struct assay_blob bytes;  /* CONST */
+    struct assay_blob bytes; /* CONST */
     struct spec_expr *calc;
     /* constraints */
     struct spec_expr *check;
-    const char *fault;        /* event; NULL: malformed */
+    const char *fault; /* event; NULL: malformed */
     struct spec_event *fault_event;
     struct spec_requirement *req;
     const struct assay_node *samples, *outside; /* sequences of data, or NULL */
     struct spec_leniency *leniency;
     uint8_t loose;
-    bool resolving;           /* guards against types that contain themselves */
+    bool resolving; /* guards against types that contain themselves */
 };
 
 /* A type of the spec's own, by name. */
@@ -133,20 +135,20 @@ struct spec_named_type {
 
 struct spec_field {
     struct assay_at at;
-    const char *name;        /* NULL: padding */
+    const char *name; /* NULL: padding */
     struct spec_type *type;
     struct spec_expr *is, *init, *present;
-    const struct spec_frame *frame;     /* of one of these two */
+    const struct spec_frame *frame; /* of one of these two */
     const struct spec_message *message;
-    size_t position;         /* in its frame or message */
-    uint16_t slot;           /* ASSAY_NONE: keeps no value */
-    uint16_t index;          /* in the model's fields */
+    size_t position; /* in its frame or message */
+    uint16_t slot;   /* ASSAY_NONE: keeps no value */
+    uint16_t index;  /* in the model's fields */
 };
 
 struct spec_frame {
     struct assay_at at;
-    uint8_t from;            /* bit set of enum assay_role: whose bytes */
-    uint8_t end;             /* enum assay_frame_end */
+    uint8_t from; /* bit set of enum assay_role: whose bytes */
+    uint8_t end;  /* enum assay_frame_end */
     struct spec_list fields;
     struct spec_list delims; /* struct assay_blob */
     struct spec_field *tag, *body;
@@ -172,10 +174,10 @@ struct spec_where {
 
 struct spec_example {
     struct assay_at at;
-    struct assay_blob bytes;     /* a whole frame */
-    uint8_t from;                /* enum assay_role */
+    struct assay_blob bytes; /* a whole frame */
+    uint8_t from;            /* enum assay_role */
     bool other_form;
-    const char *fault;           /* NULL: it decodes */
+    const char *fault; /* NULL: it decodes */
     struct spec_event *fault_event;
     const struct assay_node *is; /* mapping of field to data, or NULL */
     uint16_t index;
@@ -184,14 +186,14 @@ struct spec_example {
 struct spec_message {
     struct assay_at at;
     const char *name, *text;
-    uint8_t from;            /* bit set of enum assay_role */
-    struct spec_list tags;   /* struct spec_expr, resolved as constants of the tag field's type */
+    uint8_t from;          /* bit set of enum assay_role */
+    struct spec_list tags; /* struct spec_expr, resolved as constants of the tag field's type */
     struct spec_expr *when;
-    struct spec_list fixed;  /* struct spec_fixed */
+    struct spec_list fixed; /* struct spec_fixed */
     struct spec_list fields, wheres, examples;
     struct spec_requirement *req;
     struct spec_event *event;
-    uint16_t slots;          /* used by frame and message together */
+    uint16_t slots; /* used by frame and message together */
     uint16_t index;
 };
 
@@ -200,11 +202,11 @@ struct spec_message {
 struct spec_event {
     struct assay_at at;
     const char *name;
-    uint8_t kind;                  /* enum assay_event_kind, or SPEC_EV_SIGNAL */
-    struct spec_message *message;  /* MESSAGE */
-    struct spec_timer *timer;      /* TIMER */
-    struct spec_call *call;        /* CALL */
-    uint16_t index;                /* in the model's events */
+    uint8_t kind;                 /* enum assay_event_kind, or SPEC_EV_SIGNAL */
+    struct spec_message *message; /* MESSAGE */
+    struct spec_timer *timer;     /* TIMER */
+    struct spec_call *call;       /* CALL */
+    uint16_t index;               /* in the model's events */
 };
 enum { SPEC_EV_SIGNAL = 0x80 /* declared */ };
 
@@ -253,8 +255,8 @@ struct spec_given {
     struct spec_var *var;
     struct spec_param *param;
     struct spec_expr *value;
-    bool free;                /* {any: value}: an implementation may choose */
-    struct spec_expr *where;  /* ... as long as this holds; NULL: any value of the type */
+    bool free;               /* {any: value}: an implementation may choose */
+    struct spec_expr *where; /* ... as long as this holds; NULL: any value of the type */
 };
 
 struct spec_let {
@@ -266,18 +268,18 @@ struct spec_let {
 };
 
 enum spec_action_kind {
-    SPEC_A_LET,    /* lets */
-    SPEC_A_DO,     /* effect with `given` */
-    SPEC_A_SET,    /* all of `given` computed before the first is stored */
-    SPEC_A_SEND,   /* message with `given` */
-    SPEC_A_GOTO,   /* state; End also for `close: true` */
-    SPEC_A_ABORT,  /* close: abort */
-    SPEC_A_TIMER,  /* timer, `start` */
-    SPEC_A_RESULT, /* given */
-    SPEC_A_ERROR,  /* name, value (a text that says more, or NULL) */
-    SPEC_A_IF,     /* value, body, otherwise */
-    SPEC_A_CHOOSE, /* ways: one of them; `maybe` has an empty second one */
-    SPEC_A_WAIT,   /* in calls: `expect`, see struct spec_step */
+    SPEC_A_LET,      /* lets */
+    SPEC_A_DO,       /* effect with `given` */
+    SPEC_A_SET,      /* all of `given` computed before the first is stored */
+    SPEC_A_SEND,     /* message with `given` */
+    SPEC_A_GOTO,     /* state; End also for `close: true` */
+    SPEC_A_ABORT,    /* close: abort */
+    SPEC_A_TIMER,    /* timer, `start` */
+    SPEC_A_RESULT,   /* given */
+    SPEC_A_ERROR,    /* name, value (a text that says more, or NULL) */
+    SPEC_A_IF,       /* value, body, otherwise */
+    SPEC_A_CHOOSE,   /* ways: one of them; `maybe` has an empty second one */
+    SPEC_A_WAIT,     /* in calls: `expect`, see struct spec_step */
     SPEC_A_DECLARED, /* tell, put, each ...: name; its parts were read as far as that can be done */
 };
 
@@ -311,31 +313,31 @@ struct spec_rule {
     struct assay_at at;
     const struct assay_node *node;
     struct spec_machine *machine;
-    struct spec_state *state;     /* NULL: in "*" */
-    struct spec_list events;      /* struct spec_event, without duplicates; `any-message` is spelled out */
-    struct spec_list messages;    /* the struct spec_message whose fields are in scope */
+    struct spec_state *state;       /* NULL: in "*" */
+    struct spec_list events;        /* struct spec_event, without duplicates; `any-message` is spelled out */
+    struct spec_list messages;      /* the struct spec_message whose fields are in scope */
     const struct spec_frame *frame; /* whose fields are in scope; NULL: no input behind these events */
-    struct spec_list pattern;     /* struct spec_given: field == value; a LIST value: one of its elements */
+    struct spec_list pattern;       /* struct spec_given: field == value; a LIST value: one of its elements */
     struct spec_expr *guard;
-    struct spec_list body;        /* struct spec_action, in the order in which they are done */
-    struct spec_list *otherwise;  /* `else`; NULL: none */
-    struct spec_list may;         /* struct spec_way */
+    struct spec_list body;       /* struct spec_action, in the order in which they are done */
+    struct spec_list *otherwise; /* `else`; NULL: none */
+    struct spec_list may;        /* struct spec_way */
     bool ignore;
     struct spec_requirement *req;
     uint8_t level;
     uint16_t locals_first, locals; /* slots of its lets */
-    uint16_t index;               /* in the model's rules */
+    uint16_t index;                /* in the model's rules */
 };
 
 struct spec_machine {
     struct assay_at at;
     const char *name;
     uint8_t role;
-    bool implicit;            /* the mirror of the other side's */
+    bool implicit; /* the mirror of the other side's */
     struct spec_list vars, timers;
-    struct spec_list states;  /* plain ones in the order of the file, End last */
-    struct spec_list any;     /* rules of "*" */
-    struct spec_list rules;   /* all, in the order of the file */
+    struct spec_list states; /* plain ones in the order of the file, End last */
+    struct spec_list any;    /* rules of "*" */
+    struct spec_list rules;  /* all, in the order of the file */
     struct spec_state *start, *end;
     uint16_t index;
 };
@@ -391,16 +393,17 @@ struct assay_spec {
     const char *protocol, *title, *version, *text;
     bool little;
     struct spec_list requires, params, leniencies, transports;
-    struct spec_list types;    /* struct spec_named_type */
-    struct spec_list enums;    /* named ones and those inside fields */
+    struct spec_list types;       /* struct spec_named_type */
+    struct spec_list enums;       /* named ones and those inside fields */
     struct spec_frame *frames[2]; /* what clients and what servers send; may be the same */
     struct spec_list messages, effects;
-    struct spec_list events;   /* as in the model: builtins, faults, timers, messages, calls; then signals */
+    struct spec_list events; /* as in the model: builtins, faults, timers, messages, calls; then signals */
     struct spec_machine *server, *client;
     struct spec_list calls;
     struct assay_limits limits;
-    struct spec_list cases;    /* struct assay_hand_case */
-    size_t declared;           /* constructs that are declared only: above 0 there is no model */
+    struct spec_list cases; /* struct assay_hand_case */
+    unsigned type_depth;    /* types that are being read inside each other */
+    size_t declared;        /* constructs that are declared only: above 0 there is no model */
 
     struct assay_model *model; /* NULL: none */
     struct spec_list samples;  /* struct spec_samples */

@@ -15,8 +15,8 @@
 enum assay_node_kind { ASSAY_NODE_SCALAR, ASSAY_NODE_SEQUENCE, ASSAY_NODE_MAPPING };
 
 struct assay_node {
-    uint8_t kind;  /* enum assay_node_kind */
-    bool plain;    /* SCALAR: without quotes */
+    uint8_t kind; /* enum assay_node_kind */
+    bool plain;   /* SCALAR: without quotes */
     struct assay_at at;
     const char *text; /* SCALAR: NUL-terminated; may hold more NULs */
     size_t size;
@@ -26,7 +26,7 @@ struct assay_node {
     size_t count;             /* children */
 };
 
-#define ASSAY_CHILDREN(child, of) \
+#define ASSAY_CHILDREN(child, of)                                                                                      \
     for (const struct assay_node *child = (of) ? (of)->first : NULL; child; child = child->next)
 
 /* The document's root; NULL when it cannot be read, which `diags` then says. The tree lives in the arena. */

@@ -1,0 +1,300 @@
+/* Which events bytes can raise: a state has to have a rule for those, and for no others. */
+#include <string.h>
+
+#include "compiler/check.h"
+#include "compiler/types.h"
+
+struct events {
+    struct assay_spec *spec;
+    uint8_t from;
+    bool *raised;
+};
+
+static void raise_event(struct events *ev, size_t event)
+{
+    ev->raised[event] = true;
+}
+
+/* A constraint's own fault, else malformed. */
+static void raise_fault(struct events *ev, const struct spec_event *fault)
+{
+    raise_event(ev, fault ? fault->index : ASSAY_EV_MALFORMED);
+}
+
+/* ---- sizes ------------------------------------------------------------- */
+
+struct span_of {
+    int64_t min, max; /* bits */
+};
+
+#define BITS_MAX ((int64_t)UINT32_MAX * 16)
+
+static int64_t bits_of_text(const struct spec_type *type, bool longest)
+{
+    int64_t n = longest ? 20 : 1;
+    if (type->kind != ASSAY_T_ENUM || !type->of)
+        return 8 * n;
+    n = longest ? 0 : INT32_MAX;
+    SPEC_EACH(struct spec_enum_item, item, &type->of->items)
+    n = (longest ? item->text.n > n : item->text.n < n) ? item->text.n : n;
+    return 8 * n;
+}
+
+static struct span_of size_of_content(struct events *ev, const struct spec_type *type)
+{
+    if (assay_kind_is_bytes(type->kind))
+        return (struct span_of){8 * type->min, 8 * type->max};
+    if (type->kind == ASSAY_T_LIST && type->element)
+        return (struct span_of){type->min * type->element->bits, type->max * type->element->bits};
+    (void)ev;
+    return (struct span_of){bits_of_text(type, false), bits_of_text(type, true)};
+}
+
+static struct span_of of_extent(struct events *ev, const struct spec_type *type)
+{
+    const struct spec_extent *x = &type->extent;
+    struct span_of s = size_of_content(ev, type);
+    struct facts facts = {.spec = ev->spec};
+    struct value_range r;
+    switch (x->kind) {
+    case ASSAY_EXT_FIXED:
+        return (struct span_of){8 * x->fixed, 8 * x->fixed};
+    case ASSAY_EXT_CODE:
+        r = assay_range_of(&facts, x->size);
+        return (struct span_of){r.min < 0 ? 0 : 8 * r.min, r.max > UINT32_MAX ? BITS_MAX : 8 * r.max};
+    case ASSAY_EXT_PREFIX:
+        s.min = x->fixed ? x->fixed : 8;
+        s.max = x->fixed && x->fixed < 32 ? x->fixed + 8 * (((int64_t)1 << x->fixed) - 1) : BITS_MAX;
+        return s;
+    case ASSAY_EXT_UNTIL:
+        return (struct span_of){8, BITS_MAX};
+    case ASSAY_EXT_COUNT:
+    case ASSAY_EXT_REST:
+        break;
+    }
+    return s;
+}
+
+static struct span_of size_of_field(struct events *ev, const struct spec_field *field)
+{
+    const struct spec_type *type = field->type;
+    struct span_of s = {type->bits, type->bits};
+    if (type->kind == SPEC_T_ANY)
+        s = (struct span_of){0, BITS_MAX};
+    else if (type->form == ASSAY_FORM_VARINT)
+        s.min = 8;
+    else if (type->form == ASSAY_FORM_CONST)
+        s = (struct span_of){8 * (int64_t)type->bytes.n, 8 * (int64_t)type->bytes.n};
+    else if (type->form == ASSAY_FORM_CALC)
+        s = (struct span_of){0, 0};
+    else if (type->form != ASSAY_FORM_INT)
+        s = of_extent(ev, type);
+    if (field->present)
+        s.min = 0;
+    return s;
+}
+
+static struct span_of size_of_fields(struct events *ev, const struct spec_list *fields)
+{
+    struct span_of all = {0, 0};
+    SPEC_EACH(struct spec_field, field, fields)
+    {
+        struct span_of s = size_of_field(ev, field);
+        all.min += s.min;
+        all.max = all.max + s.max > BITS_MAX ? BITS_MAX : all.max + s.max;
+    }
+    return all;
+}
+
+/* ---- fields ------------------------------------------------------------ */
+
+static bool bits_all_named(const struct spec_type *type)
+{
+    return type->bits < 32 && type->of && type->of->items.count == (size_t)1 << type->bits;
+}
+
+static bool narrower_than_form(const struct spec_type *type)
+{
+    if (type->form == ASSAY_FORM_INT && type->bits == 64 && !(type->flags & ASSAY_F_SIGNED))
+        return true; /* above 2^63-1 */
+    if (type->form != ASSAY_FORM_INT)
+        return true;
+    int64_t max = type->flags & ASSAY_F_SIGNED ? INT64_MAX >> (64 - type->bits)
+                                               : (int64_t)(((uint64_t)1 << (type->bits & 63)) - 1);
+    int64_t min = type->flags & ASSAY_F_SIGNED ? INT64_MIN >> (64 - type->bits) : 0;
+    return type->min > min || type->max < max;
+}
+
+static bool restricts_bytes(const struct spec_type *type)
+{
+    bool text = type->kind == ASSAY_T_TEXT && type->charset != ASSAY_CS_BYTES;
+    return text || type->set || type->first || type->min > 0;
+}
+
+static void value_faults(struct events *ev, const struct spec_type *type)
+{
+    if (type->kind == ASSAY_T_ENUM) {
+        if (type->of && !type->of->open && !(type->form == ASSAY_FORM_INT && bits_all_named(type)))
+            raise_event(ev, ASSAY_EV_UNKNOWN);
+    } else if (assay_kind_is_bytes(type->kind)) {
+        if (restricts_bytes(type) || type->max < UINT32_MAX)
+            raise_fault(ev, type->fault_event);
+    } else if (type->kind == ASSAY_T_INT && type->form != ASSAY_FORM_CALC && narrower_than_form(type)) {
+        raise_fault(ev, type->fault_event);
+    }
+    if (type->check || type->in.count)
+        raise_fault(ev, type->fault_event);
+}
+
+/* Bytes that are not in the field's form at all. */
+static bool form_can_fail(const struct spec_type *type)
+{
+    return type->form == ASSAY_FORM_VARINT || type->form == ASSAY_FORM_DECIMAL || type->form == ASSAY_FORM_HEX ||
+           type->form == ASSAY_FORM_CONST || type->kind == SPEC_T_ANY;
+}
+
+static bool is_call_of(const struct spec_expr *e, enum spec_function_id id)
+{
+    return e->kind == SPEC_E_CALL && e->ref.function && e->ref.function->id == id;
+}
+
+/* `length: {is: size(body)}, body: {bytes: length}` always agrees with itself, and so does a prefix bit
+ * that decides whether a field is there. */
+static bool computed_always_agrees(const struct spec_field *field)
+{
+    const struct spec_expr *is = field->is;
+    if ((!is_call_of(is, SPEC_F_SIZE) && !is_call_of(is, SPEC_F_PRESENT)) || is->args[0]->kind != SPEC_E_FIELD)
+        return false;
+    const struct spec_field *of = is->args[0]->ref.field;
+    const struct spec_expr *by = is_call_of(is, SPEC_F_SIZE) ? of->type->extent.size : of->present;
+    return by && by->kind == SPEC_E_FIELD && by->ref.field == field;
+}
+
+static void field_faults(struct events *ev, const struct spec_field *field)
+{
+    const struct spec_type *type = field->type;
+    if (form_can_fail(type))
+        raise_event(ev, ASSAY_EV_MALFORMED);
+    if (type->form == ASSAY_FORM_LIST && type->element)
+        value_faults(ev, type->element);
+    if (type->kind != SPEC_T_NONE)
+        value_faults(ev, type);
+    if (!field->name && type->form != ASSAY_FORM_CONST)
+        raise_fault(ev, type->fault_event);
+    if (field->is && type->form != ASSAY_FORM_CALC && !computed_always_agrees(field))
+        raise_fault(ev, type->fault_event);
+}
+
+/* ---- messages and frames ----------------------------------------------- */
+
+static const struct spec_field *last_field(const struct spec_list *fields)
+{
+    return fields->count ? fields->items[fields->count - 1] : NULL;
+}
+
+/* Whether fields that have to use up some bytes can be given too few or too many. */
+static bool can_misfit(struct events *ev, const struct spec_list *fields, struct span_of room)
+{
+    const struct spec_field *last = last_field(fields);
+    struct span_of own = size_of_fields(ev, fields);
+    bool greedy = last && last->type->form != ASSAY_FORM_INT && last->type->form != ASSAY_FORM_CONST &&
+                  last->type->extent.kind == ASSAY_EXT_REST && last->type->form != ASSAY_FORM_CALC;
+    if (room.min < own.min)
+        return true;
+    return greedy ? false : room.max > own.min;
+}
+
+static bool tag_has_message(struct events *ev, const struct spec_enum_item *item)
+{
+    int64_t value;
+    SPEC_EACH(struct spec_message, m, &ev->spec->messages)
+    if (m->from & ev->from)
+        SPEC_EACH(struct spec_expr, tag, &m->tags)
+    if (assay_expr_number(tag, &value) && value == item->value)
+        return true;
+    return false;
+}
+
+/* `unknown`: a tag that no message has. */
+static void tag_faults(struct events *ev, const struct spec_frame *frame)
+{
+    if (!frame->tag)
+        return;
+    const struct spec_enum *of = frame->tag->type->of;
+    if (frame->tag->type->kind != ASSAY_T_ENUM || !of || of->open) {
+        raise_event(ev, ASSAY_EV_UNKNOWN);
+        return;
+    }
+    SPEC_EACH(struct spec_enum_item, item, &of->items)
+    if (!tag_has_message(ev, item))
+        raise_event(ev, ASSAY_EV_UNKNOWN);
+}
+
+static struct span_of room_for_message(struct events *ev, const struct spec_frame *frame)
+{
+    if (frame->body)
+        return size_of_field(ev, frame->body);
+    if (frame->end == ASSAY_END_FIELDS)
+        return (struct span_of){0, 0};
+    struct span_of head = size_of_fields(ev, &frame->fields);
+    return (struct span_of){0, 8 * frame->max > head.min ? 8 * frame->max - head.min : 0};
+}
+
+static void message_faults(struct events *ev, const struct spec_frame *frame, const struct spec_message *m)
+{
+    raise_event(ev, m->event->index);
+    SPEC_EACH(struct spec_field, field, &m->fields)
+    field_faults(ev, field);
+    SPEC_EACH(struct spec_where, where, &m->wheres)
+    raise_fault(ev, where->fault_event);
+    if (m->fixed.count)
+        raise_event(ev, ASSAY_EV_MALFORMED);
+    bool walked = frame->end == ASSAY_END_FIELDS && !frame->body;
+    if (walked ? m->fields.count > 0 : can_misfit(ev, &m->fields, room_for_message(ev, frame)))
+        raise_event(ev, ASSAY_EV_MALFORMED);
+    if (m->when)
+        raise_event(ev, ASSAY_EV_UNKNOWN);
+}
+
+/* Several messages without tags: by their first bytes, and no message may have the one that comes. */
+static bool told_by_first_byte(struct events *ev, const struct spec_frame *frame)
+{
+    size_t count = 0;
+    SPEC_EACH(struct spec_message, m, &ev->spec->messages)
+    count += (m->from & ev->from) != 0;
+    return !frame->tag && count > 1;
+}
+
+static void frame_faults(struct events *ev, const struct spec_frame *frame)
+{
+    struct span_of size = size_of_fields(ev, &frame->fields);
+    SPEC_EACH(struct spec_field, field, &frame->fields)
+    field_faults(ev, field);
+    tag_faults(ev, frame);
+    bool open_end = frame->end != ASSAY_END_FIELDS;
+    if (open_end || size.max > 8 * frame->max)
+        raise_event(ev, ASSAY_EV_OVERSIZE);
+    if (open_end && frame->fields.count && (frame->body || size.min > 0) && size.min > 0)
+        raise_event(ev, ASSAY_EV_MALFORMED);
+    if (open_end || size.max > 8)
+        raise_event(ev, ASSAY_EV_EOF_IN_FRAME);
+    if (told_by_first_byte(ev, frame))
+        raise_event(ev, ASSAY_EV_UNKNOWN);
+}
+
+bool *assay_feasible(struct assay_spec *spec, uint8_t from)
+{
+    const struct spec_frame *frame = spec->frames[from == ASSAY_CLIENT ? 0 : 1];
+    struct events ev = {spec, from, assay_arena_alloc(&spec->arena, spec->events.count + ASSAY_EV_BUILTINS)};
+    raise_event(&ev, ASSAY_EV_EOF);
+    raise_event(&ev, ASSAY_EV_RESET);
+    raise_event(&ev, ASSAY_EV_CONNECT);
+    raise_event(&ev, ASSAY_EV_SHUTDOWN);
+    if (!frame)
+        return ev.raised;
+    frame_faults(&ev, frame);
+    SPEC_EACH(struct spec_message, m, &spec->messages)
+    if (m->from & from)
+        message_faults(&ev, frame, m);
+    return ev.raised;
+}

@@ -1,0 +1,165 @@
+/* Frames: their ends, their limits, and messages that bytes can tell apart. */
+#include <string.h>
+
+#include "compiler/check.h"
+#include "compiler/types.h"
+
+/* ---- ends and limits --------------------------------------------------- */
+
+static bool goes_to_the_end(const struct spec_field *field)
+{
+    uint8_t form = field->type->form;
+    if (field->type->kind == SPEC_T_ANY || field->type->kind == SPEC_T_NONE)
+        return false;
+    if (form == ASSAY_FORM_INT || form == ASSAY_FORM_VARINT || form == ASSAY_FORM_CONST || form == ASSAY_FORM_CALC)
+        return false;
+    return field->type->extent.kind == ASSAY_EXT_REST;
+}
+
+static void check_end(struct assay_spec *spec, const struct spec_list *fields, const char *whose)
+{
+    SPEC_EACH(struct spec_field, field, fields)
+    if (goes_to_the_end(field))
+        assay_spec_error(
+            spec, field->at,
+            "nothing tells where %s ends: '%s' goes to its end; give that a size, a prefix or a delimiter, "
+            "or the frame 'until'",
+            whose, field->name ? field->name : "_");
+}
+
+static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
+{
+    if (frame->end != ASSAY_END_FIELDS)
+        return;
+    check_end(spec, &frame->fields, "the frame");
+    if (frame->body)
+        return;
+    SPEC_EACH(struct spec_message, m, &spec->messages)
+    if (m->fields.count && (m->from & frame->from))
+        check_end(spec, &m->fields, "the frame");
+}
+
+static void check_list(struct assay_spec *spec, const struct spec_list *fields)
+{
+    SPEC_EACH(struct spec_field, field, fields)
+    if (field->type->kind == ASSAY_T_LIST && !field->type->bounded)
+        assay_spec_error(spec, field->at, "the list '%s' needs a limit: most: N elements",
+                         field->name ? field->name : "_");
+}
+
+static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
+{
+    unsigned bits = 0;
+    const struct spec_field *first = NULL;
+    SPEC_EACH(struct spec_field, field, fields)
+    {
+        if (field->type->form == ASSAY_FORM_CALC)
+            continue;
+        bool narrow = field->type->form == ASSAY_FORM_INT && (bits % 8 || field->type->bits % 8);
+        if (!narrow && bits % 8 == 0)
+            continue;
+        first = bits % 8 == 0 ? field : first;
+        bits = narrow ? bits + field->type->bits : bits;
+        if (narrow)
+            continue;
+        break;
+    }
+    if (bits % 8 && first)
+        assay_spec_error(spec, first->at, "%u bits from '%s' on do not fill whole bytes", bits,
+                         first->name ? first->name : "_");
+}
+
+/* ---- messages apart ---------------------------------------------------- */
+
+static const char *shared_tag(const struct spec_message *x, const struct spec_message *y)
+{
+    SPEC_EACH(struct spec_expr, a, &x->tags)
+    SPEC_EACH(struct spec_expr, b, &y->tags)
+    if (assay_expr_same(a, b))
+        return a->name ? a->name : "this one";
+    return NULL;
+}
+
+/* Bytes a field can begin with. */
+static struct assay_byteset first_bytes_of(const struct spec_field *field)
+{
+    struct assay_byteset set = {{0}};
+    const struct spec_type *type = field->type;
+    if (type->form == ASSAY_FORM_CONST)
+        set.bits[type->bytes.p[0] >> 6] |= (uint64_t)1 << (type->bytes.p[0] & 63);
+    else if (type->form == ASSAY_FORM_DECIMAL)
+        set.bits[0] = (uint64_t)0x3ff << '0' | (type->min < 0 ? (uint64_t)1 << '-' : 0);
+    else if (type->form == ASSAY_FORM_HEX)
+        set = (struct assay_byteset){{(uint64_t)0x3ff << '0', (uint64_t)0x3f << ('a' - 64), 0, 0}};
+    else if (type->kind == ASSAY_T_ENUM && type->of && type->form == ASSAY_FORM_BYTES)
+        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
+        {
+            if (item->text.n)
+                set.bits[item->text.p[0] >> 6] |= (uint64_t)1 << (item->text.p[0] & 63);
+        }
+    else
+        set = assay_range_of_type(type).bytes;
+    for (unsigned i = 0; type->first && i < 4; i++)
+        set.bits[i] &= type->first->bits[i];
+    return set;
+}
+
+/* Where a message can be empty, anything can come first. */
+static struct assay_byteset first_bytes(const struct spec_message *m)
+{
+    SPEC_EACH(struct spec_field, field, &m->fields)
+    {
+        if (field->type->form == ASSAY_FORM_CALC)
+            continue;
+        return first_bytes_of(field);
+    }
+    return (struct assay_byteset){{0}};
+}
+
+static bool sets_meet(struct assay_byteset x, struct assay_byteset y)
+{
+    for (unsigned i = 0; i < 4; i++)
+        if (x.bits[i] & y.bits[i])
+            return true;
+    return false;
+}
+
+static void check_pair(struct assay_spec *spec, const struct spec_frame *frame, const struct spec_message *x,
+                       const struct spec_message *y)
+{
+    const char *tag = shared_tag(x, y);
+    if (tag)
+        assay_spec_error(spec, y->at, "%s has the tag of %s (%s); nothing tells them apart", y->name, x->name, tag);
+    else if (!frame->tag && !x->when && !y->when && (frame->fields.count == 0 || frame->body) &&
+             sets_meet(first_bytes(x), first_bytes(y)))
+        assay_spec_error(spec, y->at,
+                         "%s can begin with the same byte as %s; give the frame a tag, or the messages a 'when'",
+                         y->name, x->name);
+}
+
+static void check_apart(struct assay_spec *spec, const struct spec_frame *frame, uint8_t from)
+{
+    for (size_t i = 0; i < spec->messages.count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const struct spec_message *y = spec->messages.items[i], *x = spec->messages.items[j];
+            if ((x->from & from) && (y->from & from))
+                check_pair(spec, frame, x, y);
+        }
+}
+
+void assay_check_frames(struct assay_spec *spec)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (!spec->frames[i])
+            continue;
+        check_frame(spec, spec->frames[i]);
+        check_list(spec, &spec->frames[i]->fields);
+        check_bits(spec, &spec->frames[i]->fields);
+        check_apart(spec, spec->frames[i], i == 0 ? ASSAY_CLIENT : ASSAY_SERVER);
+    }
+    SPEC_EACH(struct spec_message, m, &spec->messages)
+    {
+        check_list(spec, &m->fields);
+        check_bits(spec, &m->fields);
+    }
+}

@@ -1,0 +1,820 @@
+/* Intervals: what an expression can be, given its types and what is known where it stands. */
+#include <string.h>
+
+#include "compiler/check.h"
+#include "compiler/types.h"
+
+__extension__ typedef __int128 wide;
+
+static const struct assay_byteset all_bytes = {{~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0}};
+static const struct assay_byteset ascii_bytes = {{~(uint64_t)0, ~(uint64_t)0, 0, 0}};
+
+/* ---- equality ---------------------------------------------------------- */
+
+static bool same_leaf(const struct spec_expr *x, const struct spec_expr *y)
+{
+    switch (x->kind) {
+    case SPEC_E_INT:
+    case SPEC_E_BOOL:
+    case SPEC_E_DURATION:
+    case SPEC_E_LITERAL:
+        return x->number == y->number;
+    case SPEC_E_TEXT:
+        return x->text.n == y->text.n && (x->text.n == 0 || memcmp(x->text.p, y->text.p, x->text.n) == 0);
+    case SPEC_E_FIELD:
+        return x->ref.field == y->ref.field;
+    case SPEC_E_VAR:
+        return x->ref.var == y->ref.var;
+    case SPEC_E_ARG:
+    case SPEC_E_PARAM:
+        return x->ref.param == y->ref.param;
+    case SPEC_E_LET:
+        return x->ref.let == y->ref.let;
+    case SPEC_E_CALL:
+        return x->ref.function == y->ref.function;
+    case SPEC_E_UNARY:
+    case SPEC_E_BINARY:
+        return x->op == y->op;
+    case SPEC_E_NAME:
+    case SPEC_E_MEMBER:
+    case SPEC_E_DECLARED:
+        return x->name && y->name && strcmp(x->name, y->name) == 0;
+    case SPEC_E_JOIN:
+    case SPEC_E_IT:
+    case SPEC_E_AND:
+    case SPEC_E_OR:
+    case SPEC_E_COND:
+    case SPEC_E_IN:
+    case SPEC_E_INDEX:
+    case SPEC_E_SLICE:
+    case SPEC_E_LIST:
+        return true;
+    }
+    return false;
+}
+
+bool assay_expr_same(const struct spec_expr *x, const struct spec_expr *y)
+{
+    if (!x || !y)
+        return x == y;
+    if (x->kind != y->kind || x->count != y->count || !same_leaf(x, y))
+        return false;
+    for (size_t i = 0; i < x->count; i++)
+        if (!assay_expr_same(x->args[i], y->args[i]))
+            return false;
+    return true;
+}
+
+/* ---- building ranges --------------------------------------------------- */
+
+static struct value_range number(int64_t min, int64_t max)
+{
+    return (struct value_range){.min = min, .max = max, .bytes = all_bytes};
+}
+
+static struct value_range bytes(int64_t min, int64_t max, const struct assay_byteset *set, bool utf8)
+{
+    return (struct value_range){.min = min, .max = max, .bytes = *set, .utf8 = utf8};
+}
+
+static struct value_range undefined(struct value_range r, const struct spec_expr *e, const char *reason)
+{
+    if (!r.bad) {
+        r.bad = e;
+        r.reason = reason;
+    }
+    return r;
+}
+
+static struct value_range inherit(struct value_range r, struct value_range x)
+{
+    return x.bad ? undefined(r, x.bad, x.reason) : r;
+}
+
+static bool is_ascii(const struct assay_byteset *set)
+{
+    return set->bits[2] == 0 && set->bits[3] == 0;
+}
+
+static void set_add(struct assay_byteset *set, unsigned byte)
+{
+    set->bits[byte >> 6] |= (uint64_t)1 << (byte & 63);
+}
+
+static void set_remove(struct assay_byteset *set, unsigned byte)
+{
+    set->bits[byte >> 6] &= ~((uint64_t)1 << (byte & 63));
+}
+
+static bool set_has(const struct assay_byteset *set, unsigned byte)
+{
+    return set->bits[byte >> 6] >> (byte & 63) & 1;
+}
+
+static void set_join(struct assay_byteset *set, const struct assay_byteset *more)
+{
+    for (unsigned i = 0; i < 4; i++)
+        set->bits[i] |= more->bits[i];
+}
+
+static struct value_range hull(struct value_range x, struct value_range y)
+{
+    struct value_range r = x;
+    r.min = x.min < y.min ? x.min : y.min;
+    r.max = x.max > y.max ? x.max : y.max;
+    set_join(&r.bytes, &y.bytes);
+    r.utf8 = x.utf8 && y.utf8;
+    return inherit(r, y);
+}
+
+/* Of results that may lie outside 64 bits. */
+static struct value_range clamp(wide min, wide max, const struct spec_expr *e)
+{
+    bool over = min < INT64_MIN || max > INT64_MAX;
+    struct value_range r = number(min < INT64_MIN   ? INT64_MIN
+                                  : min > INT64_MAX ? INT64_MAX
+                                                    : (int64_t)min,
+                                  max > INT64_MAX   ? INT64_MAX
+                                  : max < INT64_MIN ? INT64_MIN
+                                                    : (int64_t)max);
+    return over ? undefined(r, e, "this can overflow 64 bits") : r;
+}
+
+/* ---- types ------------------------------------------------------------- */
+
+static struct value_range range_of_bytes_type(const struct spec_type *type)
+{
+    struct assay_byteset set = type->kind == ASSAY_T_TEXT && type->charset == ASSAY_CS_ASCII ? ascii_bytes : all_bytes;
+    for (unsigned i = 0; type->set && i < 4; i++)
+        set.bits[i] &= type->set->bits[i];
+    bool utf8 = is_ascii(&set) || (type->kind == ASSAY_T_TEXT && type->charset != ASSAY_CS_BYTES);
+    if (type->wire && type->extent.kind == ASSAY_EXT_UNTIL && type->extent.delims.count == 1) {
+        const struct assay_blob *delim = type->extent.delims.items[0];
+        if (delim->n == 1)
+            set_remove(&set, delim->p[0]);
+    }
+    return bytes(type->min, type->max, &set, utf8);
+}
+
+struct value_range assay_range_of_type(const struct spec_type *type)
+{
+    if (assay_kind_is_bytes(type->kind))
+        return range_of_bytes_type(type);
+    if (type->kind == ASSAY_T_BOOL)
+        return number(0, 1);
+    if (type->kind == SPEC_T_ANY || type->kind == SPEC_T_NONE)
+        return number(INT64_MIN, INT64_MAX);
+    return number(type->min, type->max);
+}
+
+/* The content of a frame with a one-byte delimiter never holds it. */
+static struct value_range range_of_field(const struct spec_field *field)
+{
+    struct value_range r = assay_range_of_type(field->type);
+    const struct spec_frame *frame = field->frame;
+    if (!frame || frame->end != ASSAY_END_UNTIL || frame->delims.count != 1 || frame->segments)
+        return r;
+    const struct assay_blob *delim = frame->delims.items[0];
+    if (delim->n == 1)
+        set_remove(&r.bytes, delim->p[0]);
+    return r;
+}
+
+/* ---- leaves ------------------------------------------------------------ */
+
+static bool always_there(const struct facts *facts, const struct spec_field *field)
+{
+    return !facts->partial && !field->present;
+}
+
+static struct value_range range_field(struct facts *facts, const struct spec_expr *e)
+{
+    for (size_t i = 0; i < facts->made_count; i++)
+        if (facts->made[i].field == e->ref.field)
+            return facts->made[i].range;
+    struct value_range r = range_of_field(e->ref.field);
+    return always_there(facts, e->ref.field) ? r : undefined(r, e, "this field may be absent here");
+}
+
+/* A variable without `init` begins as 0 or empty, whatever its bounds. */
+static struct value_range range_var(const struct spec_expr *e)
+{
+    struct value_range r = assay_range_of_type(e->ref.var->type);
+    if (!e->ref.var->init && r.min > 0)
+        r.min = 0;
+    if (!e->ref.var->init && r.max < 0)
+        r.max = 0;
+    return r;
+}
+
+static struct value_range range_text(const struct spec_expr *e)
+{
+    struct assay_byteset set = {{0}};
+    for (uint32_t i = 0; i < e->text.n; i++)
+        set_add(&set, e->text.p[i]);
+    return bytes(e->text.n, e->text.n, &set, is_ascii(&set));
+}
+
+/* ---- operators --------------------------------------------------------- */
+
+static struct value_range of_corners(const wide corners[4], const struct spec_expr *e)
+{
+    wide min = corners[0], max = corners[0];
+    for (unsigned i = 1; i < 4; i++) {
+        min = corners[i] < min ? corners[i] : min;
+        max = corners[i] > max ? corners[i] : max;
+    }
+    return clamp(min, max, e);
+}
+
+static struct value_range multiply(struct value_range x, struct value_range y, const struct spec_expr *e)
+{
+    wide corners[4] = {(wide)x.min * y.min, (wide)x.min * y.max, (wide)x.max * y.min, (wide)x.max * y.max};
+    return of_corners(corners, e);
+}
+
+static struct value_range divide(struct value_range x, struct value_range y, const struct spec_expr *e)
+{
+    bool zero = y.min <= 0 && y.max >= 0;
+    int64_t low = y.min == 0 ? 1 : y.min, high = y.max == 0 ? -1 : y.max;
+    if (zero && y.min == 0 && y.max == 0)
+        low = high = 1;
+    wide corners[4] = {(wide)x.min / low, (wide)x.min / high, (wide)x.max / low, (wide)x.max / high};
+    struct value_range r = of_corners(corners, e);
+    wide most = -(wide)x.min > x.max ? -(wide)x.min : x.max;
+    if (y.min < 0 && y.max > 0) /* divisors of 1 and -1 are among them */
+        r = clamp(-most, most, e);
+    return zero ? undefined(r, e, "the divisor can be 0") : r;
+}
+
+static struct value_range modulo(struct value_range x, struct value_range y, const struct spec_expr *e)
+{
+    wide low = y.min < 0 ? -(wide)y.min : y.min, high = y.max < 0 ? -(wide)y.max : y.max;
+    wide most = (low > high ? low : high) - 1;
+    wide up = x.max < 0 ? 0 : x.max < most ? x.max : most, down = x.min > 0 ? 0 : x.min > -most ? x.min : -most;
+    struct value_range r = clamp(down < up ? down : up, up > down ? up : down, e);
+    return y.min <= 0 && y.max >= 0 ? undefined(r, e, "the divisor can be 0") : r;
+}
+
+static struct value_range shift(struct value_range x, struct value_range y, const struct spec_expr *e)
+{
+    bool outside = y.min < 0 || y.max > 63, left = e->op == ASSAY_OP_SHL;
+    unsigned low = y.min < 0 ? 0 : y.min > 63 ? 63 : (unsigned)y.min;
+    unsigned high = y.max > 63 ? 63 : y.max < 0 ? 0 : (unsigned)y.max;
+    wide corners[4] = {
+        left ? (wide)x.min * ((wide)1 << low) : x.min >> low, left ? (wide)x.min * ((wide)1 << high) : x.min >> high,
+        left ? (wide)x.max * ((wide)1 << low) : x.max >> low, left ? (wide)x.max * ((wide)1 << high) : x.max >> high};
+    struct value_range r = of_corners(corners, e);
+    return outside ? undefined(r, e, "the shift can be outside 0..63") : r;
+}
+
+static int64_t ones(int64_t x)
+{
+    uint64_t u = (uint64_t)x;
+    for (unsigned s = 1; s < 64; s *= 2)
+        u |= u >> s;
+    return (int64_t)u;
+}
+
+static struct value_range bitwise(struct value_range x, struct value_range y, const struct spec_expr *e)
+{
+    if (e->op == ASSAY_OP_BITAND && x.min >= 0 && y.min >= 0)
+        return number(0, x.max < y.max ? x.max : y.max);
+    if (e->op == ASSAY_OP_BITAND && (x.min >= 0 || y.min >= 0))
+        return number(0, x.min >= 0 ? x.max : y.max);
+    if (e->op != ASSAY_OP_BITAND && x.min >= 0 && y.min >= 0)
+        return number(0, ones(x.max | y.max));
+    return number(INT64_MIN, INT64_MAX);
+}
+
+static struct value_range binary(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range x = assay_range_of(facts, e->args[0]), y = assay_range_of(facts, e->args[1]), r;
+    switch ((int)e->op) {
+    case ASSAY_OP_ADD:
+        r = clamp((wide)x.min + y.min, (wide)x.max + y.max, e);
+        break;
+    case ASSAY_OP_SUB:
+        r = clamp((wide)x.min - y.max, (wide)x.max - y.min, e);
+        break;
+    case ASSAY_OP_MUL:
+        r = multiply(x, y, e);
+        break;
+    case ASSAY_OP_DIV:
+        r = divide(x, y, e);
+        break;
+    case ASSAY_OP_MOD:
+        r = modulo(x, y, e);
+        break;
+    case ASSAY_OP_SHL:
+    case ASSAY_OP_SHR:
+        r = shift(x, y, e);
+        break;
+    case ASSAY_OP_BITAND:
+    case ASSAY_OP_BITOR:
+    case ASSAY_OP_BITXOR:
+        r = bitwise(x, y, e);
+        break;
+    default: /* comparisons */
+        r = number(0, 1);
+        break;
+    }
+    return inherit(inherit(r, x), y);
+}
+
+static struct value_range unary(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range x = assay_range_of(facts, e->args[0]), r;
+    if (e->op == ASSAY_OP_NEG)
+        r = clamp(-(wide)x.max, -(wide)x.min, e);
+    else if (e->op == ASSAY_OP_FLIP)
+        r = number(~x.max, ~x.min);
+    else
+        r = number(!x.max, !x.min);
+    return inherit(r, x);
+}
+
+/* The right side is looked at only where the left one is true (&&), or false (||). */
+static struct value_range logic(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range x = assay_range_of(facts, e->args[0]);
+    size_t count = facts->count;
+    assay_assume(facts, e->args[0], e->kind == SPEC_E_AND);
+    struct value_range y = assay_range_of(facts, e->args[1]);
+    facts->count = count;
+    return inherit(inherit(number(0, 1), x), y);
+}
+
+static struct value_range conditional(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range c = assay_range_of(facts, e->args[0]), r[2];
+    for (size_t i = 0; i < 2; i++) {
+        size_t count = facts->count;
+        assay_assume(facts, e->args[0], i == 0);
+        r[i] = assay_range_of(facts, e->args[i + 1]);
+        facts->count = count;
+    }
+    return inherit(hull(r[0], r[1]), c);
+}
+
+/* ---- bytes and lists --------------------------------------------------- */
+
+static bool is_list(const struct spec_expr *e)
+{
+    return e->type->kind == ASSAY_T_LIST;
+}
+
+static struct value_range indexed(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range x = assay_range_of(facts, e->args[0]), i = assay_range_of(facts, e->args[1]);
+    struct value_range r = is_list(e->args[0]) ? assay_range_of_type(e->type) : number(0, 255);
+    if (i.min < 0 || i.max >= x.min)
+        r = undefined(r, e->args[1], "this index can be outside");
+    return inherit(inherit(r, x), i);
+}
+
+static struct value_range sliced(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range x = assay_range_of(facts, e->args[0]), i = assay_range_of(facts, e->args[1]),
+                       j = assay_range_of(facts, e->args[2]);
+    wide most = (wide)j.max - i.min, least = (wide)j.min - i.max;
+    struct value_range r = x;
+    r.min = least > 0 ? (int64_t)least : 0;
+    r.max = most < 0 ? 0 : most < x.max ? (int64_t)most : x.max;
+    r.utf8 = is_ascii(&x.bytes);
+    if (i.min < 0 || i.max > j.min || j.max > x.min)
+        r = undefined(r, e->args[1], "this slice can lie outside");
+    return inherit(inherit(r, i), j);
+}
+
+static struct value_range digits(int64_t most)
+{
+    struct assay_byteset set = {{0}};
+    for (unsigned c = 0; c < 256; c++)
+        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-')
+            set_add(&set, c);
+    return bytes(1, most, &set, true);
+}
+
+static struct value_range enum_name(const struct spec_type *type)
+{
+    struct value_range r = bytes(0, 0, &(struct assay_byteset){{0}}, true);
+    bool first = true;
+    if (type->of)
+        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
+        {
+            int64_t n = (int64_t)strlen(item->name);
+            r.min = first || n < r.min ? n : r.min;
+            r.max = n > r.max ? n : r.max;
+            for (const char *p = item->name; *p; p++)
+                set_add(&r.bytes, (uint8_t)*p);
+            first = false;
+        }
+    return type->of && type->of->open ? hull(r, digits(20)) : r;
+}
+
+static struct value_range piece(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = assay_range_of(facts, e);
+    if (e->type->kind == ASSAY_T_INT)
+        return inherit(digits(20), r);
+    return e->type->kind == ASSAY_T_ENUM ? inherit(enum_name(e->type), r) : r;
+}
+
+static struct value_range joined(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = bytes(0, 0, &(struct assay_byteset){{0}}, true);
+    for (size_t i = 0; i < e->count; i++) {
+        struct value_range x = is_list(e) ? assay_range_of(facts, e->args[i]) : piece(facts, e->args[i]);
+        r.min += x.min;
+        r.max = r.max + x.max > UINT32_MAX ? UINT32_MAX : r.max + x.max;
+        r.utf8 = r.utf8 && x.utf8;
+        set_join(&r.bytes, &x.bytes);
+        r = inherit(r, x);
+    }
+    return r;
+}
+
+static struct value_range listed(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = number((int64_t)e->count, (int64_t)e->count);
+    for (size_t i = 0; i < e->count; i++)
+        r = inherit(r, assay_range_of(facts, e->args[i]));
+    return r;
+}
+
+static struct value_range membership(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = number(0, 1);
+    for (size_t i = 0; i < e->count; i++)
+        r = inherit(r, assay_range_of(facts, e->args[i]));
+    return r;
+}
+
+/* ---- functions --------------------------------------------------------- */
+
+static struct value_range letters(struct value_range x)
+{
+    for (unsigned c = 'a'; c <= 'z'; c++)
+        if (set_has(&x.bytes, c) || set_has(&x.bytes, c - 32)) {
+            set_add(&x.bytes, c);
+            set_add(&x.bytes, c - 32);
+        }
+    return x;
+}
+
+static struct value_range one_line(struct value_range x)
+{
+    static const char escaped[] = "\\\r\n", letters_of[] = "\\rn0";
+    for (unsigned i = 0; i < 3; i++)
+        set_remove(&x.bytes, (uint8_t)escaped[i]);
+    set_remove(&x.bytes, 0);
+    for (unsigned i = 0; i < 4; i++)
+        set_add(&x.bytes, (uint8_t)letters_of[i]);
+    x.max = x.max > UINT32_MAX / 2 ? UINT32_MAX : 2 * x.max;
+    return x;
+}
+
+static struct value_range call(struct facts *facts, const struct spec_expr *e)
+{
+    enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
+    if (id == SPEC_F_PRESENT || id == SPEC_F_DECLARED)
+        return number(id == SPEC_F_PRESENT ? 0 : INT64_MIN, id == SPEC_F_PRESENT ? 1 : INT64_MAX);
+    struct value_range x = assay_range_of(facts, e->args[0]), y = x;
+    if (e->count > 1 && id != SPEC_F_FITS)
+        y = assay_range_of(facts, e->args[1]);
+    switch (id) {
+    case SPEC_F_SIZE:
+    case SPEC_F_LEN:
+        return inherit(number(x.min, x.max), x);
+    case SPEC_F_MIN:
+        return inherit(inherit(number(x.min < y.min ? x.min : y.min, x.max < y.max ? x.max : y.max), x), y);
+    case SPEC_F_MAX:
+        return inherit(inherit(number(x.min > y.min ? x.min : y.min, x.max > y.max ? x.max : y.max), x), y);
+    case SPEC_F_LINE:
+        return one_line(x);
+    case SPEC_F_LOWER:
+    case SPEC_F_UPPER:
+        return letters(x);
+    case SPEC_F_DECIMAL:
+        return inherit(digits(20), x);
+    case SPEC_F_HEX:
+        return inherit(digits(16), x);
+    case SPEC_F_NUMBER:
+        return undefined(inherit(number(INT64_MIN, INT64_MAX), x), e, "this text may not be a number");
+    case SPEC_F_FITS:
+    case SPEC_F_STARTS:
+    case SPEC_F_ENDS:
+    case SPEC_F_CONTAINS:
+    case SPEC_F_PRESENT:
+    case SPEC_F_DECLARED:
+        break;
+    }
+    return inherit(inherit(number(0, 1), x), y);
+}
+
+/* ---- all --------------------------------------------------------------- */
+
+static struct value_range natural(struct facts *facts, const struct spec_expr *e)
+{
+    switch (e->kind) {
+    case SPEC_E_INT:
+    case SPEC_E_BOOL:
+    case SPEC_E_DURATION:
+    case SPEC_E_LITERAL:
+        return number(e->number, e->number);
+    case SPEC_E_TEXT:
+        return range_text(e);
+    case SPEC_E_JOIN:
+        return joined(facts, e);
+    case SPEC_E_FIELD:
+        return range_field(facts, e);
+    case SPEC_E_VAR:
+        return range_var(e);
+    case SPEC_E_LET:
+        return e->ref.let->value ? assay_range_of(facts, e->ref.let->value) : assay_range_of_type(e->type);
+    case SPEC_E_UNARY:
+        return unary(facts, e);
+    case SPEC_E_BINARY:
+        return binary(facts, e);
+    case SPEC_E_AND:
+    case SPEC_E_OR:
+        return logic(facts, e);
+    case SPEC_E_COND:
+        return conditional(facts, e);
+    case SPEC_E_IN:
+        return membership(facts, e);
+    case SPEC_E_INDEX:
+        return indexed(facts, e);
+    case SPEC_E_SLICE:
+        return sliced(facts, e);
+    case SPEC_E_LIST:
+        return listed(facts, e);
+    case SPEC_E_CALL:
+        return call(facts, e);
+    case SPEC_E_ARG:
+    case SPEC_E_PARAM:
+    case SPEC_E_IT:
+    case SPEC_E_NAME:
+    case SPEC_E_MEMBER:
+    case SPEC_E_DECLARED:
+        break;
+    }
+    return assay_range_of_type(e->type);
+}
+
+static bool is_size_of(const struct spec_expr *fact, const struct spec_expr *e)
+{
+    bool size = fact->kind == SPEC_E_CALL && fact->ref.function &&
+                (fact->ref.function->id == SPEC_F_SIZE || fact->ref.function->id == SPEC_F_LEN);
+    return size && assay_expr_same(fact->args[0], e);
+}
+
+/* What is assumed about an expression narrows it; and it was evaluated there, so it is defined. */
+struct value_range assay_range_of(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = natural(facts, e);
+    for (size_t i = 0; i < facts->count; i++) {
+        bool same = assay_expr_same(facts->items[i].of, e);
+        if (!same && !is_size_of(facts->items[i].of, e))
+            continue;
+        r.min = facts->items[i].min > r.min ? facts->items[i].min : r.min;
+        r.max = facts->items[i].max < r.max ? facts->items[i].max : r.max;
+        r.bad = NULL;
+    }
+    return r;
+}
+
+/* ---- assumptions ------------------------------------------------------- */
+
+static void add_fact(struct facts *facts, const struct spec_expr *e, int64_t min, int64_t max)
+{
+    if (facts->count == FACTS_MAX)
+        return;
+    facts->items[facts->count].of = e;
+    facts->items[facts->count].min = min;
+    facts->items[facts->count].max = max;
+    facts->count++;
+}
+
+/* Bytes and lists narrow by size, which is a fact about size(x); that they are defined is one, too. */
+void assay_assume_range(struct facts *facts, const struct spec_expr *e, int64_t min, int64_t max)
+{
+    add_fact(facts, e, min, max);
+}
+
+/* All that is evaluated on the way to a condition's value is defined. */
+static void assume_defined(struct facts *facts, const struct spec_expr *e)
+{
+    bool known = e->kind == SPEC_E_CALL && e->ref.function && e->ref.function->id == SPEC_F_PRESENT;
+    size_t strict = e->kind == SPEC_E_AND || e->kind == SPEC_E_OR || e->kind == SPEC_E_COND ? 1 : e->count;
+    if (known || e->kind == SPEC_E_DECLARED)
+        return;
+    if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_INDEX || e->kind == SPEC_E_SLICE || e->kind == SPEC_E_BINARY ||
+        e->kind == SPEC_E_CALL)
+        add_fact(facts, e, INT64_MIN, INT64_MAX);
+    for (size_t i = 0; i < strict; i++)
+        assume_defined(facts, e->args[i]);
+}
+
+static enum assay_op negated(enum assay_op op)
+{
+    switch ((int)op) {
+    case ASSAY_OP_EQ:
+        return ASSAY_OP_NE;
+    case ASSAY_OP_NE:
+        return ASSAY_OP_EQ;
+    case ASSAY_OP_LT:
+        return ASSAY_OP_GE;
+    case ASSAY_OP_GE:
+        return ASSAY_OP_LT;
+    case ASSAY_OP_GT:
+        return ASSAY_OP_LE;
+    case ASSAY_OP_LE:
+        return ASSAY_OP_GT;
+    }
+    return op;
+}
+
+static int64_t below(int64_t x)
+{
+    return x == INT64_MIN ? x : x - 1;
+}
+
+static int64_t above(int64_t x)
+{
+    return x == INT64_MAX ? x : x + 1;
+}
+
+static void assume_less(struct facts *facts, const struct spec_expr *x, const struct spec_expr *y, bool strictly)
+{
+    struct value_range a = assay_range_of(facts, x), b = assay_range_of(facts, y);
+    add_fact(facts, x, INT64_MIN, strictly ? below(b.max) : b.max);
+    add_fact(facts, y, strictly ? above(a.min) : a.min, INT64_MAX);
+}
+
+static void assume_unequal(struct facts *facts, const struct spec_expr *x, const struct spec_expr *y)
+{
+    struct value_range a = assay_range_of(facts, x), b = assay_range_of(facts, y);
+    if (b.min != b.max)
+        return;
+    if (a.min == b.min)
+        add_fact(facts, x, above(a.min), INT64_MAX);
+    else if (a.max == b.min)
+        add_fact(facts, x, INT64_MIN, below(a.max));
+}
+
+static void assume_comparison(struct facts *facts, const struct spec_expr *e, bool truth)
+{
+    const struct spec_expr *x = e->args[0], *y = e->args[1];
+    struct value_range a = assay_range_of(facts, x), b = assay_range_of(facts, y);
+    switch ((int)(truth ? e->op : negated(e->op))) {
+    case ASSAY_OP_EQ:
+        add_fact(facts, x, b.min, b.max);
+        add_fact(facts, y, a.min, a.max);
+        break;
+    case ASSAY_OP_NE:
+        assume_unequal(facts, x, y);
+        assume_unequal(facts, y, x);
+        break;
+    case ASSAY_OP_LT:
+    case ASSAY_OP_LE:
+        assume_less(facts, x, y, (truth ? e->op : negated(e->op)) == ASSAY_OP_LT);
+        break;
+    case ASSAY_OP_GT:
+    case ASSAY_OP_GE:
+        assume_less(facts, y, x, (truth ? e->op : negated(e->op)) == ASSAY_OP_GT);
+        break;
+    case ASSAY_OP_SAME:
+        if (truth) {
+            add_fact(facts, x, b.min, b.max);
+            add_fact(facts, y, a.min, a.max);
+        }
+        break;
+    }
+}
+
+static void assume_member(struct facts *facts, const struct spec_expr *e)
+{
+    struct value_range r = assay_range_of(facts, e->args[1]);
+    for (size_t i = 2; i < e->count; i++)
+        r = hull(r, assay_range_of(facts, e->args[i]));
+    add_fact(facts, e->args[0], r.min, r.max);
+}
+
+static void assume_call(struct facts *facts, const struct spec_expr *e, bool truth)
+{
+    enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
+    if (id == SPEC_F_FITS && truth)
+        add_fact(facts, e->args[0], e->args[1]->type->min, e->args[1]->type->max);
+    if (id == SPEC_F_PRESENT && truth)
+        add_fact(facts, e->args[0], INT64_MIN, INT64_MAX);
+}
+
+void assay_assume(struct facts *facts, const struct spec_expr *e, bool truth)
+{
+    assume_defined(facts, e);
+    if (e->kind == SPEC_E_UNARY && e->op == ASSAY_OP_NOT) {
+        assay_assume(facts, e->args[0], !truth);
+    } else if ((e->kind == SPEC_E_AND && truth) || (e->kind == SPEC_E_OR && !truth)) {
+        assay_assume(facts, e->args[0], truth);
+        assay_assume(facts, e->args[1], truth);
+    } else if (e->kind == SPEC_E_BINARY) {
+        assume_comparison(facts, e, truth);
+    } else if (e->kind == SPEC_E_IN && truth && e->count > 1) {
+        assume_member(facts, e);
+    } else if (e->kind == SPEC_E_CALL) {
+        assume_call(facts, e, truth);
+    } else if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR) {
+        add_fact(facts, e, truth, truth);
+    }
+}
+
+/* ---- rules ------------------------------------------------------------- */
+
+/* A FIELD expression for a field of a pattern. */
+static struct spec_expr *field_expr(struct facts *facts, const struct spec_given *given)
+{
+    struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
+    *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = given->value->node, .type = given->field->type};
+    e->ref.field = given->field;
+    return e;
+}
+
+static void assume_pattern(struct facts *facts, const struct spec_rule *rule)
+{
+    SPEC_EACH(struct spec_given, given, &rule->pattern)
+    {
+        if (!given->field || !given->value || !given->value->type)
+            continue;
+        const struct spec_expr *v = given->value;
+        bool several = v->kind == SPEC_E_LIST && given->field->type->kind != ASSAY_T_LIST && v->count > 0;
+        struct value_range r = assay_range_of(facts, several ? v->args[0] : v);
+        for (size_t i = 1; several && i < v->count; i++)
+            r = hull(r, assay_range_of(facts, v->args[i]));
+        add_fact(facts, field_expr(facts, given), r.min, r.max);
+    }
+}
+
+static bool same_pattern(const struct spec_rule *x, const struct spec_rule *y)
+{
+    if (x->pattern.count != y->pattern.count)
+        return false;
+    for (size_t i = 0; i < x->pattern.count; i++) {
+        const struct spec_given *a = x->pattern.items[i], *b = y->pattern.items[i];
+        if (a->field != b->field || !assay_expr_same(a->value, b->value))
+            return false;
+    }
+    return true;
+}
+
+static bool takes_all_of(const struct spec_rule *earlier, const struct spec_rule *rule)
+{
+    SPEC_EACH(struct spec_event, event, &rule->events)
+    if (!assay_rule_takes(earlier, event))
+        return false;
+    return true;
+}
+
+/* Conjunct by conjunct: those the rule shares hold; if just one is left, it is what was false. */
+static const struct spec_expr *only_other(const struct spec_expr *guard, const struct spec_expr *own, bool *several)
+{
+    if (guard->kind == SPEC_E_AND) {
+        const struct spec_expr *x = only_other(guard->args[0], own, several);
+        const struct spec_expr *y = only_other(guard->args[1], own, several);
+        *several = *several || (x && y);
+        return x ? x : y;
+    }
+    for (; own && own->kind == SPEC_E_AND; own = own->args[0])
+        if (assay_expr_same(guard, own->args[1]))
+            return NULL;
+    return assay_expr_same(guard, own) ? NULL : guard;
+}
+
+/* An earlier rule for the same events was not taken: its guard was false, unless it can be undefined. */
+static void assume_not(struct facts *facts, const struct spec_rule *earlier, const struct spec_rule *rule)
+{
+    bool several = false;
+    bool same = earlier->pattern.count == 0 || same_pattern(earlier, rule);
+    if (!earlier->guard || !same || !takes_all_of(earlier, rule))
+        return;
+    const struct spec_expr *other = only_other(earlier->guard, rule->guard, &several);
+    if (other && !several && !assay_range_of(facts, other).bad)
+        assay_assume(facts, other, false);
+}
+
+void assay_assume_rule(struct facts *facts, const struct spec_rule *rule)
+{
+    const struct spec_list *list = rule->state ? &rule->state->rules : &rule->machine->any;
+    SPEC_EACH(struct spec_event, event, &rule->events)
+    facts->partial = facts->partial || event->kind == ASSAY_EVK_BUILTIN || event->kind == ASSAY_EVK_FAULT;
+    assume_pattern(facts, rule);
+    if (rule->guard)
+        assay_assume(facts, rule->guard, true);
+    SPEC_EACH(struct spec_rule, earlier, list)
+    {
+        if (earlier == rule)
+            return;
+        assume_not(facts, earlier, rule);
+    }
+}

@@ -1,0 +1,1261 @@
+# ---- what runs the tables: values, expressions, frames, messages, the machine ----
+
+_MIN, _MAX = -(1 << 63), (1 << 63) - 1
+
+
+class _Undefined(Exception):
+    """An expression has no value."""
+
+
+class _Stop(Exception):
+    """Decoding stops, with an event."""
+
+
+class _Short(Exception):
+    """Bytes are missing; `need`: at least so many, `field`: for which."""
+
+    def __init__(self, need):
+        self.need = need
+
+
+class _Bad(Exception):
+    """Not in the field's form."""
+
+
+class _Unnamed(Exception):
+    """The text of no enum value."""
+
+
+class _Unfit(Exception):
+    """A value cannot be sent or stored."""
+
+
+def _now():
+    return time.monotonic_ns()
+
+
+def _event_name(event):
+    return event if isinstance(event, str) else _EVENTS[event].name
+
+
+# ---- values ----
+
+
+def _items(packed):
+    return list(struct.unpack("<%dq" % (len(packed) // 8), packed))
+
+
+def _pack(items):
+    return struct.pack("<%dq" % len(items), *items)
+
+
+def _to_value(index, value):
+    """From what applications use to what tables use."""
+    kind, of = _TYPES[index].kind, _TYPES[index].of
+    if kind == "text" or kind == "bytes":
+        return value.encode("utf-8") if isinstance(value, str) else bytes(memoryview(value))
+    if kind == "list":
+        return _pack([int(item) for item in value])
+    if kind == "enum" and isinstance(value, str):
+        return _ENUMS[of].values[value]
+    if kind == "duration":
+        return round(value * 1e9)
+    if isinstance(value, (str, float)) or int(value) != value:
+        raise TypeError("a whole number is expected")
+    return int(value)
+
+
+def _from_value(index, value):
+    kind, of = _TYPES[index].kind, _TYPES[index].of
+    if kind == "text":
+        return value.decode("utf-8", "surrogateescape")
+    if kind == "list":
+        return _items(value)
+    if kind == "enum":
+        try:
+            return _ENUMS[of].type(value)
+        except ValueError:
+            return value
+    if kind == "duration":
+        return value / 1e9
+    return bool(value) if kind == "bool" else value
+
+
+def _charset_holds(charset, value):
+    if charset == "bytes":
+        return True
+    try:
+        value.decode(charset)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _named(of, value):
+    enum_ = _ENUMS[of]
+    return enum_.open or value in enum_.names
+
+
+def _fits(index, value):
+    if index is None:
+        return True
+    t = _TYPES[index]
+    if t.kind == "bool":
+        return 0 <= value <= 1
+    if t.kind == "enum":
+        return _named(t.of, value)
+    if t.kind in ("int", "duration"):
+        return t.min <= value <= t.max
+    if t.kind == "list":
+        return t.min <= len(value) // 8 <= t.max and all(_fits(t.of, item) for item in _items(value))
+    if not t.min <= len(value) <= t.max:
+        return False
+    if t.kind == "text" and not _charset_holds(t.charset, value):
+        return False
+    return t.set is None or all(_SETS[t.set] >> byte & 1 for byte in value)
+
+
+def _is_bytes(index):
+    return index is not None and _TYPES[index].kind in ("bytes", "text", "list")
+
+
+class _Env:
+    """What expressions see."""
+
+    def __init__(self, variables, lenient):
+        self.slots, self.vars, self.lenient = {}, variables, lenient
+
+
+# ---- numbers as text ----
+
+
+def _parse_decimal(text, signed, loose=frozenset()):
+    if "space" in loose:
+        text = text.lstrip(b" \t\n\v\f\r")
+    negative = signed and text[:1] == b"-"
+    if negative or ("plus" in loose and text[:1] == b"+"):
+        text = text[1:]
+    n = 0
+    while n < len(text) and 48 <= text[n] <= 57:
+        n += 1
+    digits = text[:n]
+    if n == 0 or (n != len(text) and "tail" not in loose):
+        raise _Bad
+    if digits[:1] == b"0" and (n > 1 or negative) and "zeros" not in loose:
+        raise _Bad
+    value = -int(digits) if negative else int(digits)
+    if not _MIN <= value <= _MAX:
+        raise _Bad
+    return value
+
+
+def _parse_hex(text, loose=frozenset()):
+    if "space" in loose:
+        text = text.lstrip(b" \t\n\v\f\r")
+    n = 0
+    while n < len(text) and text[n] in b"0123456789abcdef":
+        n += 1
+    if n == 0 or (n != len(text) and "tail" not in loose):
+        raise _Bad
+    if text[:1] == b"0" and n > 1 and "zeros" not in loose:
+        raise _Bad
+    value = int(text[:n], 16)
+    if value >> 64:
+        raise _Bad
+    return value - (1 << 64) if value > _MAX else value
+
+
+def _hex(value):
+    return b"%x" % (value & ((1 << 64) - 1))
+
+
+# ---- expressions ----
+
+
+def _checked(value):
+    if not _MIN <= value <= _MAX:
+        raise _Undefined
+    return value
+
+
+def _divide(x, y):
+    if y == 0:
+        raise _Undefined
+    quotient = abs(x) // abs(y)
+    return _checked(quotient if (x < 0) == (y < 0) else -quotient)
+
+
+def _modulo(x, y):
+    if y == 0:
+        raise _Undefined
+    return abs(x) % abs(y) * (-1 if x < 0 else 1)
+
+
+def _shift(x, y, left):
+    if not 0 <= y <= 63:
+        raise _Undefined
+    return _checked(x << y) if left else x >> y
+
+
+def _at(x, y):
+    if not 0 <= y < len(x):
+        raise _Undefined
+    return x[y]
+
+
+def _item(x, y):
+    return struct.unpack("<q", _cut(x, y, y + 1, 8))[0]
+
+
+def _cut(x, y, z, unit):
+    if not 0 <= y <= z <= len(x) // unit:
+        raise _Undefined
+    return x[y * unit:z * unit]
+
+
+def _number(x):
+    try:
+        return _parse_decimal(x, True)
+    except _Bad:
+        raise _Undefined from None
+
+
+def _line(x):
+    for byte, escaped in ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\0", b"\\0")):
+        x = x.replace(byte, escaped)
+    return x
+
+
+_BINARY = {
+    "ADD": lambda x, y: _checked(x + y),
+    "SUB": lambda x, y: _checked(x - y),
+    "MUL": lambda x, y: _checked(x * y),
+    "DIV": _divide,
+    "MOD": _modulo,
+    "SHL": lambda x, y: _shift(x, y, True),
+    "SHR": lambda x, y: _shift(x, y, False),
+    "BITAND": lambda x, y: x & y,
+    "BITOR": lambda x, y: x | y,
+    "BITXOR": lambda x, y: x ^ y,
+    "EQ": lambda x, y: int(x == y),
+    "NE": lambda x, y: int(x != y),
+    "LT": lambda x, y: int(x < y),
+    "LE": lambda x, y: int(x <= y),
+    "GT": lambda x, y: int(x > y),
+    "GE": lambda x, y: int(x >= y),
+    "SAME": lambda x, y: int(x == y),
+    "DIFFER": lambda x, y: int(x != y),
+    "MIN": min,
+    "MAX": max,
+    "AT": _at,
+    "ITEM": _item,
+    "STARTS": lambda x, y: int(x.startswith(y)),
+    "ENDS": lambda x, y: int(x.endswith(y)),
+    "CONTAINS": lambda x, y: int(y in x),
+}
+
+_UNARY = {
+    "NEG": lambda x: _checked(-x),
+    "FLIP": lambda x: ~x,
+    "NOT": lambda x: int(not x),
+    "SIZE": len,
+    "LEN": lambda x: len(x) // 8,
+    "DECIMAL": lambda x: b"%d" % x,
+    "HEX": _hex,
+    "NUMBER": _number,
+    "LINE": _line,
+    "LOWER": bytes.lower,
+    "UPPER": bytes.upper,
+}
+
+
+def _slot(env, b):
+    if b not in env.slots:
+        raise _Undefined
+    return env.slots[b]
+
+
+_CONSTANT = {
+    "INT": lambda env, b: b - 0x10000 if b & 0x8000 else b,
+    "WIDE": lambda env, b: _INTS[b],
+    "BLOB": lambda env, b: _BLOBS[b],
+    "SLOT": _slot,
+    "KNOWN": lambda env, b: int(b in env.slots),
+    "VAR": lambda env, b: env.vars[b],
+    "OPTION": lambda env, b: _OPTIONS[b].value,
+}
+
+
+def _jump(op, stack, b):
+    """How many instructions to skip; None: it is no jump."""
+    if op == "JUMP":
+        return b
+    if op == "UNLESS":
+        return 0 if stack.pop() else b
+    if op in ("AND_ELSE", "OR_ELSE"):
+        if bool(stack[-1]) == (op == "OR_ELSE"):
+            return b
+        stack.pop()
+        return 0
+    return None
+
+
+def _gather(op, stack, a, b):
+    """Operations with another number of values than one or two."""
+    if op == "WITHIN":
+        return int(_INTS[b] <= stack.pop() <= _INTS[b + 1])
+    if op == "NAME":
+        x = stack.pop()
+        return _ENUMS[b].names.get(x, str(x)).encode()
+    if op in ("SLICE", "PART"):
+        z, y, x = stack.pop(), stack.pop(), stack.pop()
+        return _cut(x, y, z, 1 if op == "SLICE" else 8)
+    values = stack[len(stack) - a:]
+    del stack[len(stack) - a:]
+    return b"".join(values) if op == "JOIN" else _pack(values)
+
+
+def _run(env, pc, action=None):
+    """Run code to its end; the value that it leaves. Actions are handed out."""
+    stack = []
+    while True:
+        ins = _CODE[pc]
+        op, a, b = _OPS[ins & 0xff], ins >> 8 & 0xff, ins >> 16
+        pc += 1
+        if op == "END":
+            return stack[0] if stack else None
+        if op in _CONSTANT:
+            stack.append(_CONSTANT[op](env, b))
+        elif op in _BINARY:
+            y, x = stack.pop(), stack.pop()
+            stack.append(_BINARY[op](x, y))
+        elif op in _UNARY:
+            stack.append(_UNARY[op](stack.pop()))
+        elif op == "LOCAL":
+            env.slots[b] = stack.pop()
+        elif op in _ACTIONS:
+            action(op, a, b, stack)
+        else:
+            skip = _jump(op, stack, b)
+            if skip is None:
+                stack.append(_gather(op, stack, a, b))
+            else:
+                pc += skip
+
+
+_ACTIONS = frozenset(("OUT", "FREE", "SEND", "SET", "GOTO", "EFFECT", "TIMER", "RESULT", "ERROR", "ABORT", "CHOOSE"))
+
+
+def _holds(env, code):
+    if code is None:
+        return True
+    try:
+        return bool(_run(env, code))
+    except _Undefined:
+        return False
+
+
+# ---- delimiters ----
+
+
+def _find_delimiter(index, data, start):
+    """(at, size) of the first delimiter; None, and where to go on searching."""
+    blobs = _DELIMS[index]
+    at = start
+    while at < len(data):
+        hits = [hit for hit in (data.find(blob[:1], at) for blob in blobs) if hit >= 0]
+        if not hits:
+            break
+        at = min(hits)
+        for blob in blobs:
+            if data.startswith(blob, at):
+                return (at, len(blob)), at
+            if len(data) - at < len(blob) and blob.startswith(data[at:]):
+                return None, at
+        at += 1
+    return None, len(data)
+
+
+# ---- reading fields ----
+
+
+class _Reader:
+    def __init__(self, data, cut_off=False):
+        self.data, self.pos, self.bit, self.cut_off = data, 0, 0, cut_off
+
+    def take(self, n):
+        if self.bit:
+            raise _Bad
+        if n > len(self.data) - self.pos:
+            raise _Short(self.pos + n)
+        self.pos += n
+        return self.data[self.pos - n:self.pos]
+
+    def left(self):
+        return len(self.data) - self.pos
+
+    def done(self):
+        return self.pos == len(self.data) and self.bit == 0
+
+    def bits(self, bits):
+        if (self.bit + bits + 7) // 8 > self.left():
+            raise _Short(self.pos + (self.bit + bits + 7) // 8)
+        value = 0
+        for _ in range(bits):
+            value = value << 1 | self.data[self.pos] >> (7 - self.bit) & 1
+            self.bit += 1
+            if self.bit == 8:
+                self.bit, self.pos = 0, self.pos + 1
+        return value
+
+    def uint(self, bits, little):
+        if self.bit or bits % 8:
+            return self.bits(bits)
+        return int.from_bytes(self.take(bits // 8), "little" if little else "big")
+
+    def varint(self, most, little):
+        value = 0
+        for i in range(most):
+            byte = self.take(1)[0]
+            group, last = byte & 0x7f, not byte & 0x80
+            value = value | group << (7 * i) if little else value << 7 | group
+            if value >> 64 or (not little and i == 0 and group == 0 and not last):
+                raise _Bad
+            if last:
+                if little and i > 0 and group == 0:
+                    raise _Bad
+                return value
+        raise _Bad
+
+
+def _signed64(value):
+    return value - (1 << 64) if value > _MAX else value
+
+
+def _read_extent(env, f, r):
+    if f.extent == "fixed":
+        return r.take(f.extent_arg)
+    if f.extent == "code":
+        return r.take(_size_of(env, f.extent_arg))
+    if f.extent == "prefix":
+        size = r.uint(f.extent_arg, f.little) if f.extent_arg else r.varint(10, f.little)
+        return r.take(size)
+    if f.extent == "until":
+        found, _ = _find_delimiter(f.extent_arg, r.data, r.pos)
+        if found is None:
+            raise _Short(len(r.data) + 1)
+        if r.bit:
+            raise _Bad
+        value = r.data[r.pos:found[0]]
+        r.pos = sum(found)
+        return value
+    if f.extent == "rest":
+        return r.take(r.left() + (1 if r.cut_off else 0))
+    raise _Bad
+
+
+def _size_of(env, code):
+    try:
+        size = _run(env, code)
+    except _Undefined:
+        raise _Bad from None
+    if size < 0:
+        raise _Bad
+    return size
+
+
+def _loose(env, f):
+    return f.loose if f.loose and f.leniency in env.lenient else frozenset()
+
+
+def _read_items(env, f, r, count):
+    items = []
+    while len(items) != count and (count is not None or r.left() > 0):
+        items.append(_read_field(env, _FIELDS[f.element], r))
+    return _pack(items)
+
+
+def _read_list(env, f, r):
+    if f.extent == "count":
+        return _read_items(env, f, r, _size_of(env, f.extent_arg))
+    inner = _Reader(_read_extent(env, f, r))
+    try:
+        value = _read_items(env, f, inner, None)
+    except _Short:
+        raise _Bad from None
+    if inner.bit:
+        raise _Bad
+    return value
+
+
+def _read_text(env, f, r):
+    value = _read_extent(env, f, r)
+    if _TYPES[f.type].kind != "enum":
+        return value
+    for i, text in enumerate(_ENUMS[_TYPES[f.type].of].texts):
+        if text == value or (f.fold and text.lower() == value.lower()):
+            return i
+    raise _Unnamed
+
+
+def _read_const(env, f, r):
+    if r.take(len(_BLOBS[f.extent_arg])) != _BLOBS[f.extent_arg]:
+        raise _Bad
+
+
+def _read_int(env, f, r):
+    value = r.uint(f.bits, f.little)
+    if f.signed and value >> (f.bits - 1):
+        value -= 1 << f.bits
+    return _signed64(value)
+
+
+def _read_calc(env, f, r):
+    try:
+        return _run(env, f.is_)
+    except _Undefined:
+        raise _Bad from None
+
+
+_READ = {
+    "int": _read_int,
+    "varint": lambda env, f, r: _signed64(r.varint(f.bits // 8, f.little)),
+    "decimal": lambda env, f, r: _parse_decimal(_read_extent(env, f, r), f.signed, _loose(env, f)),
+    "hex": lambda env, f, r: _parse_hex(_read_extent(env, f, r), _loose(env, f)),
+    "bytes": _read_text,
+    "const": _read_const,
+    "list": _read_list,
+    "calc": _read_calc,
+}
+
+
+def _read_field(env, f, r):
+    return _READ[f.form](env, f, r)
+
+
+# ---- finding frames ----
+
+
+def _end_behind(env, frame, field, need):
+    """Where the frame ends whose field is short and ends at `need`; None: that cannot be told."""
+    f = _FIELDS[field]
+    if f.form == "varint" or (f.form not in ("int", "const") and f.extent in ("until", "count")):
+        return None
+    bits = 0
+    for other in (_FIELDS[i] for i in range(field + 1, frame.fields[0] + frame.fields[1])):
+        if other.present is not None:
+            return None
+        if other.form == "int":
+            bits += other.bits
+        elif other.form == "const":
+            bits += 8 * len(_BLOBS[other.extent_arg])
+        elif other.form == "calc":
+            continue
+        elif other.form != "varint" and other.extent == "fixed":
+            bits += 8 * other.extent_arg
+        else:
+            return None
+    return need + bits // 8
+
+
+def _find_by_fields(env, frame, data):
+    r = _Reader(data)
+    for i in range(frame.fields[0], frame.fields[0] + frame.fields[1]):
+        f = _FIELDS[i]
+        if f.present is not None and not _holds(env, f.present):
+            continue
+        try:
+            value = _read_field(env, f, r)
+        except _Short as short:
+            if short.need <= frame.max:
+                return "partial", 0, 0
+            return "oversize", _end_behind(env, frame, i, short.need), 0
+        except _Bad:
+            return "broken", 0, 0
+        except _Unnamed:
+            continue
+        if f.slot is not None:
+            env.slots[f.slot] = value
+    if r.pos > frame.max:
+        return "oversize", r.pos, 0
+    return ("broken", 0, 0) if r.bit or r.pos == 0 else ("whole", r.pos, r.pos)
+
+
+def _find_by_delimiter(frame, data):
+    found, scanned = _find_delimiter(frame.delims, data, 0)
+    if found and sum(found) <= frame.max:
+        return "whole", sum(found), found[0]
+    if found:
+        return "oversize", sum(found), 0
+    return ("oversize", None, 0) if scanned >= frame.max else ("partial", 0, 0)
+
+
+def _find_frame(env, frame, data, segment):
+    """(status, bytes that it takes, bytes of content)"""
+    env.slots.clear()
+    if frame.end == "fields":
+        return _find_by_fields(env, frame, data)
+    if frame.end == "until" and not segment:
+        return _find_by_delimiter(frame, data)
+    if len(data) > frame.max:
+        return "oversize", None if frame.end == "eof" else len(data), 0
+    return ("partial", 0, 0) if frame.end == "eof" else ("whole", len(data), len(data))
+
+
+# ---- decoding messages: the event, the first constraint that fails decides ----
+
+
+def _fault(event):
+    stop = _Stop()
+    stop.event = "malformed" if event is None else event
+    return stop
+
+
+def _check_padding(env, f, value):
+    if f.form in ("const", "calc"):
+        return
+    code = f.is_ if f.is_ is not None else f.init
+    written = bytes(len(value)) if isinstance(value, bytes) else 0
+    try:
+        if code is not None:
+            written = _run(env, code)
+    except _Undefined:
+        raise _fault(f.fault) from None
+    if written != value:
+        raise _fault(f.fault)
+
+
+def _check_field(env, f, value):
+    if f.name is None and f.slot is None:
+        _check_padding(env, f, value)
+        return
+    if f.type is not None and _TYPES[f.type].kind == "enum" and not _named(_TYPES[f.type].of, value):
+        raise _fault("unknown")
+    if f.slot is not None:
+        env.slots[f.slot] = value
+    if not _fits(f.type, value) or not _holds(env, f.check):
+        env.slots.pop(f.slot, None)
+        raise _fault(f.fault)
+
+
+def _decode_field(env, f, r):
+    if f.present is not None and not _holds(env, f.present):
+        return
+    try:
+        value = _read_field(env, f, r)
+    except _Unnamed:
+        raise _fault("unknown") from None
+    except (_Bad, _Short):
+        raise _fault(f.fault if f.form == "calc" else "malformed") from None
+    _check_field(env, f, value)
+
+
+def _fields(run):
+    return _FIELDS[run[0]:run[0] + run[1]]
+
+
+def _check_computed(env, run):
+    for f in _fields(run):
+        if f.is_ is None or f.form == "calc" or f.slot not in env.slots:
+            continue
+        try:
+            right = _run(env, f.is_) == env.slots[f.slot]
+        except _Undefined:
+            right = False
+        if not right:
+            raise _fault(f.fault)
+
+
+def _check_wheres(env, run):
+    for where in _WHERES[run[0]:run[0] + run[1]]:
+        if not _holds(env, where.that):
+            raise _fault(where.fault)
+
+
+def _tag_matches(env, frame, m):
+    if m.tag_kind == "code":
+        return _holds(env, m.tag)
+    return m.tag_kind == "none" or (frame.tag in env.slots and env.slots[frame.tag] == m.tag)
+
+
+def _is_candidate(env, frame, m, body):
+    if not m.from_server or not _tag_matches(env, frame, m):
+        return False
+    return m.leads is None or (len(body) > 0 and _SETS[m.leads] >> body[0] & 1 == 1)
+
+
+def _decode_message(env, frame, m, body):
+    """(event, how far reading came)"""
+    r = _Reader(body)
+    try:
+        for f in _fields(m.fields):
+            _decode_field(env, f, r)
+        if not r.done():
+            raise _fault("malformed")
+        _check_computed(env, m.fields)
+        _check_computed(env, frame.fields)
+        _check_wheres(env, m.wheres)
+    except _Stop as stop:
+        return stop.event, r.pos
+    return m.event, r.pos
+
+
+def _decode_body(env, frame, body):
+    best, best_slots, known = ("unknown", -1), dict(env.slots), dict(env.slots)
+    for m in _MESSAGES:
+        env.slots = dict(known)
+        if not _is_candidate(env, frame, m, body):
+            continue
+        event, at = _decode_message(env, frame, m, body)
+        if event == m.event:
+            return event
+        if at > best[1]:
+            best, best_slots = (event, at), env.slots
+    env.slots = best_slots
+    return best[0]
+
+
+def _decode(env, frame, content):
+    env.slots = {}
+    r = _Reader(content)
+    try:
+        for f in _fields(frame.fields):
+            _decode_field(env, f, r)
+    except _Stop as stop:
+        return stop.event
+    if frame.body is None:
+        return _decode_body(env, frame, content[r.pos:])
+    if not r.done():
+        return "malformed"
+    return _decode_body(env, frame, env.slots[_FIELDS[frame.body].slot])
+
+
+def _decode_partial(env, frame, data):
+    """The fields that are complete at the start of a frame that was cut off."""
+    env.slots = {}
+    r = _Reader(data, cut_off=True)
+    try:
+        for i in range(frame.fields[0], frame.fields[0] + frame.fields[1]):
+            _decode_field(env, _FIELDS[i], r)
+    except _Stop:
+        if i != frame.body or r.left() <= 0:
+            return
+    body = data[r.pos:]
+    candidates = [m for m in _MESSAGES if _is_candidate(env, frame, m, body)]
+    if len(candidates) != 1:
+        return
+    rest = _Reader(body, cut_off=True)
+    try:
+        for f in _fields(candidates[0].fields):
+            _decode_field(env, f, rest)
+    except _Stop:
+        pass
+
+
+# ---- encoding ----
+
+
+class _Writer:
+    def __init__(self):
+        self.out, self.bit = bytearray(), 0
+
+    def put(self, data):
+        if self.bit:
+            raise _Unfit
+        self.out += data
+
+    def uint(self, value, bits, little):
+        if self.bit == 0 and bits % 8 == 0:
+            self.out += (value & ((1 << bits) - 1)).to_bytes(bits // 8, "little" if little else "big")
+            return
+        for i in range(bits - 1, -1, -1):
+            if self.bit == 0:
+                self.out.append(0)
+            self.out[-1] |= (value >> i & 1) << (7 - self.bit)
+            self.bit = (self.bit + 1) % 8
+
+    def varint(self, value, most, little):
+        value &= (1 << 64) - 1
+        groups = [value & 0x7f]
+        while value >> 7 * len(groups):
+            groups.append(value >> 7 * len(groups) & 0x7f)
+        if len(groups) > most:
+            raise _Unfit
+        if not little:
+            groups.reverse()
+        self.put(bytes([group | 0x80 for group in groups[:-1]] + groups[-1:]))
+
+
+def _computed(env, code):
+    try:
+        return _run(env, code)
+    except _Undefined:
+        raise _Unfit from None
+
+
+def _write_extent(env, f, w, data):
+    if f.extent == "fixed" and len(data) != f.extent_arg:
+        raise _Unfit
+    if f.extent == "code" and len(data) != _computed(env, f.extent_arg):
+        raise _Unfit
+    if f.extent == "prefix":
+        if f.extent_arg == 0:
+            w.varint(len(data), 10, f.little)
+        elif len(data) >> f.extent_arg:
+            raise _Unfit
+        else:
+            w.uint(len(data), f.extent_arg, f.little)
+    w.put(data)
+    if f.extent == "until":
+        delimiter = _DELIMS[f.extent_arg][0]
+        if _find_delimiter(f.extent_arg, data + delimiter, 0)[0] != (len(data), len(delimiter)):
+            raise _Unfit
+        w.put(delimiter)
+
+
+def _write_int(env, f, w, value):
+    low, high = (-(1 << f.bits - 1), (1 << f.bits - 1) - 1) if f.signed else (0, (1 << f.bits) - 1)
+    if f.bits < 64 and not low <= value <= high:
+        raise _Unfit
+    w.uint(value, f.bits, f.little)
+
+
+def _write_decimal(env, f, w, value):
+    if value < 0 and not f.signed:
+        raise _Unfit
+    _write_extent(env, f, w, b"%d" % value)
+
+
+def _write_text(env, f, w, value):
+    if _TYPES[f.type].kind == "enum":
+        value = _ENUMS[_TYPES[f.type].of].texts[value]
+    _write_extent(env, f, w, value)
+
+
+def _write_list(env, f, w, value):
+    element, items = _FIELDS[f.element], _items(value)
+    if f.extent == "count" and _computed(env, f.extent_arg) != len(items):
+        raise _Unfit
+    inner = w if f.extent in ("rest", "count") else _Writer()
+    for item in items:
+        _WRITE[element.form](env, element, inner, item)
+    if inner is not w:
+        if inner.bit:
+            raise _Unfit
+        _write_extent(env, f, w, bytes(inner.out))
+
+
+_WRITE = {
+    "int": _write_int,
+    "varint": lambda env, f, w, value: w.varint(value, f.bits // 8, f.little),
+    "decimal": _write_decimal,
+    "hex": lambda env, f, w, value: _write_extent(env, f, w, _hex(value)),
+    "bytes": _write_text,
+    "const": lambda env, f, w, value: w.put(_BLOBS[f.extent_arg]),
+    "list": _write_list,
+    "calc": lambda env, f, w, value: None,
+}
+
+
+def _value_of(env, f):
+    if f.slot is not None:
+        if f.slot not in env.slots:
+            raise _Unfit
+        return env.slots[f.slot]
+    code = f.is_ if f.is_ is not None else f.init
+    if code is not None:
+        return _computed(env, code)
+    return b"" if _is_bytes(f.type) else 0
+
+
+def _encode_fields(env, run, w):
+    for f in _fields(run):
+        if f.form == "calc" or (f.present is not None and not _holds(env, f.present)):
+            continue
+        value = None
+        if f.form != "const":
+            value = _value_of(env, f)
+            if not _fits(f.type, value) or not _holds(env, f.check):
+                raise _Unfit
+        _WRITE[f.form](env, f, w, value)
+    if w.bit:
+        raise _Unfit
+
+
+def _fill_defaults(env, run):
+    for f in _fields(run):
+        if f.init is None or f.is_ is not None or f.slot is None or f.slot in env.slots:
+            continue
+        if f.present is None or _holds(env, f.present):
+            try:
+                env.slots[f.slot] = _run(env, f.init)
+            except _Undefined:
+                pass
+
+
+def _compute(env, run, done):
+    progress = False
+    for f in _fields(run):
+        if f.is_ is None or f.slot is None or f.slot in done:
+            continue
+        env.slots.pop(f.slot, None)
+        try:
+            env.slots[f.slot] = _run(env, f.is_)
+        except _Undefined:
+            continue
+        done.add(f.slot)
+        progress = True
+    return progress
+
+
+def _compute_all(env, frame, m, done):
+    while _compute(env, m.fields, done) | _compute(env, frame.fields, done):
+        pass
+
+
+def _encode(env, frame, m, undelimited):
+    """The bytes of a message whose fields stand in env."""
+    w, done = _Writer(), set()
+    if m.tag_kind in ("value", "text"):
+        env.slots[frame.tag] = m.tag
+    body = None if frame.body is None else _FIELDS[frame.body].slot
+    if body is not None:
+        done.add(body)
+        env.slots.pop(body, None)
+    _fill_defaults(env, frame.fields)
+    _fill_defaults(env, m.fields)
+    _compute_all(env, frame, m, done)
+    if body is not None:
+        inner = _Writer()
+        _encode_fields(env, m.fields, inner)
+        env.slots[body] = bytes(inner.out)
+        _compute_all(env, frame, m, done)
+    _encode_fields(env, frame.fields, w)
+    if body is None:
+        _encode_fields(env, m.fields, w)
+    if not all(_holds(env, where.that) for where in _WHERES[m.wheres[0]:m.wheres[0] + m.wheres[1]]):
+        raise _Unfit
+    return _finish(frame, bytes(w.out), undelimited)
+
+
+def _finish(frame, data, undelimited):
+    if frame.end == "until" and not undelimited:
+        delimiter = _DELIMS[frame.delims][0]
+        if _find_delimiter(frame.delims, data + delimiter, 0)[0] != (len(data), len(delimiter)):
+            raise _Unfit
+        data += delimiter
+    if len(data) > frame.max:
+        raise _Unfit
+    return data
+
+
+# ---- the machine: one session ----
+
+
+def _some_value(index):
+    t = _TYPES[index]
+    if t.kind in ("bytes", "text", "list"):
+        return b""
+    if t.kind == "enum":
+        return next(iter(_ENUMS[t.of].names), 0)
+    return max(t.min, min(0, t.max)) if t.kind in ("int", "duration") else 0
+
+
+class _Session:
+    def __init__(self, lenient, on_effect, now):
+        self.on_effect, self.now = on_effect, now
+        self.lenient = frozenset(i for i, name in enumerate(_LENIENCIES) if name in lenient)
+        self.vars = {}
+        self.state, self.waiting, self.running = _MACHINE.start, None, None
+        self.timers, self.limit = {}, None  # deadlines; that of the running call
+        self.input, self.out = b"", bytearray()
+        self.skip, self.skip_until, self.segment = 0, False, None
+        self.ended, self.result = False, None
+        self.env = _Env(self.vars, self.lenient)
+        for var, (type_, init) in _VARS.items():
+            self.vars[var] = b"" if _is_bytes(type_) else 0
+        for var, (type_, init) in _VARS.items():
+            if init is not None:
+                self.vars[var] = _run(self.env, init)
+        self._enter_timers(None, self.state, {})
+        self.event("connect", now)
+
+    # -- what comes in --
+
+    def event(self, name, now):
+        """Something without bytes happens."""
+        self.now, self.env.slots = now, {}
+        if not self.ended:
+            self._handle(name)
+
+    def call(self, index, values, now, limit):
+        self.now, self.result, self.running = now, None, index
+        call = _CALLS[index]
+        if call.first_var is not None:
+            for i, value in enumerate(values):
+                if not _fits(_VARS[call.first_var + i][0], value):
+                    self._end_call("protocol", call.event)
+                    return
+            for i, value in enumerate(values):
+                self.vars[call.first_var + i] = value
+        self.limit = now + limit
+        self.env.slots = dict(enumerate(values))
+        self._handle(call.event)
+        self._restart("send")
+
+    def feed(self, data, now):
+        self.now = now
+        self.input += data
+        if self.segment is None:
+            self._decide_mode()
+        while self.input and not self.ended:
+            if self.skip or self.skip_until:
+                if not self._skip_oversize():
+                    break
+            elif not self._frame():
+                break
+            else:
+                self._restart("input")
+
+    def end_of_stream(self, now):
+        self.now, self.env.slots = now, {}
+        if self.input and _FRAME_IN.end == "eof":
+            self._handle(_decode(self.env, _FRAME_IN, self.input))
+            self.input, self.env.slots = b"", {}
+        if self.ended:
+            return
+        if self.input and not self.skip and not self.skip_until:
+            _decode_partial(self.env, _FRAME_IN, self.input)
+            self._handle("eof-in-frame")
+        else:
+            self._handle("eof")
+        if not self.ended:
+            self._end("eof", "closed")  # nothing can come any more
+
+    def deadline(self, until):
+        times = [t for t in list(self.timers.values()) + [self.limit, until] if t is not None]
+        return min(times) if times else None
+
+    def tick(self, now):
+        self.now, self.env.slots = now, {}
+        due = sorted((t, i) for i, t in self.timers.items() if t is not None and t <= now)
+        if due and (self.limit is None or due[0][0] <= self.limit):
+            self.timers[due[0][1]] = None
+            self._handle(_TIMERS[due[0][1]].event)
+        elif self.limit is not None and self.limit <= now:
+            event = _CALLS[self.running].event
+            self._end_call("timeout", event)
+            self._end(event, "closed")
+
+    # -- frames --
+
+    def _decide_mode(self):
+        lenient = _FRAME_IN.end == "until" and _FRAME_IN.segment_leniency in self.lenient
+        self.segment = lenient and _find_delimiter(_FRAME_IN.delims, self.input, 0)[0] is None
+
+    def _skip_oversize(self):
+        if self.skip:
+            n = min(self.skip, len(self.input))
+            self.skip -= n
+        else:
+            found, n = _find_delimiter(_FRAME_IN.delims, self.input, 0)
+            if found:
+                n, self.skip_until = sum(found), False
+        self.input = self.input[n:]
+        return n > 0
+
+    def _frame(self):
+        status, size, content = _find_frame(self.env, _FRAME_IN, self.input, self.segment)
+        if status == "partial":
+            return False
+        if status == "oversize":
+            self._oversize(size)
+        elif status == "broken":
+            self._handle("malformed")
+            self._end("malformed", "protocol")
+        else:
+            event = _decode(self.env, _FRAME_IN, self.input[:content])
+            self.input = self.input[size:]
+            self._handle(event)
+        return True
+
+    def _oversize(self, size):
+        self.env.slots = {}
+        self._handle("oversize")
+        if size is None and _FRAME_IN.end != "until":
+            self._end("oversize", "protocol")
+        elif size is None:
+            self.skip_until = True
+        else:
+            self.skip = max(0, size - len(self.input))
+            self.input = self.input[size:]
+
+    # -- one event --
+
+    def _choose(self, event):
+        for state in (self.state, self.waiting):
+            for rule in _DISPATCH.get((state, event), ()):
+                if _holds(self.env, _RULES[rule].guard):
+                    return _RULES[rule]
+        return None
+
+    def _handle(self, event):
+        event = _EVENT_NUMBERS.get(event, event)
+        rule = self._choose(event)
+        if rule is None:
+            self._default(event)
+        elif not self._attempt(rule.body, event):
+            if rule.otherwise is None or not self._attempt(rule.otherwise, event):
+                self._end(event, self._outcome(event))
+
+    def _default(self, event):
+        kind = _EVENTS[event].kind
+        if kind == "message":
+            self._end(event, "protocol")
+        elif kind == "call":
+            self._end_call("protocol", event)
+        elif kind != "timer" and _EVENTS[event].name != "connect":
+            self._end(event, self._outcome(event))
+
+    def _outcome(self, event):
+        known = _EVENTS[event].kind == "fault" or _EVENTS[event].name in ("malformed", "unknown", "oversize")
+        return "protocol" if known else "closed"
+
+    def _attempt(self, code, event):
+        """Run a body as a whole; False: it cannot, and nothing of it has happened."""
+        rule = _Body(self, event)
+        before = dict(self.vars)
+        try:
+            _run(self.env, code, rule.act)
+        except (_Undefined, _Unfit):
+            self.vars.clear()
+            self.vars.update(before)
+            return False
+        rule.commit()
+        return True
+
+    def _end_call(self, outcome, cause, detail=b"", results=()):
+        call = _CALLS[self.running]
+        self.result = (outcome, cause if cause == call.event else _event_name(cause), detail, results)
+        self.running = self.waiting = self.limit = None
+        if call.first_var is not None:
+            for var in range(call.first_var, call.first_var + call.args[1]):
+                self.vars[var] = b"" if _is_bytes(_VARS[var][0]) else 0
+
+    def _end(self, event, outcome):
+        if self.ended:
+            return
+        if self.running is not None:
+            self._end_call(outcome, _EVENT_NUMBERS.get(event, event))
+        self.ended = True
+        self.timers, self.limit = {}, None
+
+    # -- timers --
+
+    def _start_timer(self, i):
+        try:
+            after = _run(self.env, _TIMERS[i].after)
+        except _Undefined:
+            after = 0
+        self.timers[i] = self.now + after if after > 0 else None
+
+    def _enter_timers(self, before, state, orders):
+        for i, timer in _TIMERS.items():
+            inside, was = state in timer.states, before in timer.states
+            if inside and (not was or orders.get(i) is True):
+                self._start_timer(i)
+            elif not inside or orders.get(i) is False:
+                self.timers.pop(i, None)
+
+    def _restart(self, why):
+        for i, timer in _TIMERS.items():
+            if why in timer.restart and i in self.timers and not self.ended:
+                self._start_timer(i)
+
+
+class _Body:
+    """A rule's body while it runs: what it does is kept until all of it is done."""
+
+    def __init__(self, session, event):
+        self.session, self.event = session, event
+        self.state, self.waiting = session.state, session.waiting
+        self.out, self.made, self.free = bytearray(), {}, set()
+        self.timers, self.result, self.over = {}, None, False
+
+    def act(self, op, a, b, stack):
+        if op == "OUT":
+            self.made[b] = stack.pop()
+        elif op == "FREE":
+            self.free.add(b)
+        elif op == "SEND":
+            self._send(b)
+        elif op == "SET":
+            self._set(b, stack.pop())
+        elif op == "GOTO":
+            self._goto(b)
+        elif op == "EFFECT":
+            self._effect(b, _pop(stack, a))
+        elif op == "TIMER":
+            self.timers[b] = bool(a)
+        elif op == "RESULT":
+            self._result("ok", b"", tuple(_pop(stack, a)))
+        elif op == "ERROR":
+            self._result(b, stack.pop() if a else b"", ())
+        elif op == "ABORT":
+            self.over = True
+
+    def _send(self, index):
+        m, s = _MESSAGES[index], self.session
+        env = _Env(s.vars, s.lenient)
+        env.slots = self.made
+        for run in (_FRAME_OUT.fields, m.fields):
+            for f in _fields(run):
+                if f.slot in self.free and f.slot not in self.made and f.init is None:
+                    self.made[f.slot] = _some_value(f.type)
+        self.out += _encode(env, _FRAME_OUT, m, bool(s.segment))
+        self.made, self.free = {}, set()
+
+    def _set(self, var, value):
+        if not _fits(_VARS[var][0], value):
+            raise _Unfit
+        self.session.vars[var] = value
+
+    def _goto(self, state):
+        if state in _WAITING_STATES:
+            self.waiting = state
+        else:
+            self.state = state
+            self.over = self.over or state == _MACHINE.end
+
+    def _effect(self, index, args):
+        effect = _EFFECTS[index]
+        values = {}
+        for i, value in enumerate(args):
+            param = _PARAMS[effect.args[0] + i]
+            values[param.name] = _from_value(param.type, value)
+        if not self.session.on_effect(effect.name, values) and effect.fallible:
+            raise _Unfit
+
+    def _result(self, outcome, detail, results):
+        if self.session.running is None:
+            raise _Unfit
+        self.result = (outcome, self.event, detail, results)
+
+    def commit(self):
+        s = self.session
+        before, s.state, s.waiting = s.state, self.state, self.waiting
+        s.out += self.out
+        if self.result:
+            s._end_call(*self.result)
+        if before != s.state or self.timers:
+            s._enter_timers(before, s.state, self.timers)
+        if self.out:
+            s._restart("send")
+        if self.over:
+            s._end(self.event, s._outcome(self.event))
+
+
+def _pop(stack, count):
+    values = stack[len(stack) - count:]
+    del stack[len(stack) - count:]
+    return values

@@ -1,0 +1,163 @@
+/* Calls: what a client offers to applications. */
+#include <string.h>
+
+#include "compiler/scope.h"
+#include "compiler/types.h"
+
+enum { C_TEXT, C_ARGS, C_RESULTS, C_WITHIN, C_STEPS, C_OPENS, C_TRIES, C_KEYS };
+static const struct shape_key call_keys[C_KEYS] = {
+    [C_TEXT] = {"text", SHAPE_SCALAR, NULL},
+    [C_ARGS] = {"args", SHAPE_MAPPING, NULL},
+    [C_RESULTS] = {"results", SHAPE_MAPPING, NULL},
+    [C_WITHIN] = {"within", SHAPE_SCALAR, NULL},
+    [C_STEPS] = {"steps", SHAPE_SEQUENCE | SHAPE_REQUIRED, NULL},
+    [C_OPENS] = {"opens", SHAPE_ANY | SHAPE_DECLARED, "calls that open a link"},
+    [C_TRIES] = {"tries", SHAPE_ANY | SHAPE_DECLARED, "calls that try again"},
+};
+
+static void read_call(struct assay_spec *spec, const struct assay_node *node)
+{
+    const struct assay_node *of[C_KEYS];
+    struct spec_call *call = ASSAY_NEW(&spec->arena, struct spec_call);
+    *call = (struct spec_call){.at = node->key->at, .name = node->key->text, .index = (uint16_t)spec->calls.count};
+    assay_list_add(spec, &spec->calls, call);
+    assay_read_name(spec, call->name, call->at, "a call");
+    if (!assay_shape(spec, node, "a call", call_keys, C_KEYS, of))
+        return;
+    call->text = of[C_TEXT] ? of[C_TEXT]->text : NULL;
+    call->within = assay_read_duration(spec, of[C_WITHIN], 0);
+    assay_read_params(spec, of[C_ARGS], &call->args, "an argument");
+    assay_read_params(spec, of[C_RESULTS], &call->results, "a result");
+    uint16_t slot = 0;
+    SPEC_EACH(struct spec_param, p, &call->args)
+    p->slot = slot++;
+    if (call->args.count > ASSAY_SLOTS_MAX)
+        assay_spec_error(spec, call->at, "more than %d arguments", ASSAY_SLOTS_MAX);
+}
+
+void assay_read_calls(struct assay_spec *spec, const struct assay_node *node)
+{
+    ASSAY_CHILDREN(child, node)
+    read_call(spec, child);
+}
+
+/* ---- steps ------------------------------------------------------------- */
+
+enum {
+    S_SEND,
+    S_EXPECT,
+    S_SET,
+    S_GOTO,
+    S_RESULT,
+    S_LET,
+    S_WITHIN,
+    S_IF,
+    S_THEN,
+    S_START,
+    S_AWAIT,
+    S_RETURN,
+    S_CLOSE,
+    S_KEYS
+};
+#define D SHAPE_ANY | SHAPE_DECLARED
+static const struct shape_key step_keys[S_KEYS] = {
+    [S_SEND] = {"send", SHAPE_MAPPING | SHAPE_SEQUENCE, NULL},
+    [S_EXPECT] = {"expect", SHAPE_SEQUENCE | SHAPE_MAPPING, NULL},
+    [S_SET] = {"set", SHAPE_MAPPING, NULL},
+    [S_GOTO] = {"goto", SHAPE_SCALAR, NULL},
+    [S_RESULT] = {"result", SHAPE_MAPPING, NULL},
+    [S_LET] = {"let", D, "names in the steps of calls"},
+    [S_WITHIN] = {"within", D, "a time for one step of a call"},
+    [S_IF] = {"if", D, "conditional steps of calls"},
+    [S_THEN] = {"then", D, "conditional steps of calls"},
+    [S_START] = {"start", D, "calls that start an exchange"},
+    [S_AWAIT] = {"await", D, "calls that wait for an exchange"},
+    [S_RETURN] = {"return", D, NULL},
+    [S_CLOSE] = {"close", SHAPE_SCALAR, NULL},
+};
+
+static struct spec_step *step_new(struct body_context *c, struct assay_at at)
+{
+    struct spec_step *s = ASSAY_NEW(&c->spec->arena, struct spec_step);
+    s->at = at;
+    assay_list_add(c->spec, &c->call->steps, s);
+    return s;
+}
+
+static void read_expect(struct body_context *c, const struct assay_node *node)
+{
+    struct spec_step *s = step_new(c, node->at);
+    if (node->kind == ASSAY_NODE_MAPPING)
+        assay_read_rule(c, node, NULL, &s->expect);
+    else
+        ASSAY_CHILDREN(child, node)
+    assay_read_rule(c, child, NULL, &s->expect);
+}
+
+/* The keys of a step that are the same in the body of a rule. */
+static void read_actions(struct body_context *c, const struct assay_node *const *of, struct assay_at at)
+{
+    static const unsigned same[][2] = {
+        {S_SEND, B_SEND}, {S_SET, B_SET}, {S_RESULT, B_RESULT}, {S_GOTO, B_GOTO}, {S_CLOSE, B_CLOSE}};
+    const struct assay_node *body[B_KEYS] = {0};
+    struct spec_list actions = {0};
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
+        body[same[i][1]] = of[same[i][0]];
+    assay_read_body(c, body, &actions);
+    SPEC_EACH(struct spec_action, a, &actions)
+    step_new(c, at)->action = a;
+}
+
+static void read_step(struct body_context *c, const struct assay_node *node)
+{
+    const struct assay_node *of[S_KEYS];
+    if (node->kind == ASSAY_NODE_SCALAR && strcmp(node->text, "close") == 0) {
+        struct spec_action *a = ASSAY_NEW(&c->spec->arena, struct spec_action);
+        *a = (struct spec_action){.kind = SPEC_A_GOTO, .at = node->at, .state = c->machine->end};
+        step_new(c, node->at)->action = a;
+        return;
+    }
+    if (!assay_shape(c->spec, node, "a step", step_keys, S_KEYS, of))
+        return;
+    static const unsigned opening[] = {S_IF, S_LET, S_START, S_AWAIT};
+    for (size_t i = 0; i < sizeof opening / sizeof opening[0]; i++)
+        c->scope.open = c->scope.open || of[opening[i]];
+    read_actions(c, of, node->at);
+    if (of[S_EXPECT])
+        read_expect(c, of[S_EXPECT]);
+}
+
+/* A call whose results are never given would end with nothing in them. */
+static void results_given(struct body_context *c)
+{
+    const struct spec_call *call = c->call;
+    if (call->results.count == 0 || c->scope.open || call->steps.count == 0)
+        return;
+    const struct spec_step *last = call->steps.items[call->steps.count - 1];
+    bool given = last->action && last->action->kind == SPEC_A_RESULT;
+    SPEC_EACH(struct spec_rule, r, &last->expect)
+    SPEC_EACH(struct spec_action, a, &r->body)
+    given = given || a->kind == SPEC_A_RESULT;
+    if (!given)
+        assay_spec_error(c->spec, call->at, "the call ends without its results: say 'result' in the last step");
+}
+
+static void read_steps(struct assay_spec *spec, struct spec_call *call, const struct assay_node *node, bool open)
+{
+    struct body_context c = {.spec = spec, .machine = spec->client, .call = call};
+    c.scope = (struct spec_scope){.machine = spec->client, .call = call, .params = true, .open = open};
+    c.next_slot = (uint16_t)call->args.count;
+    ASSAY_CHILDREN(child, node)
+    read_step(&c, child);
+    results_given(&c);
+}
+
+void assay_read_steps(struct assay_spec *spec, const struct assay_node *node)
+{
+    SPEC_EACH(struct spec_call, call, &spec->calls)
+    {
+        const struct assay_node *own = assay_node_get(node, call->name);
+        bool open = assay_node_get(own, "opens") != NULL || assay_node_get(spec->root, "machines") != NULL;
+        read_steps(spec, call, assay_node_get(own, "steps"), open);
+    }
+}

@@ -1,0 +1,452 @@
+/* Machines and their rules: which events a rule is for, and what it may look at. */
+#include <string.h>
+
+#include "compiler/scope.h"
+#include "compiler/types.h"
+
+/* ---- events ------------------------------------------------------------ */
+
+/* What an event brings. */
+enum bears { BEARS_NOTHING, BEARS_FRAME, BEARS_MESSAGE };
+
+static enum bears bears(const struct spec_event *e)
+{
+    if (e->kind == ASSAY_EVK_MESSAGE || e->kind == SPEC_EV_SIGNAL)
+        return BEARS_MESSAGE;
+    if (e->kind == ASSAY_EVK_FAULT)
+        return BEARS_FRAME;
+    if (e->kind != ASSAY_EVK_BUILTIN)
+        return BEARS_NOTHING;
+    return e->index == ASSAY_EV_MALFORMED || e->index == ASSAY_EV_UNKNOWN || e->index == ASSAY_EV_OVERSIZE ||
+                   e->index == ASSAY_EV_EOF_IN_FRAME
+               ? BEARS_FRAME
+               : BEARS_NOTHING;
+}
+
+static uint8_t other_side(const struct spec_machine *machine)
+{
+    return (uint8_t)((ASSAY_CLIENT | ASSAY_SERVER) & ~machine->role);
+}
+
+static bool for_machine(const struct spec_machine *machine, const struct spec_event *e)
+{
+    if (e->kind == ASSAY_EVK_TIMER) {
+        SPEC_EACH(struct spec_timer, t, &machine->timers)
+        if (t == e->timer)
+            return true;
+        return false;
+    }
+    return e->kind != ASSAY_EVK_CALL;
+}
+
+static struct spec_event *find_event(struct body_context *c, const char *name, struct assay_at at)
+{
+    struct assay_near near = {.wanted = name};
+    assay_near_add(&near, "any-message");
+    SPEC_EACH(struct spec_event, e, &c->spec->events)
+    {
+        if (!for_machine(c->machine, e))
+            continue;
+        if (strcmp(e->name, name) == 0)
+            return e;
+        assay_near_add(&near, e->name);
+    }
+    assay_spec_error(c->spec, at, "no event is called '%s'%s", name, assay_near_text(&near));
+    return NULL;
+}
+
+static bool has_event(const struct spec_list *events, const struct spec_event *event)
+{
+    SPEC_EACH(struct spec_event, e, events)
+    if (e == event)
+        return true;
+    return false;
+}
+
+static void add_event(struct body_context *c, struct spec_list *events, const char *name, struct assay_at at)
+{
+    if (strcmp(name, "any-message") == 0) {
+        SPEC_EACH(struct spec_message, m, &c->spec->messages)
+        if ((m->from & other_side(c->machine)) && !has_event(events, m->event))
+            assay_list_add(c->spec, events, m->event);
+        return;
+    }
+    struct spec_event *e = find_event(c, name, at);
+    if (e && e->message && !(e->message->from & other_side(c->machine)))
+        assay_spec_error(c->spec, at, "%s does not come from the other side", name);
+    if (e && !has_event(events, e))
+        assay_list_add(c->spec, events, e);
+}
+
+/* ---- scopes ------------------------------------------------------------ */
+
+static struct spec_message *only_message(const struct assay_spec *spec, uint8_t from)
+{
+    struct spec_message *only = NULL;
+    SPEC_EACH(struct spec_message, m, &spec->messages)
+    {
+        if (!(m->from & from))
+            continue;
+        if (only)
+            return NULL;
+        only = m;
+    }
+    return only;
+}
+
+/* The fields that all events of a rule bring. Without a tag there may be one message only: then its fields
+ * are those of a frame that is cut off or broken, too. */
+static void set_scope(struct body_context *c, struct spec_rule *r)
+{
+    enum bears least = BEARS_MESSAGE;
+    SPEC_EACH(struct spec_event, e, &r->events)
+    least = bears(e) < least ? bears(e) : least;
+    if (r->events.count == 0)
+        least = BEARS_NOTHING;
+    if (least >= BEARS_FRAME)
+        r->frame = c->spec->frames[other_side(c->machine) == ASSAY_SERVER];
+    if (least == BEARS_MESSAGE)
+        SPEC_EACH(struct spec_event, e, &r->events)
+    if (e->message)
+        assay_list_add(c->spec, &r->messages, e->message);
+    struct spec_message *only = least == BEARS_FRAME ? only_message(c->spec, other_side(c->machine)) : NULL;
+    if (only)
+        assay_list_add(c->spec, &r->messages, only);
+    SPEC_EACH(struct spec_event, e, &r->events)
+    c->scope.open = c->scope.open || e->kind == SPEC_EV_SIGNAL;
+    c->scope.frame = r->frame;
+    c->scope.messages = r->messages.count ? &r->messages : NULL;
+}
+
+static uint16_t slots_in(const struct body_context *c)
+{
+    uint16_t most = 0;
+    SPEC_EACH(struct spec_message, m, &c->spec->messages)
+    if ((m->from & other_side(c->machine)) && m->slots > most)
+        most = m->slots;
+    return most;
+}
+
+/* ---- patterns ---------------------------------------------------------- */
+
+static const struct spec_field *pattern_field(struct body_context *c, const struct spec_rule *r,
+                                              const struct assay_node *entry)
+{
+    struct assay_near near = {.wanted = entry->key->text};
+    const struct spec_list *lists[2] = {NULL, r->frame ? &r->frame->fields : NULL};
+    if (r->messages.count)
+        lists[0] = &((const struct spec_message *)r->messages.items[0])->fields;
+    for (unsigned i = 0; i < 2; i++)
+        if (lists[i])
+            SPEC_EACH(struct spec_field, f, lists[i])
+            {
+                if (f->name && f->slot != ASSAY_NONE && strcmp(f->name, entry->key->text) == 0)
+                    return f;
+                assay_near_add(&near, f->name);
+            }
+    assay_spec_error(c->spec, entry->key->at, "there is no field '%s' to compare%s", entry->key->text,
+                     assay_near_text(&near));
+    return NULL;
+}
+
+/* A value, or a list of values one of which it has to be. */
+static struct spec_expr *pattern_value(struct body_context *c, const struct assay_node *node,
+                                       const struct spec_type *type)
+{
+    struct spec_scope scope = {.machine = c->machine, .params = true, .open = c->scope.open};
+    struct spec_expr *e = assay_expr_parse(c->spec, node);
+    if (!e)
+        return NULL;
+    bool several = e->kind == SPEC_E_LIST && type->kind != ASSAY_T_LIST && type->kind != SPEC_T_ANY;
+    if (!several)
+        return assay_expr_resolve(c->spec, e, &scope, type) ? e : NULL;
+    bool good = true;
+    for (size_t i = 0; i < e->count; i++)
+        good = assay_expr_resolve(c->spec, e->args[i], &scope, type) && good;
+    e->type = type;
+    return good ? e : NULL;
+}
+
+static void read_pattern(struct body_context *c, struct spec_rule *r, const struct assay_node *node)
+{
+    ASSAY_CHILDREN(child, node)
+    {
+        const struct spec_field *f = pattern_field(c, r, child);
+        if (!f)
+            continue;
+        struct spec_given *g = ASSAY_NEW(&c->spec->arena, struct spec_given);
+        *g = (struct spec_given){.at = child->key->at, .name = f->name, .field = (struct spec_field *)(uintptr_t)f};
+        g->value = pattern_value(c, child, f->type);
+        if (g->value)
+            assay_list_add(c->spec, &r->pattern, g);
+    }
+}
+
+/* ---- rules ------------------------------------------------------------- */
+
+static void read_may(struct body_context *c, struct spec_rule *r, const struct assay_node *node)
+{
+    const struct spec_let *lets = c->scope.lets;
+    ASSAY_CHILDREN(child, node)
+    {
+        struct spec_way *w = ASSAY_NEW(&c->spec->arena, struct spec_way);
+        *w = (struct spec_way){.at = child->at, .level = ASSAY_MAY};
+        assay_list_add(c->spec, &r->may, w);
+        assay_read_actions(c, child, &w->body);
+        c->scope.lets = lets;
+    }
+}
+
+static void read_otherwise(struct body_context *c, struct spec_rule *r, const struct assay_node *node)
+{
+    const struct spec_let *lets = c->scope.lets;
+    c->scope.lets = NULL; /* what `let` computes may be what was undefined */
+    r->otherwise = ASSAY_NEW(&c->spec->arena, struct spec_list);
+    assay_read_actions(c, node, r->otherwise);
+    c->scope.lets = lets;
+}
+
+static void make_rule(struct body_context *outer, const struct assay_node *node, const struct assay_node *const *of,
+                      struct spec_list events, const struct assay_node *pattern, struct spec_state *state,
+                      struct spec_list *into)
+{
+    struct body_context inner = *outer, *c = &inner;
+    struct spec_rule *r = ASSAY_NEW(&c->spec->arena, struct spec_rule);
+    *r = (struct spec_rule){.at = node->at, .node = node, .machine = c->machine, .state = state, .events = events};
+    assay_list_add(c->spec, into, r);
+    set_scope(c, r);
+    c->next_slot = r->locals_first = slots_in(c);
+    if (pattern)
+        read_pattern(c, r, pattern);
+    r->req = assay_read_req(c->spec, of[B_REQ]);
+    r->level = assay_read_level(c->spec, of[B_LEVEL], r->req ? r->req->level : ASSAY_MUST);
+    r->ignore = of[B_IGNORE] || of[B_DROP];
+    struct spec_expr *guard = of[B_IF] ? assay_expr_parse(c->spec, of[B_IF]) : NULL;
+    if (guard && assay_expr_resolve(c->spec, guard, &c->scope, &assay_type_bool))
+        r->guard = guard;
+    const struct assay_node *body[B_KEYS];
+    memcpy(body, of, sizeof body);
+    body[B_REQ] = NULL;
+    assay_read_body(c, body, &r->body);
+    if (of[B_MAY])
+        read_may(c, r, of[B_MAY]);
+    if (of[B_ELSE])
+        read_otherwise(c, r, of[B_ELSE]);
+    r->locals = (uint16_t)(c->next_slot - r->locals_first);
+}
+
+static void read_alternative(struct body_context *c, const struct assay_node *when, const struct assay_node *node,
+                             const struct assay_node *const *of, struct spec_state *state, struct spec_list *plain,
+                             struct spec_list *into)
+{
+    if (when->kind == ASSAY_NODE_SCALAR) {
+        add_event(c, plain, when->text, when->at);
+        return;
+    }
+    ASSAY_CHILDREN(entry, when)
+    {
+        struct spec_list events = {0};
+        add_event(c, &events, entry->key->text, entry->key->at);
+        if (assay_shape_is(c->spec, entry, SHAPE_MAPPING, "a pattern") && events.count > 0)
+            make_rule(c, node, of, events, entry, state, into);
+    }
+}
+
+static void body_is_something(struct body_context *c, const struct assay_node *node, const struct assay_node *const *of)
+{
+    bool something = c->call;
+    for (unsigned k = 0; k < B_KEYS; k++)
+        something = something || (of[k] && k != B_WHEN && k != B_IF && k != B_REQ && k != B_LEVEL && k != B_TEXT);
+    if (!something)
+        assay_spec_error(c->spec, node->at, "this rule does nothing; if that is meant, say 'ignore: true'");
+}
+
+void assay_read_rule(struct body_context *c, const struct assay_node *node, struct spec_state *state,
+                     struct spec_list *into)
+{
+    const struct assay_node *of[B_KEYS];
+    struct spec_list plain = {0};
+    if (!assay_shape(c->spec, node, "a rule", assay_body_keys, B_KEYS, of))
+        return;
+    if (of[B_NAME])
+        assay_spec_error(c->spec, of[B_NAME]->key->at, "a rule has no key 'name'");
+    body_is_something(c, node, of);
+    if (!of[B_WHEN]) {
+        assay_spec_error(c->spec, node->at, "a rule needs the key 'when'");
+        return;
+    }
+    if (of[B_WHEN]->kind != ASSAY_NODE_SEQUENCE)
+        read_alternative(c, of[B_WHEN], node, of, state, &plain, into);
+    else
+        ASSAY_CHILDREN(when, of[B_WHEN])
+    read_alternative(c, when, node, of, state, &plain, into);
+    if (plain.count)
+        make_rule(c, node, of, plain, NULL, state, into);
+}
+
+/* ---- machines ---------------------------------------------------------- */
+
+enum { MC_VARS, MC_TIMERS, MC_START, MC_STATES, MC_RULES, MC_TEXT, MC_SESSION, MC_KEYS };
+static const struct shape_key machine_keys[MC_KEYS] = {
+    [MC_VARS] = {"vars", SHAPE_MAPPING, NULL},
+    [MC_TIMERS] = {"timers", SHAPE_MAPPING, NULL},
+    [MC_START] = {"start", SHAPE_SCALAR, NULL},
+    [MC_STATES] = {"states", SHAPE_MAPPING, NULL},
+    [MC_RULES] = {"rules", SHAPE_SEQUENCE, NULL},
+    [MC_TEXT] = {"text", SHAPE_SCALAR, NULL},
+    [MC_SESSION] = {"session", SHAPE_SCALAR | SHAPE_DECLARED, "sessions by address"},
+};
+
+static struct spec_state *add_state(struct assay_spec *spec, struct spec_machine *machine, const char *name,
+                                    struct assay_at at, uint8_t kind)
+{
+    struct spec_state *s = ASSAY_NEW(&spec->arena, struct spec_state);
+    *s = (struct spec_state){.at = at, .name = name, .kind = kind};
+    assay_list_add(spec, &machine->states, s);
+    return s;
+}
+
+static void read_vars(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
+{
+    ASSAY_CHILDREN(child, node)
+    {
+        const struct assay_node *extras[FIELD_KEYS];
+        struct spec_var *v = ASSAY_NEW(&spec->arena, struct spec_var);
+        *v = (struct spec_var){.at = child->key->at, .name = child->key->text};
+        assay_read_name(spec, v->name, v->at, "a variable");
+        struct spec_type *t = assay_read_type(spec, child, NULL, extras);
+        v->type = t ? assay_type_instance(spec, t) : assay_arena_copy(&spec->arena, &assay_type_any, sizeof *t);
+        if (t && t->kind >= ASSAY_T_BYTES && t->kind <= ASSAY_T_LIST && !t->bounded)
+            assay_spec_error(spec, child->at, "'%s' holds %s, so it needs a 'max': how much it may grow", v->name,
+                             assay_type_says(t));
+        const struct assay_node *init = extras[FIELD_INIT] ? extras[FIELD_INIT] : extras[FIELD_DEFAULT];
+        if (init)
+            v->init = assay_expr_parse(spec, init);
+        assay_list_add(spec, &machine->vars, v);
+    }
+}
+
+enum { TI_AFTER, TI_IN, TI_RESTART, TI_EARLY, TI_LATE, TI_ONLY_IF, TI_KEYS };
+static const struct shape_key timer_keys[TI_KEYS] = {
+    [TI_AFTER] = {"after", SHAPE_SCALAR | SHAPE_REQUIRED, NULL},
+    [TI_IN] = {"in", SHAPE_SEQUENCE | SHAPE_SCALAR, NULL},
+    [TI_RESTART] = {"restart", SHAPE_SCALAR, NULL},
+    [TI_EARLY] = {"early", SHAPE_SCALAR, NULL},
+    [TI_LATE] = {"late", SHAPE_SCALAR, NULL},
+    [TI_ONLY_IF] = {"only-if", SHAPE_SCALAR | SHAPE_DECLARED, NULL},
+};
+
+static void timer_states(struct assay_spec *spec, struct spec_machine *machine, struct spec_timer *t,
+                         const struct assay_node *in)
+{
+    if (in && in->kind == ASSAY_NODE_SCALAR) {
+        struct spec_state *s = assay_find_state(spec, machine, in);
+        if (s)
+            assay_list_add(spec, &t->states, s);
+        return;
+    }
+    ASSAY_CHILDREN(child, in)
+    {
+        struct spec_state *s =
+            assay_shape_is(spec, child, SHAPE_SCALAR, "a state") ? assay_find_state(spec, machine, child) : NULL;
+        if (s)
+            assay_list_add(spec, &t->states, s);
+    }
+    if (!in)
+        SPEC_EACH(struct spec_state, s, &machine->states)
+    if (s->kind == ASSAY_STATE_PLAIN)
+        assay_list_add(spec, &t->states, s);
+}
+
+static void read_timers(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
+{
+    static const char *const restarts[] = {"never", "input", "send", "any"};
+    ASSAY_CHILDREN(child, node)
+    {
+        const struct assay_node *of[TI_KEYS];
+        struct spec_timer *t = ASSAY_NEW(&spec->arena, struct spec_timer);
+        *t = (struct spec_timer){.at = child->key->at, .name = child->key->text};
+        assay_read_name(spec, t->name, t->at, "a timer");
+        if (!assay_shape(spec, child, "a timer", timer_keys, TI_KEYS, of) || !of[TI_AFTER])
+            continue;
+        t->after = assay_expr_parse(spec, of[TI_AFTER]);
+        timer_states(spec, machine, t, of[TI_IN]);
+        size_t restart = of[TI_RESTART] ? assay_read_word(spec, of[TI_RESTART], restarts, 4, "restart") : 0;
+        t->restart = restart < 4 ? (uint8_t)restart : 0;
+        t->early = assay_read_duration(spec, of[TI_EARLY], 0);
+        t->late = assay_read_duration(spec, of[TI_LATE], 1000000000);
+        t->event = assay_add_event(spec, t->name, ASSAY_EVK_TIMER, t->at);
+        t->event->timer = t;
+        assay_list_add(spec, &machine->timers, t);
+    }
+}
+
+static void read_states(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *const *of)
+{
+    ASSAY_CHILDREN(child, of[MC_STATES])
+    {
+        if (strcmp(child->key->text, "*") == 0)
+            continue;
+        assay_read_name(spec, child->key->text, child->key->at, "a state");
+        if (strcmp(child->key->text, "End") == 0)
+            assay_spec_error(spec, child->key->at, "End is always there, and has no rules");
+        else
+            add_state(spec, machine, child->key->text, child->key->at, ASSAY_STATE_PLAIN);
+    }
+    if (machine->states.count == 0)
+        add_state(spec, machine, "Open", machine->at, ASSAY_STATE_PLAIN);
+    machine->end = add_state(spec, machine, "End", machine->at, ASSAY_STATE_END);
+    machine->start = of[MC_START] ? assay_find_state(spec, machine, of[MC_START]) : NULL;
+    if (!machine->start)
+        machine->start = machine->states.items[0];
+}
+
+struct spec_machine *assay_read_machine(struct assay_spec *spec, const struct assay_node *node, const char *name,
+                                        uint8_t role)
+{
+    const struct assay_node *of[MC_KEYS];
+    struct spec_machine *m = ASSAY_NEW(&spec->arena, struct spec_machine);
+    *m = (struct spec_machine){.at = node->key->at, .name = name, .role = role};
+    assay_shape(spec, node, name, machine_keys, MC_KEYS, of);
+    if (!of[MC_STATES] == !of[MC_RULES])
+        assay_spec_error(spec, node->key->at, "a machine has 'states', or 'rules' when there is one state only");
+    read_states(spec, m, of);
+    read_vars(spec, m, of[MC_VARS]);
+    read_timers(spec, m, of[MC_TIMERS]);
+    return m;
+}
+
+struct spec_machine *assay_mirror_machine(struct assay_spec *spec)
+{
+    const struct assay_node *of[MC_KEYS] = {0};
+    struct spec_machine *m = ASSAY_NEW(&spec->arena, struct spec_machine);
+    *m = (struct spec_machine){.name = "client", .role = ASSAY_CLIENT, .implicit = true};
+    read_states(spec, m, of);
+    return m;
+}
+
+static void read_rules_of(struct body_context *c, const struct assay_node *node, struct spec_state *state)
+{
+    struct spec_list *own = state ? &state->rules : &c->machine->any;
+    if (!assay_shape_is(c->spec, node, SHAPE_SEQUENCE, "the rules of a state"))
+        return;
+    ASSAY_CHILDREN(child, node)
+    assay_read_rule(c, child, state, own);
+    SPEC_EACH(struct spec_rule, r, own)
+    assay_list_add(c->spec, &c->machine->rules, r);
+}
+
+void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
+{
+    struct body_context c = {.spec = spec, .machine = machine, .scope = {.machine = machine, .params = true}};
+    ASSAY_CHILDREN(child, assay_node_get(node, "states"))
+    {
+        struct spec_state *state = NULL;
+        SPEC_EACH(struct spec_state, s, &machine->states)
+        if (strcmp(s->name, child->key->text) == 0)
+            state = s;
+        read_rules_of(&c, child, state);
+    }
+    if (assay_node_get(node, "rules"))
+        read_rules_of(&c, assay_node_get(node, "rules"), machine->states.items[0]);
+}
