@@ -155,3 +155,48 @@ help: ## this list
 purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
 	@sh core/tests/purity.sh $<
 .PHONY: purity
+
+# ---- libclient: libassay, its installation; texts built into the emitters ----
+
+# Python that generated clients carry, as numbers that a C array is made of.
+$(BUILD)/compiler/%.inc: compiler/%.py
+	@mkdir -p $(@D)
+	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
+$(BUILD)/compiler/python_text.o: $(BUILD)/compiler/python_head.inc $(BUILD)/compiler/python_runtime.inc
+$(BUILD)/compiler/python_text.o: ALL_CFLAGS += -I$(BUILD)
+
+LIBASSAY_SO      := libassay.so.0
+LIBASSAY_VERSION := 0.1.0
+PREFIX           ?= /usr/local
+libassay_parts   := $(BUILD)/liblibclient.a $(BUILD)/libnet.a $(BUILD)/libcore.a
+
+# One relocatable object: what is no public symbol becomes local, so that nothing of the inside can clash.
+$(BUILD)/libassay.o: $(libassay_parts)
+	ld -r -o $@ --whole-archive $(BUILD)/liblibclient.a --no-whole-archive $(BUILD)/libnet.a $(BUILD)/libcore.a
+	objcopy --localize-hidden $@
+$(BUILD)/libassay.a: $(BUILD)/libassay.o
+	@rm -f $@
+	ar rcs $@ $<
+$(BUILD)/$(LIBASSAY_SO): $(BUILD)/libassay.o libclient/libassay.map
+	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(LIBASSAY_SO) -Wl,--version-script=libclient/libassay.map -Wl,-z,defs -o $@ $<
+$(BUILD)/assay.pc: libclient/assay.pc.in FORCE
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
+	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
+
+lib: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) ## build libassay, static and shared
+
+install-lib: lib $(BUILD)/assay.pc
+	install -d $(DESTDIR)$(PREFIX)/include/assay $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 libclient/assay.h $(DESTDIR)$(PREFIX)/include/assay.h
+	install -m 644 core/model.h $(DESTDIR)$(PREFIX)/include/assay/model.h
+	install -m 644 $(BUILD)/libassay.a $(DESTDIR)$(PREFIX)/lib/libassay.a
+	install -m 755 $(BUILD)/$(LIBASSAY_SO) $(DESTDIR)$(PREFIX)/lib/$(LIBASSAY_SO)
+	ln -sf $(LIBASSAY_SO) $(DESTDIR)$(PREFIX)/lib/libassay.so
+	install -m 644 $(BUILD)/assay.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/assay.pc
+
+install: install-lib $(BUILD)/assay ## install program and library: PREFIX=/usr/local DESTDIR=
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/assay/spec
+	install -m 755 $(BUILD)/assay $(DESTDIR)$(PREFIX)/bin/assay
+	install -m 644 $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
+
+.PHONY: lib install install-lib

@@ -225,11 +225,8 @@ static bool tell_end(struct assay_pump *p, assay_time now)
 {
     if (p->end == ASSAY_PUMP_OPEN || p->end_told)
         return false;
-    struct assay_span rest = input(p);
-    enum assay_builtin_event event = p->end == ASSAY_PUMP_RESET ? ASSAY_EV_RESET
-                                     : rest.n                   ? ASSAY_EV_EOF_IN_FRAME
-                                                                : ASSAY_EV_EOF;
-    enum assay_rc rc = assay_signal(p->engine, p->sid, now, event, rest, &p->out);
+    enum assay_builtin_event event = p->end == ASSAY_PUMP_RESET ? ASSAY_EV_RESET : ASSAY_EV_EOF;
+    enum assay_rc rc = assay_signal(p->engine, p->sid, now, event, input(p), &p->out);
     p->end_told = rc != ASSAY_FULL && rc != ASSAY_PENDING && rc != ASSAY_TAKE;
     note(p, rc);
     return true;
