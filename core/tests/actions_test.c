@@ -49,7 +49,7 @@ static int64_t counted(void)
 static void what_is_undefined_undoes_the_rule(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(COUNT_UP, NOTICE, REPLY(0), UNDEFINED), LIST(REPLY(255))));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(COUNT_UP, NOTICE, REPLY(0), UNDEFINED), LIST(REPLY(255))));
     trigger();
     expect_sent(LIT("\377"));
     assert_int_equal(counted(), 0);
@@ -61,12 +61,12 @@ static void what_is_undefined_undoes_the_rule(void **state)
 static void without_an_else_the_session_ends(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(REPLY(0), UNDEFINED), NULL, 0));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(REPLY(0), UNDEFINED), NULL, 0));
     trigger();
     expect_sent(LIT(""));
     assert_true(host.ended);
     host_free(&host);
-    open_with(notes_with_close(LIST(REPLY(0), UNDEFINED), LIST(REPLY(255), UNDEFINED)));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(REPLY(0), UNDEFINED), LIST(REPLY(255), UNDEFINED)));
     trigger();
     expect_sent(LIT(""));
     assert_true(host.ended);
@@ -76,7 +76,7 @@ static void without_an_else_the_session_ends(void **state)
 static void what_does_not_encode_undoes_the_rule(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(COUNT_UP, REPLY(0), REPLY(7)), LIST(REPLY(255))));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(COUNT_UP, REPLY(0), REPLY(7)), LIST(REPLY(255))));
     trigger();
     expect_sent(LIT("\377"));
     assert_int_equal(counted(), 0);
@@ -87,8 +87,9 @@ static void what_does_not_encode_undoes_the_rule(void **state)
 static void a_suspended_body_happens_once(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(NOTICE, COUNT_UP, APPEND(0), REPLY(0), COUNT_UP, APPEND(1), NOTICE, REPLY(0)),
-                               LIST(REPLY(255))));
+    open_with(notes_with(NOTES_EV_CLOSE,
+                         LIST(NOTICE, COUNT_UP, APPEND(0), REPLY(0), COUNT_UP, APPEND(1), NOTICE, REPLY(0)),
+                         LIST(REPLY(255))));
     host.hold = true;
     trigger();
     assert_int_equal(counted(), 0);
@@ -112,7 +113,8 @@ static void an_else_may_wait_for_an_effect_too(void **state)
 {
     (void)state;
     for (uint32_t second_fails = 0; second_fails < 2; second_fails++) {
-        open_with(notes_with_close(LIST(COUNT_UP, APPEND(0), REPLY(0)), LIST(APPEND(1), COUNT_UP, REPLY(255))));
+        open_with(
+            notes_with(NOTES_EV_CLOSE, LIST(COUNT_UP, APPEND(0), REPLY(0)), LIST(APPEND(1), COUNT_UP, REPLY(255))));
         host.hold = true;
         host.fail_at = 1;
         trigger();
@@ -132,7 +134,7 @@ static void an_else_may_wait_for_an_effect_too(void **state)
 static void abort_is_a_reset(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(REPLY(0), I(ABORT, 0, 0)), NULL, 0));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(REPLY(0), I(ABORT, 0, 0)), NULL, 0));
     trigger();
     assert_true(host.ended);
     assert_int_equal(host.end.ended.how, ASSAY_END_ABORT);
@@ -142,14 +144,14 @@ static void abort_is_a_reset(void **state)
 static void timers_start_and_stop(void **state)
 {
     (void)state;
-    open_with(notes_with_close(LIST(I(TIMER, 0, 0)), NULL, 0));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(I(TIMER, 0, 0)), NULL, 0));
     host.now = 10;
     trigger();
     assert_int_equal(assay_deadline(host.engine), ASSAY_NEVER);
     host_feed(&host, LIT("\1\1\0a"));
     assert_int_equal(assay_deadline(host.engine), ASSAY_NEVER);
     host_free(&host);
-    open_with(notes_with_close(LIST(I(TIMER, 1, 0)), NULL, 0));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(I(TIMER, 1, 0)), NULL, 0));
     host.now = 10;
     trigger();
     assert_int_equal(assay_deadline(host.engine), NOTES_IDLE_NS + 10);
@@ -161,8 +163,9 @@ static void choices_go_the_way_that_is_picked(void **state)
     (void)state;
     for (uint8_t way = 0; way < 3; way++) {
         struct assay_choices choices = {.picks = 1, .pick = {way}};
-        open_with(notes_with_close(
-            LIST(I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 4), REPLY(0), I(JUMP, 0, 3), REPLY(255)), NULL, 0));
+        open_with(notes_with(NOTES_EV_CLOSE,
+                             LIST(I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 4), REPLY(0), I(JUMP, 0, 3), REPLY(255)),
+                             NULL, 0));
         assay_choose(host.engine, &choices);
         trigger();
         if (way == 1)
@@ -178,9 +181,10 @@ static void choices_go_the_way_that_is_picked(void **state)
 static void free_fields_are_told(void **state)
 {
     (void)state;
-    const struct assay_model *model = notes_with_close(LIST(I(FREE, 1, 0), I(JUMP, 0, 4), I(SLOT, 0, 0), I(INT, 0, 9),
-                                                            I(LT, 0, 0), I(END, 0, 0), I(SEND, 0, NOTES_REPLY)),
-                                                       NULL, 0);
+    const struct assay_model *model = notes_with(NOTES_EV_CLOSE,
+                                                 LIST(I(FREE, 1, 0), I(JUMP, 0, 4), I(SLOT, 0, 0), I(INT, 0, 9),
+                                                      I(LT, 0, 0), I(END, 0, 0), I(SEND, 0, NOTES_REPLY)),
+                                                 NULL, 0);
     host_init(&host, (struct assay_config){.model = model, .judge = true});
     host_open(&host);
     uint32_t used;
@@ -233,6 +237,35 @@ static void random_bytes_split_anywhere(void **state)
     }
 }
 
+static void what_is_undone_gives_its_memory_back(void **state)
+{
+    (void)state;
+    open_with(notes_with(NOTES_EV_CLOSE,
+                         LIST(I(BLOB, 0, 0), I(BLOB, 0, 1), I(JOIN, 2, 0), I(SET, 0, NOTES_VAR_USER), UNDEFINED),
+                         LIST(REPLY(255))));
+    for (int i = 0; i < 500; i++)
+        trigger();
+    host.sent.n = 0;
+    host_feed(&host, LIT("\1\3\0bob"));
+    expect_sent(LIT("\0"));
+    host_free(&host);
+}
+
+static void an_oversize_frame_is_skipped_across_feeds(void **state)
+{
+    (void)state;
+    static uint8_t junk[300];
+    for (uint32_t step = 1; step <= 300; step += 23) {
+        open_with(notes_with(ASSAY_EV_OVERSIZE, LIST(REPLY(255)), NULL, 0));
+        host_feed(&host, LIT("\3\54\1"));
+        for (uint32_t at = 0; at < sizeof junk; at += step)
+            host_feed(&host, junk + at, step < sizeof junk - at ? step : (uint32_t)sizeof junk - at);
+        host_feed(&host, LIT("\1\3\0bob"));
+        expect_sent(LIT("\377\0"));
+        host_free(&host);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +279,8 @@ int main(void)
         cmocka_unit_test(choices_go_the_way_that_is_picked),
         cmocka_unit_test(free_fields_are_told),
         cmocka_unit_test(random_bytes_split_anywhere),
+        cmocka_unit_test(what_is_undone_gives_its_memory_back),
+        cmocka_unit_test(an_oversize_frame_is_skipped_across_feeds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

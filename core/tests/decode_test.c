@@ -247,6 +247,18 @@ static void tags_pick_the_message(void **state)
     GIVES("\11\1", ASSAY_EV_UNKNOWN);
 }
 
+static void a_frame_may_compute_from_its_message(void **state)
+{
+    (void)state;
+    shape_begin();
+    uint16_t size = CODE(I(SLOT, 0, 1), I(SIZE, 0, 0));
+    SHAPE(INT(8, .slot = 0, .is = size), BYTES(REST, .slot = 1));
+    shape_frame.fields = (struct assay_range){0, 1};
+    shape_messages[0].fields = (struct assay_range){1, 1};
+    DECODES("\2ab");
+    GIVES("\3ab", ASSAY_EV_MALFORMED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +276,7 @@ int main(void)
         cmocka_unit_test(constants_and_wheres),
         cmocka_unit_test(messages_tell_themselves_apart),
         cmocka_unit_test(tags_pick_the_message),
+        cmocka_unit_test(a_frame_may_compute_from_its_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

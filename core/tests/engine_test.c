@@ -230,6 +230,8 @@ static void the_end_waits_for_gates(void **state)
     host.hold = true;
     assert_int_equal(host_feed(&host, LIT(LOGIN "\3\1\0a\4\0\0")), ASSAY_PENDING);
     assert_false(host.ended);
+    assert_int_equal(host.out.len, 1);
+    assert_int_equal(assay_state(host.engine, host.sid), NOTES_S_READY);
     host_sync(&host);
     assert_int_equal(host_pump(&host), ASSAY_ENDED);
     expect_sent(&host, LIT("\0\0\0\0"));
@@ -259,6 +261,21 @@ static void check_gate_order(const uint32_t order[3], uint32_t failing)
     assert_int_equal(host.out.len, failing + 1);
     assert_memory_equal(host.out.bytes, "\0\0\0", failing);
     assert_int_equal(host.out.bytes[failing], 0xff);
+    host_free(&host);
+}
+
+static void behind_a_failed_gate_nothing_is_handled(void **state)
+{
+    (void)state;
+    open_notes(&host, true);
+    host.hold = true;
+    host_feed(&host, LIT(LOGIN "\3\1\0a\3\1\0b"));
+    complete(1, false);
+    assert_int_equal(host_feed(&host, LIT("\3\1\0c")), ASSAY_PENDING);
+    assert_int_equal(host.in.n, 4);
+    assert_int_equal(host.tokens_n, 2);
+    complete(0, true);
+    assert_true(host.ended);
     host_free(&host);
 }
 
@@ -653,6 +670,7 @@ int main(void)
         cmocka_unit_test(stale_tokens_do_nothing),
         cmocka_unit_test(gates_let_the_session_run_on),
         cmocka_unit_test(the_end_waits_for_gates),
+        cmocka_unit_test(behind_a_failed_gate_nothing_is_handled),
         cmocka_unit_test(a_failed_gate_cuts_the_output),
         cmocka_unit_test(a_crash_loses_nothing_acknowledged),
         cmocka_unit_test(every_effect_may_fail),

@@ -315,12 +315,12 @@ static uint16_t ended_code(const uint32_t *ins, size_t n)
     return start;
 }
 
-const struct assay_model *notes_with_close(const uint32_t *body, size_t n, const uint32_t *otherwise,
-                                           size_t otherwise_n)
+const struct assay_model *notes_with(uint16_t event, const uint32_t *body, size_t n, const uint32_t *otherwise,
+                                     size_t otherwise_n)
 {
     struct assay_model *m = (struct assay_model *)(uintptr_t)notes_model(false);
     for (uint16_t r = 0; r < rules_used; r++)
-        if (rules[r].machine == 0 && rule_events[r] == FIRST_MESSAGE + NOTES_CLOSE) {
+        if (rules[r].machine == 0 && rules[r].state == NONE && rule_events[r] == event) {
             rules[r].body = ended_code(body, n);
             rules[r].otherwise = otherwise_n ? ended_code(otherwise, otherwise_n) : NONE;
         }

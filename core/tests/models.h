@@ -33,9 +33,10 @@ enum { NOTES_EFFECT_APPEND, NOTES_EFFECT_NOTICE };
 /* `gated`: the append rule carries ASSAY_RULE_GATE. Valid until the next call. */
 const struct assay_model *notes_model(bool gated);
 
-/* Give the server's rule for Close another body and `else` (n 0: none); ends are added. */
-const struct assay_model *notes_with_close(const uint32_t *body, size_t n, const uint32_t *otherwise,
-                                           size_t otherwise_n);
+/* Give the server's rule for an event in all states another body and `else` (n 0: none); ends are added. */
+#define NOTES_EV_CLOSE (ASSAY_EV_BUILTINS + 1 + NOTES_CLOSE)
+const struct assay_model *notes_with(uint16_t event, const uint32_t *body, size_t n, const uint32_t *otherwise,
+                                     size_t otherwise_n);
 
 enum { SUMS_ASK, SUMS_ANSWER, SUMS_ERROR };
 const struct assay_model *sums_model(void);
