@@ -119,6 +119,14 @@ $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o $(BUILD)/bench/hand.o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard bench/*.c))
 
+$(BUILD)/core_bench: $(BUILD)/bench/core_bench.o $(BUILD)/core/tests/models.o $(BUILD)/libcore.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+core-bench: ## nanoseconds a request in core alone
+	@$(MAKE) --no-print-directory VARIANT=release build/release/core_bench
+	@build/release/core_bench
+.PHONY: core-bench
+
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load hand_candy hand_msglog)
