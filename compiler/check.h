@@ -30,6 +30,7 @@ struct facts {
         struct value_range range;
     } made[ASSAY_SLOTS_MAX];
     size_t made_count;
+    bool making; /* fields mean those of the message being made */
 };
 
 struct value_range assay_range_of(struct facts *facts, const struct spec_expr *e);

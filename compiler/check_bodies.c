@@ -223,11 +223,13 @@ static void take_default(struct body *b, const struct spec_action *send, const s
     struct value_range r = assay_range_of_type(field->type);
     bool later = field->is || !field->name || field->present || field->type->form == ASSAY_FORM_CALC ||
                  field->type->form == ASSAY_FORM_CONST || field->type->kind == SPEC_T_ANY;
+    b->facts->making = true;
     if (field->init && field->init->type)
         r = assay_range_of(b->facts, field->init);
     else if (!later)
         assay_spec_error(b->spec, send->at, "%s needs '%s': it is not given here and has no default",
                          send->message->name, field->name);
+    b->facts->making = false;
     *size += field->type->form == ASSAY_FORM_CONST ? (int64_t)field->type->bytes.n : bytes_of(field->type, &r);
     if (!field->is)
         remember(b, field, r);
@@ -293,9 +295,10 @@ static void check_send(struct body *b, const struct spec_action *send)
     if (b->frame_out->body)
         remember(b, b->frame_out->body, (struct value_range){.min = 0, .max = own, .utf8 = false});
     int64_t size = own + take_fields(b, send, &b->frame_out->fields);
+    b->facts->making = true;
     check_computed(b, send, &message->fields);
     check_computed(b, send, &b->frame_out->fields);
-    b->facts->made_count = 0;
+    b->facts->making = false;
     if (size > b->frame_out->max)
         needs_else(b, send->at,
                    assay_arena_printf(&b->spec->arena, "%s can be %lld bytes long, and the frame holds %lld",

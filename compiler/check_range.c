@@ -189,7 +189,7 @@ static bool always_there(const struct facts *facts, const struct spec_field *fie
 
 static struct value_range range_field(struct facts *facts, const struct spec_expr *e)
 {
-    for (size_t i = 0; i < facts->made_count; i++)
+    for (size_t i = 0; facts->making && i < facts->made_count; i++)
         if (facts->made[i].field == e->ref.field)
             return facts->made[i].range;
     struct value_range r = range_of_field(e->ref.field);

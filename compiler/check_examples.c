@@ -1,0 +1,255 @@
+/* Examples: read by core's own codec, compared with what they say, written again. */
+#include <string.h>
+
+#include "compiler/check.h"
+#include "compiler/read.h"
+#include "core/codec.h"
+
+struct bench {
+    struct assay_spec *spec;
+    const struct assay_model *model;
+    struct assay_env env;
+    assay_val slots[ASSAY_SLOTS_MAX];
+    uint32_t room;
+};
+
+static void bench_open(struct bench *b, struct assay_spec *spec)
+{
+    const struct assay_model *model = spec->model;
+    b->spec = spec;
+    b->model = model;
+    b->room = 2 * model->frame_max + 4096;
+    b->env = (struct assay_env){.model = model, .slots = b->slots, .scratch_cap = model->scratch + b->room};
+    b->env.scratch = assay_arena_alloc(&spec->arena, b->env.scratch_cap);
+}
+
+/* Leniencies are on as they are by default; an example in another form is there to show one. */
+static void bench_reset(struct bench *b, const struct spec_example *example)
+{
+    b->env.known = 0;
+    b->env.scratch_used = 0;
+    b->env.leniencies = 0;
+    for (uint16_t i = 0; i < b->model->leniencies_count && i < 64; i++)
+        if (b->model->leniencies[i].on || example->other_form)
+            b->env.leniencies |= (uint64_t)1 << i;
+}
+
+static const char *hex_text(struct assay_spec *spec, const uint8_t *p, uint32_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint32_t shown = n > 40 ? 40 : n;
+    char *text = assay_arena_alloc(&spec->arena, 2 * (size_t)shown + 4);
+    for (uint32_t i = 0; i < shown; i++) {
+        text[2 * i] = digits[p[i] >> 4];
+        text[2 * i + 1] = digits[p[i] & 15];
+    }
+    strcpy(text + 2 * (size_t)shown, shown < n ? "..." : "");
+    return text;
+}
+
+/* ---- comparing values -------------------------------------------------- */
+
+static const struct spec_field *field_named(const struct bench *b, const struct spec_message *message,
+                                            const struct spec_frame *frame, const char *name)
+{
+    (void)b;
+    SPEC_EACH(struct spec_field, f, &message->fields)
+    if (f->name && strcmp(f->name, name) == 0)
+        return f;
+    SPEC_EACH(struct spec_field, f, &frame->fields)
+    if (f->name && strcmp(f->name, name) == 0)
+        return f;
+    return NULL;
+}
+
+static const char *value_text(struct bench *b, const struct spec_type *type, assay_val v)
+{
+    struct assay_arena *arena = &b->spec->arena;
+    if (type->kind == ASSAY_T_ENUM && type->of)
+        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
+        {
+            if (item->value == (int64_t)v)
+                return item->name;
+        }
+    if (type->kind == ASSAY_T_BOOL)
+        return v ? "true" : "false";
+    if (type->kind < ASSAY_T_BYTES)
+        return assay_arena_printf(arena, "%lld", (long long)v);
+    struct assay_span s = assay_bytes(&b->env, v);
+    for (uint32_t i = 0; i < s.n; i++)
+        if (s.p[i] < 0x20 || s.p[i] > 0x7e)
+            return assay_arena_printf(arena, "the bytes %s", hex_text(b->spec, s.p, s.n));
+    return assay_arena_printf(arena, "'%.*s'", (int)(s.n > 60 ? 60 : s.n), s.n ? (const char *)s.p : "");
+}
+
+static bool same_number(const struct spec_type *type, const struct assay_node *data, int64_t v)
+{
+    int64_t wanted;
+    if (data->kind != ASSAY_NODE_SCALAR)
+        return false;
+    if (type->kind == ASSAY_T_BOOL)
+        return strcmp(data->text, v ? "true" : "false") == 0;
+    if (type->kind == ASSAY_T_ENUM && type->of)
+        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
+        {
+            if (strcmp(item->name, data->text) == 0)
+                return item->value == v;
+        }
+    return assay_text_number(data->text, &wanted) && wanted == v;
+}
+
+static bool same_list(struct bench *b, const struct spec_type *type, const struct assay_node *data, assay_val v)
+{
+    struct assay_span s = assay_bytes(&b->env, v);
+    uint32_t at = 0;
+    if (data->kind != ASSAY_NODE_SEQUENCE || data->count != s.n / 8)
+        return false;
+    ASSAY_CHILDREN(child, data)
+    {
+        uint64_t item = 0;
+        for (unsigned i = 0; i < 8; i++)
+            item |= (uint64_t)s.p[at + i] << (8 * i);
+        at += 8;
+        if (type->element && !same_number(type->element, child, (int64_t)item))
+            return false;
+    }
+    return true;
+}
+
+static bool same_data(struct bench *b, const struct spec_type *type, const struct assay_node *data, assay_val v)
+{
+    struct assay_blob blob;
+    if (type->kind < ASSAY_T_BYTES)
+        return same_number(type, data, (int64_t)v);
+    if (type->kind == ASSAY_T_LIST)
+        return same_list(b, type, data, v);
+    bool utf8 = type->kind == ASSAY_T_TEXT && type->charset == ASSAY_CS_UTF8;
+    if (data->kind != ASSAY_NODE_SCALAR || !assay_read_bytes(b->spec, data, utf8, &blob))
+        return false;
+    struct assay_span s = assay_bytes(&b->env, v);
+    return s.n == blob.n && (s.n == 0 || memcmp(s.p, blob.p, s.n) == 0);
+}
+
+static void check_field(struct bench *b, const struct spec_message *message, const struct spec_frame *frame,
+                        const struct assay_node *data)
+{
+    const struct spec_field *field = field_named(b, message, frame, data->key->text);
+    if (!field || field->type->kind == SPEC_T_ANY)
+        return; /* the reader has said so */
+    if (field->slot == ASSAY_NONE || !(b->env.known >> field->slot & 1)) {
+        assay_spec_error(b->spec, data->at, "'%s' is not there in these bytes", field->name);
+        return;
+    }
+    assay_val v = b->slots[field->slot];
+    if (!same_data(b, field->type, data, v))
+        assay_spec_error(b->spec, data->at, "'%s' decodes to %s", field->name, value_text(b, field->type, v));
+}
+
+/* ---- one example ------------------------------------------------------- */
+
+static const char *event_name(const struct bench *b, uint16_t event)
+{
+    return event < b->model->events_count ? b->model->events[event].name : "?";
+}
+
+/* The content of the only frame in an example; NULL: `text` says what is wrong with it. */
+static const char *find_frame(struct bench *b, uint16_t frame, struct assay_span in, struct assay_span *content,
+                              uint16_t *event)
+{
+    struct assay_frame_found f = assay_frame_find(&b->env, frame, in, 0, false);
+    bool to_eof = b->model->frames[frame].end == ASSAY_END_EOF;
+    *event = ASSAY_NONE;
+    *content = (struct assay_span){in.p, f.content};
+    if (f.status == ASSAY_FRAME_OVERSIZE)
+        *event = ASSAY_EV_OVERSIZE;
+    else if (f.status == ASSAY_FRAME_BROKEN)
+        *event = ASSAY_EV_MALFORMED;
+    else if (f.status == ASSAY_FRAME_PARTIAL && to_eof)
+        content->n = in.n;
+    else if (f.status == ASSAY_FRAME_PARTIAL)
+        return "is not a whole frame: bytes are missing";
+    else if (f.size != in.n)
+        return assay_arena_printf(&b->spec->arena, "is a frame of %llu bytes and %llu more",
+                                  (unsigned long long)f.size, (unsigned long long)(in.n - f.size));
+    return NULL;
+}
+
+static void check_again(struct bench *b, const struct spec_example *example, const struct spec_message *message,
+                        uint16_t frame)
+{
+    uint8_t *out = assay_arena_alloc(&b->spec->arena, b->room);
+    struct assay_encoded e = assay_encode(&b->env, frame, message->index, out, b->room, false);
+    if (e.status != ASSAY_ENCODED) {
+        const char *field = e.field == ASSAY_NONE ? NULL : b->model->fields[e.field].name;
+        assay_spec_error(b->spec, example->at, "what this decodes to cannot be encoded again (at '%s')",
+                         field ? field : "_");
+        return;
+    }
+    bool same = e.size == example->bytes.n && memcmp(out, example->bytes.p, e.size) == 0;
+    if (!same && !example->other_form)
+        assay_spec_error(b->spec, example->at, "encoding gives %s; if that is right, say other-form: true",
+                         hex_text(b->spec, out, e.size));
+    if (same && example->other_form)
+        assay_spec_error(b->spec, example->at, "encoding gives the same bytes, so other-form: true is not right");
+}
+
+static void check_fault(struct bench *b, const struct spec_example *example, uint16_t event)
+{
+    if (!example->fault_event || event == example->fault_event->index)
+        return;
+    bool decodes = b->model->events[event].kind == ASSAY_EVK_MESSAGE;
+    assay_spec_error(b->spec, example->at, decodes ? "this decodes, as %s; it should raise '%s'"
+                                                   : "this raises '%s', not '%s'",
+                     event_name(b, event), example->fault);
+}
+
+static const char *place_of(struct bench *b, struct assay_decoded d)
+{
+    if (d.field == ASSAY_NONE || !b->model->fields[d.field].name)
+        return "";
+    return assay_arena_printf(&b->spec->arena, ", at '%s'", b->model->fields[d.field].name);
+}
+
+static void check_example(struct bench *b, const struct spec_message *message, const struct spec_example *example)
+{
+    const struct spec_frame *frame = b->spec->frames[example->from == ASSAY_CLIENT ? 0 : 1];
+    struct assay_span in = {example->bytes.p, example->bytes.n}, content;
+    struct assay_decoded d = {.message = ASSAY_NONE, .field = ASSAY_NONE};
+    bench_reset(b, example);
+    const char *wrong = find_frame(b, frame->index, in, &content, &d.event);
+    if (wrong) {
+        assay_spec_error(b->spec, example->at, "this %s", wrong);
+        return;
+    }
+    if (d.event == ASSAY_NONE) {
+        b->env.frame = content.p;
+        d = assay_decode(&b->env, frame->index, example->from, content);
+    }
+    if (example->fault) {
+        check_fault(b, example, d.event);
+    } else if (d.event != message->event->index) {
+        bool other = b->model->events[d.event].kind == ASSAY_EVK_MESSAGE;
+        assay_spec_error(b->spec, example->at, other ? "this decodes as %s%s, not as %s" : "this raises '%s'%s; %s was expected",
+                         event_name(b, d.event), place_of(b, d), message->name);
+    } else {
+        ASSAY_CHILDREN(data, example->is)
+        check_field(b, message, frame, data);
+        check_again(b, example, message, frame->index);
+    }
+}
+
+void assay_check_examples(struct assay_spec *spec)
+{
+    struct bench *b = ASSAY_NEW(&spec->arena, struct bench);
+    if (spec->model)
+        bench_open(b, spec);
+    SPEC_EACH(struct spec_message, message, &spec->messages)
+    {
+        if (message->examples.count == 0)
+            assay_spec_error(spec, message->at, "%s has no example; every message needs one, in hex or raw",
+                             message->name);
+        SPEC_EACH(struct spec_example, example, &message->examples)
+        if (spec->model)
+            check_example(b, message, example);
+    }
+}
