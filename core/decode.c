@@ -20,6 +20,8 @@ static enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_spa
 
 static uint64_t load(const uint8_t *p, unsigned bytes, bool little)
 {
+    if (bytes == 1)
+        return *p;
     uint64_t v = 0;
     for (unsigned i = 0; i < bytes; i++)
         v = v << 8 | p[little ? bytes - 1 - i : i];

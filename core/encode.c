@@ -45,10 +45,14 @@ static enum assay_encode_status put_uint(struct writer *w, uint64_t v, unsigned 
 {
     if (w->bit || bits % 8)
         return put_bits(w, v, bits);
-    uint8_t bytes[8];
-    for (unsigned i = 0; i < bits / 8; i++)
-        bytes[little ? i : bits / 8 - 1 - i] = (uint8_t)(v >> (8 * i));
-    return put(w, bytes, bits / 8);
+    unsigned n = bits / 8;
+    if (n > w->cap - w->n)
+        return ASSAY_ENCODE_SPACE;
+    uint8_t *to = w->p + w->n;
+    for (unsigned i = 0; i < n; i++)
+        to[little ? i : n - 1 - i] = (uint8_t)(v >> (8 * i));
+    w->n += n;
+    return ASSAY_ENCODED;
 }
 
 static bool int_fits(uint64_t v, unsigned bits, bool is_signed)

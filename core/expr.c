@@ -524,34 +524,26 @@ static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
     [ASSAY_OP_NAME] = op_name,
 };
 
-/* The two operations that most code is made of, without the call. */
-static inline bool run_common(struct assay_vm *vm, uint32_t ins)
-{
-    unsigned b = assay_ins_b(ins);
-    if (assay_ins_op(ins) == ASSAY_OP_INT) {
-        push(vm, (assay_val)(int16_t)b);
-        return true;
-    }
-    if (assay_ins_op(ins) != ASSAY_OP_SLOT || !(vm->env->known >> b & 1))
-        return false;
-    push(vm, vm->env->slots[b]);
-    return true;
-}
-
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm)
 {
     const uint32_t *code = vm->env->model->code;
     for (;;) {
         uint32_t ins = code[vm->pc++];
-        if (run_common(vm, ins))
-            continue;
         enum assay_op op = assay_ins_op(ins);
-        if (op == ASSAY_OP_END)
+        if (op == ASSAY_OP_SLOT) { /* what most code is made of, without the call */
+            unsigned b = assay_ins_b(ins);
+            if (!(vm->env->known >> b & 1))
+                return ASSAY_VM_UNDEFINED;
+            push(vm, vm->env->slots[b]);
+        } else if (op == ASSAY_OP_INT) {
+            push_int(vm, (int16_t)assay_ins_b(ins));
+        } else if (op == ASSAY_OP_END) {
             return ASSAY_VM_END;
-        if (op >= ASSAY_OP_FIRST_ACTION)
+        } else if (op >= ASSAY_OP_FIRST_ACTION) {
             return ASSAY_VM_ACTION;
-        if (!operations[op](vm, ins))
+        } else if (!operations[op](vm, ins)) {
             return ASSAY_VM_UNDEFINED;
+        }
     }
 }
 
