@@ -92,10 +92,26 @@ def _counts_segments(session):
     return not session.ended and session.framer.mode in ("undecided", "segment")
 
 
-def play(spec, links, steps, effect=None):
-    """The links after all steps."""
-    machine = Machine(spec, "server", effect)
-    played, now = [_Link(machine) for _ in range(links)], 0
+class _Witness:
+    """Drops sessions that bytes which were seen speak against."""
+
+    def __init__(self, spec, data):
+        self.spec, self.picker, self.data = spec, Picker(spec, "server"), data
+
+    def __call__(self, session):
+        """Whether all that the session sent can have been seen; remembers how far it looked."""
+        ends, looked = getattr(session, "witnessed", ({0}, 0))
+        for pattern in session.sent[looked:]:
+            ends = {after for start in ends
+                    for after in _match(self.spec, self.picker, pattern, session.framer.bare, self.data, start)}
+        session.witnessed = ends, len(session.sent)
+        return bool(ends)
+
+
+def play(spec, links, steps, effect=None, seen=None):
+    """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed."""
+    witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
+    played, now = [_Link(Machine(spec, "server", effect, keep=witness)) for witness in witnesses], 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
         if "send" in step:
@@ -121,9 +137,9 @@ def _next_on(steps, index):
     return {}
 
 
-def expected(spec, links, steps, effect=None):
+def expected(spec, links, steps, effect=None, seen=None):
     """For each link the list of permitted outcomes."""
-    return [link.outcomes() for link in play(spec, links, steps, effect)]
+    return [link.outcomes() for link in play(spec, links, steps, effect, seen)]
 
 
 # ---- holding what was seen against what is permitted ----

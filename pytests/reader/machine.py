@@ -58,10 +58,13 @@ class Session:
 class Machine:
     """The rules of one role, applied to sessions."""
 
-    def __init__(self, spec, role="server", effect=None):
+    def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None):
+        """`effect` does one and says whether it worked; `ours_only` follows our own outcomes;
+        `keep` drops sessions that something seen speaks against."""
         self.spec, self.role, self.other = spec, role, "client" if role == "server" else "server"
         self.own = spec.machines[role]
         self.effect = effect or (lambda session, name, args: True)
+        self.ours_only, self.keep = ours_only, keep
 
     def initial_vars(self):
         """The variables at the start of a session."""
@@ -144,8 +147,13 @@ class Machine:
             if event is None:
                 finished.append(current)
             else:
-                unsettled = self.handle(current, event) + unsettled
+                unsettled = self._possible(self.handle(current, event)) + unsettled
         return finished
+
+    def _possible(self, sessions):
+        if self.keep is None or len(sessions) == 1:
+            return sessions
+        return [session for session in sessions if self.keep(session)]
 
     @staticmethod
     def _next_event(session):
@@ -166,7 +174,7 @@ class Machine:
             results = self._unhandled(session, event)
         else:
             session.rules_taken.append(rule)
-            results = self._apply_all(session, event, Planner(self, session, event.fields).plans(rule))
+            results = self._apply_all(session, event, self._plans(session, event, rule))
         for result in results:
             if event.fatal and not result.ended:
                 result.ended = "fin"
@@ -221,6 +229,10 @@ class Machine:
 
     # ---- what a plan does ----
 
+    def _plans(self, session, event, body):
+        plans = Planner(self, session, event.fields).plans(body)
+        return plans[:1] if self.ours_only else plans
+
     def _apply_all(self, session, event, plans):
         targets = [session] + [session.copy() for _ in plans[1:]]
         return [done for target, plan in zip(targets, plans) for done in self._apply(target, event, plan)]
@@ -230,8 +242,7 @@ class Machine:
             worked = self.effect(session, name, args)
             session.effects.append((name, args, worked))
             if not worked:
-                others = Planner(self, session, event.fields).plans(plan.on_failure)
-                return self._apply_all(session, event, others)
+                return self._apply_all(session, event, self._plans(session, event, plan.on_failure))
         session.vars = plan.vars
         session.sent += plan.sends
         if plan.sends:

@@ -43,7 +43,7 @@ class Server:
 
     def __init__(self, spec, data):
         self.spec, self.host = spec, Host(spec, data)
-        self.machine = Machine(spec, "server", self.host)
+        self.machine = Machine(spec, "server", self.host, ours_only=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
         self.errors = []
