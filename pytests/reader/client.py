@@ -49,6 +49,7 @@ class Client:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.session = Session(self.machine)
         self.session.framer = Framer(spec, "server")
+        self.session.framer.settle_mode()
 
     def __enter__(self):
         return self
@@ -60,9 +61,9 @@ class Client:
         """Close the connection."""
         self.socket.close()
 
-    def call(self, name, **args):
+    def call(self, call_name, /, **args):
         """Do a call; gives its results, or raises CallError."""
-        tree = self.spec.calls[name]
+        tree = self.spec.calls[call_name]
         deadline = time.monotonic() + duration(tree.get("within"), 10.0)
         self.session.args = self._arguments(tree.get("args", {}), args)
         results = {}

@@ -45,6 +45,11 @@ class Framer:
         else:
             self.buffer += data
 
+    def settle_mode(self):
+        """Our side speaks first, and with delimiters: so it is for good."""
+        if self.mode == "undecided":
+            self.mode = "delimiter"
+
     def close(self):
         """The peer sends nothing more."""
         self.closed = True
