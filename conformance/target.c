@@ -58,6 +58,7 @@ struct assay_target *assay_target_new(const char *text, int64_t patience, struct
     t->out.fd = t->err.fd = t->pidfd = -1;
     if (strncmp(text, "exec:", 5) == 0 && text[5 + strspn(text + 5, " ")] != '\0') {
         t->command = strdup(text + 5);
+        prctl(PR_SET_CHILD_SUBREAPER, 1); /* what a shell leaves behind can be waited for */
     } else if (strncmp(text, "exec:", 5) == 0) {
         refuse(error, "exec: wants a command", "");
         goto bad;
@@ -230,6 +231,7 @@ static char *fill_in(struct assay_target *t)
     t->port = 0;
     if (!f)
         return NULL;
+    fputs(exec_word(t->command), f);
     for (const char *p = t->command; *p;) {
         if (strncmp(p, "{port}", 6) != 0) {
             fputc(*p++, f);
@@ -242,6 +244,13 @@ static char *fill_in(struct assay_target *t)
     }
     fclose(f);
     return text;
+}
+
+/* One plain command replaces the shell, so that its end is seen at once. */
+static const char *exec_word(const char *command)
+{
+    size_t first = strcspn(command, " ");
+    return strpbrk(command, ";&|<>()`\n") || memchr(command, '=', first) ? "" : "exec ";
 }
 
 static void run_child(const char *command, int out, int err, pid_t parent)
@@ -343,7 +352,8 @@ void assay_target_stop(struct assay_target *t)
     wait_end(t, t->patience);
     assay_target_listen(t);
     kill(-t->pid, SIGKILL); /* what is left of the group */
-    waitpid(t->pid, NULL, 0);
+    while (waitpid(-t->pid, NULL, 0) > 0)
+        ;
     if (t->pidfd >= 0)
         close(t->pidfd);
     t->pidfd = -1;
@@ -360,19 +370,43 @@ void assay_target_free(struct assay_target *t)
     free(t);
 }
 
-/* Its last thread closes its sockets while it exits, before it can be waited
- * for: the kernel marks it earlier. */
-static bool is_exiting(const struct assay_target *t)
+/* A process closes its sockets while it exits, before it can be waited for: the
+ * kernel marks it earlier. A zombie has closed them. */
+static bool is_exiting(pid_t pid)
 {
-    char path[64], line[1024];
+    char path[64], line[1024], state = 'Z';
     unsigned flags = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)t->pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *f = fopen(path, "re");
     if (!f)
-        return true;
+        return false;
     const char *p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
     fclose(f);
-    return p && sscanf(p, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && flags & FLAG_EXITING;
+    return p && sscanf(p, ") %c %*d %*d %*d %*d %*d %u", &state, &flags) == 2 && flags & FLAG_EXITING && state != 'Z';
+}
+
+#define DEPTH_MAX 4 /* shells and supervisors between us and the server */
+
+static bool any_exiting(pid_t pid, int depth)
+{
+    char path[64];
+    int child;
+    bool any = is_exiting(pid);
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *f = depth < DEPTH_MAX ? fopen(path, "re") : NULL;
+    while (f && !any && fscanf(f, "%d", &child) == 1)
+        any = any_exiting(child, depth + 1);
+    if (f)
+        fclose(f);
+    return any;
+}
+
+/* Among its sockets, the one that listens may be closed last. */
+static void let_exit(struct assay_target *t)
+{
+    int64_t end = assay_clock_now() + t->patience / 10;
+    while (assay_clock_now() < end && !has_ended(t) && any_exiting(t->pid, 0))
+        poll(&(struct pollfd){.fd = t->pidfd, .events = POLLIN}, 1, 1);
 }
 
 /* 0: it took a connection; else why not. */
@@ -390,11 +424,17 @@ static int try_connect(const struct assay_address *address, int64_t patience)
 
 bool assay_target_alive(struct assay_target *t, bool knock)
 {
-    if (t->command && (has_ended(t) || is_exiting(t))) {
+    if (t->command && (has_ended(t) || is_exiting(t->pid))) {
         wait_end(t, t->patience);
         return false;
     }
-    return !knock || try_connect(&t->address, t->patience) == 0;
+    if (t->command && knock)
+        let_exit(t);
+    if (!knock || try_connect(&t->address, t->patience) == 0)
+        return true;
+    if (t->command) /* a shell between ends a little later than what it runs */
+        wait_end(t, t->patience / 10);
+    return false;
 }
 
 const char *assay_target_end(struct assay_target *t)
