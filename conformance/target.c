@@ -222,6 +222,13 @@ static unsigned free_port(void)
     return port;
 }
 
+/* One plain command replaces the shell, so that its end is seen at once. */
+static const char *exec_word(const char *command)
+{
+    size_t first = strcspn(command, " ");
+    return strpbrk(command, ";&|<>()`\n") || memchr(command, '=', first) ? "" : "exec ";
+}
+
 /* The command with every {port} replaced; the caller frees it. */
 static char *fill_in(struct assay_target *t)
 {
@@ -244,13 +251,6 @@ static char *fill_in(struct assay_target *t)
     }
     fclose(f);
     return text;
-}
-
-/* One plain command replaces the shell, so that its end is seen at once. */
-static const char *exec_word(const char *command)
-{
-    size_t first = strcspn(command, " ");
-    return strpbrk(command, ";&|<>()`\n") || memchr(command, '=', first) ? "" : "exec ";
 }
 
 static void run_child(const char *command, int out, int err, pid_t parent)
