@@ -23,17 +23,16 @@ struct assay_loop {
     struct assay_alarm **heap; /* from 1 on: the parent of i is i / 2 */
     uint32_t alarms, heap_cap;
     int epoll, batch, next; /* events[next..batch) are still to be handled */
+    bool hurry;
     atomic_bool woken, stop;
     struct assay_watch wake;
     struct epoll_event events[BATCH];
 };
 
+/* Its counter is never read: it is edge-triggered, so that each write counts anew. */
 static void handle_wake(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
-    (void)events;
-    uint64_t count;
-    if (read(watch->fd, &count, sizeof count) < 0)
-        return;
+    (void)watch, (void)events;
     /* Cleared before the handler looks: what is handed over from now on wakes anew. */
     atomic_store(&loop->woken, false);
     if (loop->on_wake)
@@ -49,7 +48,7 @@ struct assay_loop *assay_loop_new(void *owner)
     loop->now = assay_clock_now();
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->wake = (struct assay_watch){.ready = handle_wake, .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)};
-    if (loop->epoll < 0 || loop->wake.fd < 0 || !assay_loop_watch(loop, &loop->wake, ASSAY_READ)) {
+    if (loop->epoll < 0 || loop->wake.fd < 0 || !assay_loop_watch(loop, &loop->wake, ASSAY_READ | EPOLLET)) {
         assay_loop_free(loop);
         return NULL;
     }
@@ -75,6 +74,14 @@ void *assay_loop_owner(const struct assay_loop *loop)
 int64_t assay_loop_now(const struct assay_loop *loop)
 {
     return loop->now;
+}
+unsigned assay_loop_handled(const struct assay_loop *loop)
+{
+    return (unsigned)loop->batch;
+}
+void assay_loop_hurry(struct assay_loop *loop)
+{
+    loop->hurry = true;
 }
 void assay_loop_each_round(struct assay_loop *loop, void (*fn)(struct assay_loop *))
 {
@@ -196,6 +203,10 @@ static void fire_due(struct assay_loop *loop)
 
 static int wait_until(struct assay_loop *loop, int64_t until)
 {
+    if (loop->hurry) {
+        loop->hurry = false;
+        return epoll_wait(loop->epoll, loop->events, BATCH, 0);
+    }
     if (loop->alarms > 0 && loop->heap[1]->at < until)
         until = loop->heap[1]->at;
     if (until == ASSAY_CLOCK_NEVER)

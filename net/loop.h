@@ -52,8 +52,13 @@ void assay_loop_cancel(struct assay_loop *loop, struct assay_alarm *alarm);
 /* When the current round began: sampled once, after each wait. */
 int64_t assay_loop_now(const struct assay_loop *loop);
 
-/* Called in each round after the handlers, before the wait. NULL: none. */
+/* Called in each round after the handlers, before the wait. NULL: none.
+ * assay_loop_handled() tells it how many descriptors were ready in the round;
+ * after assay_loop_hurry() the next wait returns at once: it only looks
+ * whether there is more, so that work can be put off to when there is not. */
 void assay_loop_each_round(struct assay_loop *loop, void (*fn)(struct assay_loop *loop));
+unsigned assay_loop_handled(const struct assay_loop *loop);
+void assay_loop_hurry(struct assay_loop *loop);
 
 /* Called in the loop's thread after assay_loop_wake(); several wake-ups may become one call. */
 void assay_loop_on_wake(struct assay_loop *loop, void (*fn)(struct assay_loop *loop));

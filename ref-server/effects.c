@@ -68,7 +68,7 @@ static enum assay_ordered enqueue(struct assay_orders *orders, const struct assa
     struct assay_batch **open = &orders->open[binding->lane];
     if (!*open)
         *open = assay_batch_new(binding->object, &orders->inbox);
-    orders->any = true;
+    orders->any |= !orders->out[binding->lane];
     if (!*open || !assay_batch_add(*open, spans, count, count > 0, job))
         return ASSAY_ORDER_FAILED;
     return ASSAY_ORDER_LATER;
@@ -389,7 +389,8 @@ bool assay_orders_open(struct assay_orders *orders, struct assay_effects *effect
     orders->effects = effects;
     assay_inbox_init(&orders->inbox, loop);
     orders->open = calloc(effects->model->effects_count + 1u, sizeof(struct assay_batch *));
-    return orders->open != NULL;
+    orders->out = calloc(effects->model->effects_count + 1u, sizeof *orders->out);
+    return orders->open && orders->out;
 }
 
 void assay_orders_close(struct assay_orders *orders)
@@ -399,6 +400,7 @@ void assay_orders_close(struct assay_orders *orders)
     for (uint16_t i = 0; orders->open && i < orders->effects->model->effects_count; i++)
         assay_batch_free(orders->open[i]);
     free(orders->open);
+    free(orders->out);
     assay_inbox_free(&orders->inbox);
 }
 
@@ -413,17 +415,27 @@ static struct assay_worker *worker_of(struct assay_effects *effects, const struc
     return binding->verb->order == crypt_order ? &effects->checker : &effects->appender.worker;
 }
 
+static void submit_lane(struct assay_orders *orders, uint16_t lane)
+{
+    struct assay_batch *batch = orders->open[lane];
+    if (!batch || orders->out[lane])
+        return;
+    orders->open[lane] = NULL;
+    orders->out[lane] = true;
+    batch->lane = lane;
+    assay_worker_submit(worker_of(orders->effects, &orders->effects->bindings[lane]), batch);
+}
+
 void assay_orders_submit(struct assay_orders *orders)
 {
-    if (!orders->any)
-        return;
     orders->any = false;
-    for (uint16_t i = 0; i < orders->effects->model->effects_count; i++) {
-        struct assay_batch *batch = orders->open[i];
-        orders->open[i] = NULL;
-        if (batch && batch->count > 0)
-            assay_worker_submit(worker_of(orders->effects, &orders->effects->bindings[i]), batch);
-        else
-            assay_batch_free(batch);
-    }
+    for (uint16_t lane = 0; lane < orders->effects->model->effects_count; lane++)
+        submit_lane(orders, lane);
+}
+
+void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch)
+{
+    orders->out[batch->lane] = false;
+    orders->any |= orders->open[batch->lane] != NULL;
+    assay_batch_free(batch);
 }

@@ -41,7 +41,8 @@ struct assay_orders {
     struct assay_effects *effects;
     struct assay_inbox inbox;
     struct assay_batch **open; /* by lane; NULL: nothing */
-    bool any;
+    bool *out;                 /* by lane: a batch is with its thread */
+    bool any;                  /* something can be submitted */
 };
 
 enum assay_ordered { ASSAY_ORDER_DONE, ASSAY_ORDER_FAILED, ASSAY_ORDER_LATER };
@@ -64,7 +65,12 @@ void assay_orders_close(struct assay_orders *orders);
 enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct assay_event *event,
                                      const struct assay_job *job);
 
-/* Hand what was ordered to the threads: once a round. */
+/* Hand what was ordered to the threads: one batch of a lane at a time, so that
+ * what is ordered meanwhile, and what the answers to that batch bring about,
+ * shares the next sync. */
 void assay_orders_submit(struct assay_orders *orders);
+
+/* A batch came back and its jobs were looked at: frees it. */
+void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch);
 
 #endif

@@ -29,6 +29,7 @@ struct assay_batch {
     uint8_t *bytes;
     struct assay_job *jobs;
     uint32_t size, cap, count, jobs_cap;
+    uint16_t lane; /* the loop's */
 };
 
 /* A job's bytes are its spans, one after another; the first `first` of them are its

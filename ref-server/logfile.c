@@ -102,9 +102,12 @@ bool assay_logfile_reopen(struct assay_logfile *log, struct assay_net_error *err
     return true;
 }
 
-static bool cut(struct assay_logfile *log)
+/* Others may cut the file as well (a rotation that copies and truncates): the end is asked for anew. */
+static bool cut(struct assay_logfile *log, int64_t written)
 {
-    log->torn = ftruncate(log->fd, log->size) < 0;
+    int64_t end = lseek(log->fd, 0, SEEK_END);
+    log->size = end > written ? end - written : 0;
+    log->torn = end < 0 || ftruncate(log->fd, log->size) < 0;
     log->reserved = 0;
     return !log->torn;
 }
@@ -120,33 +123,35 @@ static void reserve(struct assay_logfile *log, size_t size)
         errno = 0;
 }
 
-static bool write_all(int fd, const uint8_t *bytes, size_t size)
+/* Returns how many bytes were written: all, or it failed. */
+static size_t write_all(int fd, const uint8_t *bytes, size_t size)
 {
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
+    size_t done = 0;
+    while (done < size) {
+        ssize_t n = write(fd, bytes + done, size - done);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return false;
-        bytes += n;
-        size -= (size_t)n;
+            return done;
+        done += (size_t)n;
     }
-    return true;
+    return done;
 }
 
 bool assay_logfile_write(struct assay_logfile *log, const void *bytes, size_t size)
 {
-    if (log->torn && !cut(log))
+    if (log->torn) /* what was written and could not be cut off is still behind `size` */
+        log->torn = ftruncate(log->fd, log->size) < 0;
+    if (log->torn)
         return false;
-    /* Others may cut the file as well (a rotation that copies and truncates). */
-    log->size = lseek(log->fd, 0, SEEK_END);
     reserve(log, size);
-    if (write_all(log->fd, bytes, size)) {
+    size_t written = write_all(log->fd, bytes, size);
+    if (written == size) {
         log->size += (int64_t)size;
         return true;
     }
     int why = errno;
-    cut(log);
+    cut(log, (int64_t)written);
     errno = why;
     return false;
 }
@@ -156,8 +161,7 @@ bool assay_logfile_sync(struct assay_logfile *log, int64_t from)
     if (fdatasync(log->fd) == 0)
         return true;
     /* What the kernel still holds of these pages is unknown: none of them counts. */
-    log->size = from;
-    cut(log);
+    cut(log, log->size > from ? log->size - from : 0);
     return false;
 }
 

@@ -15,6 +15,9 @@
 /* Without descriptors, accepting rests this long, or until a connection ends. */
 #define PAUSE (100 * ASSAY_MS)
 
+/* Rounds that orders wait for more of their kind. */
+#define PUT_OFF_MAX 16u
+
 /* After the server was told to stop, connections that still did not end are cut. */
 #define GRACE (10 * ASSAY_SECOND)
 
@@ -218,7 +221,7 @@ static void woken(struct assay_loop *loop)
     for (struct assay_batch *next, *b = assay_inbox_take(&s->orders.inbox); b; b = next) {
         next = b->next;
         complete_batch(s, b);
-        assay_batch_free(b);
+        assay_orders_done(&s->orders, b);
     }
     assay_conn_feed_starved(s);
     look_at_flags(s);
@@ -233,10 +236,24 @@ static void tick(struct assay_loop *loop, struct assay_alarm *alarm)
         assay_conn_tick(s, sid);
 }
 
+/* Orders are handed over when nothing more is ready, so that what arrives
+ * together shares a sync; but they do not wait for ever. */
+static void submit(struct assay_shard *s)
+{
+    if (!s->orders.any)
+        return;
+    if (assay_loop_handled(s->loop) > 0 && ++s->put_off < PUT_OFF_MAX) {
+        assay_loop_hurry(s->loop);
+        return;
+    }
+    s->put_off = 0;
+    assay_orders_submit(&s->orders);
+}
+
 static void each_round(struct assay_loop *loop)
 {
     struct assay_shard *s = assay_loop_owner(loop);
-    assay_orders_submit(&s->orders);
+    submit(s);
     assay_time deadline = assay_deadline(s->engine);
     if (deadline == ASSAY_NEVER)
         assay_loop_cancel(loop, &s->tick);

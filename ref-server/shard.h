@@ -108,6 +108,7 @@ struct assay_shard {
     struct assay_out shared; /* output of a connection that has none waiting */
     struct assay_instant *instants;
     size_t instants_count, instants_cap;
+    unsigned put_off; /* rounds that orders have waited */
     struct assay_limits limits;
     struct assay_trace *trace; /* NULL: no traces */
 
