@@ -58,7 +58,8 @@ static bool ends_with(const char *name, const char *tail)
 /* Functions of the generated interface that are no calls keep their names. */
 static void call_name(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
-    static const char *const taken[] = {"open", "open_with", "close", "reconnect", "message", "detail", "base", NULL};
+    static const char *const taken[] = {"new",     "open",   "open_with", "close", "reconnect",
+                                        "message", "detail", "base",      NULL};
     fprintf(to, "%s_", model->protocol);
     assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
     if (in_list(taken, call->name) || ends_with(call->name, "_start") || ends_with(call->name, "_results"))
@@ -322,23 +323,25 @@ static void lifecycle(const struct assay_model *model, FILE *to)
 {
     const char *p = model->protocol;
     fprintf(to, "struct %s_client;\n\nextern const struct assay_model %s_model;\n\n", p, p);
+    fprintf(
+        to,
+        "/* Connect to \"HOST:PORT\". When only that fails, the client is there all the same: it tells why, can\n"
+        " * %s_reconnect(), and must be closed. `options` may be NULL. %s_new() does not connect. */\n"
+        "int %s_open(const char *address, struct %s_client **client);\n"
+        "int %s_open_with(const char *address, const struct assay_client_options *options, struct %s_client "
+        "**client);\n"
+        "int %s_new(const char *address, const struct assay_client_options *options, struct %s_client **client);\n\n",
+        p, p, p, p, p, p, p, p);
     fprintf(to,
-            "/* Connect to \"HOST:PORT\". When only that fails, the client is there all the same: it tells why, can\n"
-            " * %s_reconnect(), and must be closed. `options` may be NULL. */\n"
-            "int %s_open(const char *address, struct %s_client **client);\n"
-            "int %s_open_with(const char *address, const struct assay_client_options *options, struct %s_client "
-            "**client);\n\n"
             "/* A new connection in place of the old one. */\n"
             "int %s_reconnect(struct %s_client *client);\n"
-            "void %s_close(struct %s_client *client);\n\n",
-            p, p, p, p, p, p, p, p, p);
-    fprintf(to,
+            "void %s_close(struct %s_client *client);\n\n"
             "/* What went wrong last, as a sentence; and the text that the server gave with an error. */\n"
             "const char *%s_message(const struct %s_client *client);\n"
             "const char *%s_detail(const struct %s_client *client);\n\n"
             "/* For everything else that assay.h offers. */\n"
             "struct assay_client *%s_base(struct %s_client *client);\n\n",
-            p, p, p, p, p, p);
+            p, p, p, p, p, p, p, p, p, p);
 }
 
 void assay_emit_c_header(const struct assay_model *model, FILE *to)
@@ -364,27 +367,38 @@ void assay_emit_c_header(const struct assay_model *model, FILE *to)
 
 /* ---- the source -------------------------------------------------------- */
 
+static void making(const struct assay_model *model, FILE *to, const char *name, const char *how)
+{
+    const char *p = model->protocol;
+    fprintf(to,
+            "int %s_%s(const char *address, const struct assay_client_options *options, struct %s_client **client)\n"
+            "{\n    struct assay_client *base;\n    int status = %s(&%s_model, address, options, &base);\n"
+            "    *client = (struct %s_client *)base;\n    return status;\n}\n\n",
+            p, name, p, how, p, p);
+}
+
 static void lifecycle_bodies(const struct assay_model *model, FILE *to)
 {
     const char *p = model->protocol;
     fprintf(
         to,
         "/* A client of this protocol is a client of the library under a name of its own. */\n"
-        "struct assay_client *%s_base(struct %s_client *client)\n{\n    return (struct assay_client *)client;\n}\n\n"
-        "int %s_open_with(const char *address, const struct assay_client_options *options, struct %s_client **client)\n"
-        "{\n    struct assay_client *base;\n    int status = assay_client_open(&%s_model, address, options, &base);\n"
-        "    *client = (struct %s_client *)base;\n    return status;\n}\n\n"
-        "int %s_open(const char *address, struct %s_client **client)\n{\n"
-        "    return %s_open_with(address, NULL, client);\n}\n\n",
-        p, p, p, p, p, p, p, p, p);
+        "struct assay_client *%s_base(struct %s_client *client)\n{\n    return (struct assay_client *)client;\n}\n\n",
+        p, p);
+    making(model, to, "new", "assay_client_new");
+    making(model, to, "open_with", "assay_client_open");
     fprintf(to,
+            "int %s_open(const char *address, struct %s_client **client)\n{\n"
+            "    return %s_open_with(address, NULL, client);\n}\n\n"
             "int %s_reconnect(struct %s_client *client)\n{\n    return assay_client_connect(%s_base(client));\n}\n\n"
-            "void %s_close(struct %s_client *client)\n{\n    assay_client_close(%s_base(client));\n}\n\n"
+            "void %s_close(struct %s_client *client)\n{\n    assay_client_close(%s_base(client));\n}\n\n",
+            p, p, p, p, p, p, p, p, p);
+    fprintf(to,
             "const char *%s_message(const struct %s_client *client)\n{\n"
             "    return assay_client_message((const struct assay_client *)client);\n}\n\n"
             "const char *%s_detail(const struct %s_client *client)\n{\n"
             "    return assay_client_detail((const struct assay_client *)client, NULL);\n}\n\n",
-            p, p, p, p, p, p, p, p, p, p);
+            p, p, p, p);
 }
 
 static void argument(const struct assay_model *model, FILE *to, const struct assay_param *param)

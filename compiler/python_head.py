@@ -110,6 +110,7 @@ class BaseClient:
     def _call(self, index, args):
         """Do a call and wait for its end; a tuple of its results."""
         self._need_connection()
+        self._catch_up()
         call = _CALLS[index]
         values = [self._argument(call, i, value) for i, value in enumerate(args)]
         start = _now()
@@ -123,6 +124,18 @@ class BaseClient:
         if outcome == "ok":
             return tuple(_from_value(_PARAMS[call.results[0] + i].type, v) for i, v in enumerate(results))
         raise self._failure(call, outcome, cause, detail)
+
+    def _catch_up(self):
+        """What came since the last call belongs to no call: it is taken before the next request leaves."""
+        self._receive(0.0)
+        self._flush()
+        cause = self._session.end_cause
+        if not self._session.ended:
+            return
+        self._settle()
+        if cause == "reset" or cause.startswith("eof"):
+            raise ConnectionLost("%s: the server has closed the connection since the last call" % self._address())
+        raise ProtocolViolation("%s: the server sent what nothing asked for (%s)" % (self._address(), cause))
 
     def _argument(self, call, i, value):
         param = _PARAMS[call.args[0] + i]

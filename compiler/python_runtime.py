@@ -970,7 +970,7 @@ class _Session:
         self.timers, self.limit = {}, None  # deadlines; that of the running call
         self.input, self.out = b"", bytearray()
         self.skip, self.skip_until, self.segment = 0, False, None
-        self.ended, self.result = False, None
+        self.ended, self.end_cause, self.result = False, "", None
         self.env = _Env(self.vars, self.lenient)
         for var, (type_, init) in _VARS.items():
             self.vars[var] = b"" if _is_bytes(type_) else 0
@@ -1147,7 +1147,7 @@ class _Session:
             return
         if self.running is not None:
             self._end_call(outcome, _EVENT_NUMBERS.get(event, event))
-        self.ended = True
+        self.ended, self.end_cause = True, _event_name(event)
         self.timers, self.limit = {}, None
 
     # -- timers --

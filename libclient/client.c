@@ -447,23 +447,43 @@ int assay_client_find(const struct assay_client *c, const char *name)
     return -1;
 }
 
-int assay_client_call(struct assay_client *c, int call, const struct assay_value *args, struct assay_value *results)
+/* What came since the last call belongs to no call: it must be taken before the next request leaves. */
+static int catch_up(struct assay_client *c)
+{
+    struct assay_client_event none;
+    bool there = c->state == ASSAY_CLIENT_RUNNING;
+    (void)take_events(c, &none);
+    if (there)
+        step(c, POLLIN);
+    (void)take_events(c, &none);
+    if (!there || c->state == ASSAY_CLIENT_RUNNING)
+        return ASSAY_CLIENT_OK;
+    if (c->ended_status == ASSAY_CLIENT_PROTOCOL)
+        return ASSAY_CLIENT_PROTOCOL;
+    return assay_report(c, ASSAY_CLIENT_CLOSED, "the server has closed the connection since the last call");
+}
+
+static int await_result(struct assay_client *c, struct assay_value *results)
 {
     struct assay_client_event result;
-    (void)take_events(c, &result);
-    int status = assay_client_start(c, call, args);
-    if (status != ASSAY_CLIENT_OK)
-        return status;
-    bool found = false;
-    while (!found) {
+    for (;;) {
         await(c);
-        found = take_events(c, &result);
-        if (!found && c->state == ASSAY_CLIENT_IDLE)
+        if (take_events(c, &result))
+            break;
+        if (c->state == ASSAY_CLIENT_IDLE)
             return assay_report(c, ASSAY_CLIENT_CLOSED, "the connection ended");
     }
     for (unsigned i = 0; results && result.status == ASSAY_CLIENT_OK && i < result.count; i++)
         results[i] = result.values[i];
     return result.status;
+}
+
+int assay_client_call(struct assay_client *c, int call, const struct assay_value *args, struct assay_value *results)
+{
+    int status = catch_up(c);
+    if (status == ASSAY_CLIENT_OK)
+        status = assay_client_start(c, call, args);
+    return status == ASSAY_CLIENT_OK ? await_result(c, results) : status;
 }
 
 const struct assay_model *assay_client_model(const struct assay_client *c)

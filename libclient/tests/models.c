@@ -1,0 +1,2 @@
+/* The hand-made protocols that core is tested with. */
+#include "core/tests/models.c"
