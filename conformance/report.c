@@ -81,12 +81,24 @@ static void print_req(const struct assay_report *report, const struct assay_resu
                 assay_level_name(result->level));
 }
 
+#define SAID_LINES 24
+
+static const char *last_lines(const char *text, int n)
+{
+    const char *p = text + strlen(text);
+    for (; p > text; p--)
+        if (p[-1] == '\n' && *p && --n == 0)
+            break;
+    return p;
+}
+
 static void print_said(const struct assay_result *result, const char *indent, FILE *to)
 {
     if (!result->target_said)
         return;
+    const char *p = last_lines(result->target_said, SAID_LINES);
     fprintf(to, "%sits stderr ended with\n", indent);
-    for (const char *p = result->target_said; *p;) {
+    while (*p) {
         size_t n = strcspn(p, "\n");
         fprintf(to, "%s    %.*s\n", indent, (int)n, p);
         p += n + (p[n] == '\n');

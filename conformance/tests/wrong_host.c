@@ -175,9 +175,10 @@ static bool finish(struct conn *c)
     if (!c->shut)
         assay_shut(c->watch.fd);
     c->shut = true;
-    if (c->eof)
-        close_conn(c, false);
-    return !c->eof;
+    if (!c->eof)
+        return true;
+    close_conn(c, false);
+    return false;
 }
 
 static void flush(struct conn *c)
