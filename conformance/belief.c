@@ -122,6 +122,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
                                           .judge = true};
     world->engine_size = assay_engine_size(&world->config);
     world->branches = has_choices(model);
+    world->effects_fail = false;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
@@ -255,7 +256,6 @@ static void note_chunk(struct assay_belief *b, const struct assay_event *event)
                               .size = event->sent.size,
                               .message = event->sent.message,
                               .rule = event->sent.rule,
-                              .state = b->last_state,
                               .free = event->sent.free};
     if (!c->free || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
         return;
@@ -283,6 +283,8 @@ static void note_effect(const struct assay_belief_world *world, struct assay_bel
 
 static void note_step(struct assay_belief *b, const struct assay_event *event)
 {
+    for (; b->chunk_placed < b->chunk_count; b->chunk_placed++)
+        b->chunks[b->chunk_placed].state = event->step.before;
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;
@@ -367,14 +369,16 @@ static void answer_all(struct assay_belief_world *world, struct assay_belief_set
 {
     for (size_t i = 0; i < h->count; i++) {
         struct assay_belief *other = NULL;
-        if (world->effect_free[h->answers[i].effect])
+        if (world->effect_free[h->answers[i].effect] && !world->effects_fail)
             other = assay_belief_copy(world, b);
         if (other && add(set, other)) {
             forget_last_effect(other);
             complete_with(world, set, other, now, h->answers[i].token, false);
             settle(world, set, other, now);
         }
-        complete_with(world, set, b, now, h->answers[i].token, true);
+        if (world->effects_fail)
+            forget_last_effect(b);
+        complete_with(world, set, b, now, h->answers[i].token, !world->effects_fail);
     }
 }
 

@@ -40,7 +40,7 @@ struct assay_belief {
     struct assay_bytes_buf in; /* not used up by the engine yet */
     struct assay_bytes_buf out;
     struct assay_chunk *chunks;
-    uint32_t chunk_count, chunk_cap;
+    uint32_t chunk_count, chunk_cap, chunk_placed; /* placed: their state is known, their rule's step was told */
     struct assay_effect_seen *effects;
     uint32_t effect_count, effect_cap;
     struct assay_bytes_buf effects_bytes;
@@ -60,6 +60,7 @@ struct assay_belief_world {
     size_t engine_size;
     struct assay_lens lens, other;
     bool branches;        /* the model has choices */
+    bool effects_fail;    /* every effect that can fail does */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
 };
 

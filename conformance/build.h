@@ -17,7 +17,8 @@ struct assay_builder {
     struct assay_witness_config config;
     struct assay_inputs inputs;
     struct assay_explored explored;
-    bool segments; /* a first segment without a delimiter changes how the stream is read */
+    uint64_t *signatures; /* by input: which of all guards hold for its fields */
+    bool segments;        /* a first segment without a delimiter changes how the stream is read */
 
     struct assay_case current;
     struct assay_step *steps;

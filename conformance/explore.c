@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conformance/explore.h"
+#include "core/code.h"
 
 #define FNV_START 0xcbf29ce484222325u
 
@@ -36,14 +37,13 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
     return h;
 }
 
-static uint64_t output_hash(const struct assay_belief *b, uint32_t out_from, uint32_t effects_from)
+static uint64_t output_hash(const struct assay_belief *b, uint32_t out_from)
 {
     uint64_t h = hash_bytes(FNV_START, b->out.p + out_from, b->out.n - out_from);
-    h = hash_bytes(h, &b->ended, sizeof b->ended);
-    return hash_bytes(h, b->effects_bytes.p + effects_from, b->effects_bytes.n - effects_from);
+    return hash_bytes(h, &b->ended, sizeof b->ended);
 }
 
-static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t out_from, uint32_t effects_from)
+static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t out_from)
 {
     struct assay_reaction r = {.stepped = b->steps > 0,
                                .ended = b->ended,
@@ -55,7 +55,7 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t 
                                .after = ASSAY_NONE,
                                .steps = b->steps,
                                .out_size = b->out.n - out_from,
-                               .out_hash = output_hash(b, out_from, effects_from),
+                               .out_hash = output_hash(b, out_from),
                                .next = ASSAY_NODES_MAX};
     if (!b->ended)
         r.after = assay_state(b->engine, b->sid);
@@ -68,17 +68,15 @@ static struct assay_belief *after(struct assay_belief_world *world, const struct
 {
     struct assay_belief_set set = {.count = 1};
     struct assay_belief *b = set.items[0] = assay_belief_copy(world, from);
-    uint32_t out_from, effects_from;
     if (!b)
         return NULL;
-    out_from = b->out.n;
-    effects_from = b->effects_bytes.n;
+    uint32_t out_from = b->out.n;
     b->steps = 0;
     if (bytes.n)
         assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
     if (event == ASSAY_EV_EOF || event == ASSAY_EV_RESET)
         assay_beliefs_signal(world, &set, 0, event);
-    *r = reaction_of(b, out_from, effects_from);
+    *r = reaction_of(b, out_from);
     for (size_t i = 1; i < set.count; i++)
         assay_belief_free(set.items[i]);
     return b;
@@ -189,6 +187,32 @@ uint32_t assay_node_of(const struct assay_explored *e, uint16_t state)
         if (e->nodes[i].state == state)
             return i;
     return ASSAY_NODES_MAX;
+}
+
+uint64_t assay_signature(struct assay_explored *e, const struct assay_input *input)
+{
+    struct assay_lens *lens = &e->world.lens;
+    const struct assay_model *model = e->world.config.model;
+    uint16_t frame = model->machines[model->server].frame_in;
+    struct assay_span bytes = {input->bytes.p, input->bytes.n};
+    assay_val *vars = calloc(model->vars_count + 1u, sizeof *vars);
+    uint64_t h = FNV_START;
+    assay_lens_clear(lens);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, bytes, 0, false);
+    for (uint16_t i = 0; vars && i < model->vars_count; i++)
+        vars[i] = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : 0;
+    lens->env.vars = vars;
+    if (vars && f.status == ASSAY_FRAME_WHOLE) {
+        lens->env.frame = bytes.p;
+        assay_decode(&lens->env, frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content});
+        for (uint16_t i = 0; i < model->rules_count; i++) {
+            bool holds = model->rules[i].machine == model->server && assay_holds(&lens->env, model->rules[i].guard);
+            h = hash_bytes(h, &holds, sizeof holds);
+        }
+    }
+    lens->env.vars = NULL;
+    free(vars);
+    return h;
 }
 
 /* ---- telling states apart ---------------------------------------------- */

@@ -27,7 +27,7 @@ struct assay_reaction {
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */
     uint32_t steps, out_size;
-    uint64_t out_hash; /* of output, end and effects */
+    uint64_t out_hash; /* of output and end */
     uint32_t next;     /* node; ASSAY_NODES_MAX: none that was kept */
 };
 
@@ -56,6 +56,10 @@ uint32_t assay_node_of(const struct assay_explored *e, uint16_t state);
 /* Give some bytes, an event (ASSAY_EV_EOF, ASSAY_EV_RESET) or both to a copy of a node. */
 struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
                                   enum assay_builtin_event event);
+
+/* Which guards of all rules hold for what an input decodes to, wherever it may be sent, as a hash: inputs that
+ * differ in it are told apart by some rule of some state. */
+uint64_t assay_signature(struct assay_explored *e, const struct assay_input *input);
 
 /* An input that tells state `state` from most others by what comes back; SIZE_MAX: there is none that answers. */
 size_t assay_telling_input(const struct assay_explored *e, uint16_t state, uint16_t from);

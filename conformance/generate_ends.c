@@ -72,9 +72,11 @@ static void cut_case(struct assay_builder *b, uint32_t node, const struct assay_
     struct assay_reaction before = assay_react(&b->explored, node, both, ASSAY_EV_CONNECT);
     struct assay_reaction r = assay_react(&b->explored, node, both, ASSAY_EV_EOF);
     uint16_t state = b->explored.nodes[node].state;
-    if (before.steps > (lead.n ? 1 : 0) || r.steps <= before.steps)
+    uint16_t event = r.steps > before.steps ? r.last_event : (uint16_t)ASSAY_EV_EOF_IN_FRAME;
+    uint16_t rule = r.steps > before.steps ? r.last_rule : ASSAY_NONE;
+    if (before.steps > (lead.n ? 1u : 0u))
         return;
-    assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.last_event), "%s-%s-cut-%u",
+    assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, event), "%s-%s-cut-%u",
                       b->model->messages[input->message].name, input->label, (unsigned)at);
     assay_build_path(b, 0, node);
     assay_build_fix_mode(b, 0, node);
@@ -82,7 +84,7 @@ static void cut_case(struct assay_builder *b, uint32_t node, const struct assay_
     assay_build_step(b, 0, ASSAY_STEP_EOF);
     if (r.ended || r.out_size > before.out_size)
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-    assay_build_finish(b, r.last_rule, ASSAY_CASE_LOCAL, "the stream ends %u bytes into %s", (unsigned)at,
+    assay_build_finish(b, rule, ASSAY_CASE_LOCAL, "the stream ends %u bytes into %s", (unsigned)at,
                        b->model->messages[input->message].name);
 }
 

@@ -10,22 +10,24 @@
 /* How often the generators have come across a rule at a node. */
 struct cell {
     uint16_t rule, event;
+    uint64_t signature; /* of the input: another rule might have told it apart */
     unsigned count, raw;
 };
 
 struct cells {
-    struct cell items[256];
+    struct cell items[512];
     size_t count;
 };
 
-static struct cell *cell_of(struct cells *cells, const struct assay_reaction *r)
+static struct cell *cell_of(struct cells *cells, const struct assay_reaction *r, uint64_t signature)
 {
     for (size_t i = 0; i < cells->count; i++)
-        if (cells->items[i].rule == r->rule && cells->items[i].event == r->event)
+        if (cells->items[i].rule == r->rule && cells->items[i].event == r->event &&
+            cells->items[i].signature == signature)
             return &cells->items[i];
     if (cells->count == sizeof cells->items / sizeof cells->items[0])
         return &cells->items[0];
-    cells->items[cells->count] = (struct cell){.rule = r->rule, .event = r->event};
+    cells->items[cells->count] = (struct cell){.rule = r->rule, .event = r->event, .signature = signature};
     return &cells->items[cells->count++];
 }
 
@@ -61,7 +63,7 @@ static bool extreme(const struct assay_builder *b, uint32_t node, size_t input)
 static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input, struct cells *cells)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
-    struct cell *cell = cell_of(cells, r);
+    struct cell *cell = cell_of(cells, r, b->signatures[input]);
     bool raw = b->inputs.items[input].kind == ASSAY_INPUT_RAW;
     bool first = cell->count++ == 0;
     bool early = raw && cell->raw++ < RAW_PER_CELL;
@@ -97,6 +99,38 @@ static bool same_as_first(const struct assay_builder *b, uint32_t node, size_t i
     return first != node &&
            assay_reaction(&b->explored, first, input)->rule == assay_reaction(&b->explored, node, input)->rule &&
            assay_reaction(&b->explored, first, input)->out_hash == assay_reaction(&b->explored, node, input)->out_hash;
+}
+
+/* A frame is too long as soon as its header says so: the shortest beginning that is answered. */
+static void header_case(struct assay_builder *b, uint32_t node, size_t i)
+{
+    const struct assay_input *input = &b->inputs.items[i];
+    uint16_t state = b->explored.nodes[node].state;
+    struct assay_reaction r = {0};
+    uint32_t n = 0;
+    while (!r.stepped && ++n < input->bytes.n)
+        r = assay_react(&b->explored, node, (struct assay_blob){input->bytes.p, n}, ASSAY_EV_CONNECT);
+    if (!r.stepped || r.event != ASSAY_EV_OVERSIZE || (r.out_size == 0 && !r.ended))
+        return;
+    assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s-header-only",
+                      b->model->messages[input->message].name, input->label);
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, (struct assay_blob){input->bytes.p, n}, 0);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "%s in state %s: known after %u bytes",
+                       assay_build_event_name(b, r.event), assay_build_state_name(b, state), (unsigned)n);
+}
+
+static void generate_headers(struct assay_builder *b, uint32_t node)
+{
+    unsigned found = 0;
+    for (size_t i = 0; i < b->inputs.count && found < RAW_PER_CELL && !b->segments; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (!r->stepped || r->event != ASSAY_EV_OVERSIZE || !strstr(b->inputs.items[i].label, "one-too-large"))
+            continue;
+        header_case(b, node, i);
+        found++;
+    }
 }
 
 static void generate_node(struct assay_builder *b, uint32_t node)
@@ -145,8 +179,11 @@ static void note_unwitnessed(struct assay_builder *b)
 
 void assay_generate_rules(struct assay_builder *b)
 {
-    for (uint32_t node = 0; node < b->explored.count; node++)
+    for (uint32_t node = 0; node < b->explored.count; node++) {
         generate_node(b, node);
+        if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
+            generate_headers(b, node);
+    }
     note_unwitnessed(b);
 }
 
@@ -189,7 +226,7 @@ void assay_generate_segments(struct assay_builder *b)
         const struct assay_reaction *r = assay_reaction(&b->explored, 0, i);
         if (input->bare.n == 0 || !r->stepped || input->bytes.n > b->frame->max)
             continue;
-        if (input->kind == ASSAY_INPUT_EXAMPLE || cell_of(&cells, r)->count++ < PLAIN_PER_CELL)
+        if (input->kind == ASSAY_INPUT_EXAMPLE || cell_of(&cells, r, 0)->count++ < PLAIN_PER_CELL)
             segment_case(b, i, probe);
     }
 }

@@ -366,7 +366,7 @@ static void size_candidates(struct maker *m, const struct assay_field *f, const 
         const char *label = n == 0 ? assay_store_text(m->store, "%s-empty", f->name)
                                    : assay_store_text(m->store, "%s-size-%" PRId64, f->name, n);
         struct assay_blob bytes = filler(m, (uint32_t)n, 'a');
-        add_candidate(c, label, (struct assay_value){.bytes = bytes}, n > SIZES_MAX);
+        add_candidate(c, label, (struct assay_value){.bytes = bytes}, n > max - 16 && n > t->min + 2);
     }
     assay_atoms_free(&sizes);
 }

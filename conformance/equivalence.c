@@ -1,0 +1,391 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "conformance/describe.h"
+#include "conformance/equivalence.h"
+
+#define PAIRS_MAX     48
+#define RANDOM_INPUTS 256
+#define INPUT_MAX     8192u /* longer ones are tried on a fresh pair only */
+#define CUTS_MAX      12
+
+struct pair {
+    struct assay_belief *right, *mutant;
+    uint64_t key;
+    size_t parent, input;
+};
+
+struct stimulus {
+    struct assay_blob bytes;
+    const char *label;
+};
+
+struct product {
+    struct assay_belief_world right, mutant;
+    struct pair pairs[PAIRS_MAX];
+    size_t count;
+    bool capped;
+    struct stimulus *stimuli;
+    size_t stimulus_count, stimulus_cap;
+    struct assay_store store;
+    const char *circumstance;
+    struct assay_equivalence_result *result;
+};
+
+/* ---- what is sent ------------------------------------------------------ */
+
+static void add_stimulus(struct product *p, struct assay_blob bytes, const char *label)
+{
+    for (size_t i = 0; i < p->stimulus_count; i++)
+        if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
+            return;
+    struct stimulus *s = assay_list_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
+    *s = (struct stimulus){bytes, label};
+}
+
+static void add_inputs(struct product *p, const struct assay_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        add_stimulus(p, inputs->items[i].bytes, inputs->items[i].label);
+        if (inputs->items[i].bare.n)
+            add_stimulus(p, inputs->items[i].bare, inputs->items[i].label);
+    }
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Inputs with one to three bytes changed, seldom one added or lost. */
+static void add_random(struct product *p, const struct assay_inputs *inputs, uint64_t seed)
+{
+    uint64_t state = seed * 2654435761u + 88172645463325252u;
+    for (int i = 0; i < RANDOM_INPUTS && inputs->count; i++) {
+        const struct assay_blob from = inputs->items[next_random(&state) % inputs->count].bytes;
+        if (from.n > 256 || from.n == 0)
+            continue;
+        uint8_t *to = assay_store(&p->store, from.n + 1u);
+        memcpy(to, from.p, from.n);
+        for (uint64_t k = 1 + next_random(&state) % 3; k > 0; k--)
+            to[next_random(&state) % from.n] = (uint8_t)next_random(&state);
+        uint32_t n = from.n;
+        if (next_random(&state) % 8 == 0)
+            to[n++] = (uint8_t)next_random(&state);
+        add_stimulus(p, (struct assay_blob){to, n}, "random");
+    }
+}
+
+/* ---- comparing --------------------------------------------------------- */
+
+/* The right model's belief is an oracle for what the mutant sent. */
+static bool same_effects(const struct assay_belief *x, const struct assay_belief *y)
+{
+    return x->effect_count == y->effect_count && x->effects_bytes.n == y->effects_bytes.n &&
+           (x->effects_bytes.n == 0 || memcmp(x->effects_bytes.p, y->effects_bytes.p, x->effects_bytes.n) == 0);
+}
+
+static bool same_so_far(struct product *p, struct assay_belief *right, const struct assay_belief *mutant)
+{
+    if (!assay_belief_matches(&p->right, right, (struct assay_span){mutant->out.p, mutant->out.n}))
+        return false;
+    if (!assay_belief_satisfied(right) || right->ended != mutant->ended || right->in.n != mutant->in.n)
+        return false;
+    if (right->ended && right->how != mutant->how)
+        return false;
+    if (!same_effects(right, mutant))
+        return false;
+    return right->ended || assay_deadline(right->engine) == assay_deadline(mutant->engine);
+}
+
+static void feed(struct assay_belief_world *world, struct assay_belief *b, struct assay_blob bytes,
+                 enum assay_builtin_event event)
+{
+    struct assay_belief_set set = {.items = {b}, .count = 1};
+    if (bytes.n)
+        assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
+    if (event != ASSAY_EV_CONNECT && !b->ended)
+        assay_beliefs_signal(world, &set, 0, event);
+    while (set.count > 1)
+        assay_belief_free(set.items[--set.count]);
+}
+
+static void describe_trace(struct product *p, size_t pair, const struct stimulus *last, uint32_t cut, const char *end)
+{
+    size_t path[PAIRS_MAX], n = 0;
+    struct assay_text text = {p->result->trace, sizeof p->result->trace, 0};
+    assay_text_add(&text, "%s", p->circumstance);
+    for (size_t i = pair; i && n < PAIRS_MAX; i = p->pairs[i].parent)
+        path[n++] = p->pairs[i].input;
+    while (n--) {
+        const struct stimulus *s = &p->stimuli[path[n]];
+        assay_text_add(&text, "> ");
+        assay_text_hex(&text, (struct assay_span){s->bytes.p, s->bytes.n}, 24);
+        assay_text_add(&text, "  ");
+    }
+    if (cut) {
+        assay_text_add(&text, "> ");
+        assay_text_hex(&text, (struct assay_span){last->bytes.p, cut}, 24);
+        assay_text_add(&text, " (%s)", last->label);
+    }
+    assay_text_add(&text, "%s", end);
+}
+
+static const char *const ending_names[ASSAY_EV_BUILTINS] = {[ASSAY_EV_CONNECT] = "",
+                                                            [ASSAY_EV_EOF] = " > eof",
+                                                            [ASSAY_EV_RESET] = " > reset",
+                                                            [ASSAY_EV_SHUTDOWN] = " > shutdown"};
+
+/* Both with the same input; true: they differ. The copies are kept in *next unless they ended. */
+static bool differ(struct product *p, size_t pair, const struct stimulus *s, uint32_t cut,
+                   enum assay_builtin_event event, struct pair *next)
+{
+    struct assay_blob bytes = {s ? s->bytes.p : NULL, cut};
+    next->right = assay_belief_copy(&p->right, p->pairs[pair].right);
+    next->mutant = assay_belief_copy(&p->mutant, p->pairs[pair].mutant);
+    assay_beliefs_fix(&(struct assay_belief_set){.items = {next->right}, .count = 1}, next->mutant->out.n);
+    feed(&p->right, next->right, bytes, event);
+    feed(&p->mutant, next->mutant, bytes, event);
+    /* who has reset the connection sees nothing any more but what was done */
+    bool same =
+        event == ASSAY_EV_RESET ? same_effects(next->right, next->mutant) : same_so_far(p, next->right, next->mutant);
+    if (same)
+        return false;
+    p->result->found = ASSAY_DIFFERENT;
+    describe_trace(p, pair, s, cut, ending_names[event]);
+    return true;
+}
+
+static void drop(struct pair *pair)
+{
+    assay_belief_free(pair->right);
+    assay_belief_free(pair->mutant);
+}
+
+/* ---- exploring --------------------------------------------------------- */
+
+static uint64_t mix(uint64_t h, const void *p, size_t n)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ bytes[i]) * 0x100000001b3u;
+    return h;
+}
+
+static uint64_t key_of(const struct assay_belief_world *world, const struct assay_belief *b, uint64_t h)
+{
+    const struct assay_model *model = world->config.model;
+    struct assay_range vars = model->machines[world->config.machine].vars;
+    uint16_t state = assay_state(b->engine, b->sid);
+    h = mix(h, &state, sizeof state);
+    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
+        assay_val v = 0;
+        struct assay_span s = {0};
+        assay_var(b->engine, b->sid, (uint16_t)i, &v, &s);
+        bool bytes = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES;
+        h = bytes ? mix(mix(h, &s.n, sizeof s.n), s.p, s.n) : mix(h, &v, sizeof v);
+    }
+    return h;
+}
+
+/* Bytes of variables make the product infinite; values that no rule looks at are told apart up to this many. */
+#define SAME_STATES_MAX 6
+
+static bool known(const struct product *p, const struct pair *pair)
+{
+    size_t same = 0;
+    uint16_t right = assay_state(pair->right->engine, pair->right->sid);
+    uint16_t mutant = assay_state(pair->mutant->engine, pair->mutant->sid);
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->pairs[i].key == pair->key)
+            return true;
+        same += assay_state(p->pairs[i].right->engine, p->pairs[i].right->sid) == right &&
+                assay_state(p->pairs[i].mutant->engine, p->pairs[i].mutant->sid) == mutant;
+    }
+    return same >= SAME_STATES_MAX;
+}
+
+static void keep(struct product *p, struct pair next, size_t parent, size_t input)
+{
+    bool over = next.right->ended || next.right->in.n;
+    if (!over) {
+        next.key = key_of(&p->mutant, next.mutant, key_of(&p->right, next.right, 0xcbf29ce484222325u));
+        over = known(p, &next);
+    }
+    if (!over && p->count == PAIRS_MAX)
+        p->capped = true;
+    if (over || p->count == PAIRS_MAX) {
+        drop(&next);
+        return;
+    }
+    next.parent = parent;
+    next.input = input;
+    p->pairs[p->count++] = next;
+}
+
+static bool ends_differ(struct product *p, size_t pair, const struct stimulus *s, uint32_t cut)
+{
+    static const enum assay_builtin_event events[] = {ASSAY_EV_EOF, ASSAY_EV_RESET, ASSAY_EV_SHUTDOWN};
+    for (size_t i = 0; i < (cut ? 1 : 3); i++) {
+        struct pair next;
+        bool found = differ(p, pair, s, cut, events[i], &next);
+        drop(&next);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+static bool expand(struct product *p, size_t pair)
+{
+    if (ends_differ(p, pair, NULL, 0))
+        return true;
+    for (size_t i = 0; i < p->stimulus_count; i++) {
+        const struct stimulus *s = &p->stimuli[i];
+        struct pair next;
+        if (s->bytes.n > INPUT_MAX && p->pairs[pair].right->out.n > 64)
+            continue;
+        if (differ(p, pair, s, s->bytes.n, ASSAY_EV_CONNECT, &next)) {
+            drop(&next);
+            return true;
+        }
+        keep(p, next, pair, i);
+    }
+    return false;
+}
+
+/* Streams that end inside a frame: only for the first inputs of each length, on each pair. */
+static bool cuts_differ(struct product *p, size_t pair, const struct assay_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++) {
+        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label};
+        if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE)
+            continue;
+        for (uint32_t cut = 1; cut < s.bytes.n && cut <= CUTS_MAX; cut++)
+            if (ends_differ(p, pair, &s, cut))
+                return true;
+    }
+    return false;
+}
+
+static bool open_pair(struct product *p)
+{
+    struct assay_belief_set right = {0}, mutant = {0};
+    if (!assay_beliefs_open(&p->right, &right, 0) || !assay_beliefs_open(&p->mutant, &mutant, 0))
+        return false;
+    struct pair first = {.right = right.items[0], .mutant = mutant.items[0]};
+    p->pairs[p->count++] = first;
+    return true;
+}
+
+static bool search(struct product *p, const struct assay_inputs *inputs)
+{
+    if (!same_so_far(p, p->pairs[0].right, p->pairs[0].mutant)) {
+        p->result->found = ASSAY_DIFFERENT;
+        snprintf(p->result->trace, sizeof p->result->trace, "on connecting");
+        return true;
+    }
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->pairs[i].right->ended && (expand(p, i) || cuts_differ(p, i, inputs)))
+            return true;
+    return false;
+}
+
+/* ---- under all circumstances ------------------------------------------- */
+
+struct circumstance {
+    const char *name;
+    bool effects_fail;
+    uint32_t memory; /* for variables; 0: enough */
+};
+
+static const struct circumstance circumstances[] = {
+    {"", false, 0}, {"(effects fail) ", true, 0}, {"(no room for variables) ", false, 32}};
+
+static void forget_pairs(struct product *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        drop(&p->pairs[i]);
+    p->count = 0;
+}
+
+static bool matters(const struct product *p, const struct circumstance *c)
+{
+    const struct assay_model *model = p->right.config.model;
+    bool fallible = false, bytes = false;
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        fallible = fallible || model->effects[i].fallible;
+    for (uint16_t i = 0; i < model->vars_count; i++)
+        bytes = bytes || model->types[model->vars[i].type].kind >= ASSAY_T_BYTES;
+    return (!c->effects_fail || fallible) && (!c->memory || bytes);
+}
+
+static bool world_init(struct assay_belief_world *world, const struct assay_oracle_config *config,
+                       const struct circumstance *c)
+{
+    if (!assay_belief_world_init(world, config))
+        return false;
+    world->effects_fail = c->effects_fail;
+    if (c->memory)
+        world->config.limits.memory = c->memory;
+    world->engine_size = assay_engine_size(&world->config);
+    return true;
+}
+
+static bool search_in(struct product *p, const struct assay_oracle_config *right,
+                      const struct assay_oracle_config *mutant, const struct assay_inputs *inputs,
+                      const struct circumstance *c)
+{
+    bool found = false;
+    p->circumstance = c->name;
+    if (world_init(&p->right, right, c) && world_init(&p->mutant, mutant, c) && matters(p, c) && open_pair(p))
+        found = search(p, inputs);
+    p->result->pairs += p->count;
+    forget_pairs(p);
+    assay_belief_world_free(&p->right);
+    assay_belief_world_free(&p->mutant);
+    return found;
+}
+
+static void conclude(struct product *p)
+{
+    p->result->inputs = p->stimulus_count;
+    if (p->result->found == ASSAY_DIFFERENT)
+        return;
+    p->result->found = p->capped ? ASSAY_UNDECIDED : ASSAY_EQUAL;
+    snprintf(p->result->trace, sizeof p->result->trace,
+             "%zu pairs of states, %zu inputs at each, at most %d values of variables for a pair%s", p->result->pairs,
+             p->stimulus_count, SAME_STATES_MAX, p->capped ? ", more pairs beyond the cap" : "");
+}
+
+bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
+                       const struct assay_model *mutant, struct assay_equivalence_result *result)
+{
+    struct product *p = calloc(1, sizeof *p);
+    struct assay_oracle_config other = *right;
+    struct assay_witness_config config = {NULL, mutant, right->options, right->leniencies};
+    struct assay_inputs own = {0};
+    bool found = false;
+    if (!p)
+        return false;
+    other.model = mutant;
+    *result = (struct assay_equivalence_result){.found = ASSAY_UNDECIDED};
+    p->result = result;
+    add_inputs(p, right_inputs);
+    assay_inputs_make(&p->store, &config, &own);
+    add_inputs(p, &own);
+    add_random(p, right_inputs, right->seed);
+    for (size_t i = 0; !found && i < sizeof circumstances / sizeof circumstances[0]; i++)
+        found = search_in(p, right, &other, right_inputs, &circumstances[i]);
+    conclude(p);
+    free(own.items);
+    free(p->stimuli);
+    assay_store_free(&p->store);
+    free(p);
+    return true;
+}

@@ -1,0 +1,184 @@
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/build.h"
+#include "conformance/equivalence.h"
+#include "conformance/memory.h"
+#include "conformance/mutate.h"
+#include "conformance/score.h"
+
+#define TIMER_ON 4000000000 /* ns: for options of durations that are off */
+
+struct scorer {
+    struct assay_score score; /* first: this is what users hold */
+    struct assay_store store;
+    size_t cap;
+    const struct assay_model *model;
+    struct assay_suite *suite;
+    struct assay_inputs inputs;
+    struct assay_oracle_config right;
+    assay_val *options;
+    uint64_t *hashes; /* what the right model does in each case */
+    size_t *order;    /* cases, the best killers first */
+};
+
+/* ---- setting up -------------------------------------------------------- */
+
+/* The defaults, with every duration that is off switched on. */
+static bool make_options(struct scorer *s)
+{
+    s->options = calloc(s->model->options_count + 1u, sizeof *s->options);
+    for (uint16_t i = 0; s->options && i < s->model->options_count; i++) {
+        const struct assay_option *o = &s->model->options[i];
+        uint8_t kind = s->model->types[o->type].kind;
+        s->options[i] = kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : (assay_val)o->value;
+        if (kind == ASSAY_T_DURATION && o->value == 0)
+            s->options[i] = (assay_val)TIMER_ON;
+    }
+    return s->options != NULL;
+}
+
+static bool start(struct scorer *s, const struct assay_spec *spec, uint64_t seed)
+{
+    if (!make_options(s))
+        return false;
+    struct assay_suite_options options = {.seed = seed, .params = s->options};
+    s->suite = assay_suite_build(spec, s->model, &options);
+    s->right = (struct assay_oracle_config){s->model, s->options, assay_leniencies_default(s->model), seed};
+    if (!s->suite)
+        return false;
+    struct assay_witness_config config = {spec, s->model, s->options, s->right.leniencies};
+    assay_inputs_make(&s->store, &config, &s->inputs);
+    s->hashes = calloc(s->suite->count + 1, sizeof *s->hashes);
+    s->order = calloc(s->suite->count + 1, sizeof *s->order);
+    if (!s->hashes || !s->order)
+        return false;
+    struct assay_memory_config memory = {.right = s->right, .model = s->model};
+    for (size_t i = 0; i < s->suite->count; i++) {
+        struct assay_memory_result result;
+        s->order[i] = i;
+        s->hashes[i] = assay_memory_hash(&memory, &s->suite->cases[i]);
+        if (!assay_memory_run(&memory, &s->suite->cases[i], &result) || !result.passed) {
+            fprintf(stderr, "assay: the model fails its own case %s: expected %s, saw %s\n", s->suite->cases[i].id,
+                    result.blame.expected, result.blame.seen);
+            return false;
+        }
+    }
+    s->score.cases = s->suite->count;
+    return true;
+}
+
+/* ---- one mutant -------------------------------------------------------- */
+
+static void to_front(struct scorer *s, size_t at)
+{
+    size_t best = s->order[at];
+    memmove(s->order + 1, s->order, at * sizeof *s->order);
+    s->order[0] = best;
+}
+
+static bool blames_right(const struct assay_mutant *mutant, const struct assay_case *c,
+                         const struct assay_memory_result *result)
+{
+    return mutant->req == ASSAY_NONE || result->blame.req == mutant->req || c->req == mutant->req;
+}
+
+/* Try the cases; the first kill counts, one that blames the right requirement is better. */
+static void try_cases(struct scorer *s, const struct assay_mutant *mutant, struct assay_score_row *row)
+{
+    struct assay_memory_config memory = {.right = s->right, .model = &mutant->model};
+    for (size_t k = 0; k < s->suite->count && !row->right; k++) {
+        const struct assay_case *c = &s->suite->cases[s->order[k]];
+        struct assay_memory_result result;
+        s->score.cases_run++;
+        if (assay_memory_hash(&memory, c) == s->hashes[s->order[k]] || !assay_memory_run(&memory, c, &result) ||
+            result.passed)
+            continue;
+        row->right = blames_right(mutant, c, &result);
+        if (row->fate == ASSAY_KILLED && !row->right)
+            continue;
+        row->fate = ASSAY_KILLED;
+        row->killer = c->id;
+        row->blamed = result.blame.req;
+        to_front(s, k);
+    }
+}
+
+static void try_equivalence(struct scorer *s, const struct assay_mutant *mutant, struct assay_score_row *row)
+{
+    struct assay_equivalence_result result;
+    if (!assay_equivalence(&s->right, &s->inputs, &mutant->model, &result))
+        return;
+    row->trace = assay_store_text(&s->store, "%s", result.trace);
+    if (result.found == ASSAY_EQUAL)
+        row->fate = ASSAY_NO_DIFFERENCE;
+}
+
+static void count(struct assay_score *score, const struct assay_score_row *row)
+{
+    score->killed += row->fate == ASSAY_KILLED;
+    score->right += row->fate == ASSAY_KILLED && row->right;
+    score->equal += row->fate == ASSAY_NO_DIFFERENCE;
+    score->survived += row->fate == ASSAY_SURVIVED;
+}
+
+static void judge(struct scorer *s, const struct assay_mutation *mutation, const char *filter)
+{
+    struct assay_mutant mutant;
+    bool valid = assay_mutant_make(s->model, mutation, &mutant);
+    bool wanted = valid && (!filter || fnmatch(filter, mutant.kind, 0) == 0);
+    s->score.malformed += !valid;
+    if (wanted) {
+        struct assay_score_row *row = assay_list_add((void **)&s->score.rows, &s->score.count, &s->cap, sizeof *row);
+        *row = (struct assay_score_row){.kind = mutant.kind,
+                                        .text = assay_store_text(&s->store, "%s", mutant.text),
+                                        .rule = mutant.rule,
+                                        .req = mutant.req,
+                                        .fate = ASSAY_SURVIVED,
+                                        .blamed = ASSAY_NONE};
+        try_cases(s, &mutant, row);
+        if (row->fate != ASSAY_KILLED)
+            try_equivalence(s, &mutant, row);
+        count(&s->score, row);
+    }
+    assay_mutant_free(&mutant);
+}
+
+struct assay_score *assay_score_make(const struct assay_spec *spec, const struct assay_model *model,
+                                     const struct assay_score_options *options)
+{
+    struct scorer *s = calloc(1, sizeof *s);
+    struct assay_mutations mutations = {0};
+    if (!s)
+        return NULL;
+    s->model = model;
+    if (!start(s, spec, options->seed)) {
+        assay_score_free(&s->score);
+        return NULL;
+    }
+    assay_mutations_list(model, &mutations);
+    for (size_t i = 0; i < mutations.count; i++) {
+        judge(s, &mutations.items[i], options->filter);
+        if (options->progress)
+            options->progress(options->context, i + 1, mutations.count);
+    }
+    free(mutations.items);
+    return &s->score;
+}
+
+void assay_score_free(struct assay_score *score)
+{
+    struct scorer *s = (struct scorer *)score; /* its first member */
+    if (!s)
+        return;
+    free(s->score.rows);
+    assay_suite_free(s->suite);
+    assay_store_free(&s->store);
+    free(s->inputs.items);
+    free(s->options);
+    free(s->hashes);
+    free(s->order);
+    free(s);
+}
