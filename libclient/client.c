@@ -162,7 +162,8 @@ static bool effect_event(struct assay_client *c, const struct assay_event *from,
 /* ENDED is told when the socket is closed, too. */
 static bool session_ended(struct assay_client *c, const struct assay_event *from)
 {
-    c->ended_status = assay_report_ended(c, from->ended.cause);
+    c->ended_status = c->strayed ? ASSAY_CLIENT_PROTOCOL : assay_report_ended(c, from->ended.cause);
+    c->strayed = false;
     c->done_token = 0;
     if (from->ended.how == ASSAY_END_ABORT && c->fd >= 0) {
         assay_reset(c->fd);
@@ -188,8 +189,10 @@ static bool translate(struct assay_client *c, const struct assay_event *from, st
     case ASSAY_EVENT_SENT:
         break;
     case ASSAY_EVENT_STRAY: /* ENDED follows */
-        c->ended_status = assay_report(c, ASSAY_CLIENT_PROTOCOL, "the server sent a message %s that nothing asked for",
-                                       c->model->events[from->stray.event].name);
+        c->strayed = true;
+        if (c->call < 0)
+            assay_report(c, 0, "the server sent a message %s that nothing asked for",
+                         c->model->events[from->stray.event].name);
         break;
     }
     return false;
@@ -228,7 +231,7 @@ int assay_client_begin(struct assay_client *c)
 {
     if (c->state != ASSAY_CLIENT_IDLE)
         assay_link_drop(c);
-    c->tell_connected = c->tell_ended = false;
+    c->tell_connected = c->tell_ended = c->strayed = false;
     c->ended_status = ASSAY_CLIENT_OK;
     c->call = -1;
     c->done_token = 0;
@@ -311,7 +314,7 @@ static int64_t deadline(const struct assay_client *c)
 int assay_client_wait_ms(const struct assay_client *c)
 {
     int64_t until = deadline(c), now = assay_clock_now();
-    if (has_event(c) || c->done_token || until <= now)
+    if (has_event(c) || c->done_token || c->pump.again || until <= now)
         return 0;
     if (until == ASSAY_CLOCK_NEVER)
         return -1;
@@ -460,7 +463,7 @@ static int catch_up(struct assay_client *c)
         return ASSAY_CLIENT_OK;
     if (c->ended_status == ASSAY_CLIENT_PROTOCOL)
         return ASSAY_CLIENT_PROTOCOL;
-    return assay_report(c, ASSAY_CLIENT_CLOSED, "the server has closed the connection since the last call");
+    return assay_report(c, ASSAY_CLIENT_CLOSED, "the connection has ended since the last call");
 }
 
 static int await_result(struct assay_client *c, struct assay_value *results)

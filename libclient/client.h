@@ -44,6 +44,7 @@ struct assay_client {
 
     int call; /* that runs; -1: none */
     bool tell_connected, tell_ended;
+    bool strayed; /* a message that nothing takes is about to end the session */
     int ended_status;
     uint32_t done_token; /* an effect that was completed while events were left to take */
     bool done;

@@ -110,6 +110,7 @@ static void note(struct assay_pump *p, enum assay_rc rc)
     p->starved = rc == ASSAY_MORE;
     p->full = rc == ASSAY_FULL;
     p->pending = rc == ASSAY_PENDING;
+    p->again = rc == ASSAY_TAKE;
     fetch(p);
 }
 

@@ -128,7 +128,7 @@ static void more_replies_than_requests(void **state)
     assert_int_equal(login(c), ASSAY_CLIENT_OK);
     struct pollfd p = {.fd = assay_client_fd(c), .events = POLLIN};
     if (assay_client_connected(c)) {
-        assert_int_equal(poll(&p, 1, 10000), 1);
+        assert_true(assay_client_wait_ms(c) == 0 || poll(&p, 1, 10000) == 1);
         assert_int_equal(post(c), ASSAY_CLIENT_PROTOCOL); /* the reply that nobody asked for is not its own */
         assert_says(c, "Reply");
     }
