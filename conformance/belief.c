@@ -120,9 +120,11 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
                                           .seed = config->seed,
                                           .trace = true,
                                           .judge = true};
+    world->circumstance = config->circumstance;
+    if (config->circumstance.memory)
+        world->config.limits.memory = config->circumstance.memory;
     world->engine_size = assay_engine_size(&world->config);
     world->branches = has_choices(model);
-    world->effects_fail = false;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
@@ -288,6 +290,7 @@ static void note_step(struct assay_belief *b, const struct assay_event *event)
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;
+    b->faulted = b->faulted || event->step.otherwise || event->step.event == ASSAY_EV_NO_ROOM;
     if (b->steps++)
         return;
     b->first_rule = event->step.rule;
@@ -369,16 +372,17 @@ static void answer_all(struct assay_belief_world *world, struct assay_belief_set
 {
     for (size_t i = 0; i < h->count; i++) {
         struct assay_belief *other = NULL;
-        if (world->effect_free[h->answers[i].effect] && !world->effects_fail)
+        if (world->effect_free[h->answers[i].effect] && world->circumstance.failing != h->answers[i].effect + 1)
             other = assay_belief_copy(world, b);
         if (other && add(set, other)) {
             forget_last_effect(other);
             complete_with(world, set, other, now, h->answers[i].token, false);
             settle(world, set, other, now);
         }
-        if (world->effects_fail)
+        bool fails = world->circumstance.failing == h->answers[i].effect + 1;
+        if (fails)
             forget_last_effect(b);
-        complete_with(world, set, b, now, h->answers[i].token, !world->effects_fail);
+        complete_with(world, set, b, now, h->answers[i].token, !fails);
     }
 }
 

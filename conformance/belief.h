@@ -30,6 +30,7 @@ struct assay_effect_seen {
 struct assay_belief {
     struct assay_engine *engine;
     assay_sid sid;
+    bool faulted; /* since `steps` was cleared some `else` was taken, or a variable found no room */
     bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
@@ -56,11 +57,11 @@ struct assay_belief_set {
 
 /* What all beliefs of one oracle share. */
 struct assay_belief_world {
+    struct assay_circumstance circumstance;
     struct assay_config config;
     size_t engine_size;
     struct assay_lens lens, other;
     bool branches;        /* the model has choices */
-    bool effects_fail;    /* every effect that can fail does */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
 };
 

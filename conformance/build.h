@@ -18,6 +18,7 @@ struct assay_builder {
     struct assay_inputs inputs;
     struct assay_explored explored;
     uint64_t *signatures; /* by input: which of all guards hold for its fields */
+    bool faults;   /* wanted */
     bool segments;        /* a first segment without a delimiter changes how the stream is read */
 
     struct assay_case current;
@@ -72,6 +73,7 @@ assay_generator assay_generate_framing;  /* cuts, pieces, frames in one segment 
 assay_generator assay_generate_sessions; /* many at once */
 assay_generator assay_generate_effects;  /* what observers have to show */
 assay_generator assay_generate_times;    /* timers, idle and slow peers */
+assay_generator assay_generate_faults;   /* effects that fail, memory that is short */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */
 
 /* ---- the suite behind the public one ------------------------------------ */

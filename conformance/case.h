@@ -37,6 +37,15 @@ enum assay_case_class {
     ASSAY_CASE_TIMED,     /* waits for real time */
 };
 
+/* Memory for variables that is not enough for anything but the shortest. */
+#define ASSAY_SHORT_MEMORY 32u
+
+/* What is wrong around the target, on purpose. */
+struct assay_circumstance {
+    uint16_t failing; /* 1 + the effect that always fails; 0: none */
+    uint32_t memory;  /* bytes that there are for variables; 0: as many as are needed */
+};
+
 /* A case ends, unless a step did it, by shutting the write side of each link
  * and reading to the end: the whole byte string is compared. */
 struct assay_case {
@@ -49,6 +58,7 @@ struct assay_case {
     uint8_t links;
     const struct assay_step *steps;
     size_t step_count;
+    struct assay_circumstance circumstance; /* in which the target has to be for this case; zero: the usual one */
     const char *observe; /* effect that an observer has to show; NULL: all is on the wire */
 };
 
@@ -64,6 +74,7 @@ struct assay_suite {
 struct assay_suite_options {
     uint64_t seed;
     const char *filter;   /* glob over ids, or NULL */
+    bool faults;          /* also cases for targets whose effects fail or whose memory is short */
     bool strict;          /* leniencies off */
     const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
                                 Cases of a timer are made only where they let it run. */

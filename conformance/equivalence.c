@@ -298,15 +298,6 @@ static bool search(struct product *p, const struct assay_inputs *inputs)
 
 /* ---- under all circumstances ------------------------------------------- */
 
-struct circumstance {
-    const char *name;
-    bool effects_fail;
-    uint32_t memory; /* for variables; 0: enough */
-};
-
-static const struct circumstance circumstances[] = {
-    {"", false, 0}, {"(effects fail) ", true, 0}, {"(no room for variables) ", false, 32}};
-
 static void forget_pairs(struct product *p)
 {
     for (size_t i = 0; i < p->count; i++)
@@ -314,41 +305,43 @@ static void forget_pairs(struct product *p)
     p->count = 0;
 }
 
-static bool matters(const struct product *p, const struct circumstance *c)
+static bool has_byte_variables(const struct assay_model *model)
 {
-    const struct assay_model *model = p->right.config.model;
-    bool fallible = false, bytes = false;
-    for (uint16_t i = 0; i < model->effects_count; i++)
-        fallible = fallible || model->effects[i].fallible;
     for (uint16_t i = 0; i < model->vars_count; i++)
-        bytes = bytes || model->types[model->vars[i].type].kind >= ASSAY_T_BYTES;
-    return (!c->effects_fail || fallible) && (!c->memory || bytes);
+        if (model->types[model->vars[i].type].kind >= ASSAY_T_BYTES)
+            return true;
+    return false;
 }
 
-static bool world_init(struct assay_belief_world *world, const struct assay_oracle_config *config,
-                       const struct circumstance *c)
-{
-    if (!assay_belief_world_init(world, config))
-        return false;
-    world->effects_fail = c->effects_fail;
-    if (c->memory)
-        world->config.limits.memory = c->memory;
-    world->engine_size = assay_engine_size(&world->config);
-    return true;
-}
-
-static bool search_in(struct product *p, const struct assay_oracle_config *right,
-                      const struct assay_oracle_config *mutant, const struct assay_inputs *inputs,
-                      const struct circumstance *c)
+static bool search_in(struct product *p, struct assay_oracle_config right, struct assay_oracle_config mutant,
+                      const struct assay_inputs *inputs, struct assay_circumstance circumstance, const char *name)
 {
     bool found = false;
-    p->circumstance = c->name;
-    if (world_init(&p->right, right, c) && world_init(&p->mutant, mutant, c) && matters(p, c) && open_pair(p))
+    p->circumstance = name;
+    right.circumstance = mutant.circumstance = circumstance;
+    if (assay_belief_world_init(&p->right, &right) && assay_belief_world_init(&p->mutant, &mutant) && open_pair(p))
         found = search(p, inputs);
     p->result->pairs += p->count;
     forget_pairs(p);
     assay_belief_world_free(&p->right);
     assay_belief_world_free(&p->mutant);
+    return found;
+}
+
+static bool search_all(struct product *p, const struct assay_oracle_config *right,
+                       const struct assay_oracle_config *mutant, const struct assay_inputs *inputs)
+{
+    const struct assay_model *model = right->model;
+    struct assay_circumstance usual = {0}, short_of_memory = {.memory = ASSAY_SHORT_MEMORY};
+    bool found = search_in(p, *right, *mutant, inputs, usual, "");
+    for (uint16_t i = 0; i < model->effects_count && !found; i++) {
+        struct assay_circumstance failing = {.failing = (uint16_t)(i + 1)};
+        const char *name = assay_store_text(&p->store, "(%s fails) ", model->effects[i].name);
+        if (model->effects[i].fallible)
+            found = search_in(p, *right, *mutant, inputs, failing, name);
+    }
+    if (!found && has_byte_variables(model))
+        found = search_in(p, *right, *mutant, inputs, short_of_memory, "(no room for variables) ");
     return found;
 }
 
@@ -368,9 +361,8 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
 {
     struct product *p = calloc(1, sizeof *p);
     struct assay_oracle_config other = *right;
-    struct assay_witness_config config = {NULL, mutant, right->options, right->leniencies};
+    struct assay_witness_config config = {NULL, mutant, right->options, right->leniencies, {0}};
     struct assay_inputs own = {0};
-    bool found = false;
     if (!p)
         return false;
     other.model = mutant;
@@ -380,8 +372,7 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
     assay_inputs_make(&p->store, &config, &own);
     add_inputs(p, &own);
     add_random(p, right_inputs, right->seed);
-    for (size_t i = 0; !found && i < sizeof circumstances / sizeof circumstances[0]; i++)
-        found = search_in(p, right, &other, right_inputs, &circumstances[i]);
+    search_all(p, right, &other, right_inputs);
     conclude(p);
     free(own.items);
     free(p->stimuli);

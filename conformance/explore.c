@@ -48,6 +48,7 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t 
     struct assay_reaction r = {.stepped = b->steps > 0,
                                .ended = b->ended,
                                .partial = b->in.n > 0,
+                               .faulted = b->faulted,
                                .event = b->steps ? b->first_event : ASSAY_NONE,
                                .rule = b->steps ? b->first_rule : ASSAY_NONE,
                                .last_event = b->steps ? b->last_event : ASSAY_NONE,
@@ -72,6 +73,7 @@ static struct assay_belief *after(struct assay_belief_world *world, const struct
         return NULL;
     uint32_t out_from = b->out.n;
     b->steps = 0;
+    b->faulted = false;
     if (bytes.n)
         assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
     if (event == ASSAY_EV_EOF || event == ASSAY_EV_RESET)
@@ -154,7 +156,7 @@ static bool expand(struct assay_explored *e, uint32_t node)
 bool assay_explore(struct assay_explored *e, const struct assay_witness_config *config,
                    const struct assay_inputs *inputs)
 {
-    struct assay_oracle_config oracle = {config->model, config->options, config->leniencies, 1};
+    struct assay_oracle_config oracle = {config->model, config->options, config->leniencies, 1, config->circumstance};
     struct assay_belief_set set = {0};
     memset(e, 0, sizeof *e);
     e->inputs = inputs;

@@ -23,6 +23,7 @@ struct assay_node {
 struct assay_reaction {
     bool stepped; /* some rule was taken: `event` and `rule` are those of the first */
     bool ended;   /* the session is over */
+    bool faulted;  /* some `else` was taken, or a variable found no room */
     bool partial; /* bytes are left that are the beginning of a frame */
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */

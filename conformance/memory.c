@@ -332,7 +332,9 @@ static bool run_case(struct run *run)
 
 static bool start(struct run *run, const struct assay_memory_config *config, const struct assay_case *c, bool judge)
 {
-    struct assay_oracle_config served = config->right;
+    struct assay_oracle_config right = config->right, served;
+    right.circumstance = c->circumstance;
+    served = right;
     served.model = config->model;
     run->config = config;
     run->c = c;
@@ -340,7 +342,7 @@ static bool start(struct run *run, const struct assay_memory_config *config, con
     run->hash = 0xcbf29ce484222325u;
     memset(run->links, 0, c->links * sizeof run->links[0]);
     memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
-    run->oracle = judge ? assay_oracle_new(&config->right, c->links) : NULL;
+    run->oracle = judge ? assay_oracle_new(&right, c->links) : NULL;
     return assay_belief_world_init(&run->world, &served) && (run->oracle || !judge);
 }
 

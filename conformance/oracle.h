@@ -19,6 +19,7 @@ struct assay_oracle_config {
     const assay_val *options;  /* params of the target; NULL: the spec's defaults */
     uint64_t leniencies;
     uint64_t seed;
+    struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
 };
 
 /* NULL: out of memory. */

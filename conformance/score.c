@@ -44,12 +44,12 @@ static bool start(struct scorer *s, const struct assay_spec *spec, uint64_t seed
 {
     if (!make_options(s))
         return false;
-    struct assay_suite_options options = {.seed = seed, .params = s->options};
+    struct assay_suite_options options = {.seed = seed, .params = s->options, .faults = true};
     s->suite = assay_suite_build(spec, s->model, &options);
-    s->right = (struct assay_oracle_config){s->model, s->options, assay_leniencies_default(s->model), seed};
+    s->right = (struct assay_oracle_config){s->model, s->options, assay_leniencies_default(s->model), seed, {0}};
     if (!s->suite)
         return false;
-    struct assay_witness_config config = {spec, s->model, s->options, s->right.leniencies};
+    struct assay_witness_config config = {spec, s->model, s->options, s->right.leniencies, {0}};
     assay_inputs_make(&s->store, &config, &s->inputs);
     s->hashes = calloc(s->suite->count + 1, sizeof *s->hashes);
     s->order = calloc(s->suite->count + 1, sizeof *s->order);

@@ -6,8 +6,9 @@
 #include "conformance/memory.h"
 
 static assay_generator *const generators[] = {
-    assay_generate_rules,    assay_generate_segments, assay_generate_ends,  assay_generate_framing,
-    assay_generate_sessions, assay_generate_effects,  assay_generate_times, assay_generate_by_hand,
+    assay_generate_rules,   assay_generate_segments, assay_generate_ends,
+    assay_generate_framing, assay_generate_sessions, assay_generate_effects,
+    assay_generate_times,   assay_generate_faults,   assay_generate_by_hand,
 };
 
 static int by_id(const void *a, const void *b)
@@ -20,8 +21,9 @@ static int by_id(const void *a, const void *b)
 
 static bool can_fail(const struct assay_builder *b, const struct assay_case *c)
 {
-    struct assay_memory_config config = {
-        .right = {b->model, b->config.options, b->config.leniencies, 1}, .model = b->model, .host = ASSAY_HOST_MUTE};
+    struct assay_memory_config config = {.right = {b->model, b->config.options, b->config.leniencies, 1, {0}},
+                                         .model = b->model,
+                                         .host = ASSAY_HOST_MUTE};
     struct assay_memory_result result;
     if (!assay_memory_run(&config, c, &result) || !result.passed)
         return true;
@@ -112,7 +114,8 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                     .spec = spec,
                                     .model = model,
                                     .frame = &model->frames[assay_frame_in(model)],
-                                    .config = {spec, model, options->params, leniencies},
+                                    .config = {spec, model, options->params, leniencies, {0}},
+                                    .faults = options->faults,
                                     .segments = segments_matter(model, leniencies)};
         ok = generate(b);
         publish(b, options->filter);

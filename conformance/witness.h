@@ -4,7 +4,7 @@
 #ifndef ASSAY_CONFORMANCE_WITNESS_H
 #define ASSAY_CONFORMANCE_WITNESS_H
 
-#include "compiler/compiler.h"
+#include "conformance/case.h"
 #include "conformance/store.h"
 #include "core/value.h"
 
@@ -42,6 +42,7 @@ struct assay_witness_config {
     const struct assay_model *model;
     const assay_val *options;
     uint64_t leniencies;
+    struct assay_circumstance circumstance; /* for exploring */
 };
 
 /* Every input worth sending to a server. Labels, values and bytes live in the store; free(items). */

@@ -1,0 +1,58 @@
+/* What happens when an effect fails or memory is short: only for targets that can be brought into that. */
+#include "conformance/build.h"
+
+#define PER_RULE 2
+
+static void fault_case(struct assay_builder *b, uint32_t node, size_t i, const char *name)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    uint16_t state = b->explored.nodes[node].state;
+    assay_build_begin(b, assay_build_state_name(b, state), name, "%s-%s",
+                      b->model->messages[b->inputs.items[i].message].name, b->inputs.items[i].label);
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, b->inputs.items[i].bytes, 0);
+    assay_build_tail(b, 0, state, r);
+    b->current.circumstance = b->config.circumstance;
+    assay_build_finish(b, r->last_rule, ASSAY_CASE_EXCLUSIVE, "%s in state %s", name, assay_build_state_name(b, state));
+}
+
+static unsigned earlier(const struct assay_builder *b, uint32_t node, size_t input)
+{
+    unsigned n = 0;
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    for (size_t i = 0; i < input; i++)
+        n += assay_reaction(&b->explored, node, i)->faulted &&
+             assay_reaction(&b->explored, node, i)->last_rule == r->last_rule;
+    return n;
+}
+
+/* The same generator on the protocol as it goes under the circumstance. */
+static void generate_under(struct assay_builder *b, struct assay_circumstance circumstance, const char *name)
+{
+    struct assay_explored usual = b->explored;
+    b->config.circumstance = circumstance;
+    if (assay_explore(&b->explored, &b->config, &b->inputs))
+        for (uint32_t node = 0; node < b->explored.count; node++)
+            for (size_t i = 0; i < b->inputs.count; i++) {
+                const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+                if (r->faulted && !r->partial && earlier(b, node, i) < PER_RULE &&
+                    assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
+                    fault_case(b, node, i, name);
+            }
+    assay_explored_free(&b->explored);
+    b->explored = usual;
+    b->config.circumstance = (struct assay_circumstance){0};
+}
+
+void assay_generate_faults(struct assay_builder *b)
+{
+    bool bytes = false;
+    for (uint16_t i = 0; i < b->model->effects_count && b->faults; i++)
+        if (b->model->effects[i].fallible)
+            generate_under(b, (struct assay_circumstance){.failing = (uint16_t)(i + 1)},
+                           assay_store_text(b->store, "%s-fails", b->model->effects[i].name));
+    for (uint16_t i = 0; i < b->model->vars_count; i++)
+        bytes = bytes || b->model->types[b->model->vars[i].type].kind >= ASSAY_T_BYTES;
+    if (b->faults && bytes)
+        generate_under(b, (struct assay_circumstance){.memory = ASSAY_SHORT_MEMORY}, "no-room");
+}
