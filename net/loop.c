@@ -23,7 +23,7 @@ struct assay_loop {
     struct assay_alarm **heap; /* from 1 on: the parent of i is i / 2 */
     uint32_t alarms, heap_cap;
     int epoll, batch, next; /* events[next..batch) are still to be handled */
-    bool hurry;
+    bool hurry, coarse;
     atomic_bool woken, stop;
     struct assay_watch wake;
     struct epoll_event events[BATCH];
@@ -201,21 +201,34 @@ static void fire_due(struct assay_loop *loop)
 
 /* ---- rounds ------------------------------------------------------------ */
 
+static int64_t next_deadline(const struct assay_loop *loop, int64_t until)
+{
+    return loop->alarms > 0 && loop->heap[1]->at < until ? loop->heap[1]->at : until;
+}
+
+/* Kernels before 5.11, and valgrind, know milliseconds only: rounded up, as nothing may come early. */
+static int wait_span(struct assay_loop *loop, int64_t span)
+{
+    struct timespec exact = {.tv_sec = span / ASSAY_SECOND, .tv_nsec = span % ASSAY_SECOND};
+    if (!loop->coarse) {
+        int n = epoll_pwait2(loop->epoll, loop->events, BATCH, &exact, NULL);
+        if (n >= 0 || errno != ENOSYS)
+            return n;
+        loop->coarse = true;
+    }
+    int64_t ms = span / ASSAY_MS + (span % ASSAY_MS > 0);
+    return epoll_wait(loop->epoll, loop->events, BATCH, ms < INT32_MAX ? (int)ms : INT32_MAX);
+}
+
 static int wait_until(struct assay_loop *loop, int64_t until)
 {
-    if (loop->hurry) {
-        loop->hurry = false;
-        return epoll_wait(loop->epoll, loop->events, BATCH, 0);
-    }
-    if (loop->alarms > 0 && loop->heap[1]->at < until)
-        until = loop->heap[1]->at;
-    if (until == ASSAY_CLOCK_NEVER)
+    bool hurry = loop->hurry;
+    loop->hurry = false;
+    until = next_deadline(loop, until);
+    if (!hurry && until == ASSAY_CLOCK_NEVER)
         return epoll_wait(loop->epoll, loop->events, BATCH, -1);
-    int64_t left = until - assay_clock_now();
-    if (left <= 0)
-        return epoll_wait(loop->epoll, loop->events, BATCH, 0);
-    struct timespec span = {.tv_sec = left / ASSAY_SECOND, .tv_nsec = left % ASSAY_SECOND};
-    return epoll_pwait2(loop->epoll, loop->events, BATCH, &span, NULL);
+    int64_t span = hurry ? 0 : until - assay_clock_now();
+    return span > 0 ? wait_span(loop, span) : epoll_wait(loop->epoll, loop->events, BATCH, 0);
 }
 
 void assay_loop_round(struct assay_loop *loop, int64_t until)
