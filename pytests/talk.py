@@ -1,5 +1,6 @@
 """Does a stimulus to a server over sockets and holds what comes back against the reader's expected sets."""
 
+import os
 import random
 import socket
 import struct
@@ -8,7 +9,7 @@ import time
 from reader.expected import agrees, begins, expected
 from reader.machine import Machine
 
-TIMEOUT = 20.0
+TIMEOUT = float(os.environ.get("TALK_TIMEOUT", "20"))
 
 
 class Link:

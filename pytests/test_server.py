@@ -1,6 +1,8 @@
 """A running server held against the reader's machine: `assay serve`, or any other with --target."""
 
+import os
 import random
+import select
 import socket
 import time
 
@@ -14,6 +16,7 @@ from reader.spec import load
 from traces import traces
 
 pytestmark = pytest.mark.timeout(240)
+FEW = 15 if "FEW_EXAMPLES" in os.environ else None
 
 MSGLOG_FRAMES = [bytes.fromhex(text) for text in (
     "01 0300 626f62", "01 0200 2e2e", "01 0a00 610d0a5b625d3a206300", "02 0100 61", "02 0300 616263", "03 0500 68656c6c6f", "03 0200 0d0a",
@@ -22,6 +25,8 @@ MSGLOG_FRAMES = [bytes.fromhex(text) for text in (
 CANDY_FRAMES = [text.encode() + b"\n" for text in (
     "s 12", "s 0", "s -3", "s 46340", "s 46341", "b 1", "b 2", "b 32", "b 33", "b -1", "d 5", "d 2147483648", "x 1", "s", "", "s  +7 x",
     "s " + "0" * 1021 + "7", "s " + "0" * 1022 + "7", "b 007", "d", "q", "d 1" + " " * 1020, "d 1" + " " * 1021)]
+
+HASH_OF_ABC = "$5$saltstring$tDHA0KPsYQ8V.LDB1/fgW7cvROod5ZajSrx1tZU2JG9"  # crypt(3), SHA-256
 
 
 def meter_frames():
@@ -39,8 +44,11 @@ def meter_frames():
                  made("Reading", unit=unit.value(name), samples=samples, note="n\u00f6te".encode(), scale=-2048)]
     damaged = [frame[:-1] + bytes([frame[-1] ^ 1]) for frame in good[:4]]
     damaged += [bytes.fromhex(text) for text in ("a50301060a81000001025c", "a50301060580010001025c", "a501030531663b014e5f", "a50a01005a",
-                                                 "b50501005a", "a501010531663b01585f")]
-    return good * 2 + damaged + [bytes.fromhex("a5040182 03") + bytes(386) + b"\xd8"]
+                                                 "b50501005a", "a501010531663b01585f", "a5010205 31663b014e 5f", "a50101063031663b014e5c",
+                                                 "a5040104616200ee5e", "a5040104416200ff5e", 
+                                                 "a5020108 20 03 010002000300 52", "a5020104 14 01 feff 5e")]
+    folded = [bytes.fromhex("a501010631663b026e735c"), bytes.fromhex("a5010106 31667c 02 4e73 5c")]
+    return folded + good * 2 + damaged + [bytes.fromhex("a5040182 03") + bytes(386) + b"\xd8"]
 
 
 FRAMES = {"msglog": MSGLOG_FRAMES, "candy": CANDY_FRAMES, "meter": meter_frames()}
@@ -113,7 +121,7 @@ def test_sessions_interleaved(target, seed):
     talk.check(target, 40, steps)
 
 
-@settings(max_examples=40)
+@settings(max_examples=FEW or 40)
 @given(data=st.data())
 def test_any_stream(target, data):
     """Streams of good, damaged and arbitrary bytes, cut anywhere, with an end anywhere."""
@@ -122,7 +130,7 @@ def test_any_stream(target, data):
     talk.check(target, 1, steps_of(in_line_mode(target, pieces), wait_first=target.spec.protocol == "candy"))
 
 
-@settings(max_examples=25)
+@settings(max_examples=FEW or 25)
 @given(data=st.data())
 def test_segments(candy, data):
     """Legacy mode: each segment an order, whatever is in it; each answer is awaited."""
@@ -139,7 +147,7 @@ def test_hundreds_coalesced(request, name):
     """Frames by the hundred in one write."""
     target = request.getfixturevalue(name)
     heads = {"candy": [], "msglog": MSGLOG_FRAMES[:1] + MSGLOG_FRAMES[3:4], "meter": meter_frames()[:1]}
-    many = {"candy": [b"s 7\n", b"x\n"], "msglog": MSGLOG_FRAMES[5:9], "meter": meter_frames()[1:4]}
+    many = {"candy": [b"s 7\n", b"x\n"], "msglog": MSGLOG_FRAMES[5:9], "meter": meter_frames()[4:7]}
     talk.check(target, 1, steps_of([b"".join(heads[name] + many[name] * 150)]))
 
 
@@ -151,6 +159,19 @@ def test_resets_do_no_harm(target):
         steps += [{"link": link + 1, "send": data[:link + 1].hex()}, {"link": link + 1, "reset": True}]
     steps = steps_of(frames[:1]) + steps + steps_of(frames[1:])
     talk.check(target, 1 + min(len(data), 20), steps)
+
+
+def test_meter_edges(meter):
+    """What the walks may miss: a broken end, an abort, an oversize frame that is cut, a list that overflows."""
+    frames = meter_frames()
+    hello, oversize = bytes.fromhex("a501010531663b014e5f"), frames[-1]
+    bye = bytes.fromhex("a50501005a")
+    label = bytes.fromhex("a5041104416200ee5e")
+    reading = bytes.fromhex("a50201081003010002000300" + "52")
+    for pieces in ([hello, bytes.fromhex("a50401ffff")], [label], [hello, oversize[:9], oversize[9:200], oversize[200:] + bye],
+                   [hello, oversize + label + bye], [hello, reading * 3 + bye], [hello, bytes.fromhex("a503010505010001025f") + bye],
+                   [hello, label[:4]], [hello[:3]], [hello, bytes.fromhex("a5050101005b"), bye]):
+        talk.check(meter, 1, steps_of(pieces, wait_first=True))
 
 
 def test_every_cut(target):
@@ -198,6 +219,33 @@ def test_idle_limit(own_server):
         waited = time.monotonic() - started
         assert (link.received, link.end) == (b"\0", "fin")
         assert 0.29 <= waited < 15.0
+
+
+def test_frames_keep_a_session_from_idling(own_server):
+    """Each whole frame starts the time again: a session that speaks at half the limit outlives it several times."""
+    with own_server("msglog", "--param", "idle_limit=1s") as served:
+        link = talk.Link(served.address)
+        link.send(bytes.fromhex("0101006102010061"))
+        started, sent = time.monotonic(), 2
+        while time.monotonic() - started < 2.5:
+            select.select([link.socket], [], [], 0.4)
+            while len(link.received) < sent:
+                assert link.read(), "closed after %.2f s, received %r" % (time.monotonic() - started, link.received)
+            link.send(bytes.fromhex("03010078"))
+            sent += 1
+        link.read_to_end()
+        assert link.end == "fin" and link.received == bytes(sent)
+
+
+def test_passwords_in_a_file(own_server, tmp_path):
+    """With a file of salted hashes the parity rule is not enough: a wrong password or name is refused."""
+    (tmp_path / "users").write_text("bob:%s\n" % HASH_OF_ABC)
+    tries = {"0103 00626f62 0203 00616263 04": "000000", "0103 00626f62 0203 00616264 04": "00ff", "0103 00626f62 0203 00636261 04": "00ff",
+             "0103 00626f63 0203 00616263 04": "00ff", "0103 00616263 0203 00626f62 04": "00ff"}
+    with own_server("msglog", "--param", "passwords=users") as served:
+        for sent, answer in tries.items():
+            link, = talk.perform(served.address, load(SPECS["msglog"]), 1, [{"send": sent.replace(" ", "")}, {"eof": True}])
+            assert (sent, link.received.hex(), link.end) == (sent, answer, "fin")
 
 
 def test_disk_trouble(own_server, tmp_path):

@@ -253,7 +253,7 @@ def _arithmetic(op, left, right):
     if op in ("<<", ">>"):
         return in_range(_shift(op, left, right))
     if op == "%":
-        return left - in_range(_divide(left, right)) * right
+        return left - _divide(left, right) * right
     operations = {"+": lambda: left + right, "-": lambda: left - right, "*": lambda: left * right,
                   "/": lambda: _divide(left, right), "&": lambda: left & right, "|": lambda: left | right,
                   "^": lambda: left ^ right}

@@ -90,7 +90,7 @@ class Framer:
         return self._decode(content)
 
     def _next_delimiter(self):
-        found = find_delimiter(self.buffer, self.frame.delimiters)
+        found = find_delimiter(self.buffer, self.frame.delimiters, growing=not self.closed)
         end = found[0] + len(found[1]) if found else None
         if self.skipping:
             return self._skip_to(end)
@@ -104,7 +104,7 @@ class Framer:
 
     def _skip_to(self, end):
         if end is None:
-            keep = max(len(delimiter) for delimiter in self.frame.delimiters) - 1
+            keep = max(len(delimiter) for delimiter in self.frame.delimiters)
             self.buffer = self.buffer[-keep:] if keep else b""
             return None
         self.buffer, self.skipping = self.buffer[end:], False

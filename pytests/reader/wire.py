@@ -72,7 +72,8 @@ class Reader:
     def until(self, delimiters):
         """The bytes before the first delimiter, which is consumed, too."""
         start = self.position
-        found = find_delimiter(self.data, delimiters, start)
+        growing = self.maximum is not None or getattr(self, "partial", False)
+        found = find_delimiter(self.data, delimiters, start, growing)
         known_end = len(self.data) if found is None else found[0] + len(found[1])
         if self.maximum is not None and (known_end > self.maximum or found is None and known_end == self.maximum):
             raise Oversize()
@@ -82,13 +83,19 @@ class Reader:
         return self.data[start:found[0]]
 
 
-def find_delimiter(data, delimiters, start=0):
-    """(position, delimiter) of the first one; the longest where several begin."""
-    hits = [(data.find(delimiter, start), delimiter) for delimiter in delimiters]
-    hits = [(position, -len(delimiter), delimiter) for position, delimiter in hits if position >= 0]
+def find_delimiter(data, delimiters, start=0, growing=False):
+    """(position, delimiter) of the first one; the longest where several begin.
+
+    While data is still growing, a longer one that may yet come there decides
+    against a shorter one, so that it does not matter how a stream is cut.
+    """
+    hits = [(data.find(delimiter, start), -len(delimiter), delimiter) for delimiter in delimiters]
+    hits = [hit for hit in hits if hit[0] >= 0]
     if not hits:
         return None
     position, _, delimiter = min(hits)
+    if growing and any(len(longer) > len(data) - position and longer.startswith(data[position:]) for longer in delimiters):
+        return None
     return position, delimiter
 
 
