@@ -43,6 +43,11 @@ static const char *span_text(struct body *b, int64_t min, int64_t max)
     return assay_arena_printf(&b->spec->arena, "%lld..%lld", (long long)min, (long long)max);
 }
 
+static const char *name_of(const struct spec_type *type)
+{
+    return type->name ? type->name : assay_type_says(type);
+}
+
 /* ---- does it fit ------------------------------------------------------- */
 
 static bool set_within(const struct assay_byteset *part, const struct assay_byteset *whole)
@@ -65,6 +70,11 @@ static const struct spec_type *type_of_source(const struct spec_expr *e)
     return NULL;
 }
 
+static const struct assay_node *node_of(const struct spec_expr *e)
+{
+    return e ? e->node : NULL;
+}
+
 /* Constraints that intervals do not see: the same named type has them, too. */
 static bool special_constraints_hold(const struct spec_expr *e, const struct spec_type *type)
 {
@@ -72,7 +82,8 @@ static bool special_constraints_hold(const struct spec_expr *e, const struct spe
     if (!type->check && !type->first && type->in.count == 0)
         return true;
     return source && source->name && type->name && strcmp(source->name, type->name) == 0 &&
-           source->check == type->check && source->first == type->first && source->in.count == type->in.count;
+           node_of(source->check) == node_of(type->check) && source->first == type->first &&
+           source->in.count == type->in.count;
 }
 
 static bool in_holds(const struct spec_expr *e, const struct spec_type *type)
@@ -91,10 +102,10 @@ static const char *bytes_misfit(struct body *b, const struct value_range *r, con
     struct value_range to = assay_range_of_type(type);
     if (r->min < type->min || r->max > type->max)
         return assay_arena_printf(&b->spec->arena, "%s bytes do not fit %s, which holds %s",
-                                  span_text(b, r->min, r->max), assay_type_says(type),
+                                  span_text(b, r->min, r->max), name_of(type),
                                   span_text(b, type->min, type->max));
     if (!set_within(&r->bytes, &to.bytes))
-        return assay_arena_printf(&b->spec->arena, "this can hold bytes that %s cannot", assay_type_says(type));
+        return assay_arena_printf(&b->spec->arena, "this can hold bytes that %s cannot", name_of(type));
     if (type->kind == ASSAY_T_TEXT && type->charset == ASSAY_CS_UTF8 && !r->utf8)
         return "this may not be UTF-8";
     return NULL;
@@ -122,7 +133,7 @@ static const char *misfit(struct body *b, const struct spec_expr *e, const struc
         return "this may be no value of the enum";
     } else if (type->kind != ASSAY_T_BOOL && type->kind != ASSAY_T_ENUM && (r->min < type->min || r->max > type->max)) {
         return assay_arena_printf(&b->spec->arena, "%s%s does not fit %s, which holds %s", span_text(b, r->min, r->max),
-                                  type->kind == ASSAY_T_LIST ? " elements" : "", assay_type_says(type),
+                                  type->kind == ASSAY_T_LIST ? " elements" : "", name_of(type),
                                   span_text(b, type->min, type->max));
     }
     if (!special_constraints_hold(e, type) && !in_holds(e, type))

@@ -1,5 +1,6 @@
 /* A model as C initialisers. One function writes one kind of entry. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/emit.h"
@@ -362,6 +363,25 @@ static void emit_error(FILE *to, const struct assay_error *e)
     X(calls, struct assay_call, emit_call)                                                                             \
     X(errors, struct assay_error, emit_error)
 
+/* An entry without the comma behind its last part. */
+static FILE *begin_entry(char **text, size_t *size)
+{
+    FILE *into = open_memstream(text, size);
+    if (!into)
+        abort();
+    return into;
+}
+
+static void end_entry(FILE *to, FILE *into, char **text, const size_t *size, uint32_t index)
+{
+    fclose(into);
+    size_t n = *size;
+    while (n > 0 && ((*text)[n - 1] == ' ' || (*text)[n - 1] == ','))
+        n--;
+    fprintf(to, "    /* %" PRIu32 " */ {%.*s},\n", index, (int)n, *text);
+    free(*text);
+}
+
 #define X(name, type, one)                                                                                             \
     static void table_##name(const struct assay_model *model, FILE *to)                                                \
     {                                                                                                                  \
@@ -369,9 +389,11 @@ static void emit_error(FILE *to, const struct assay_error *e)
             return;                                                                                                    \
         fprintf(to, "static const " #type " " #name "[] = {\n");                                                       \
         for (uint32_t i = 0; i < model->name##_count; i++) {                                                           \
-            fprintf(to, "    /* %" PRIu32 " */ {", i);                                                                 \
-            one(to, &model->name[i]);                                                                                  \
-            fputs("},\n", to);                                                                                         \
+            char *entry;                                                                                               \
+            size_t size;                                                                                               \
+            FILE *into = begin_entry(&entry, &size);                                                                   \
+            one(into, &model->name[i]);                                                                                \
+            end_entry(to, into, &entry, &size, i);                                                                     \
         }                                                                                                              \
         fputs("};\n\n", to);                                                                                           \
     }

@@ -513,9 +513,9 @@ static struct spec_expr *parse_cond(struct parser *p)
 static struct spec_expr *parse_children(struct parser *p, enum spec_expr_kind kind)
 {
     struct spec_expr *e = expr_new(p, kind, 0);
-    ASSAY_CHILDREN(child, p->node)
-    if (!add_arg(p, e, assay_expr_parse(p->spec, child)))
-        return NULL;
+    ASSAY_CHILDREN (child, p->node)
+        if (!add_arg(p, e, assay_expr_parse(p->spec, child)))
+            return NULL;
     return e;
 }
 

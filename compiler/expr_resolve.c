@@ -67,9 +67,9 @@ static bool visible(const struct spec_scope *scope, const struct spec_field *fie
 
 static const struct spec_field *field_in(const struct spec_list *fields, const char *name)
 {
-    SPEC_EACH(struct spec_field, f, fields)
-    if (f->name && strcmp(f->name, name) == 0)
-        return f;
+    SPEC_EACH (struct spec_field, f, fields)
+        if (f->name && strcmp(f->name, name) == 0)
+            return f;
     return NULL;
 }
 
@@ -80,8 +80,7 @@ static const struct spec_field *message_field(const struct spec_scope *scope, co
     size_t having = 0;
     if (!scope->messages)
         return NULL;
-    SPEC_EACH(struct spec_message, m, scope->messages)
-    {
+    SPEC_EACH (struct spec_message, m, scope->messages) {
         const struct spec_field *f = field_in(&m->fields, name);
         if (!f)
             continue;
@@ -124,25 +123,25 @@ static bool take_var(const struct context *c, struct spec_expr *e)
 {
     if (!c->scope->machine)
         return false;
-    SPEC_EACH(struct spec_var, v, &c->scope->machine->vars)
-    if (strcmp(v->name, e->name) == 0) {
-        e->kind = SPEC_E_VAR;
-        e->ref.var = v;
-        e->type = v->type;
-        return true;
-    }
+    SPEC_EACH (struct spec_var, v, &c->scope->machine->vars)
+        if (strcmp(v->name, e->name) == 0) {
+            e->kind = SPEC_E_VAR;
+            e->ref.var = v;
+            e->type = v->type;
+            return true;
+        }
     return false;
 }
 
 static bool take_param(struct spec_expr *e, const struct spec_list *list, enum spec_expr_kind kind)
 {
-    SPEC_EACH(struct spec_param, p, list)
-    if (strcmp(p->name, e->name) == 0) {
-        e->kind = kind;
-        e->ref.param = p;
-        e->type = p->type;
-        return true;
-    }
+    SPEC_EACH (struct spec_param, p, list)
+        if (strcmp(p->name, e->name) == 0) {
+            e->kind = kind;
+            e->ref.param = p;
+            e->type = p->type;
+            return true;
+        }
     return false;
 }
 
@@ -168,10 +167,12 @@ static bool take_literal(struct spec_expr *e, const struct spec_type *expected, 
 static void near_fields(struct assay_near *near, const struct spec_scope *scope)
 {
     if (scope->messages)
-        SPEC_EACH(struct spec_message, m, scope->messages)
-    SPEC_NEAR(&m->fields, struct spec_field, near);
+        SPEC_EACH (struct spec_message, m, scope->messages)
+            SPEC_NEAR (&m->fields, struct spec_field, near)
+                ;
     if (scope->frame)
-        SPEC_NEAR(&scope->frame->fields, struct spec_field, near);
+        SPEC_NEAR (&scope->frame->fields, struct spec_field, near)
+            ;
 }
 
 static void unknown_name(const struct context *c, const struct spec_expr *e, const struct spec_type *expected)
@@ -188,13 +189,17 @@ static void unknown_name(const struct context *c, const struct spec_expr *e, con
     for (const struct spec_let *let = c->scope->lets; let; let = let->outer)
         assay_near_add(near, let->name);
     if (c->scope->machine)
-        SPEC_NEAR(&c->scope->machine->vars, struct spec_var, near);
+        SPEC_NEAR (&c->scope->machine->vars, struct spec_var, near)
+            ;
     if (c->scope->call)
-        SPEC_NEAR(&c->scope->call->args, struct spec_param, near);
+        SPEC_NEAR (&c->scope->call->args, struct spec_param, near)
+            ;
     if (c->scope->params)
-        SPEC_NEAR(&c->spec->params, struct spec_param, near);
+        SPEC_NEAR (&c->spec->params, struct spec_param, near)
+            ;
     if (expected && expected->kind == ASSAY_T_ENUM && expected->of)
-        SPEC_NEAR(&expected->of->items, struct spec_enum_item, near);
+        SPEC_NEAR (&expected->of->items, struct spec_enum_item, near)
+            ;
     if (expected && expected->kind == ASSAY_T_ENUM)
         assay_expr_error(c->spec, e, "'%s' is neither %s nor a name in scope%s", e->name, assay_type_says(expected),
                          assay_near_text(near));
@@ -230,7 +235,8 @@ static bool resolve_member(const struct context *c, struct spec_expr *e, const s
     if (en) {
         const struct spec_enum_item *item = assay_enum_item_named(en, e->name);
         struct assay_near near = {.wanted = e->name};
-        SPEC_NEAR(&en->items, struct spec_enum_item, (&near));
+        SPEC_NEAR (&en->items, struct spec_enum_item, (&near))
+            ;
         if (!item) {
             assay_expr_error(c->spec, e, "%s has no value '%s'%s", en->name, e->name, assay_near_text(&near));
             return false;
@@ -547,9 +553,9 @@ static bool resolve_type_name(const struct context *c, struct spec_expr *e)
     const struct spec_type *type = e->kind == SPEC_E_NAME ? assay_type_builtin(c->spec, e->name) : NULL;
     if (type)
         e->type = type;
-    SPEC_EACH(struct spec_named_type, named, &c->spec->types)
-    if (e->kind == SPEC_E_NAME && named->type && strcmp(named->name, e->name) == 0)
-        e->type = type = named->type;
+    SPEC_EACH (struct spec_named_type, named, &c->spec->types)
+        if (e->kind == SPEC_E_NAME && named->type && strcmp(named->name, e->name) == 0)
+            e->type = type = named->type;
     if (type && type->kind == ASSAY_T_INT)
         return true;
     assay_expr_error(c->spec, e, "the name of a number type is expected here, such as i32");

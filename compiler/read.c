@@ -86,8 +86,8 @@ bool assay_shape(struct assay_spec *spec, const struct assay_node *node, const c
     memset(out, 0, count * sizeof *out);
     if (!assay_shape_is(spec, node, SHAPE_MAPPING, what))
         return false;
-    ASSAY_CHILDREN(child, node)
-    take(spec, child, what, keys, count, out);
+    ASSAY_CHILDREN (child, node)
+        take(spec, child, what, keys, count, out);
     for (size_t i = 0; i < count; i++)
         if ((keys[i].shape & SHAPE_REQUIRED) && !assay_node_get(node, keys[i].name))
             assay_spec_error(spec, node->at, "%s needs the key '%s'", what, keys[i].name);
@@ -325,8 +325,7 @@ struct spec_requirement *assay_read_req(struct assay_spec *spec, const struct as
     if (!node || !assay_shape_is(spec, node, SHAPE_SCALAR, "req"))
         return NULL;
     struct assay_near near = {.wanted = node->text};
-    SPEC_EACH(struct spec_requirement, r, &spec->requires)
-    {
+    SPEC_EACH (struct spec_requirement, r, &spec->requires) {
         if (strcmp(r->id, node->text) == 0) {
             r->cited++;
             return r;
@@ -340,8 +339,7 @@ struct spec_requirement *assay_read_req(struct assay_spec *spec, const struct as
 struct spec_leniency *assay_find_leniency(struct assay_spec *spec, const struct assay_node *node)
 {
     struct assay_near near = {.wanted = node->text};
-    SPEC_EACH(struct spec_leniency, l, &spec->leniencies)
-    {
+    SPEC_EACH (struct spec_leniency, l, &spec->leniencies) {
         if (strcmp(l->name, node->text) == 0)
             return l;
         assay_near_add(&near, l->name);
@@ -353,8 +351,7 @@ struct spec_leniency *assay_find_leniency(struct assay_spec *spec, const struct 
 struct spec_message *assay_find_message(struct assay_spec *spec, const char *name, struct assay_at at)
 {
     struct assay_near near = {.wanted = name};
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    {
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
         if (strcmp(m->name, name) == 0)
             return m;
         assay_near_add(&near, m->name);
@@ -365,9 +362,9 @@ struct spec_message *assay_find_message(struct assay_spec *spec, const char *nam
 
 struct spec_event *assay_find_event(struct assay_spec *spec, const char *name)
 {
-    SPEC_EACH(struct spec_event, e, &spec->events)
-    if (strcmp(e->name, name) == 0)
-        return e;
+    SPEC_EACH (struct spec_event, e, &spec->events)
+        if (strcmp(e->name, name) == 0)
+            return e;
     return NULL;
 }
 

@@ -61,7 +61,9 @@ struct spec_event *assay_find_event(struct assay_spec *spec, const char *name);
 struct spec_event *assay_add_event(struct assay_spec *spec, const char *name, uint8_t kind, struct assay_at at);
 
 /* Report an unknown name: text " 'NAME'" and the nearest of those added. */
-#define SPEC_NEAR(list, member_type, near) SPEC_EACH(member_type, candidate, list) assay_near_add(near, candidate->name)
+#define SPEC_NEAR(list, member_type, near)                                                                             \
+    SPEC_EACH (member_type, candidate, list)                                                                           \
+    assay_near_add(near, candidate->name)
 
 /* ---- parts of a spec, in order of reading ---- */
 void assay_read_types(struct assay_spec *spec, const struct assay_node *node);

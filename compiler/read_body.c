@@ -44,7 +44,9 @@ const struct shape_key assay_body_keys[B_KEYS] = {
     [B_SETTLE] = {"settle", D, NULL},
     [B_UNDEFINED] = {"undefined", D, "inputs that are left undefined"},
     [B_STATELESS] = {"stateless", D, NULL},
-    [B_UNORDERED] = {"unordered", D, NULL},
+    [B_REMOVE] = {"remove", D, "tables"},
+    [B_PASS] = {"pass", D, NULL},
+    [B_NEEDS] = {"needs", D, "features"},
 };
 
 static struct spec_action *action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
@@ -76,8 +78,7 @@ static struct spec_given *given_new(struct body_context *c, const struct assay_n
 
 static void read_lets(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_let *let = ASSAY_NEW(&c->spec->arena, struct spec_let);
         *let = (struct spec_let){.at = child->key->at, .name = child->key->text, .outer = c->scope.lets};
         assay_read_name(c->spec, let->name, let->at, "a let");
@@ -95,8 +96,7 @@ static void read_lets(struct body_context *c, const struct assay_node *node, str
 static struct spec_effect *find_effect(struct body_context *c, const struct assay_node *entry)
 {
     struct assay_near near = {.wanted = entry->key->text};
-    SPEC_EACH(struct spec_effect, e, &c->spec->effects)
-    {
+    SPEC_EACH (struct spec_effect, e, &c->spec->effects) {
         if (strcmp(e->name, entry->key->text) == 0)
             return e;
         assay_near_add(&near, e->name);
@@ -109,8 +109,7 @@ static struct spec_param *find_param(struct assay_spec *spec, const struct spec_
                                      const struct assay_node *entry, const char *what)
 {
     struct assay_near near = {.wanted = entry->key->text};
-    SPEC_EACH(struct spec_param, p, params)
-    {
+    SPEC_EACH (struct spec_param, p, params) {
         if (strcmp(p->name, entry->key->text) == 0)
             return p;
         assay_near_add(&near, p->name);
@@ -121,9 +120,9 @@ static struct spec_param *find_param(struct assay_spec *spec, const struct spec_
 
 static bool is_given(const struct spec_list *given, const char *name)
 {
-    SPEC_EACH(struct spec_given, g, given)
-    if (strcmp(g->name, name) == 0)
-        return true;
+    SPEC_EACH (struct spec_given, g, given)
+        if (strcmp(g->name, name) == 0)
+            return true;
     return false;
 }
 
@@ -132,8 +131,7 @@ static void read_params_given(struct body_context *c, const struct assay_node *e
 {
     if (!assay_shape_is(c->spec, entry, SHAPE_MAPPING, entry->key->text))
         return;
-    ASSAY_CHILDREN(child, entry)
-    {
+    ASSAY_CHILDREN (child, entry) {
         struct spec_param *p = find_param(c->spec, params, child, what);
         if (!p)
             continue;
@@ -141,9 +139,9 @@ static void read_params_given(struct body_context *c, const struct assay_node *e
         g->param = p;
         g->value = read_expr(c, child, p->type);
     }
-    SPEC_EACH(struct spec_param, p, params)
-    if (!is_given(given, p->name) && !p->init && !assay_node_get(entry, p->name))
-        assay_spec_error(c->spec, entry->at, "the %s '%s' is missing", what, p->name);
+    SPEC_EACH (struct spec_param, p, params)
+        if (!is_given(given, p->name) && !p->init && !assay_node_get(entry, p->name))
+            assay_spec_error(c->spec, entry->at, "the %s '%s' is missing", what, p->name);
 }
 
 static void read_effect(struct body_context *c, const struct assay_node *node, struct spec_list *into)
@@ -162,21 +160,21 @@ static void read_effect(struct body_context *c, const struct assay_node *node, s
 static struct spec_var *find_var(struct body_context *c, const struct assay_node *entry)
 {
     struct assay_near near = {.wanted = entry->key->text};
-    SPEC_EACH(struct spec_var, v, &c->machine->vars)
-    {
+    SPEC_EACH (struct spec_var, v, &c->machine->vars) {
         if (strcmp(v->name, entry->key->text) == 0)
             return v;
         assay_near_add(&near, v->name);
     }
-    assay_spec_error(c->spec, entry->key->at, "no variable is called '%s'%s", entry->key->text, assay_near_text(&near));
+    if (!c->scope.open)
+        assay_spec_error(c->spec, entry->key->at, "no variable is called '%s'%s", entry->key->text,
+                         assay_near_text(&near));
     return NULL;
 }
 
 static void read_set(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
     struct spec_action *a = action_new(c, SPEC_A_SET, node->at, into);
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         if (strpbrk(child->key->text, "[.")) {
             assay_spec_declared(c->spec, child->key->at, "setting variables of other instances");
             continue;
@@ -203,14 +201,14 @@ static struct spec_field *find_field(struct body_context *c, const struct spec_m
     struct assay_near near = {.wanted = entry->key->text};
     const struct spec_list *lists[] = {&m->fields, frame_out(c) ? &frame_out(c)->fields : NULL};
     for (unsigned i = 0; i < 2 && lists[i]; i++)
-        SPEC_EACH(struct spec_field, f, lists[i])
-        {
+        SPEC_EACH (struct spec_field, f, lists[i]) {
             if (f->name && strcmp(f->name, entry->key->text) == 0)
                 return f;
             assay_near_add(&near, f->name);
         }
-    assay_spec_error(c->spec, entry->key->at, "%s has no field '%s'%s", m->name, entry->key->text,
-                     assay_near_text(&near));
+    if (!m->open)
+        assay_spec_error(c->spec, entry->key->at, "%s has no field '%s'%s", m->name, entry->key->text,
+                         assay_near_text(&near));
     return NULL;
 }
 
@@ -246,15 +244,17 @@ static void read_free(struct body_context *c, struct spec_given *g, const struct
 
 static bool fixed_by(const struct spec_message *m, const struct spec_field *f)
 {
-    SPEC_EACH(struct spec_fixed, fixed, &m->fixed)
-    if (fixed->field == f)
-        return true;
+    SPEC_EACH (struct spec_fixed, fixed, &m->fixed)
+        if (fixed->field == f)
+            return true;
     return false;
 }
 
 /* A field that nobody fills in. */
 static bool must_be_given(const struct spec_frame *frame, const struct spec_message *m, const struct spec_field *f)
 {
+    if (f->type->kind == SPEC_T_ANY || (m->open && f->frame))
+        return false;
     if (!f->name || f->slot == ASSAY_NONE || f->is || f->init || f->present || f->type->form == ASSAY_FORM_CALC)
         return false;
     return f->message || (f != frame->body && !fixed_by(m, f) && !(f == frame->tag && m->tags.count == 1));
@@ -265,9 +265,9 @@ static void check_given(struct body_context *c, const struct spec_message *m, co
     const struct spec_frame *frame = frame_out(c);
     const struct spec_list *lists[] = {&m->fields, frame ? &frame->fields : NULL};
     for (unsigned i = 0; i < 2 && lists[i]; i++)
-        SPEC_EACH(struct spec_field, f, lists[i])
-    if (must_be_given(frame, m, f) && !assay_node_get(entry, f->name))
-        assay_spec_error(c->spec, entry->at, "%s needs its field '%s', which has no default", m->name, f->name);
+        SPEC_EACH (struct spec_field, f, lists[i])
+            if (must_be_given(frame, m, f) && !assay_node_get(entry, f->name))
+                assay_spec_error(c->spec, entry->at, "%s needs its field '%s', which has no default", m->name, f->name);
 }
 
 static void read_message(struct body_context *c, const struct assay_node *node, struct spec_list *into)
@@ -282,8 +282,7 @@ static void read_message(struct body_context *c, const struct assay_node *node, 
     struct spec_list *messages = ASSAY_NEW(&c->spec->arena, struct spec_list);
     assay_list_add(c->spec, messages, m);
     a->message = m;
-    ASSAY_CHILDREN(child, entry)
-    {
+    ASSAY_CHILDREN (child, entry) {
         struct spec_field *f = find_field(c, m, child);
         if (!f)
             continue;
@@ -304,8 +303,8 @@ void assay_read_send(struct body_context *c, const struct assay_node *node, stru
     if (node->kind == ASSAY_NODE_MAPPING)
         read_message(c, node, into);
     else
-        ASSAY_CHILDREN(child, node)
-    read_message(c, child, into);
+        ASSAY_CHILDREN (child, node)
+            read_message(c, child, into);
 }
 
 /* ---- the end of a body ------------------------------------------------- */
@@ -314,8 +313,7 @@ struct spec_state *assay_find_state(struct assay_spec *spec, const struct spec_m
                                     const struct assay_node *node)
 {
     struct assay_near near = {.wanted = node->text};
-    SPEC_EACH(struct spec_state, s, &machine->states)
-    {
+    SPEC_EACH (struct spec_state, s, &machine->states) {
         if (strcmp(s->name, node->text) == 0)
             return s;
         assay_near_add(&near, s->name);
@@ -326,6 +324,8 @@ struct spec_state *assay_find_state(struct assay_spec *spec, const struct spec_m
 
 static void read_goto(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
+    if (c->scope.open && !assay_node_is(node, "End"))
+        return; /* of a machine that is declared only */
     struct spec_state *state = assay_find_state(c->spec, c->machine, node);
     if (state)
         action_new(c, SPEC_A_GOTO, node->at, into)->state = state;
@@ -346,12 +346,10 @@ static void read_close(struct body_context *c, const struct assay_node *node, st
 static void read_timer(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
     static const char *const words[] = {"start", "stop"};
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct assay_near near = {.wanted = child->key->text};
         struct spec_timer *timer = NULL;
-        SPEC_EACH(struct spec_timer, t, &c->machine->timers)
-        {
+        SPEC_EACH (struct spec_timer, t, &c->machine->timers) {
             timer = strcmp(t->name, child->key->text) == 0 ? t : timer;
             assay_near_add(&near, t->name);
         }
@@ -378,17 +376,19 @@ static void read_result(struct body_context *c, const struct assay_node *node, s
     if (!in_call(c, node))
         return;
     struct spec_action *a = action_new(c, SPEC_A_RESULT, node->at, into);
+    a->call = c->call;
     read_params_given(c, node, &c->call->results, &a->given, "result");
 }
 
-static void add_error(struct body_context *c, const char *name, struct assay_at at)
+static struct spec_error *add_error(struct body_context *c, const char *name, struct assay_at at)
 {
-    SPEC_EACH(struct spec_error, e, &c->call->errors)
-    if (strcmp(e->name, name) == 0)
-        return;
-    struct spec_error *e = ASSAY_NEW(&c->spec->arena, struct spec_error);
-    *e = (struct spec_error){.at = at, .name = name};
-    assay_list_add(c->spec, &c->call->errors, e);
+    SPEC_EACH (struct spec_error, e, &c->call->errors)
+        if (strcmp(e->name, name) == 0)
+            return e;
+    struct spec_error *added = ASSAY_NEW(&c->spec->arena, struct spec_error);
+    *added = (struct spec_error){.at = at, .name = name};
+    assay_list_add(c->spec, &c->call->errors, added);
+    return added;
 }
 
 static void read_error(struct body_context *c, const struct assay_node *node, struct spec_list *into)
@@ -404,7 +404,7 @@ static void read_error(struct body_context *c, const struct assay_node *node, st
     assay_read_name(c->spec, a->name, node->at, "an error");
     if (entry)
         a->value = read_expr(c, entry, &assay_type_bytes);
-    add_error(c, a->name, node->at);
+    a->error = add_error(c, a->name, node->at);
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -418,11 +418,22 @@ static struct spec_way *way_new(struct body_context *c, struct spec_action *a, s
     return w;
 }
 
+/* A way that does not apply is passed over, so that something must be left in the end. */
+static void check_ways(struct body_context *c, const struct spec_action *a)
+{
+    const struct spec_way *last = a->ways.count ? a->ways.items[a->ways.count - 1] : NULL;
+    if (!last)
+        assay_spec_error(c->spec, a->at, "'choose' needs at least one way");
+    else if (last->when && !c->scope.open)
+        assay_spec_error(c->spec, last->at, "the last way of 'choose' cannot have an 'if': what would be left?");
+    if (a->ways.count > 16)
+        assay_spec_error(c->spec, a->at, "more than 16 ways");
+}
+
 static void read_choose(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
     struct spec_action *a = action_new(c, SPEC_A_CHOOSE, node->at, into);
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[B_KEYS];
         if (!assay_shape(c->spec, child, "a way to choose", assay_body_keys, B_KEYS, of))
             continue;
@@ -437,6 +448,7 @@ static void read_choose(struct body_context *c, const struct assay_node *node, s
         assay_read_body(c, of, &w->body);
         c->scope.lets = lets;
     }
+    check_ways(c, a);
 }
 
 static void read_maybe(struct body_context *c, const struct assay_node *node, struct spec_list *into)
@@ -469,8 +481,8 @@ static void read_effects(struct body_context *c, const struct assay_node *node, 
     if (node->kind == ASSAY_NODE_MAPPING)
         read_effect(c, node, into);
     else
-        ASSAY_CHILDREN(child, node)
-    read_effect(c, child, into);
+        ASSAY_CHILDREN (child, node)
+            read_effect(c, child, into);
 }
 
 static void read_nothing(struct body_context *c, const struct assay_node *node, struct spec_list *into)
@@ -528,7 +540,7 @@ void assay_read_actions(struct body_context *c, const struct assay_node *node, s
     if (node->kind == ASSAY_NODE_MAPPING)
         read_action(c, node, into);
     else
-        ASSAY_CHILDREN(child, node)
-    read_action(c, child, into);
+        ASSAY_CHILDREN (child, node)
+            read_action(c, child, into);
     c->scope.lets = lets;
 }

@@ -29,16 +29,16 @@ static void read_call(struct assay_spec *spec, const struct assay_node *node)
     assay_read_params(spec, of[C_ARGS], &call->args, "an argument");
     assay_read_params(spec, of[C_RESULTS], &call->results, "a result");
     uint16_t slot = 0;
-    SPEC_EACH(struct spec_param, p, &call->args)
-    p->slot = slot++;
+    SPEC_EACH (struct spec_param, p, &call->args)
+        p->slot = slot++;
     if (call->args.count > ASSAY_SLOTS_MAX)
         assay_spec_error(spec, call->at, "more than %d arguments", ASSAY_SLOTS_MAX);
 }
 
 void assay_read_calls(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    read_call(spec, child);
+    ASSAY_CHILDREN (child, node)
+        read_call(spec, child);
 }
 
 /* ---- steps ------------------------------------------------------------- */
@@ -57,6 +57,14 @@ enum {
     S_AWAIT,
     S_RETURN,
     S_CLOSE,
+    S_AS,
+    S_ELSE,
+    S_DO,
+    S_TELL,
+    S_PUT,
+    S_REMOVE,
+    S_EACH,
+    S_REPEAT,
     S_KEYS
 };
 #define D SHAPE_ANY | SHAPE_DECLARED
@@ -74,6 +82,14 @@ static const struct shape_key step_keys[S_KEYS] = {
     [S_AWAIT] = {"await", D, "calls that wait for an exchange"},
     [S_RETURN] = {"return", D, NULL},
     [S_CLOSE] = {"close", SHAPE_SCALAR, NULL},
+    [S_AS] = {"as", D, "keeping what was sent"},
+    [S_ELSE] = {"else", D, "conditional steps of calls"},
+    [S_DO] = {"do", D, "effects in steps of calls"},
+    [S_TELL] = {"tell", D, "signals"},
+    [S_PUT] = {"put", D, "tables"},
+    [S_REMOVE] = {"remove", D, "tables"},
+    [S_EACH] = {"each", D, NULL},
+    [S_REPEAT] = {"repeat", D, NULL},
 };
 
 static struct spec_step *step_new(struct body_context *c, struct assay_at at)
@@ -90,8 +106,8 @@ static void read_expect(struct body_context *c, const struct assay_node *node)
     if (node->kind == ASSAY_NODE_MAPPING)
         assay_read_rule(c, node, NULL, &s->expect);
     else
-        ASSAY_CHILDREN(child, node)
-    assay_read_rule(c, child, NULL, &s->expect);
+        ASSAY_CHILDREN (child, node)
+            assay_read_rule(c, child, NULL, &s->expect);
 }
 
 /* The keys of a step that are the same in the body of a rule. */
@@ -104,8 +120,8 @@ static void read_actions(struct body_context *c, const struct assay_node *const 
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         body[same[i][1]] = of[same[i][0]];
     assay_read_body(c, body, &actions);
-    SPEC_EACH(struct spec_action, a, &actions)
-    step_new(c, at)->action = a;
+    SPEC_EACH (struct spec_action, a, &actions)
+        step_new(c, at)->action = a;
 }
 
 static void read_step(struct body_context *c, const struct assay_node *node)
@@ -135,9 +151,9 @@ static void results_given(struct body_context *c)
         return;
     const struct spec_step *last = call->steps.items[call->steps.count - 1];
     bool given = last->action && last->action->kind == SPEC_A_RESULT;
-    SPEC_EACH(struct spec_rule, r, &last->expect)
-    SPEC_EACH(struct spec_action, a, &r->body)
-    given = given || a->kind == SPEC_A_RESULT;
+    SPEC_EACH (struct spec_rule, r, &last->expect)
+        SPEC_EACH (struct spec_action, a, &r->body)
+            given = given || a->kind == SPEC_A_RESULT;
     if (!given)
         assay_spec_error(c->spec, call->at, "the call ends without its results: say 'result' in the last step");
 }
@@ -147,15 +163,14 @@ static void read_steps(struct assay_spec *spec, struct spec_call *call, const st
     struct body_context c = {.spec = spec, .machine = spec->client, .call = call};
     c.scope = (struct spec_scope){.machine = spec->client, .call = call, .params = true, .open = open};
     c.next_slot = (uint16_t)call->args.count;
-    ASSAY_CHILDREN(child, node)
-    read_step(&c, child);
+    ASSAY_CHILDREN (child, node)
+        read_step(&c, child);
     results_given(&c);
 }
 
 void assay_read_steps(struct assay_spec *spec, const struct assay_node *node)
 {
-    SPEC_EACH(struct spec_call, call, &spec->calls)
-    {
+    SPEC_EACH (struct spec_call, call, &spec->calls) {
         const struct assay_node *own = assay_node_get(node, call->name);
         bool open = assay_node_get(own, "opens") != NULL || assay_node_get(spec->root, "machines") != NULL;
         read_steps(spec, call, assay_node_get(own, "steps"), open);

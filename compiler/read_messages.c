@@ -42,15 +42,14 @@ static struct spec_field *read_field(struct assay_spec *spec, const struct assay
 
 static void check_unique(struct assay_spec *spec, const struct spec_field *f, const struct spec_list *others)
 {
-    SPEC_EACH(struct spec_field, other, others)
-    if (other != f && f->name && other->name && strcmp(other->name, f->name) == 0 && other->position < f->position)
-        assay_spec_error(spec, f->at, "a field '%s' is there already (line %u)", f->name, other->at.line);
+    SPEC_EACH (struct spec_field, other, others)
+        if (other != f && f->name && other->name && strcmp(other->name, f->name) == 0 && other->position < f->position)
+            assay_spec_error(spec, f->at, "a field '%s' is there already (line %u)", f->name, other->at.line);
 }
 
 static void read_fields(struct assay_spec *spec, const struct assay_node *node, struct spec_list *fields)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_field *f = read_field(spec, child);
         if (!f)
             continue;
@@ -62,8 +61,7 @@ static void read_fields(struct assay_spec *spec, const struct assay_node *node, 
 
 static uint16_t give_slots(struct assay_spec *spec, struct spec_list *fields, uint16_t slot)
 {
-    SPEC_EACH(struct spec_field, f, fields)
-    {
+    SPEC_EACH (struct spec_field, f, fields) {
         if (!keeps_value(f))
             continue;
         f->slot = slot++;
@@ -75,7 +73,7 @@ static uint16_t give_slots(struct assay_spec *spec, struct spec_list *fields, ui
 
 /* ---- frames ------------------------------------------------------------ */
 
-enum { FR_FIELDS, FR_UNTIL, FR_MAX, FR_TAG, FR_BODY, FR_SEGMENTS, FR_KEYS };
+enum { FR_FIELDS, FR_UNTIL, FR_MAX, FR_TAG, FR_BODY, FR_SEGMENTS, FR_TRIM, FR_BLANK, FR_KEYS };
 static const struct shape_key frame_keys[FR_KEYS] = {
     [FR_FIELDS] = {"fields", SHAPE_SEQUENCE, NULL},
     [FR_UNTIL] = {"until", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
@@ -83,6 +81,8 @@ static const struct shape_key frame_keys[FR_KEYS] = {
     [FR_TAG] = {"tag", SHAPE_SCALAR, NULL},
     [FR_BODY] = {"body", SHAPE_SCALAR, NULL},
     [FR_SEGMENTS] = {"segments", SHAPE_SCALAR, NULL},
+    [FR_TRIM] = {"trim", SHAPE_SCALAR | SHAPE_DECLARED, "trimming frames"},
+    [FR_BLANK] = {"blank", SHAPE_SCALAR | SHAPE_DECLARED, "blank frames"},
 };
 
 static void read_delimiters(struct assay_spec *spec, const struct assay_node *node, struct spec_frame *frame)
@@ -109,16 +109,26 @@ static void read_delimiters(struct assay_spec *spec, const struct assay_node *no
         assay_spec_error(spec, node->at, "at least one delimiter is needed");
 }
 
+/* Whether some field is of a structured type (declared only), whose parts have names that are not looked into. */
+static bool has_hidden_names(const struct spec_list *fields)
+{
+    SPEC_EACH (struct spec_field, f, fields)
+        if (f->type->kind == SPEC_T_ANY)
+            return true;
+    return false;
+}
+
+/* NULL: there is none; an error, unless it may be a part of a structured field. */
 static struct spec_field *named_field(struct assay_spec *spec, const struct assay_node *node, struct spec_list *fields)
 {
     struct assay_near near = {.wanted = node->text};
-    SPEC_EACH(struct spec_field, f, fields)
-    {
+    SPEC_EACH (struct spec_field, f, fields) {
         if (f->name && strcmp(f->name, node->text) == 0)
             return f;
         assay_near_add(&near, f->name);
     }
-    assay_spec_error(spec, node->at, "the frame has no field '%s'%s", node->text, assay_near_text(&near));
+    if (!has_hidden_names(fields))
+        assay_spec_error(spec, node->at, "the frame has no field '%s'%s", node->text, assay_near_text(&near));
     return NULL;
 }
 
@@ -131,8 +141,8 @@ static struct spec_frame *read_frame(struct assay_spec *spec, const struct assay
         return frame;
     assay_read_int(spec, of[FR_MAX], 1, INT32_MAX, &frame->max);
     read_fields(spec, of[FR_FIELDS], &frame->fields);
-    SPEC_EACH(struct spec_field, f, &frame->fields)
-    f->frame = frame;
+    SPEC_EACH (struct spec_field, f, &frame->fields)
+        f->frame = frame;
     give_slots(spec, &frame->fields, 0);
     if (of[FR_UNTIL])
         read_delimiters(spec, of[FR_UNTIL], frame);
@@ -168,7 +178,7 @@ void assay_read_frames(struct assay_spec *spec, const struct assay_node *node)
 
 /* ---- messages ---------------------------------------------------------- */
 
-enum { M_FROM, M_TAG, M_WHEN, M_FRAME, M_FIELDS, M_WHERE, M_REQ, M_TEXT, M_EXAMPLES, M_KEYS };
+enum { M_FROM, M_TAG, M_WHEN, M_FRAME, M_FIELDS, M_WHERE, M_REQ, M_TEXT, M_EXAMPLES, M_OVER, M_EXTRA, M_KEYS };
 static const struct shape_key message_keys[M_KEYS] = {
     [M_FROM] = {"from", SHAPE_SCALAR | SHAPE_REQUIRED, NULL},
     [M_TAG] = {"tag", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
@@ -179,6 +189,8 @@ static const struct shape_key message_keys[M_KEYS] = {
     [M_REQ] = {"req", SHAPE_SCALAR, NULL},
     [M_TEXT] = {"text", SHAPE_SCALAR, NULL},
     [M_EXAMPLES] = {"examples", SHAPE_SEQUENCE, NULL},
+    [M_OVER] = {"over", SHAPE_SCALAR | SHAPE_DECLARED, "messages of one transport"},
+    [M_EXTRA] = {"extra", SHAPE_SCALAR | SHAPE_DECLARED, "further items"},
 };
 
 static uint8_t read_sides(struct assay_spec *spec, const struct assay_node *node, uint8_t otherwise)
@@ -193,6 +205,8 @@ static uint8_t read_sides(struct assay_spec *spec, const struct assay_node *node
 static void read_tag(struct assay_spec *spec, struct spec_message *m, const struct assay_node *node)
 {
     const struct spec_frame *frame = spec->frames[m->from == ASSAY_SERVER];
+    if (frame && !frame->tag && has_hidden_names(&frame->fields))
+        return;
     if (!frame || !frame->tag) {
         assay_spec_error(spec, node->key->at, "the frame has no 'tag' field that could hold this");
         return;
@@ -215,14 +229,16 @@ static void read_tag(struct assay_spec *spec, struct spec_message *m, const stru
 static void read_fixed(struct assay_spec *spec, struct spec_message *m, const struct assay_node *node)
 {
     struct spec_frame *frame = spec->frames[m->from == ASSAY_SERVER];
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_field *f = frame ? named_field(spec, child->key, &frame->fields) : NULL;
+        if (!f)
+            m->open = true;
         if (!f)
             continue;
         if (child->kind != ASSAY_NODE_SCALAR) {
             size_t before = m->fields.count;
             assay_spec_declared(spec, child->at, "a message's own fields inside a frame field");
+            m->open = true;
             if (child->kind == ASSAY_NODE_SEQUENCE)
                 read_fields(spec, child, &m->fields);
             for (size_t i = before; i < m->fields.count; i++)
@@ -307,12 +323,12 @@ static void read_message(struct assay_spec *spec, const struct assay_node *node)
         m->when = assay_expr_parse(spec, of[M_WHEN]);
     read_fixed(spec, m, of[M_FRAME]);
     read_fields(spec, of[M_FIELDS], &m->fields);
-    SPEC_EACH(struct spec_field, f, &m->fields)
-    f->message = m;
-    ASSAY_CHILDREN(where, of[M_WHERE])
-    read_where(spec, m, where);
-    ASSAY_CHILDREN(example, of[M_EXAMPLES])
-    read_example(spec, m, example);
+    SPEC_EACH (struct spec_field, f, &m->fields)
+        f->message = m;
+    ASSAY_CHILDREN (where, of[M_WHERE])
+        read_where(spec, m, where);
+    ASSAY_CHILDREN (example, of[M_EXAMPLES])
+        read_example(spec, m, example);
 }
 
 static void place_message(struct assay_spec *spec, struct spec_message *m)
@@ -322,12 +338,12 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
         if (!(m->from & (i ? ASSAY_SERVER : ASSAY_CLIENT)) || !spec->frames[i])
             continue;
         uint16_t slots = 0;
-        SPEC_EACH(struct spec_field, f, &spec->frames[i]->fields)
-        {
+        SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields) {
             slots = (uint16_t)(slots + keeps_value(f));
-            SPEC_EACH(struct spec_field, own, &m->fields)
-            if (own->name && f->name && strcmp(own->name, f->name) == 0)
-                assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", own->name, f->at.line);
+            SPEC_EACH (struct spec_field, own, &m->fields)
+                if (own->name && f->name && strcmp(own->name, f->name) == 0)
+                    assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", own->name,
+                                     f->at.line);
         }
         first = slots > first ? slots : first;
     }
@@ -336,10 +352,10 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
 
 void assay_read_messages(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    read_message(spec, child);
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    place_message(spec, m);
+    ASSAY_CHILDREN (child, node)
+        read_message(spec, child);
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        place_message(spec, m);
 }
 
 /* ---- params and effects ------------------------------------------------ */
@@ -373,8 +389,7 @@ static bool is_param_mapping(const struct assay_node *node)
 {
     if (node->kind != ASSAY_NODE_MAPPING || !assay_node_get(node, "type"))
         return false;
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         bool known = false;
         for (size_t i = 0; i < P_KEYS; i++)
             known = known || strcmp(param_keys[i].name, child->key->text) == 0;
@@ -405,8 +420,7 @@ static void read_param(struct assay_spec *spec, const struct assay_node *node, s
 
 void assay_read_params(struct assay_spec *spec, const struct assay_node *node, struct spec_list *into, const char *what)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_param *p = ASSAY_NEW(&spec->arena, struct spec_param);
         *p = (struct spec_param){.at = child->key->at, .name = child->key->text, .slot = ASSAY_NONE, .var = ASSAY_NONE};
         assay_read_name(spec, p->name, p->at, what);
@@ -428,8 +442,7 @@ static void check_object(struct assay_spec *spec, const struct assay_node *node)
     struct assay_near near = {.wanted = node->text + 1};
     if (node->text[0] != '$')
         return;
-    SPEC_EACH(struct spec_param, p, &spec->params)
-    {
+    SPEC_EACH (struct spec_param, p, &spec->params) {
         if (strcmp(p->name, node->text + 1) == 0)
             return;
         assay_near_add(&near, p->name);
@@ -439,7 +452,7 @@ static void check_object(struct assay_spec *spec, const struct assay_node *node)
 
 static void read_binding(struct assay_spec *spec, struct spec_effect *e, const struct assay_node *node)
 {
-    static const char *const verbs[] = {"append", "crypt", "print", "store", "publish"};
+    static const char *const verbs[] = {"append", "crypt", "print", "log"};
     static const char *const words[] = {"stop", "application"};
     if (node->kind == ASSAY_NODE_SCALAR) {
         e->verb = assay_read_word(spec, node, words, 2, "to") == 0 ? "stop" : NULL;
@@ -460,8 +473,7 @@ static void read_binding(struct assay_spec *spec, struct spec_effect *e, const s
 
 void assay_read_effects(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[E_KEYS];
         struct spec_effect *e = ASSAY_NEW(&spec->arena, struct spec_effect);
         *e = (struct spec_effect){

@@ -31,9 +31,9 @@ static uint8_t other_side(const struct spec_machine *machine)
 static bool for_machine(const struct spec_machine *machine, const struct spec_event *e)
 {
     if (e->kind == ASSAY_EVK_TIMER) {
-        SPEC_EACH(struct spec_timer, t, &machine->timers)
-        if (t == e->timer)
-            return true;
+        SPEC_EACH (struct spec_timer, t, &machine->timers)
+            if (t == e->timer)
+                return true;
         return false;
     }
     return e->kind != ASSAY_EVK_CALL;
@@ -43,8 +43,7 @@ static struct spec_event *find_event(struct body_context *c, const char *name, s
 {
     struct assay_near near = {.wanted = name};
     assay_near_add(&near, "any-message");
-    SPEC_EACH(struct spec_event, e, &c->spec->events)
-    {
+    SPEC_EACH (struct spec_event, e, &c->spec->events) {
         if (!for_machine(c->machine, e))
             continue;
         if (strcmp(e->name, name) == 0)
@@ -57,18 +56,18 @@ static struct spec_event *find_event(struct body_context *c, const char *name, s
 
 static bool has_event(const struct spec_list *events, const struct spec_event *event)
 {
-    SPEC_EACH(struct spec_event, e, events)
-    if (e == event)
-        return true;
+    SPEC_EACH (struct spec_event, e, events)
+        if (e == event)
+            return true;
     return false;
 }
 
 static void add_event(struct body_context *c, struct spec_list *events, const char *name, struct assay_at at)
 {
     if (strcmp(name, "any-message") == 0) {
-        SPEC_EACH(struct spec_message, m, &c->spec->messages)
-        if ((m->from & other_side(c->machine)) && !has_event(events, m->event))
-            assay_list_add(c->spec, events, m->event);
+        SPEC_EACH (struct spec_message, m, &c->spec->messages)
+            if ((m->from & other_side(c->machine)) && !has_event(events, m->event))
+                assay_list_add(c->spec, events, m->event);
         return;
     }
     struct spec_event *e = find_event(c, name, at);
@@ -83,8 +82,7 @@ static void add_event(struct body_context *c, struct spec_list *events, const ch
 static struct spec_message *only_message(const struct assay_spec *spec, uint8_t from)
 {
     struct spec_message *only = NULL;
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    {
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
         if (!(m->from & from))
             continue;
         if (only)
@@ -99,21 +97,21 @@ static struct spec_message *only_message(const struct assay_spec *spec, uint8_t 
 static void set_scope(struct body_context *c, struct spec_rule *r)
 {
     enum bears least = BEARS_MESSAGE;
-    SPEC_EACH(struct spec_event, e, &r->events)
-    least = bears(e) < least ? bears(e) : least;
+    SPEC_EACH (struct spec_event, e, &r->events)
+        least = bears(e) < least ? bears(e) : least;
     if (r->events.count == 0)
         least = BEARS_NOTHING;
     if (least >= BEARS_FRAME)
         r->frame = c->spec->frames[other_side(c->machine) == ASSAY_SERVER];
     if (least == BEARS_MESSAGE)
-        SPEC_EACH(struct spec_event, e, &r->events)
-    if (e->message)
-        assay_list_add(c->spec, &r->messages, e->message);
+        SPEC_EACH (struct spec_event, e, &r->events)
+            if (e->message)
+                assay_list_add(c->spec, &r->messages, e->message);
     struct spec_message *only = least == BEARS_FRAME ? only_message(c->spec, other_side(c->machine)) : NULL;
     if (only)
         assay_list_add(c->spec, &r->messages, only);
-    SPEC_EACH(struct spec_event, e, &r->events)
-    c->scope.open = c->scope.open || e->kind == SPEC_EV_SIGNAL;
+    SPEC_EACH (struct spec_event, e, &r->events)
+        c->scope.open = c->scope.open || e->kind == SPEC_EV_SIGNAL;
     c->scope.frame = r->frame;
     c->scope.messages = r->messages.count ? &r->messages : NULL;
 }
@@ -121,9 +119,9 @@ static void set_scope(struct body_context *c, struct spec_rule *r)
 static uint16_t slots_in(const struct body_context *c)
 {
     uint16_t most = 0;
-    SPEC_EACH(struct spec_message, m, &c->spec->messages)
-    if ((m->from & other_side(c->machine)) && m->slots > most)
-        most = m->slots;
+    SPEC_EACH (struct spec_message, m, &c->spec->messages)
+        if ((m->from & other_side(c->machine)) && m->slots > most)
+            most = m->slots;
     return most;
 }
 
@@ -138,8 +136,7 @@ static const struct spec_field *pattern_field(struct body_context *c, const stru
         lists[0] = &((const struct spec_message *)r->messages.items[0])->fields;
     for (unsigned i = 0; i < 2; i++)
         if (lists[i])
-            SPEC_EACH(struct spec_field, f, lists[i])
-            {
+            SPEC_EACH (struct spec_field, f, lists[i]) {
                 if (f->name && f->slot != ASSAY_NONE && strcmp(f->name, entry->key->text) == 0)
                     return f;
                 assay_near_add(&near, f->name);
@@ -169,8 +166,7 @@ static struct spec_expr *pattern_value(struct body_context *c, const struct assa
 
 static void read_pattern(struct body_context *c, struct spec_rule *r, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct spec_field *f = pattern_field(c, r, child);
         if (!f)
             continue;
@@ -187,8 +183,7 @@ static void read_pattern(struct body_context *c, struct spec_rule *r, const stru
 static void read_may(struct body_context *c, struct spec_rule *r, const struct assay_node *node)
 {
     const struct spec_let *lets = c->scope.lets;
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_way *w = ASSAY_NEW(&c->spec->arena, struct spec_way);
         *w = (struct spec_way){.at = child->at, .level = ASSAY_MAY};
         assay_list_add(c->spec, &r->may, w);
@@ -243,8 +238,7 @@ static void read_alternative(struct body_context *c, const struct assay_node *wh
         add_event(c, plain, when->text, when->at);
         return;
     }
-    ASSAY_CHILDREN(entry, when)
-    {
+    ASSAY_CHILDREN (entry, when) {
         struct spec_list events = {0};
         add_event(c, &events, entry->key->text, entry->key->at);
         if (assay_shape_is(c->spec, entry, SHAPE_MAPPING, "a pattern") && events.count > 0)
@@ -278,8 +272,8 @@ void assay_read_rule(struct body_context *c, const struct assay_node *node, stru
     if (of[B_WHEN]->kind != ASSAY_NODE_SEQUENCE)
         read_alternative(c, of[B_WHEN], node, of, state, &plain, into);
     else
-        ASSAY_CHILDREN(when, of[B_WHEN])
-    read_alternative(c, when, node, of, state, &plain, into);
+        ASSAY_CHILDREN (when, of[B_WHEN])
+            read_alternative(c, when, node, of, state, &plain, into);
     if (plain.count)
         make_rule(c, node, of, plain, NULL, state, into);
 }
@@ -308,8 +302,7 @@ static struct spec_state *add_state(struct assay_spec *spec, struct spec_machine
 
 static void read_vars(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *extras[FIELD_KEYS];
         struct spec_var *v = ASSAY_NEW(&spec->arena, struct spec_var);
         *v = (struct spec_var){.at = child->key->at, .name = child->key->text};
@@ -345,24 +338,22 @@ static void timer_states(struct assay_spec *spec, struct spec_machine *machine, 
             assay_list_add(spec, &t->states, s);
         return;
     }
-    ASSAY_CHILDREN(child, in)
-    {
+    ASSAY_CHILDREN (child, in) {
         struct spec_state *s =
             assay_shape_is(spec, child, SHAPE_SCALAR, "a state") ? assay_find_state(spec, machine, child) : NULL;
         if (s)
             assay_list_add(spec, &t->states, s);
     }
     if (!in)
-        SPEC_EACH(struct spec_state, s, &machine->states)
-    if (s->kind == ASSAY_STATE_PLAIN)
-        assay_list_add(spec, &t->states, s);
+        SPEC_EACH (struct spec_state, s, &machine->states)
+            if (s->kind == ASSAY_STATE_PLAIN)
+                assay_list_add(spec, &t->states, s);
 }
 
 static void read_timers(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
 {
     static const char *const restarts[] = {"never", "input", "send", "any"};
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[TI_KEYS];
         struct spec_timer *t = ASSAY_NEW(&spec->arena, struct spec_timer);
         *t = (struct spec_timer){.at = child->key->at, .name = child->key->text};
@@ -383,8 +374,7 @@ static void read_timers(struct assay_spec *spec, struct spec_machine *machine, c
 
 static void read_states(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *const *of)
 {
-    ASSAY_CHILDREN(child, of[MC_STATES])
-    {
+    ASSAY_CHILDREN (child, of[MC_STATES]) {
         if (strcmp(child->key->text, "*") == 0)
             continue;
         assay_read_name(spec, child->key->text, child->key->at, "a state");
@@ -430,21 +420,20 @@ static void read_rules_of(struct body_context *c, const struct assay_node *node,
     struct spec_list *own = state ? &state->rules : &c->machine->any;
     if (!assay_shape_is(c->spec, node, SHAPE_SEQUENCE, "the rules of a state"))
         return;
-    ASSAY_CHILDREN(child, node)
-    assay_read_rule(c, child, state, own);
-    SPEC_EACH(struct spec_rule, r, own)
-    assay_list_add(c->spec, &c->machine->rules, r);
+    ASSAY_CHILDREN (child, node)
+        assay_read_rule(c, child, state, own);
+    SPEC_EACH (struct spec_rule, r, own)
+        assay_list_add(c->spec, &c->machine->rules, r);
 }
 
 void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
 {
     struct body_context c = {.spec = spec, .machine = machine, .scope = {.machine = machine, .params = true}};
-    ASSAY_CHILDREN(child, assay_node_get(node, "states"))
-    {
+    ASSAY_CHILDREN (child, assay_node_get(node, "states")) {
         struct spec_state *state = NULL;
-        SPEC_EACH(struct spec_state, s, &machine->states)
-        if (strcmp(s->name, child->key->text) == 0)
-            state = s;
+        SPEC_EACH (struct spec_state, s, &machine->states)
+            if (strcmp(s->name, child->key->text) == 0)
+                state = s;
         read_rules_of(&c, child, state);
     }
     if (assay_node_get(node, "rules"))

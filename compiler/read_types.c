@@ -16,7 +16,7 @@ static void set_int(struct spec_type *t, unsigned bits, bool is_signed)
     t->bits = (uint8_t)bits;
     t->wire = t->bounded = true;
     t->min = is_signed ? INT64_MIN >> (64 - bits) : 0;
-    t->max = is_signed || bits == 64 ? INT64_MAX >> (is_signed ? 64 - bits : 0) : (int64_t)((uint64_t)1 << bits) - 1;
+    t->max = is_signed || bits == 64 ? INT64_MAX >> (is_signed ? 64 - bits : 0) : (int64_t)(((uint64_t)1 << bits) - 1);
     t->flags = is_signed ? ASSAY_F_SIGNED : 0;
 }
 
@@ -121,6 +121,24 @@ enum {
     T_WILD,
     T_VALUE,
     T_DEPTH,
+    T_MEMBERS,
+    T_UNKNOWN,
+    T_BAD_VALUE,
+    T_SORT,
+    T_TAG,
+    T_MANY,
+    T_SEPARATOR,
+    T_RUN,
+    T_NAME,
+    T_SORTED,
+    T_DUPLICATES,
+    T_WRITE,
+    T_LEAD,
+    T_TAIL,
+    T_MISSING,
+    T_FLAT,
+    T_KEY,
+    T_CHOSEN,
     T_KEYS
 };
 
@@ -168,7 +186,25 @@ static const struct shape_key keys[T_KEYS] = {
     [T_INIT] = {"init", SHAPE_ANY, NULL},
     [T_OPTIONAL] = {"optional", D("an optional value")},
     [T_WILD] = {"wild", D("a topic filter")},
-    [T_VALUE] = {"value", SHAPE_SCALAR, NULL},
+    [T_VALUE] = {"value", D("a value inside a structured one")},
+    [T_MEMBERS] = {"keys", D("keys of a bag")},
+    [T_UNKNOWN] = {"unknown", D("keys of a bag")},
+    [T_BAD_VALUE] = {"bad-value", D("keys of a bag")},
+    [T_SORT] = {"sort", D("keys of a bag")},
+    [T_TAG] = {"tag", D("keys of a bag")},
+    [T_MANY] = {"many", D("keys of a bag")},
+    [T_SEPARATOR] = {"separator", D("a list with separators")},
+    [T_RUN] = {"run", D("a list with separators")},
+    [T_NAME] = {"name", D("key=value pairs")},
+    [T_SORTED] = {"sorted", D("key=value pairs")},
+    [T_DUPLICATES] = {"duplicates", D("key=value pairs")},
+    [T_WRITE] = {"write", D("several encodings of one value")},
+    [T_LEAD] = {"lead", D("text before a value")},
+    [T_TAIL] = {"tail", D("text behind a value")},
+    [T_MISSING] = {"missing", D("an optional value")},
+    [T_FLAT] = {"flat", D("fields of a structured value")},
+    [T_KEY] = {"key", D("the key of a pair")},
+    [T_CHOSEN] = {"chosen", D("a value that the target chooses once")},
     [T_DEPTH] = {"depth", SHAPE_SCALAR, NULL},
 };
 
@@ -218,8 +254,9 @@ static void read_prefix(struct assay_spec *spec, const struct assay_node *node, 
 static void read_extent(struct assay_spec *spec, const struct assay_node *node, struct spec_extent *x)
 {
     static const struct shape_key extent_keys[] = {{"prefix", SHAPE_SCALAR, NULL},
-                                                   {"until", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL}};
-    const struct assay_node *of[2];
+                                                   {"until", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
+                                                   {"before", D("an extent up to a text ahead")}};
+    const struct assay_node *of[3];
     int64_t n;
     *x = (struct spec_extent){.at = node->at, .kind = ASSAY_EXT_REST};
     if (assay_node_is(node, "rest"))
@@ -230,8 +267,10 @@ static void read_extent(struct assay_spec *spec, const struct assay_node *node, 
     } else if (node->kind == ASSAY_NODE_SCALAR) {
         x->kind = ASSAY_EXT_CODE;
         x->size = assay_expr_parse(spec, node);
-    } else if (assay_shape(spec, node, "an extent", extent_keys, 2, of)) {
-        if (!of[0] == !of[1])
+    } else if (assay_shape(spec, node, "an extent", extent_keys, 3, of)) {
+        if (of[2] && !of[0] && !of[1])
+            return;
+        if (!of[0] == !of[1] || of[2])
             assay_spec_error(spec, node->at, "an extent is a size, rest, {prefix: ...} or {until: ...}");
         else if (of[0])
             read_prefix(spec, of[0], x);
@@ -252,11 +291,11 @@ static void read_item(struct assay_spec *spec, struct spec_enum *e, const struct
         assay_read_bytes(spec, child, true, &item->text);
     else
         assay_read_int(spec, child, base->min, base->max, &item->value);
-    SPEC_EACH(struct spec_enum_item, other, &e->items)
-    if (e->text
-            ? other->text.n == item->text.n && item->text.p && memcmp(other->text.p, item->text.p, item->text.n) == 0
-            : other->value == item->value)
-        assay_spec_error(spec, child->at, "'%s' has this value already", other->name);
+    SPEC_EACH (struct spec_enum_item, other, &e->items)
+        if (e->text ? other->text.n == item->text.n && item->text.p &&
+                          memcmp(other->text.p, item->text.p, item->text.n) == 0
+                    : other->value == item->value)
+            assay_spec_error(spec, child->at, "'%s' has this value already", other->name);
     assay_list_add(spec, &e->items, item);
 }
 
@@ -276,8 +315,8 @@ static void read_enum(struct reading *r, const char *name)
         assay_spec_error(r->spec, r->of[T_OPEN]->at, "an enum of texts cannot be open");
     if (!r->of[T_OF])
         assay_spec_error(r->spec, r->node->at, "an enum needs the key 'of': its values by name");
-    ASSAY_CHILDREN(child, r->of[T_OF])
-    read_item(r->spec, e, child, &base);
+    ASSAY_CHILDREN (child, r->of[T_OF])
+        read_item(r->spec, e, child, &base);
     if (r->of[T_OF] && e->items.count == 0)
         assay_spec_error(r->spec, r->of[T_OF]->at, "an enum has at least one value");
     t->kind = ASSAY_T_ENUM;
@@ -586,8 +625,7 @@ static void refine_loose(struct reading *r)
     r->type->leniency = assay_find_leniency(r->spec, loose->first->key);
     if (!assay_shape_is(r->spec, loose->first, SHAPE_SEQUENCE, "what a leniency widens"))
         return;
-    ASSAY_CHILDREN(word, loose->first)
-    {
+    ASSAY_CHILDREN (word, loose->first) {
         size_t i = assay_read_word(r->spec, word, words, 4, "what a leniency widens");
         r->type->loose = (uint8_t)(r->type->loose | (i < 4 ? 1u << i : 0));
     }
@@ -595,8 +633,7 @@ static void refine_loose(struct reading *r)
 
 static void refine_in(struct reading *r)
 {
-    ASSAY_CHILDREN(child, r->of[T_IN])
-    {
+    ASSAY_CHILDREN (child, r->of[T_IN]) {
         struct spec_expr *e = assay_expr_parse(r->spec, child);
         if (e)
             assay_list_add(r->spec, &r->type->in, e);
@@ -650,8 +687,7 @@ static struct spec_type *named(struct assay_spec *spec, struct spec_named_type *
 static struct spec_type *by_name(struct assay_spec *spec, const struct assay_node *node)
 {
     struct assay_near near = {.wanted = node->text};
-    SPEC_EACH(struct spec_named_type, n, &spec->types)
-    {
+    SPEC_EACH (struct spec_named_type, n, &spec->types) {
         if (strcmp(n->name, node->text) == 0) {
             n->used = true;
             struct spec_type *t = named(spec, n);
@@ -750,8 +786,7 @@ struct spec_type *assay_read_type(struct assay_spec *spec, const struct assay_no
 
 void assay_read_types(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         struct spec_named_type *n = ASSAY_NEW(&spec->arena, struct spec_named_type);
         *n = (struct spec_named_type){.at = child->key->at, .name = child->key->text, .node = child};
         struct spec_type taken;
@@ -776,7 +811,7 @@ struct spec_type *assay_type_instance(struct assay_spec *spec, const struct spec
     t->calc = again(spec, type->calc);
     t->extent.size = again(spec, type->extent.size);
     t->in = (struct spec_list){0};
-    SPEC_EACH(struct spec_expr, e, &type->in)
-    assay_list_add(spec, &t->in, again(spec, e));
+    SPEC_EACH (struct spec_expr, e, &type->in)
+        assay_list_add(spec, &t->in, again(spec, e));
     return t;
 }

@@ -1,8 +1,7 @@
 /* Names and types of what stands outside rules: types of fields, conditions, defaults, timers. */
 #include <string.h>
 
-#include "compiler/read.h"
-#include "compiler/types.h"
+#include "compiler/lower.h"
 
 /* The event that a fault raises. */
 static struct spec_event *fault_event(struct assay_spec *spec, const char *name, struct assay_at at)
@@ -32,8 +31,8 @@ static void resolve_type(struct assay_spec *spec, struct spec_type *t, struct sp
         t->wire = true;
         t->calc = calc;
     }
-    SPEC_EACH(struct spec_expr, e, &t->in)
-    one(spec, e, &(struct spec_scope){.params = true, .open = scope.open}, t);
+    SPEC_EACH (struct spec_expr, e, &t->in)
+        one(spec, e, &(struct spec_scope){.params = true, .open = scope.open}, t);
     scope.it = t;
     one(spec, t->check, &scope, &assay_type_bool);
     t->fault_event = fault_event(spec, t->fault, t->at);
@@ -56,24 +55,23 @@ static void resolve_message(struct assay_spec *spec, struct spec_message *m)
     struct spec_list *messages = ASSAY_NEW(&spec->arena, struct spec_list);
     assay_list_add(spec, messages, m);
     struct spec_scope scope = {.frame = frame, .messages = messages, .params = true};
-    SPEC_EACH(struct spec_field, f, &m->fields)
-    resolve_field(spec, f, frame, messages);
-    SPEC_EACH(struct spec_where, w, &m->wheres)
-    {
+    SPEC_EACH (struct spec_field, f, &m->fields)
+        resolve_field(spec, f, frame, messages);
+    SPEC_EACH (struct spec_where, w, &m->wheres) {
         one(spec, w->that, &scope, &assay_type_bool);
         w->fault_event = fault_event(spec, w->fault, w->at);
     }
-    SPEC_EACH(struct spec_fixed, fixed, &m->fixed)
-    one(spec, fixed->value, &(struct spec_scope){0}, fixed->field->type);
-    SPEC_EACH(struct spec_expr, tag, &m->tags)
-    if (frame && frame->tag)
-        one(spec, tag, &(struct spec_scope){0}, frame->tag->type);
+    SPEC_EACH (struct spec_fixed, fixed, &m->fixed)
+        one(spec, fixed->value, &(struct spec_scope){0}, fixed->field->type);
+    SPEC_EACH (struct spec_expr, tag, &m->tags)
+        if (frame && frame->tag)
+            one(spec, tag, &(struct spec_scope){0}, frame->tag->type);
     one(spec, m->when, &(struct spec_scope){.frame = frame, .params = true}, &assay_type_bool);
-    SPEC_EACH(struct spec_example, x, &m->examples)
-    {
+    SPEC_EACH (struct spec_example, x, &m->examples) {
         x->fault_event = x->fault ? assay_find_event(spec, x->fault) : NULL;
         struct assay_near near = {.wanted = x->fault ? x->fault : ""};
-        SPEC_NEAR(&spec->events, struct spec_event, &near);
+        SPEC_NEAR (&spec->events, struct spec_event, &near)
+            ;
         if (x->fault && !x->fault_event)
             assay_spec_error(spec, x->at, "no event is called '%s'%s", x->fault, assay_near_text(&near));
     }
@@ -81,8 +79,7 @@ static void resolve_message(struct assay_spec *spec, struct spec_message *m)
 
 static void resolve_params(struct assay_spec *spec, struct spec_list *params)
 {
-    SPEC_EACH(struct spec_param, p, params)
-    {
+    SPEC_EACH (struct spec_param, p, params) {
         resolve_type(spec, p->type, (struct spec_scope){0});
         one(spec, p->init, &(struct spec_scope){0}, p->type);
     }
@@ -92,13 +89,12 @@ static void resolve_machine(struct assay_spec *spec, struct spec_machine *m)
 {
     if (!m)
         return;
-    SPEC_EACH(struct spec_var, v, &m->vars)
-    {
+    SPEC_EACH (struct spec_var, v, &m->vars) {
         resolve_type(spec, v->type, (struct spec_scope){.params = true});
         one(spec, v->init, &(struct spec_scope){.params = true}, v->type);
     }
-    SPEC_EACH(struct spec_timer, t, &m->timers)
-    one(spec, t->after, &(struct spec_scope){.machine = m, .params = true}, &assay_type_duration);
+    SPEC_EACH (struct spec_timer, t, &m->timers)
+        one(spec, t->after, &(struct spec_scope){.machine = m, .params = true}, &assay_type_duration);
 }
 
 void assay_resolve(struct assay_spec *spec)
@@ -107,18 +103,18 @@ void assay_resolve(struct assay_spec *spec)
     for (unsigned i = 0; i < 2; i++) {
         if (!spec->frames[i] || (i && spec->frames[0] == spec->frames[1]))
             continue;
-        SPEC_EACH(struct spec_field, f, &spec->frames[i]->fields)
-        resolve_field(spec, f, spec->frames[i], NULL);
+        SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields)
+            resolve_field(spec, f, spec->frames[i], NULL);
     }
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    resolve_message(spec, m);
-    SPEC_EACH(struct spec_effect, e, &spec->effects)
-    resolve_params(spec, &e->args);
-    SPEC_EACH(struct spec_call, call, &spec->calls)
-    {
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        resolve_message(spec, m);
+    SPEC_EACH (struct spec_effect, e, &spec->effects)
+        resolve_params(spec, &e->args);
+    SPEC_EACH (struct spec_call, call, &spec->calls) {
         resolve_params(spec, &call->args);
         resolve_params(spec, &call->results);
     }
     resolve_machine(spec, spec->server);
     resolve_machine(spec, spec->client);
+    assay_bound_fields(spec);
 }

@@ -52,7 +52,9 @@ enum {
     B_SETTLE,
     B_UNDEFINED,
     B_STATELESS,
-    B_UNORDERED,
+    B_REMOVE,
+    B_PASS,
+    B_NEEDS,
     B_KEYS
 };
 extern const struct shape_key assay_body_keys[B_KEYS];

@@ -69,7 +69,7 @@ static const struct shape_key top_keys[K_KEYS] = {
     [K_FUNCTIONS] = {"functions", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
     [K_SIGNALS] = {"signals", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
     [K_RECODES] = {"recodes", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
-    [K_PROBE] = {"probe", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
+    [K_PROBE] = {"probe", SHAPE_SEQUENCE | SHAPE_DECLARED, NULL},
     [K_SPONTANEOUS] = {"spontaneous", DECLARED, NULL},
     [K_RELIABLE] = {"reliable", DECLARED, NULL},
     [K_LOGS] = {"logs", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
@@ -109,8 +109,7 @@ static void read_requires(struct assay_spec *spec, const struct assay_node *node
     static const struct shape_key keys[] = {{"level", SHAPE_SCALAR | SHAPE_REQUIRED, NULL},
                                             {"ref", SHAPE_SCALAR, NULL},
                                             {"text", SHAPE_SCALAR | SHAPE_REQUIRED, NULL}};
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[3];
         struct spec_requirement *r = ASSAY_NEW(&spec->arena, struct spec_requirement);
         *r = (struct spec_requirement){.at = child->key->at, .id = child->key->text, .ref = "", .text = ""};
@@ -130,8 +129,7 @@ static void read_leniencies(struct assay_spec *spec, const struct assay_node *no
                                             {"default", SHAPE_SCALAR, NULL},
                                             {"level", SHAPE_SCALAR, NULL},
                                             {"req", SHAPE_SCALAR, NULL}};
-    ASSAY_CHILDREN(child, node)
-    {
+    ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[4];
         struct spec_leniency *l = ASSAY_NEW(&spec->arena, struct spec_leniency);
         *l = (struct spec_leniency){.at = child->key->at, .name = child->key->text, .text = ""};
@@ -180,7 +178,7 @@ static void read_limits(struct assay_spec *spec, const struct assay_node *node)
 
 enum { TR_PORT, TR_BIND, TR_PATH, TR_MAX, TR_FRAMING, TR_LINK, TR_MACHINE, TR_TLS, TR_KEYS };
 static const struct shape_key transport_keys[TR_KEYS] = {
-    [TR_PORT] = {"port", SHAPE_SCALAR, NULL},
+    [TR_PORT] = {"port", SHAPE_SCALAR | SHAPE_MAPPING, NULL},
     [TR_BIND] = {"bind", SHAPE_SCALAR, NULL},
     [TR_PATH] = {"path", SHAPE_SCALAR, NULL},
     [TR_MAX] = {"max", SHAPE_SCALAR, NULL},
@@ -200,7 +198,10 @@ static void read_transport(struct assay_spec *spec, const struct assay_node *nod
         return;
     if (i > 0)
         assay_spec_declared(spec, node->key->at, names[i]);
-    assay_read_int(spec, of[TR_PORT], 0, 65535, &port);
+    if (of[TR_PORT] && of[TR_PORT]->kind == ASSAY_NODE_MAPPING)
+        assay_spec_declared(spec, of[TR_PORT]->at, "a port for each side");
+    else
+        assay_read_int(spec, of[TR_PORT], 0, 65535, &port);
     if (i == 0 && !of[TR_PORT])
         assay_spec_error(spec, node->at, "tcp needs its 'port'");
     struct spec_transport *t = ASSAY_NEW(&spec->arena, struct spec_transport);
@@ -212,8 +213,8 @@ static void read_transport(struct assay_spec *spec, const struct assay_node *nod
 
 static void read_transports(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    read_transport(spec, child);
+    ASSAY_CHILDREN (child, node)
+        read_transport(spec, child);
     if (node && node->count == 0)
         assay_spec_error(spec, node->at, "at least one transport is needed: tcp");
 }
@@ -234,9 +235,9 @@ static void read_case(struct assay_spec *spec, const struct assay_node *node)
     struct assay_hand_case *c = ASSAY_NEW(&spec->arena, struct assay_hand_case);
     const char **steps = assay_arena_alloc(&spec->arena, (of[3]->count + 1) * sizeof(const char *));
     size_t n = 0;
-    ASSAY_CHILDREN(step, of[3])
-    if (assay_shape_is(spec, step, SHAPE_SCALAR, "a step of a case"))
-        steps[n++] = step->text;
+    ASSAY_CHILDREN (step, of[3])
+        if (assay_shape_is(spec, step, SHAPE_SCALAR, "a step of a case"))
+            steps[n++] = step->text;
     *c = (struct assay_hand_case){.name = of[0]->text, .req = req ? req->index : ASSAY_NONE, .steps = steps};
     c->level = assay_read_level(spec, of[2], req ? req->level : ASSAY_MUST);
     c->line = node->at.line;
@@ -245,12 +246,12 @@ static void read_case(struct assay_spec *spec, const struct assay_node *node)
 
 static void read_cases(struct assay_spec *spec, const struct assay_node *node)
 {
-    ASSAY_CHILDREN(child, node)
-    read_case(spec, child);
+    ASSAY_CHILDREN (child, node)
+        read_case(spec, child);
     spec->hand_cases = assay_arena_alloc(&spec->arena, (spec->cases.count + 1) * sizeof *spec->hand_cases);
     size_t n = 0;
-    SPEC_EACH(struct assay_hand_case, c, &spec->cases)
-    spec->hand_cases[n++] = *c;
+    SPEC_EACH (struct assay_hand_case, c, &spec->cases)
+        spec->hand_cases[n++] = *c;
 }
 
 /* ---- events ------------------------------------------------------------ */
@@ -276,8 +277,8 @@ static void add_fault(struct assay_spec *spec, const char *name, struct assay_at
 
 static void add_faults_of(struct assay_spec *spec, const struct spec_list *fields)
 {
-    SPEC_EACH(struct spec_field, f, fields)
-    add_fault(spec, f->type->fault, f->at);
+    SPEC_EACH (struct spec_field, f, fields)
+        add_fault(spec, f->type->fault, f->at);
 }
 
 static void add_faults(struct assay_spec *spec)
@@ -285,11 +286,10 @@ static void add_faults(struct assay_spec *spec)
     for (unsigned i = 0; i < 2; i++)
         if (spec->frames[i])
             add_faults_of(spec, &spec->frames[i]->fields);
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    {
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
         add_faults_of(spec, &m->fields);
-        SPEC_EACH(struct spec_where, w, &m->wheres)
-        add_fault(spec, w->fault, w->at);
+        SPEC_EACH (struct spec_where, w, &m->wheres)
+            add_fault(spec, w->fault, w->at);
     }
 }
 
@@ -302,19 +302,17 @@ static struct spec_event *add_named(struct assay_spec *spec, const char *name, u
 
 static void add_messages_and_calls(struct assay_spec *spec)
 {
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    {
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
         m->event = add_named(spec, m->name, ASSAY_EVK_MESSAGE, m->at);
         m->event->message = m;
     }
-    SPEC_EACH(struct spec_call, call, &spec->calls)
-    {
+    SPEC_EACH (struct spec_call, call, &spec->calls) {
         call->event =
             add_named(spec, assay_arena_printf(&spec->arena, "call:%s", call->name), ASSAY_EVK_CALL, call->at);
         call->event->call = call;
     }
-    ASSAY_CHILDREN(signal, assay_node_get(spec->root, "signals"))
-    add_named(spec, signal->key->text, SPEC_EV_SIGNAL, signal->key->at);
+    ASSAY_CHILDREN (signal, assay_node_get(spec->root, "signals"))
+        add_named(spec, signal->key->text, SPEC_EV_SIGNAL, signal->key->at);
 }
 
 /* ---- all of it --------------------------------------------------------- */
@@ -437,11 +435,11 @@ const struct assay_model *assay_spec_model(const struct assay_spec *spec)
 
 size_t assay_spec_samples(const struct assay_spec *spec, uint16_t field, const struct assay_blob **samples)
 {
-    SPEC_EACH(struct spec_samples, s, &spec->samples)
-    if (s->field == field) {
-        *samples = s->items;
-        return s->count;
-    }
+    SPEC_EACH (struct spec_samples, s, &spec->samples)
+        if (s->field == field) {
+            *samples = s->items;
+            return s->count;
+        }
     *samples = NULL;
     return 0;
 }

@@ -194,6 +194,7 @@ struct spec_message {
     struct spec_requirement *req;
     struct spec_event *event;
     uint16_t slots; /* used by frame and message together */
+    bool open;      /* it has parts that are declared only: unknown names may be right */
     uint16_t index;
 };
 
@@ -292,6 +293,8 @@ struct spec_action {
     struct spec_message *message;
     struct spec_state *state;
     struct spec_timer *timer;
+    struct spec_error *error;
+    const struct spec_call *call; /* RESULT */
     bool start;
     struct spec_list given;
     struct spec_expr *value;

@@ -45,16 +45,16 @@ bool assay_type_usable(const struct spec_type *wanted, const struct spec_type *i
 const struct spec_enum_item *assay_enum_item_named(const struct spec_enum *e, const char *name)
 {
     if (e)
-        SPEC_EACH(struct spec_enum_item, item, &e->items)
-    if (strcmp(item->name, name) == 0)
-        return item;
+        SPEC_EACH (struct spec_enum_item, item, &e->items)
+            if (strcmp(item->name, name) == 0)
+                return item;
     return NULL;
 }
 
 struct spec_enum *assay_find_enum(const struct assay_spec *spec, const char *name)
 {
-    SPEC_EACH(struct spec_enum, e, &spec->enums)
-    if (e->name && strcmp(e->name, name) == 0)
-        return e;
+    SPEC_EACH (struct spec_enum, e, &spec->enums)
+        if (e->name && strcmp(e->name, name) == 0)
+            return e;
     return NULL;
 }

@@ -58,12 +58,12 @@ static void refuse_properties(struct reader *r, struct assay_at at, const yaml_c
 
 static void refuse_duplicate(struct reader *r, const struct assay_node *mapping, const struct assay_node *key)
 {
-    ASSAY_CHILDREN(other, mapping)
-    if (other->key->size == key->size && memcmp(other->key->text, key->text, key->size) == 0) {
-        assay_diag(r->diags, ASSAY_ERROR, key->at, "the key '%s' stands here already (line %u)", key->text,
-                   other->key->at.line);
-        return;
-    }
+    ASSAY_CHILDREN (other, mapping)
+        if (other->key->size == key->size && memcmp(other->key->text, key->text, key->size) == 0) {
+            assay_diag(r->diags, ASSAY_ERROR, key->at, "the key '%s' stands here already (line %u)", key->text,
+                       other->key->at.line);
+            return;
+        }
 }
 
 /* ---- building ---------------------------------------------------------- */
@@ -229,9 +229,9 @@ const struct assay_node *assay_node_get(const struct assay_node *node, const cha
 {
     if (!node || node->kind != ASSAY_NODE_MAPPING)
         return NULL;
-    ASSAY_CHILDREN(child, node)
-    if (strcmp(child->key->text, key) == 0)
-        return child;
+    ASSAY_CHILDREN (child, node)
+        if (strcmp(child->key->text, key) == 0)
+            return child;
     return NULL;
 }
 

@@ -1,0 +1,62 @@
+/* From the resolved tree to the tables of the model. */
+#ifndef ASSAY_COMPILER_LOWER_H
+#define ASSAY_COMPILER_LOWER_H
+
+#include "compiler/read.h"
+#include "compiler/types.h"
+
+/* A table that grows. */
+struct table {
+    void *items;
+    size_t count, capacity;
+};
+
+struct lower {
+    struct assay_spec *spec;
+    struct assay_model *model;
+    struct table requirements, transports, options, leniencies, types, sets, enums, enum_items, fields, frames, delims,
+        messages, wheres, examples, events, machines, states, vars, timers, rules, effects, params, calls, errors,
+        blobs, ints, statesets, code;
+    struct table rule_lists, dispatch;
+    uint16_t it_slot;                   /* where `it` stands in the code being made */
+    const struct spec_machine *machine; /* whose code is being made */
+    bool too_large;
+};
+
+/* Adds an item; its index. */
+uint16_t assay_push(struct lower *l, struct table *table, const void *item, size_t size);
+#define PUSH(l, table, type, ...) assay_push((l), &(l)->table, &(type)__VA_ARGS__, sizeof(type))
+
+uint16_t assay_lower_type(struct lower *l, const struct spec_type *type);
+uint16_t assay_lower_blob(struct lower *l, struct assay_blob blob);
+uint16_t assay_lower_set(struct lower *l, const struct assay_byteset *set);
+struct assay_range assay_lower_params(struct lower *l, const struct spec_list *params);
+
+/* ---- code ---- */
+uint16_t assay_emit(struct lower *l, enum assay_op op, unsigned a, unsigned b); /* its index */
+void assay_patch(struct lower *l, uint16_t jump); /* the jump lands on the next instruction */
+void assay_gen_expr(struct lower *l, const struct spec_expr *e);
+uint16_t assay_here(const struct lower *l);
+uint16_t assay_gen_value(struct lower *l, const struct spec_expr *e); /* a whole piece; NULL: ASSAY_NONE */
+uint16_t assay_gen_check(struct lower *l, const struct spec_field *f);
+void assay_gen_one_of(struct lower *l, const struct spec_expr *x, struct spec_expr *const *values, size_t count);
+void assay_gen_int(struct lower *l, int64_t n);
+void assay_gen_actions(struct lower *l, const struct spec_list *actions);
+void assay_gen_action(struct lower *l, const struct spec_action *a);
+
+/* ---- behaviour ---- */
+void assay_lower_machines(struct lower *l);
+
+/* ---- sizes (bounds.c) ---- */
+struct bits {
+    uint64_t least, most;
+};
+struct bits assay_field_bits(const struct spec_field *f);
+void assay_bound_fields(struct assay_spec *spec); /* the sizes that frames leave to fields */
+uint32_t assay_message_max(const struct assay_spec *spec, const struct spec_message *m);
+uint64_t assay_value_max(const struct spec_expr *e);   /* bytes of a value, at most */
+uint64_t assay_scratch_max(const struct spec_expr *e); /* bytes of scratch to compute it, at most */
+bool assay_can_fail(const struct spec_expr *e);        /* may be undefined, as far as can be seen from its form */
+bool assay_may_not_fit(const struct spec_expr *e, const struct spec_type *type);
+
+#endif

@@ -1,0 +1,577 @@
+/* Machines: states, rules, calls, and which rules are tried for an event in a state. */
+#include "compiler/lower.h"
+
+static const uint16_t none = ASSAY_NONE;
+
+/* ---- what a rule amounts to -------------------------------------------- */
+
+/* The most bytes that a run of actions sends. */
+static uint64_t sent_by(struct lower *l, const struct spec_list *actions)
+{
+    uint64_t sum = 0;
+    SPEC_EACH (struct spec_action, a, actions) {
+        uint64_t most = 0, other = 0;
+        if (a->kind == SPEC_A_SEND)
+            most = assay_message_max(l->spec, a->message);
+        if (a->body)
+            most = sent_by(l, a->body);
+        if (a->otherwise)
+            other = sent_by(l, a->otherwise);
+        SPEC_EACH (struct spec_way, w, &a->ways) {
+            uint64_t way = sent_by(l, &w->body);
+            most = way > most ? way : most;
+        }
+        sum += other > most ? other : most;
+    }
+    return sum;
+}
+
+static uint64_t field_codes(const struct spec_list *fields)
+{
+    uint64_t sum = 0;
+    SPEC_EACH (struct spec_field, f, fields) {
+        const struct spec_expr *codes[] = {f->is,          f->init,       f->present,
+                                           f->type->check, f->type->calc, f->type->extent.size};
+        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
+            sum += codes[i] ? assay_scratch_max(codes[i]) : 0;
+        if (f->type->kind == ASSAY_T_LIST)
+            sum += 8 * (uint64_t)f->type->max;
+    }
+    return sum;
+}
+
+/* Scratch to encode or decode a message. */
+static uint64_t coding(struct lower *l, const struct spec_message *m)
+{
+    uint64_t sum = field_codes(&m->fields) + 2 * (uint64_t)assay_message_max(l->spec, m);
+    for (unsigned i = 0; i < 2; i++)
+        sum += field_codes(&l->spec->frames[i]->fields);
+    SPEC_EACH (struct spec_where, w, &m->wheres)
+        sum += assay_scratch_max(w->that);
+    return sum;
+}
+
+static uint64_t scratch_of(struct lower *l, const struct spec_list *actions)
+{
+    uint64_t sum = 0;
+    SPEC_EACH (struct spec_action, a, actions) {
+        if (a->let && a->let->value)
+            sum += assay_scratch_max(a->let->value);
+        if (a->value)
+            sum += assay_scratch_max(a->value);
+        SPEC_EACH (struct spec_given, g, &a->given)
+            sum += assay_scratch_max(g->value) + (g->where ? assay_scratch_max(g->where) : 0);
+        if (a->kind == SPEC_A_SEND)
+            sum += coding(l, a->message);
+        sum += a->body ? scratch_of(l, a->body) : 0;
+        sum += a->otherwise ? scratch_of(l, a->otherwise) : 0;
+        SPEC_EACH (struct spec_way, w, &a->ways)
+            sum += scratch_of(l, &w->body) + (w->when ? assay_scratch_max(w->when) : 0);
+    }
+    return sum;
+}
+
+static uint64_t scratch_of_rule(struct lower *l, const struct spec_rule *r)
+{
+    uint64_t sum = scratch_of(l, &r->body) + (r->guard ? assay_scratch_max(r->guard) : 0);
+    SPEC_EACH (struct spec_given, g, &r->pattern)
+        sum += assay_scratch_max(g->value);
+    SPEC_EACH (struct spec_way, w, &r->may)
+        sum += scratch_of(l, &w->body);
+    return sum + (r->otherwise ? scratch_of(l, r->otherwise) : 0);
+}
+
+static void see_field(struct spec_expr *e, void *seen)
+{
+    if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR || e->kind == SPEC_E_LET)
+        *(bool *)seen = true;
+}
+
+static bool looks_at_session(struct spec_expr *e)
+{
+    bool seen = false;
+    assay_expr_walk(e, see_field, &seen);
+    return seen;
+}
+
+/* `else` of a gate: sends what is known anyway, and ends. */
+static bool ends_blindly(const struct spec_list *actions)
+{
+    bool ends = false;
+    if (!actions)
+        return false;
+    SPEC_EACH (struct spec_action, a, actions) {
+        ends = ends || a->kind == SPEC_A_ABORT || (a->kind == SPEC_A_GOTO && a->state->kind == ASSAY_STATE_END);
+        if (a->kind != SPEC_A_ABORT && a->kind != SPEC_A_GOTO && a->kind != SPEC_A_SEND)
+            return false;
+        SPEC_EACH (struct spec_given, g, &a->given)
+            if (looks_at_session(g->value))
+                return false;
+    }
+    return ends;
+}
+
+static bool is_gate(const struct spec_rule *r)
+{
+    bool fallible = false;
+    SPEC_EACH (struct spec_action, a, &r->body) {
+        fallible = fallible || (a->kind == SPEC_A_DO && a->effect->fallible);
+        if (a->kind != SPEC_A_DO && a->kind != SPEC_A_SEND && a->kind != SPEC_A_LET)
+            return false;
+    }
+    return fallible && r->may.count == 0 && ends_blindly(r->otherwise);
+}
+
+static const struct spec_type *target_type(const struct spec_given *g)
+{
+    return g->field ? g->field->type : g->var ? g->var->type : g->param ? g->param->type : NULL;
+}
+
+static bool may_fail(const struct spec_list *actions)
+{
+    bool fails = false;
+    SPEC_EACH (struct spec_action, a, actions) {
+        fails = fails || (a->let && a->let->value && assay_can_fail(a->let->value)) ||
+                (a->value && assay_can_fail(a->value));
+        SPEC_EACH (struct spec_given, g, &a->given)
+            fails =
+                fails || assay_can_fail(g->value) || (target_type(g) && assay_may_not_fit(g->value, target_type(g)));
+        fails = fails || (a->message && a->message->wheres.count > 0);
+        fails = fails || (a->body && may_fail(a->body)) || (a->otherwise && may_fail(a->otherwise));
+        SPEC_EACH (struct spec_way, w, &a->ways)
+            fails = fails || may_fail(&w->body) || (w->when && assay_can_fail(w->when));
+    }
+    return fails;
+}
+
+static uint8_t flags_of(const struct spec_rule *r)
+{
+    bool fallible = may_fail(&r->body);
+    SPEC_EACH (struct spec_way, w, &r->may)
+        fallible = fallible || may_fail(&w->body);
+    return (uint8_t)((is_gate(r) ? ASSAY_RULE_GATE : 0) | (r->otherwise && fallible ? ASSAY_RULE_FALLIBLE : 0));
+}
+
+/* ---- code of a rule ---------------------------------------------------- */
+
+static void gen_pattern(struct lower *l, const struct spec_given *g)
+{
+    const struct spec_expr field = {.kind = SPEC_E_FIELD, .type = g->field->type, .ref.field = g->field};
+    bool several = g->value->kind == SPEC_E_LIST && g->field->type->kind != ASSAY_T_LIST;
+    if (several)
+        assay_gen_one_of(l, &field, g->value->args, g->value->count);
+    else
+        assay_gen_one_of(l, &field, (struct spec_expr *const *)&(struct spec_expr *){g->value}, 1);
+}
+
+static uint16_t gen_guard(struct lower *l, const struct spec_rule *r)
+{
+    size_t conditions = r->pattern.count + (r->guard != NULL), done = 0;
+    uint16_t *skips = assay_arena_alloc(&l->spec->arena, (conditions + 1) * sizeof *skips), at = assay_here(l);
+    if (conditions == 0)
+        return ASSAY_NONE;
+    SPEC_EACH (struct spec_given, g, &r->pattern) {
+        gen_pattern(l, g);
+        if (++done < conditions)
+            skips[done - 1] = assay_emit(l, ASSAY_OP_AND_ELSE, 0, 0);
+    }
+    if (r->guard)
+        assay_gen_expr(l, r->guard);
+    for (size_t i = 0; i + 1 < conditions; i++)
+        assay_patch(l, skips[i]);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    return at;
+}
+
+/* What `let` names comes first, then the rule's own outcome and those that are permitted beside it. */
+static void gen_body(struct lower *l, const struct spec_rule *r)
+{
+    struct spec_list ways = {0}, rest = {0};
+    struct spec_way own = {.at = r->at};
+    if (r->may.count == 0) {
+        assay_gen_actions(l, &r->body);
+        return;
+    }
+    SPEC_EACH (struct spec_action, a, &r->body)
+        if (a->kind == SPEC_A_LET)
+            assay_gen_action(l, a);
+        else
+            assay_list_add(l->spec, &rest, a);
+    own.body = rest;
+    assay_list_add(l->spec, &ways, &own);
+    SPEC_EACH (struct spec_way, w, &r->may)
+        assay_list_add(l->spec, &ways, w);
+    const struct spec_action choose = {.kind = SPEC_A_CHOOSE, .at = r->at, .ways = ways};
+    assay_gen_action(l, &choose);
+}
+
+static uint32_t capped(uint64_t n)
+{
+    return n < (uint32_t)1 << 30 ? (uint32_t)n : (uint32_t)1 << 30;
+}
+
+static uint64_t most_sent(struct lower *l, const struct spec_rule *r)
+{
+    uint64_t most = sent_by(l, &r->body), other = r->otherwise ? sent_by(l, r->otherwise) : 0;
+    SPEC_EACH (struct spec_way, w, &r->may) {
+        uint64_t way = sent_by(l, &w->body);
+        most = way > most ? way : most;
+    }
+    return other > most ? other : most;
+}
+
+static struct assay_rule rule_of(struct lower *l, const struct spec_rule *r, uint16_t machine, uint16_t state)
+{
+    struct assay_rule rule = {.machine = machine, .state = state, .otherwise = ASSAY_NONE, .level = r->level};
+    rule.req = r->req ? r->req->index : ASSAY_NONE;
+    rule.flags = flags_of(r);
+    rule.locals = r->locals;
+    rule.out_max = capped(most_sent(l, r));
+    rule.line = r->at.line;
+    rule.column = r->at.column;
+    rule.guard = gen_guard(l, r);
+    return rule;
+}
+
+static uint16_t gen_otherwise(struct lower *l, const struct spec_rule *r)
+{
+    uint16_t at = assay_here(l);
+    if (!r->otherwise)
+        return ASSAY_NONE;
+    assay_gen_actions(l, r->otherwise);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    return at;
+}
+
+static void need_scratch(struct lower *l, uint64_t bytes)
+{
+    uint32_t n = capped(bytes);
+    if (n > l->model->scratch)
+        l->model->scratch = n;
+}
+
+static uint16_t add_rule(struct lower *l, struct assay_rule rule)
+{
+    if (rule.out_max > l->model->out_max)
+        l->model->out_max = rule.out_max;
+    return assay_push(l, &l->rules, &rule, sizeof rule);
+}
+
+static void lower_rule(struct lower *l, struct spec_rule *r, const struct spec_machine *m)
+{
+    struct assay_rule rule = rule_of(l, r, m->index, r->state ? r->state->index : ASSAY_NONE);
+    rule.body = assay_here(l);
+    gen_body(l, r);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    rule.otherwise = gen_otherwise(l, r);
+    r->index = add_rule(l, rule);
+}
+
+/* ---- calls ------------------------------------------------------------- */
+
+/* A rule of a call: taken on `event` in wait state `state` (ASSAY_NONE: in every plain state). */
+struct call_rule {
+    uint16_t rule, state;
+    const struct spec_list *events;
+    uint16_t event;
+};
+
+struct lowering_call {
+    struct lower *l;
+    struct spec_call *call;
+    const struct spec_machine *machine;
+    uint16_t *waits; /* state of each step that is an expect */
+    uint64_t out, scratch;
+};
+
+static bool ends_call(const struct spec_list *actions)
+{
+    SPEC_EACH (struct spec_action, a, actions)
+        if (a->kind == SPEC_A_RESULT || a->kind == SPEC_A_ERROR)
+            return true;
+    return false;
+}
+
+/* Steps from `from` on, up to the next expect or the end. */
+static void gen_steps(struct lowering_call *c, size_t from)
+{
+    struct spec_list actions = {0};
+    size_t i = from;
+    for (; i < c->call->steps.count; i++) {
+        const struct spec_step *step = c->call->steps.items[i];
+        if (!step->action)
+            break;
+        assay_list_add(c->l->spec, &actions, step->action);
+    }
+    assay_gen_actions(c->l, &actions);
+    c->out += sent_by(c->l, &actions);
+    c->scratch += scratch_of(c->l, &actions);
+    if (i < c->call->steps.count)
+        assay_emit(c->l, ASSAY_OP_GOTO, 0, c->waits[i]);
+    else if (!ends_call(&actions))
+        assay_emit(c->l, ASSAY_OP_RESULT, 0, 0);
+}
+
+static void add_call_rule(struct lower *l, struct table *into, struct call_rule rule)
+{
+    assay_push(l, into, &rule, sizeof rule);
+}
+
+static void lower_expected(struct lowering_call *c, struct spec_rule *r, size_t step, struct table *into)
+{
+    struct lower *l = c->l;
+    struct assay_rule rule = rule_of(l, r, c->machine->index, c->waits[step]);
+    rule.body = assay_here(l);
+    gen_body(l, r);
+    c->out = c->scratch = 0;
+    if (!ends_call(&r->body))
+        gen_steps(c, step + 1);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    rule.out_max = capped(rule.out_max + c->out);
+    rule.otherwise = gen_otherwise(l, r);
+    need_scratch(l, c->scratch + scratch_of_rule(l, r) + l->model->frame_max);
+    r->index = add_rule(l, rule);
+    add_call_rule(l, into, (struct call_rule){.rule = r->index, .state = c->waits[step], .events = &r->events});
+}
+
+static void lower_call_rules(struct lower *l, struct spec_call *call, const struct spec_machine *m, uint16_t *waits,
+                             struct table *into)
+{
+    struct lowering_call c = {.l = l, .call = call, .machine = m, .waits = waits};
+    struct assay_rule rule = {.machine = m->index,
+                              .state = ASSAY_NONE,
+                              .guard = ASSAY_NONE,
+                              .otherwise = ASSAY_NONE,
+                              .req = ASSAY_NONE,
+                              .line = call->at.line,
+                              .column = call->at.column};
+    rule.body = assay_here(l);
+    gen_steps(&c, 0);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    rule.out_max = capped(c.out);
+    need_scratch(l, c.scratch);
+    add_call_rule(l, into,
+                  (struct call_rule){.rule = add_rule(l, rule), .state = ASSAY_NONE, .event = call->event->index});
+    for (size_t i = 0; i < call->steps.count; i++) {
+        const struct spec_step *step = call->steps.items[i];
+        SPEC_EACH (struct spec_rule, r, &step->expect)
+            lower_expected(&c, r, i, into);
+    }
+}
+
+/* ---- states and variables ---------------------------------------------- */
+
+static uint16_t add_state(struct lower *l, const char *name, uint8_t kind, uint16_t call, uint32_t line)
+{
+    return PUSH(l, states, struct assay_state, {.name = name, .kind = kind, .call = call, .line = line});
+}
+
+static void lower_states(struct lower *l, struct spec_machine *m, uint16_t **waits)
+{
+    uint16_t first = (uint16_t)l->states.count;
+    SPEC_EACH (struct spec_state, s, &m->states)
+        if (s->kind == ASSAY_STATE_PLAIN)
+            s->index = add_state(l, s->name, s->kind, ASSAY_NONE, s->at.line);
+    SPEC_EACH (struct spec_call, call, &l->spec->calls) {
+        unsigned n = 0;
+        if (!(m->role & ASSAY_CLIENT))
+            break;
+        waits[call->index] = assay_arena_alloc(&l->spec->arena, (call->steps.count + 1) * sizeof(uint16_t));
+        for (size_t i = 0; i < call->steps.count; i++) {
+            const struct spec_step *step = call->steps.items[i];
+            if (!step->action)
+                waits[call->index][i] = add_state(l, assay_arena_printf(&l->spec->arena, "%s/%u", call->name, ++n),
+                                                  ASSAY_STATE_WAIT, call->index, step->at.line);
+        }
+    }
+    m->end->index = add_state(l, "End", ASSAY_STATE_END, ASSAY_NONE, m->end->at.line);
+    ((struct assay_machine *)l->machines.items)[m->index].states =
+        (struct assay_range){first, (uint16_t)(l->states.count - first)};
+}
+
+static uint16_t arg_type(struct lower *l, const struct spec_param *p)
+{
+    struct spec_type type = *p->type;
+    uint32_t most = (uint32_t)l->spec->frames[0]->max;
+    bool bytes = assay_kind_is_bytes(type.kind), list = type.kind == ASSAY_T_LIST;
+    if ((bytes && type.max > most) || (list && !type.bounded))
+        type.max = most;
+    return assay_lower_type(l, assay_arena_copy(&l->spec->arena, &type, sizeof type));
+}
+
+static void add_var(struct lower *l, const char *name, uint16_t type)
+{
+    PUSH(l, vars, struct assay_var, {.name = name, .type = type, .init = ASSAY_NONE});
+}
+
+static void lower_vars(struct lower *l, struct spec_machine *m)
+{
+    struct assay_range range = {(uint16_t)l->vars.count, 0};
+    SPEC_EACH (struct spec_var, v, &m->vars) {
+        v->index = (uint16_t)l->vars.count;
+        add_var(l, v->name, assay_lower_type(l, v->type));
+    }
+    SPEC_EACH (struct spec_call, call, &l->spec->calls) {
+        if (!(m->role & ASSAY_CLIENT))
+            break;
+        struct assay_call *lowered = (struct assay_call *)l->calls.items + call->index;
+        lowered->first_var = call->args.count ? (uint16_t)l->vars.count : ASSAY_NONE;
+        SPEC_EACH (struct spec_param, p, &call->args) {
+            p->var = (uint16_t)l->vars.count;
+            add_var(l, assay_arena_printf(&l->spec->arena, "%s.%s", call->name, p->name), arg_type(l, p));
+        }
+    }
+    range.count = (uint16_t)(l->vars.count - range.first);
+    ((struct assay_machine *)l->machines.items)[m->index].vars = range;
+}
+
+static void lower_inits(struct lower *l, const struct spec_machine *m)
+{
+    SPEC_EACH (struct spec_var, v, &m->vars) {
+        uint16_t init = assay_gen_value(l, v->init);
+        ((struct assay_var *)l->vars.items)[v->index].init = init;
+    }
+}
+
+static void lower_timers(struct lower *l, const struct spec_machine *m)
+{
+    struct assay_range range = {(uint16_t)l->timers.count, (uint16_t)m->timers.count};
+    SPEC_EACH (struct spec_timer, t, &m->timers) {
+        uint16_t states = (uint16_t)l->statesets.count;
+        SPEC_EACH (struct spec_state, s, &t->states)
+            assay_push(l, &l->statesets, &s->index, sizeof s->index);
+        assay_push(l, &l->statesets, &none, sizeof none);
+        t->index = (uint16_t)l->timers.count;
+        PUSH(l, timers, struct assay_timer,
+             {.name = t->name,
+              .event = t->event->index,
+              .after = assay_gen_value(l, t->after),
+              .states = states,
+              .restart = t->restart,
+              .early = t->early,
+              .late = t->late});
+    }
+    ((struct assay_machine *)l->machines.items)[m->index].timers = range;
+}
+
+/* ---- dispatch ---------------------------------------------------------- */
+
+static bool takes(const struct spec_list *events, uint16_t event)
+{
+    SPEC_EACH (struct spec_event, e, events)
+        if (e->index == event)
+            return true;
+    return false;
+}
+
+static void collect(struct lower *l, const struct spec_list *rules, uint16_t event, struct table *into)
+{
+    SPEC_EACH (struct spec_rule, r, rules)
+        if (takes(&r->events, event))
+            assay_push(l, into, &r->index, sizeof r->index);
+}
+
+static void collect_calls(struct lower *l, const struct table *calls, uint16_t state, bool plain, uint16_t event,
+                          struct table *into)
+{
+    const struct call_rule *rules = calls->items;
+    for (size_t i = 0; i < calls->count; i++) {
+        bool here = rules[i].state == state || (plain && rules[i].state == ASSAY_NONE);
+        bool this_event = rules[i].events ? takes(rules[i].events, event) : rules[i].event == event;
+        if (here && this_event)
+            assay_push(l, into, &rules[i].rule, sizeof rules[i].rule);
+    }
+}
+
+/* The place of a list of rules, behind which ASSAY_NONE stands; equal lists share one. */
+static uint16_t list_place(struct lower *l, const struct table *list)
+{
+    const uint16_t *all = l->rule_lists.items, *own = list->items;
+    for (size_t at = 0; at + list->count < l->rule_lists.count; at++) {
+        size_t n = 0;
+        while (n < list->count && all[at + n] == own[n])
+            n++;
+        if (n == list->count && all[at + n] == ASSAY_NONE)
+            return (uint16_t)at;
+    }
+    uint16_t at = (uint16_t)l->rule_lists.count;
+    for (size_t i = 0; i < list->count; i++)
+        assay_push(l, &l->rule_lists, &own[i], sizeof own[i]);
+    assay_push(l, &l->rule_lists, &none, sizeof none);
+    return at;
+}
+
+static void dispatch(struct lower *l, const struct spec_machine *m, const struct spec_state *s, uint16_t state,
+                     const struct table *calls)
+{
+    for (uint16_t event = 0; event < l->events.count; event++) {
+        struct table list = {0};
+        if (s && s->kind == ASSAY_STATE_PLAIN) {
+            collect(l, &s->rules, event, &list);
+            collect(l, &m->any, event, &list);
+        }
+        collect_calls(l, calls, state, s && s->kind == ASSAY_STATE_PLAIN, event, &list);
+        uint16_t place = list.count ? list_place(l, &list) : ASSAY_NONE;
+        assay_push(l, &l->dispatch, &place, sizeof place);
+    }
+}
+
+static void dispatch_machine(struct lower *l, const struct spec_machine *m, const struct table *calls)
+{
+    struct assay_range states = ((struct assay_machine *)l->machines.items)[m->index].states;
+    for (uint16_t i = 0; i < states.count; i++) {
+        const struct spec_state *plain = NULL;
+        SPEC_EACH (struct spec_state, s, &m->states)
+            plain = s->index == states.first + i ? s : plain;
+        dispatch(l, m, plain, (uint16_t)(states.first + i), calls);
+    }
+}
+
+/* ---- all --------------------------------------------------------------- */
+
+static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **waits)
+{
+    struct table calls = {0};
+    uint8_t other = (uint8_t)((ASSAY_CLIENT | ASSAY_SERVER) & ~m->role);
+    m->index = PUSH(l, machines, struct assay_machine, {.name = m->name, .role = m->role});
+    struct assay_machine *lowered = (struct assay_machine *)l->machines.items + m->index;
+    lowered->frame_in = l->spec->frames[other == ASSAY_SERVER]->index;
+    lowered->frame_out = l->spec->frames[m->role == ASSAY_SERVER]->index;
+    lower_states(l, m, waits);
+    lower_vars(l, m);
+    lower_inits(l, m);
+    lower_timers(l, m);
+    uint16_t first = (uint16_t)l->rules.count;
+    uint64_t guards = 0, most = 0;
+    SPEC_EACH (struct spec_rule, r, &m->rules) {
+        lower_rule(l, r, m);
+        uint64_t n = scratch_of_rule(l, r);
+        most = n > most ? n : most;
+        guards += r->guard ? assay_scratch_max(r->guard) : 0;
+    }
+    SPEC_EACH (struct spec_message, msg, &l->spec->messages) {
+        uint64_t n = coding(l, msg);
+        need_scratch(l, 1024 + n + most + guards);
+    }
+    if (m->role & ASSAY_CLIENT)
+        SPEC_EACH (struct spec_call, call, &l->spec->calls)
+            lower_call_rules(l, call, m, waits[call->index], &calls);
+    lowered = (struct assay_machine *)l->machines.items + m->index;
+    lowered->rules = (struct assay_range){first, (uint16_t)(l->rules.count - first)};
+    lowered->start = m->start->index;
+    dispatch_machine(l, m, &calls);
+}
+
+void assay_lower_machines(struct lower *l)
+{
+    uint16_t **waits = assay_arena_alloc(&l->spec->arena, (l->spec->calls.count + 1) * sizeof(uint16_t *));
+    l->model->server = l->model->client = ASSAY_NONE;
+    if (l->spec->server) {
+        lower_machine(l, l->spec->server, waits);
+        l->model->server = l->spec->server->index;
+    }
+    if (l->spec->client && (!l->spec->client->implicit || l->spec->calls.count)) {
+        lower_machine(l, l->spec->client, waits);
+        l->model->client = l->spec->client->index;
+    }
+}
