@@ -1,0 +1,79 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "conformance/export.h"
+#include "core/engine.h"
+
+struct cases {
+    const char *places[1]; /* SPEC */
+    const char *filter;
+    uint64_t seed;
+    bool list, json, strict;
+};
+
+static enum assay_args_result read_args(struct cases *c, int argc, char **argv)
+{
+    const struct assay_arg options[] = {
+        {"list", ASSAY_ARG_FLAG, &c->list, NULL, "ids with level and requirement (default)"},
+        {"json", ASSAY_ARG_FLAG, &c->json, NULL, "stimuli and permitted outcomes, for a second judge"},
+        {"filter", ASSAY_ARG_STRING, &c->filter, "GLOB", "only cases whose id matches"},
+        {"seed", ASSAY_ARG_UINT, &c->seed, "N", "of every random choice (1)"},
+        {"strict", ASSAY_ARG_FLAG, &c->strict, NULL, "all leniencies off"},
+        {0},
+    };
+    struct assay_arg_spec spec = {
+        .usage = "cases SPEC [OPTIONS]",
+        .text = "The conformance cases that a spec yields. Ends with 0, 4: spec error, 5: there are none.",
+        .options = options,
+        .positional = c->places,
+        .least = 1,
+        .most = 1,
+    };
+    return assay_args_read(&spec, argc, argv);
+}
+
+static void print_list(const struct assay_suite *suite)
+{
+    static const char *const levels[] = {[ASSAY_MUST] = "MUST", [ASSAY_SHOULD] = "SHOULD", [ASSAY_MAY] = "MAY"};
+    for (size_t i = 0; i < suite->count; i++) {
+        const struct assay_case *c = &suite->cases[i];
+        printf("%-6s %-8s %-60s %s\n", levels[c->level],
+               c->req == ASSAY_NONE ? "-" : suite->model->requirements[c->req].id, c->id, c->text);
+    }
+    fprintf(stderr, "%zu cases; %zu combinations of state and variables, %zu inputs at each\n", suite->count,
+            suite->states_explored, suite->inputs_alphabet);
+    for (const char *const *note = suite->notes; *note; note++)
+        fprintf(stderr, "note: %s\n", *note);
+}
+
+static int show(const struct cases *c, const struct assay_spec *spec)
+{
+    struct assay_suite_options options = {.seed = c->seed, .filter = c->filter, .strict = c->strict};
+    struct assay_suite *suite = assay_suite_make(spec, &options);
+    int code = ASSAY_EXIT_INTERNAL;
+    if (!suite)
+        return code;
+    uint64_t leniencies = c->strict ? 0 : assay_leniencies_default(suite->model);
+    if (!c->json)
+        print_list(suite);
+    if (!c->json || assay_export_json(suite, NULL, leniencies, c->seed, stdout))
+        code = suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
+    assay_suite_free(suite);
+    return code;
+}
+
+int assay_cmd_cases(int argc, char **argv)
+{
+    struct cases c = {.seed = 1};
+    enum assay_args_result args = read_args(&c, argc, argv);
+    if (args != ASSAY_ARGS_OK)
+        return args == ASSAY_ARGS_HELP ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE;
+    struct assay_spec *spec = assay_cli_spec(c.places[0]);
+    if (!spec)
+        return ASSAY_EXIT_USAGE;
+    int code = show(&c, spec);
+    assay_spec_free(spec);
+    return code;
+}

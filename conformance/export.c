@@ -1,0 +1,282 @@
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "conformance/export.h"
+
+struct exporter {
+    const struct assay_suite *suite;
+    const struct assay_model *model;
+    struct assay_oracle_config config;
+};
+
+static const char *const levels[] = {[ASSAY_MUST] = "MUST", [ASSAY_SHOULD] = "SHOULD", [ASSAY_MAY] = "MAY"};
+static const char *const classes[] = {[ASSAY_CASE_LOCAL] = "local",
+                                      [ASSAY_CASE_SHARED] = "shared",
+                                      [ASSAY_CASE_EXCLUSIVE] = "exclusive",
+                                      [ASSAY_CASE_TIMED] = "timed"};
+
+static cJSON *hex(const uint8_t *p, uint32_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = malloc(2 * (size_t)n + 1);
+    if (!text)
+        return NULL;
+    for (uint32_t i = 0; i < n; i++) {
+        text[2 * i] = digits[p[i] >> 4];
+        text[2 * i + 1] = digits[p[i] & 15];
+    }
+    text[2 * (size_t)n] = '\0';
+    cJSON *s = cJSON_CreateString(text);
+    free(text);
+    return s;
+}
+
+/* ---- steps ------------------------------------------------------------- */
+
+static void add_ends(cJSON *to, uint8_t ends)
+{
+    cJSON *list = cJSON_AddArrayToObject(to, "expect_end");
+    if (ends & ASSAY_SEEN_FIN)
+        cJSON_AddItemToArray(list, cJSON_CreateString("fin"));
+    if (ends & ASSAY_SEEN_RST)
+        cJSON_AddItemToArray(list, cJSON_CreateString("rst"));
+    if (ends & ASSAY_SEEN_SILENCE)
+        cJSON_AddItemToArray(list, cJSON_CreateString("open"));
+}
+
+static cJSON *step_json(const struct assay_step *s)
+{
+    static const char *const flags[] = {[ASSAY_STEP_AWAIT] = "await",
+                                        [ASSAY_STEP_QUIET] = "quiet",
+                                        [ASSAY_STEP_EOF] = "eof",
+                                        [ASSAY_STEP_RESET] = "reset",
+                                        [ASSAY_STEP_EXPECT_END] = NULL};
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddNumberToObject(o, "link", s->link);
+    if (s->kind == ASSAY_STEP_SEND || s->kind == ASSAY_STEP_EXPECT)
+        cJSON_AddItemToObject(o, s->kind == ASSAY_STEP_SEND ? "send" : "expect", hex(s->bytes.p, s->bytes.n));
+    else if (s->kind == ASSAY_STEP_PAUSE)
+        cJSON_AddNumberToObject(o, "pause", (double)s->pause);
+    else if (s->kind == ASSAY_STEP_EXPECT_END)
+        add_ends(o, s->ends);
+    else
+        cJSON_AddTrueToObject(o, flags[s->kind]);
+    if (s->flags & ASSAY_STEP_CUT)
+        cJSON_AddTrueToObject(o, "cut");
+    return o;
+}
+
+/* ---- what is permitted ------------------------------------------------- */
+
+struct playing {
+    struct exporter *x;
+    const struct assay_case *c;
+    struct assay_belief_world world;
+    struct assay_belief_set links[UINT8_MAX];
+    bool shut[UINT8_MAX], reset[UINT8_MAX];
+    int64_t now;
+};
+
+static void pass(struct playing *p, int64_t ns)
+{
+    p->now += ns;
+    for (uint8_t i = 0; i < p->c->links; i++)
+        assay_beliefs_time(&p->world, &p->links[i], p->now);
+}
+
+static void signal_link(struct playing *p, uint8_t link, enum assay_builtin_event event)
+{
+    assay_beliefs_signal(&p->world, &p->links[link], p->now, event);
+    p->shut[link] = true;
+    p->reset[link] = event == ASSAY_EV_RESET;
+}
+
+static void play_step(struct playing *p, const struct assay_step *s)
+{
+    if (s->kind == ASSAY_STEP_SEND)
+        assay_beliefs_feed(&p->world, &p->links[s->link], p->now, (struct assay_span){s->bytes.p, s->bytes.n});
+    else if (s->kind == ASSAY_STEP_EOF)
+        signal_link(p, s->link, ASSAY_EV_EOF);
+    else if (s->kind == ASSAY_STEP_RESET)
+        signal_link(p, s->link, ASSAY_EV_RESET);
+    else if (s->kind == ASSAY_STEP_PAUSE)
+        pass(p, s->pause);
+}
+
+static bool play(struct playing *p)
+{
+    for (uint8_t i = 0; i < p->c->links; i++)
+        if (!assay_beliefs_open(&p->world, &p->links[i], 0))
+            return false;
+    for (size_t i = 0; i < p->c->step_count; i++)
+        play_step(p, &p->c->steps[i]);
+    for (uint8_t i = 0; i < p->c->links; i++)
+        if (!p->shut[i])
+            signal_link(p, i, ASSAY_EV_EOF);
+    return true;
+}
+
+/* ---- outcomes ---------------------------------------------------------- */
+
+static cJSON *value_json(const struct assay_env *env, uint16_t type, assay_val v)
+{
+    const struct assay_type *t = &env->model->types[type];
+    struct assay_range items;
+    if (t->kind >= ASSAY_T_BYTES) {
+        struct assay_span s = assay_bytes(env, v);
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddItemToObject(o, "hex", hex(s.p, s.n));
+        return o;
+    }
+    if (t->kind != ASSAY_T_ENUM)
+        return cJSON_CreateNumber((double)(int64_t)v);
+    items = env->model->enums[t->of].items;
+    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
+        if (env->model->enum_items[i].value == (int64_t)v)
+            return cJSON_CreateString(env->model->enum_items[i].name);
+    return cJSON_CreateNumber((double)(int64_t)v);
+}
+
+static void add_fields(cJSON *fixed, cJSON *any, const struct assay_env *env, struct assay_range fields, uint16_t body,
+                       uint64_t free_slots)
+{
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &env->model->fields[i];
+        if (!f->name || f->slot == ASSAY_NONE || i == body || f->is != ASSAY_NONE || !(env->known >> f->slot & 1))
+            continue;
+        if (free_slots >> f->slot & 1)
+            cJSON_AddItemToArray(any, cJSON_CreateString(f->name));
+        else
+            cJSON_AddItemToObject(fixed, f->name, value_json(env, f->type, env->slots[f->slot]));
+    }
+}
+
+static cJSON *free_json(struct playing *p, const struct assay_chunk *c, struct assay_span sent)
+{
+    const struct assay_model *model = p->x->model;
+    uint16_t frame = model->machines[model->server].frame_out;
+    struct assay_env *env = &p->world.lens.env;
+    assay_lens_clear(&p->world.lens);
+    struct assay_frame_found f = assay_frame_find(env, frame, sent, 0, false);
+    bool delimited = f.status == ASSAY_FRAME_WHOLE && f.size == sent.n;
+    env->frame = sent.p;
+    assay_decode(env, frame, ASSAY_SERVER, (struct assay_span){sent.p, delimited ? f.content : sent.n});
+    cJSON *outer = cJSON_CreateObject(), *o = cJSON_AddObjectToObject(outer, "free");
+    cJSON_AddStringToObject(o, "message", model->messages[c->message].name);
+    cJSON *fixed = cJSON_AddObjectToObject(o, "fields"), *any = cJSON_AddArrayToObject(o, "any");
+    add_fields(fixed, any, env, model->frames[frame].fields, model->frames[frame].body, c->free);
+    add_fields(fixed, any, env, model->messages[c->message].fields, ASSAY_NONE, c->free);
+    cJSON_AddBoolToObject(o, "delimited", delimited);
+    return outer;
+}
+
+static cJSON *outcome_json(struct playing *p, const struct assay_belief *b)
+{
+    cJSON *o = cJSON_CreateObject(), *bytes = cJSON_AddArrayToObject(o, "bytes");
+    uint32_t from = 0;
+    for (uint32_t i = 0; i <= b->chunk_count; i++) {
+        uint32_t at = i < b->chunk_count ? b->chunks[i].at : b->out.n;
+        if (i < b->chunk_count && !b->chunks[i].free)
+            continue;
+        if (at > from)
+            cJSON_AddItemToArray(bytes, hex(b->out.p + from, at - from));
+        if (i == b->chunk_count)
+            break;
+        struct assay_span sent = {b->out.p + at, b->chunks[i].size};
+        cJSON_AddItemToArray(bytes, free_json(p, &b->chunks[i], sent));
+        from = at + sent.n;
+    }
+    cJSON_AddStringToObject(o, "end", !b->ended ? "open" : b->how == ASSAY_END_CLOSE ? "fin" : "rst");
+    return o;
+}
+
+static cJSON *link_json(struct playing *p, uint8_t link)
+{
+    if (p->reset[link])
+        return cJSON_CreateNull();
+    cJSON *outcomes = cJSON_CreateArray();
+    for (size_t i = 0; i < p->links[link].count; i++)
+        cJSON_AddItemToArray(outcomes, outcome_json(p, p->links[link].items[i]));
+    return outcomes;
+}
+
+static void add_effects(struct playing *p, cJSON *o)
+{
+    struct assay_bytes_buf all = {0};
+    for (uint8_t link = 0; link < p->c->links; link++) {
+        const struct assay_belief *b = p->links[link].items[0];
+        for (uint32_t i = 0; i < b->effect_count; i++)
+            if (strcmp(p->x->model->effects[b->effects[i].effect].name, p->c->observe) == 0)
+                assay_buf_add(&all, b->effects_bytes.p + b->effects[i].at, b->effects[i].size);
+    }
+    cJSON_AddItemToObject(cJSON_AddObjectToObject(o, "effects"), p->c->observe, hex(all.p, all.n));
+    free(all.p);
+}
+
+static void add_expected(struct exporter *x, const struct assay_case *c, cJSON *o)
+{
+    struct playing *p = calloc(1, sizeof *p);
+    if (!p)
+        return;
+    p->x = x;
+    p->c = c;
+    if (assay_belief_world_init(&p->world, &x->config) && play(p)) {
+        cJSON *expect = cJSON_AddArrayToObject(o, "expect");
+        for (uint8_t i = 0; i < c->links; i++)
+            cJSON_AddItemToArray(expect, link_json(p, i));
+        if (c->observe)
+            add_effects(p, o);
+    }
+    for (uint8_t i = 0; i < c->links; i++)
+        assay_beliefs_clear(&p->links[i]);
+    assay_belief_world_free(&p->world);
+    free(p);
+}
+
+/* ---- the document ------------------------------------------------------ */
+
+static cJSON *case_json(struct exporter *x, const struct assay_case *c)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "id", c->id);
+    if (c->req == ASSAY_NONE)
+        cJSON_AddNullToObject(o, "req");
+    else
+        cJSON_AddStringToObject(o, "req", x->model->requirements[c->req].id);
+    cJSON_AddStringToObject(o, "level", levels[c->level]);
+    cJSON_AddStringToObject(o, "class", classes[c->class]);
+    cJSON_AddBoolToObject(o, "by_hand", c->by_hand);
+    cJSON_AddNumberToObject(o, "links", c->links);
+    cJSON *steps = cJSON_AddArrayToObject(o, "steps");
+    for (size_t i = 0; i < c->step_count; i++)
+        cJSON_AddItemToArray(steps, step_json(&c->steps[i]));
+    add_expected(x, c, o);
+    return o;
+}
+
+static bool write_json(cJSON *json, FILE *to)
+{
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    bool ok = text && fputs(text, to) >= 0;
+    free(text);
+    cJSON_Delete(json);
+    return ok;
+}
+
+/* A case at a time: a suite with long frames is larger than anyone wants to hold as one tree. */
+bool assay_export_json(const struct assay_suite *suite, const assay_val *params, uint64_t leniencies, uint64_t seed,
+                       FILE *to)
+{
+    struct exporter x = {suite, suite->model, {suite->model, params, leniencies, seed, {0}}};
+    bool ok = fprintf(to, "{\"protocol\":\"%s\",\"seed\":%llu,\"leniencies\":[", x.model->protocol,
+                      (unsigned long long)seed) > 0;
+    for (uint16_t i = 0, n = 0; i < x.model->leniencies_count; i++)
+        if (leniencies >> i & 1)
+            fprintf(to, "%s\"%s\"", n++ ? "," : "", x.model->leniencies[i].name);
+    fputs("],\"cases\":[\n", to);
+    for (size_t i = 0; ok && i < suite->count; i++)
+        ok = (i == 0 || fputs(",\n", to) >= 0) && write_json(case_json(&x, &suite->cases[i]), to);
+    return ok && fputs("\n]}\n", to) >= 0;
+}

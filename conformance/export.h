@@ -1,0 +1,39 @@
+/* A suite as JSON, for a second judge: what is done to a target and every
+ * outcome that is permitted, with no oracle needed.
+ *
+ *   {"protocol": "msglog", "seed": 1, "leniencies": ["name", ...],
+ *    "cases": [
+ *      {"id": "msglog/name/name/example-1", "req": "ML-4" or null, "level": "MUST|SHOULD|MAY",
+ *       "class": "local|shared|exclusive|timed", "by_hand": false, "links": 1,
+ *       "steps": [
+ *         {"link": 0, "send": "0103...", "cut": true},   bytes in one write; cut (or absent): they are read as one
+ * segment
+ *         {"link": 0, "await": true},                    all that is owed by now has to come first
+ *         {"link": 0, "quiet": true},                    nothing more may have come by now
+ *         {"link": 0, "eof": true}, {"link": 0, "reset": true},
+ *         {"link": 0, "pause": 1500000000},              nanoseconds
+ *         {"link": 0, "expect": "00"}, {"link": 0, "expect_end": ["fin", "rst", "open"]}  by hand only
+ *       ],
+ *       "expect": [                                      one entry for each link: null if it is reset by the tester
+ *         [                                              (then nothing is judged), else all permitted outcomes:
+ *           {"bytes": ["00ff", {"free": {"message": "Error", "fields": {"code": 3}, "any": ["text"], "delimited":
+ * true}}], "end": "fin|rst|open"}
+ *         ]],
+ *       "effects": {"record": "5b..."}                   if an observer is to show it: what is appended, all links in
+ * order
+ *      }]}
+ *
+ * Links are connected before the first step, in order. After the last one each link that is still open is shut
+ * by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a message whose fields
+ * in "any" are free. Field values are numbers, names (enumerations) or {"hex": ...}. */
+#ifndef ASSAY_CONFORMANCE_EXPORT_H
+#define ASSAY_CONFORMANCE_EXPORT_H
+
+#include <stdio.h>
+#include "conformance/case.h"
+
+/* False: out of memory, or writing failed. `params`, `leniencies`: those that the suite was made with. */
+bool assay_export_json(const struct assay_suite *suite, const assay_val *params, uint64_t leniencies, uint64_t seed,
+                       FILE *to);
+
+#endif
