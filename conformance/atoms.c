@@ -29,7 +29,7 @@ uint32_t assay_code_end(const struct assay_model *model, uint32_t code)
 
 void assay_atoms_add(struct assay_atoms *atoms, int64_t n)
 {
-    int64_t *to = assay_list_add((void **)&atoms->ints, &atoms->int_count, &atoms->int_cap, sizeof *to);
+    int64_t *to = assay_items_add((void **)&atoms->ints, &atoms->int_count, &atoms->int_cap, sizeof *to);
     *to = n;
 }
 
@@ -44,7 +44,7 @@ static void add_around(struct assay_atoms *atoms, int64_t n)
 
 static void add_blob(struct assay_atoms *atoms, struct assay_blob blob)
 {
-    struct assay_blob *to = assay_list_add((void **)&atoms->blobs, &atoms->blob_count, &atoms->blob_cap, sizeof *to);
+    struct assay_blob *to = assay_items_add((void **)&atoms->blobs, &atoms->blob_count, &atoms->blob_cap, sizeof *to);
     *to = blob;
 }
 

@@ -54,7 +54,7 @@ void assay_build_begin(struct assay_builder *b, const char *state, const char *e
 
 static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
 {
-    struct assay_step *s = assay_list_add((void **)&b->steps, &b->step_count, &b->step_cap, sizeof *s);
+    struct assay_step *s = assay_items_add((void **)&b->steps, &b->step_count, &b->step_cap, sizeof *s);
     s->kind = (uint8_t)kind;
     s->link = link;
     if (link >= b->current.links)
@@ -125,7 +125,7 @@ void assay_build_finish(struct assay_builder *b, uint16_t rule, enum assay_case_
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    struct assay_case *c = assay_list_add((void **)&b->all->cases, &b->all->count, &b->all->cap, sizeof *c);
+    struct assay_case *c = assay_items_add((void **)&b->all->cases, &b->all->count, &b->all->cap, sizeof *c);
     *c = b->current;
     c->text = assay_store_text(b->store, "%s", text);
     c->class = (uint8_t) class;
@@ -144,7 +144,7 @@ void assay_build_note(struct assay_builder *b, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    const char **to = assay_list_add((void **)&b->all->notes, &b->all->note_count, &b->all->note_cap, sizeof *to);
+    const char **to = assay_items_add((void **)&b->all->notes, &b->all->note_count, &b->all->note_cap, sizeof *to);
     *to = assay_store_text(b->store, "%s", text);
 }
 

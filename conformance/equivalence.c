@@ -41,7 +41,7 @@ static void add_stimulus(struct product *p, struct assay_blob bytes, const char 
     for (size_t i = 0; i < p->stimulus_count; i++)
         if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
             return;
-    struct stimulus *s = assay_list_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
+    struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
     *s = (struct stimulus){bytes, label};
 }
 

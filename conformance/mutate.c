@@ -148,7 +148,7 @@ struct lister {
 
 static void add(struct lister *l, uint32_t index, uint32_t at, int32_t variant)
 {
-    struct assay_mutation *x = assay_list_add((void **)&l->to->items, &l->to->count, &l->to->cap, sizeof *x);
+    struct assay_mutation *x = assay_items_add((void **)&l->to->items, &l->to->count, &l->to->cap, sizeof *x);
     *x = (struct assay_mutation){l->kind, (uint16_t)index, at, variant};
 }
 

@@ -131,7 +131,7 @@ static void judge(struct scorer *s, const struct assay_mutation *mutation, const
     bool wanted = valid && (!filter || fnmatch(filter, mutant.kind, 0) == 0);
     s->score.malformed += !valid;
     if (wanted) {
-        struct assay_score_row *row = assay_list_add((void **)&s->score.rows, &s->score.count, &s->cap, sizeof *row);
+        struct assay_score_row *row = assay_items_add((void **)&s->score.rows, &s->score.count, &s->cap, sizeof *row);
         *row = (struct assay_score_row){.kind = mutant.kind,
                                         .text = assay_store_text(&s->store, "%s", mutant.text),
                                         .rule = mutant.rule,

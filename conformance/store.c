@@ -82,7 +82,7 @@ void assay_store_free(struct assay_store *store)
     }
 }
 
-void *assay_list_add(void **items, size_t *count, size_t *cap, size_t size)
+void *assay_items_add(void **items, size_t *count, size_t *cap, size_t size)
 {
     if (*count == *cap) {
         *cap = *cap ? *cap * 2 : 16;

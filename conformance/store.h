@@ -16,6 +16,6 @@ struct assay_blob assay_store_blob(struct assay_store *store, const uint8_t *p, 
 void assay_store_free(struct assay_store *store);
 
 /* A list that grows: items of `size` bytes behind *items; returns the new one, zeroed. */
-void *assay_list_add(void **items, size_t *count, size_t *cap, size_t size);
+void *assay_items_add(void **items, size_t *count, size_t *cap, size_t size);
 
 #endif

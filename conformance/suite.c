@@ -84,7 +84,7 @@ static void publish(struct assay_builder *b, const char *filter)
     apply_filter(all, filter);
     if (all->count)
         qsort(all->cases, all->count, sizeof all->cases[0], by_id);
-    const char **end = assay_list_add((void **)&all->notes, &all->note_count, &all->note_cap, sizeof *end);
+    const char **end = assay_items_add((void **)&all->notes, &all->note_count, &all->note_cap, sizeof *end);
     *end = NULL;
     all->suite = (struct assay_suite){.spec = b->spec,
                                       .model = b->model,

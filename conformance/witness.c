@@ -100,7 +100,8 @@ static void add_input(struct maker *m, struct assay_input input)
     if (input.bytes.n == 0 || find_same(m->inputs, input.bytes))
         return;
     input.label = unique_label(m, input.message, input.label);
-    struct assay_input *to = assay_list_add((void **)&m->inputs->items, &m->inputs->count, &m->inputs->cap, sizeof *to);
+    struct assay_input *to =
+        assay_items_add((void **)&m->inputs->items, &m->inputs->count, &m->inputs->cap, sizeof *to);
     *to = input;
 }
 
