@@ -226,6 +226,8 @@ static bool watch_effect(struct run *r, size_t i, const struct assay_played *p, 
                          eye->name, eye->place);
     else if (sight != ASSAY_SIGHT_SAME)
         blame_effect(r, i, expected, (struct assay_span){bytes, n < sizeof bytes ? (uint32_t)n : sizeof bytes}, n);
+    r->confirmed_late += sight == ASSAY_SIGHT_PART; /* it was waited for in vain, as an answer may be */
+    r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
     return sight == ASSAY_SIGHT_OTHER;
 }
 
