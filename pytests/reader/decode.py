@@ -62,9 +62,10 @@ class Decoding:
     def _check_fixed(self, name):
         if self.walking or name not in self.message.fixed:
             return
-        wanted = self.frame.field(name).type.from_data(self.message.fixed[name])
+        field = self.frame.field(name)
+        wanted = field.type.from_data(self.message.fixed[name])
         if self.values[name] != wanted:
-            raise Fault("malformed", "%s must be %r" % (name, wanted))
+            raise Fault(field.fault, "%s must be %r" % (name, wanted))
 
     def _message(self, reader):
         if self.frame.body:
