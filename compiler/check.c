@@ -10,28 +10,28 @@ static bool cites(const struct assay_node *node, const char *id)
 {
     if (node->key && strcmp(node->key->text, "req") == 0 && assay_node_is(node, id))
         return true;
-    ASSAY_CHILDREN(child, node)
-    if (cites(child, id))
-        return true;
+    ASSAY_CHILDREN (child, node)
+        if (cites(child, id))
+            return true;
     return false;
 }
 
 static void check_requirements(struct assay_spec *spec)
 {
-    SPEC_EACH(struct spec_requirement, r, &spec->requires)
-    if (!r->cited && !cites(spec->root, r->id))
-        assay_spec_error(spec, r->at, "nothing cites the requirement %s: give a rule, field or limit 'req: %s'", r->id,
-                         r->id);
+    SPEC_EACH (struct spec_requirement, r, &spec->requires)
+        if (!r->cited && !cites(spec->root, r->id))
+            assay_spec_error(spec, r->at, "nothing cites the requirement %s: give a rule, field or limit 'req: %s'",
+                             r->id, r->id);
 }
 
 /* ---- limits ------------------------------------------------------------ */
 
 static void check_vars(struct assay_spec *spec, const struct spec_machine *machine)
 {
-    SPEC_EACH(struct spec_var, var, &machine->vars)
-    if (var->type->kind >= ASSAY_T_BYTES && var->type->kind <= ASSAY_T_LIST && !var->type->bounded)
-        assay_spec_error(spec, var->at, "the variable '%s' needs a limit: {type: %s, max: ...}", var->name,
-                         var->type->name ? var->type->name : "bytes");
+    SPEC_EACH (struct spec_var, var, &machine->vars)
+        if (var->type->kind >= ASSAY_T_BYTES && var->type->kind <= ASSAY_T_LIST && !var->type->bounded)
+            assay_spec_error(spec, var->at, "the variable '%s' needs a limit: {type: %s, max: ...}", var->name,
+                             var->type->name ? var->type->name : "bytes");
 }
 
 static void check_limits(struct assay_spec *spec)
@@ -48,6 +48,7 @@ static void check_limits(struct assay_spec *spec)
 
 void assay_check_semantics(struct assay_spec *spec)
 {
+    assay_check_declared(spec);
     check_requirements(spec);
     check_limits(spec);
     assay_check_frames(spec);

@@ -91,9 +91,9 @@ static bool in_holds(const struct spec_expr *e, const struct spec_type *type)
     int64_t n, v;
     if (type->in.count == 0 || type->check || type->first || !assay_expr_number(e, &n))
         return false;
-    SPEC_EACH(struct spec_expr, item, &type->in)
-    if (assay_expr_number(item, &v) && v == n)
-        return true;
+    SPEC_EACH (struct spec_expr, item, &type->in)
+        if (assay_expr_number(item, &v) && v == n)
+            return true;
     return false;
 }
 
@@ -102,8 +102,7 @@ static const char *bytes_misfit(struct body *b, const struct value_range *r, con
     struct value_range to = assay_range_of_type(type);
     if (r->min < type->min || r->max > type->max)
         return assay_arena_printf(&b->spec->arena, "%s bytes do not fit %s, which holds %s",
-                                  span_text(b, r->min, r->max), name_of(type),
-                                  span_text(b, type->min, type->max));
+                                  span_text(b, r->min, r->max), name_of(type), span_text(b, type->min, type->max));
     if (!set_within(&r->bytes, &to.bytes))
         return assay_arena_printf(&b->spec->arena, "this can hold bytes that %s cannot", name_of(type));
     if (type->kind == ASSAY_T_TEXT && type->charset == ASSAY_CS_UTF8 && !r->utf8)
@@ -164,9 +163,9 @@ static struct value_range check_value(struct body *b, const struct spec_expr *e,
 
 static const struct spec_given *given_for(const struct spec_action *send, const struct spec_field *field)
 {
-    SPEC_EACH(struct spec_given, given, &send->given)
-    if (given->field == field)
-        return given;
+    SPEC_EACH (struct spec_given, given, &send->given)
+        if (given->field == field)
+            return given;
     return NULL;
 }
 
@@ -181,8 +180,7 @@ static void remember(struct body *b, const struct spec_field *field, struct valu
 
 static bool holds_delim(const struct value_range *r, const struct spec_list *delims)
 {
-    SPEC_EACH(struct assay_blob, delim, delims)
-    {
+    SPEC_EACH (struct assay_blob, delim, delims) {
         bool all = true;
         for (uint32_t i = 0; i < delim->n; i++)
             all = all && (r->bytes.bits[delim->p[i] >> 6] >> (delim->p[i] & 63) & 1);
@@ -252,17 +250,16 @@ static bool is_tag_or_body(const struct body *b, const struct spec_message *mess
         return true;
     if (field == b->frame_out->tag && message->tags.count)
         return true;
-    SPEC_EACH(struct spec_fixed, fixed, &message->fixed)
-    if (fixed->field == field)
-        return true;
+    SPEC_EACH (struct spec_fixed, fixed, &message->fixed)
+        if (fixed->field == field)
+            return true;
     return false;
 }
 
 static int64_t take_fields(struct body *b, const struct spec_action *send, const struct spec_list *fields)
 {
     int64_t size = 0, bits = 0;
-    SPEC_EACH(struct spec_field, field, fields)
-    {
+    SPEC_EACH (struct spec_field, field, fields) {
         const struct spec_given *given = given_for(send, field);
         if (field->type->form == ASSAY_FORM_INT)
             bits += field->type->bits;
@@ -278,8 +275,7 @@ static int64_t take_fields(struct body *b, const struct spec_action *send, const
 
 static void check_computed(struct body *b, const struct spec_action *send, const struct spec_list *fields)
 {
-    SPEC_EACH(struct spec_field, field, fields)
-    {
+    SPEC_EACH (struct spec_field, field, fields) {
         if (!field->is || !field->is->type || given_for(send, field))
             continue;
         struct value_range r = assay_range_of(b->facts, field->is);
@@ -325,9 +321,9 @@ static void check_actions(struct body *b, const struct spec_list *actions);
 
 static void check_effect(struct body *b, const struct spec_action *a)
 {
-    SPEC_EACH(struct spec_given, given, &a->given)
-    if (given->param)
-        check_value(b, given->value, given->param->type);
+    SPEC_EACH (struct spec_given, given, &a->given)
+        if (given->param)
+            check_value(b, given->value, given->param->type);
     if (!a->effect || !a->effect->fallible)
         return;
     b->fallible = true;
@@ -354,8 +350,7 @@ static void check_if(struct body *b, const struct spec_action *a)
 
 static void check_choose(struct body *b, const struct spec_action *a)
 {
-    SPEC_EACH(struct spec_way, way, &a->ways)
-    {
+    SPEC_EACH (struct spec_way, way, &a->ways) {
         size_t count = b->facts->count;
         if (way->when)
             assay_assume(b->facts, way->when, true);
@@ -386,12 +381,12 @@ static void forget(struct facts *facts, const struct spec_var *var)
 
 static void check_set(struct body *b, const struct spec_action *a)
 {
-    SPEC_EACH(struct spec_given, given, &a->given)
-    if (given->var)
-        check_value(b, given->value, given->var->type);
-    SPEC_EACH(struct spec_given, given, &a->given)
-    if (given->var)
-        forget(b->facts, given->var);
+    SPEC_EACH (struct spec_given, given, &a->given)
+        if (given->var)
+            check_value(b, given->value, given->var->type);
+    SPEC_EACH (struct spec_given, given, &a->given)
+        if (given->var)
+            forget(b->facts, given->var);
 }
 
 static void check_action(struct body *b, const struct spec_action *a)
@@ -431,8 +426,8 @@ static void check_action(struct body *b, const struct spec_action *a)
 
 static void check_actions(struct body *b, const struct spec_list *actions)
 {
-    SPEC_EACH(struct spec_action, a, actions)
-    check_action(b, a);
+    SPEC_EACH (struct spec_action, a, actions)
+        check_action(b, a);
 }
 
 /* ---- rules ------------------------------------------------------------- */
@@ -454,8 +449,7 @@ static void check_rule(struct assay_spec *spec, const struct spec_machine *machi
     b.frame_out = spec->frames[role == ASSAY_CLIENT ? 0 : 1];
     assay_assume_rule(&facts, rule);
     check_actions(&b, &rule->body);
-    SPEC_EACH(struct spec_way, way, &rule->may)
-    {
+    SPEC_EACH (struct spec_way, way, &rule->may) {
         facts = (struct facts){.spec = spec};
         assay_assume_rule(&facts, rule);
         check_actions(&b, &way->body);
@@ -472,6 +466,6 @@ void assay_check_bodies(struct assay_spec *spec)
     struct spec_machine *machines[] = {spec->server, spec->client == spec->server ? NULL : spec->client};
     for (size_t i = 0; i < 2; i++)
         if (machines[i] && !machines[i]->implicit)
-            SPEC_EACH(struct spec_rule, rule, &machines[i]->rules)
-    check_rule(spec, machines[i], rule);
+            SPEC_EACH (struct spec_rule, rule, &machines[i]->rules)
+                check_rule(spec, machines[i], rule);
 }

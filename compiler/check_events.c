@@ -35,8 +35,8 @@ static int64_t bits_of_text(const struct spec_type *type, bool longest)
     if (type->kind != ASSAY_T_ENUM || !type->of)
         return 8 * n;
     n = longest ? 0 : INT32_MAX;
-    SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-    n = (longest ? item->text.n > n : item->text.n < n) ? item->text.n : n;
+    SPEC_EACH (struct spec_enum_item, item, &type->of->items)
+        n = (longest ? item->text.n > n : item->text.n < n) ? item->text.n : n;
     return 8 * n;
 }
 
@@ -97,8 +97,7 @@ static struct span_of size_of_field(struct events *ev, const struct spec_field *
 static struct span_of size_of_fields(struct events *ev, const struct spec_list *fields)
 {
     struct span_of all = {0, 0};
-    SPEC_EACH(struct spec_field, field, fields)
-    {
+    SPEC_EACH (struct spec_field, field, fields) {
         struct span_of s = size_of_field(ev, field);
         all.min += s.min;
         all.max = all.max + s.max > BITS_MAX ? BITS_MAX : all.max + s.max;
@@ -207,11 +206,11 @@ static bool can_misfit(struct events *ev, const struct spec_list *fields, struct
 static bool tag_has_message(struct events *ev, const struct spec_enum_item *item)
 {
     int64_t value;
-    SPEC_EACH(struct spec_message, m, &ev->spec->messages)
-    if (m->from & ev->from)
-        SPEC_EACH(struct spec_expr, tag, &m->tags)
-    if (assay_expr_number(tag, &value) && value == item->value)
-        return true;
+    SPEC_EACH (struct spec_message, m, &ev->spec->messages)
+        if (m->from & ev->from)
+            SPEC_EACH (struct spec_expr, tag, &m->tags)
+                if (assay_expr_number(tag, &value) && value == item->value)
+                    return true;
     return false;
 }
 
@@ -225,9 +224,9 @@ static void tag_faults(struct events *ev, const struct spec_frame *frame)
         raise_event(ev, ASSAY_EV_UNKNOWN);
         return;
     }
-    SPEC_EACH(struct spec_enum_item, item, &of->items)
-    if (!tag_has_message(ev, item))
-        raise_event(ev, ASSAY_EV_UNKNOWN);
+    SPEC_EACH (struct spec_enum_item, item, &of->items)
+        if (!tag_has_message(ev, item))
+            raise_event(ev, ASSAY_EV_UNKNOWN);
 }
 
 static struct span_of room_for_message(struct events *ev, const struct spec_frame *frame)
@@ -243,10 +242,10 @@ static struct span_of room_for_message(struct events *ev, const struct spec_fram
 static void message_faults(struct events *ev, const struct spec_frame *frame, const struct spec_message *m)
 {
     raise_event(ev, m->event->index);
-    SPEC_EACH(struct spec_field, field, &m->fields)
-    field_faults(ev, field);
-    SPEC_EACH(struct spec_where, where, &m->wheres)
-    raise_fault(ev, where->fault_event);
+    SPEC_EACH (struct spec_field, field, &m->fields)
+        field_faults(ev, field);
+    SPEC_EACH (struct spec_where, where, &m->wheres)
+        raise_fault(ev, where->fault_event);
     if (m->fixed.count)
         raise_event(ev, ASSAY_EV_MALFORMED);
     bool walked = frame->end == ASSAY_END_FIELDS && !frame->body;
@@ -260,16 +259,16 @@ static void message_faults(struct events *ev, const struct spec_frame *frame, co
 static bool told_by_first_byte(struct events *ev, const struct spec_frame *frame)
 {
     size_t count = 0;
-    SPEC_EACH(struct spec_message, m, &ev->spec->messages)
-    count += (m->from & ev->from) != 0;
+    SPEC_EACH (struct spec_message, m, &ev->spec->messages)
+        count += (m->from & ev->from) != 0;
     return !frame->tag && count > 1;
 }
 
 static void frame_faults(struct events *ev, const struct spec_frame *frame)
 {
     struct span_of size = size_of_fields(ev, &frame->fields);
-    SPEC_EACH(struct spec_field, field, &frame->fields)
-    field_faults(ev, field);
+    SPEC_EACH (struct spec_field, field, &frame->fields)
+        field_faults(ev, field);
     tag_faults(ev, frame);
     bool open_end = frame->end != ASSAY_END_FIELDS;
     if (open_end || size.max > 8 * frame->max)
@@ -293,8 +292,8 @@ bool *assay_feasible(struct assay_spec *spec, uint8_t from)
     if (!frame)
         return ev.raised;
     frame_faults(&ev, frame);
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    if (m->from & from)
-        message_faults(&ev, frame, m);
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        if (m->from & from)
+            message_faults(&ev, frame, m);
     return ev.raised;
 }

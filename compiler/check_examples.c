@@ -53,12 +53,12 @@ static const struct spec_field *field_named(const struct bench *b, const struct 
                                             const struct spec_frame *frame, const char *name)
 {
     (void)b;
-    SPEC_EACH(struct spec_field, f, &message->fields)
-    if (f->name && strcmp(f->name, name) == 0)
-        return f;
-    SPEC_EACH(struct spec_field, f, &frame->fields)
-    if (f->name && strcmp(f->name, name) == 0)
-        return f;
+    SPEC_EACH (struct spec_field, f, &message->fields)
+        if (f->name && strcmp(f->name, name) == 0)
+            return f;
+    SPEC_EACH (struct spec_field, f, &frame->fields)
+        if (f->name && strcmp(f->name, name) == 0)
+            return f;
     return NULL;
 }
 
@@ -66,8 +66,7 @@ static const char *value_text(struct bench *b, const struct spec_type *type, ass
 {
     struct assay_arena *arena = &b->spec->arena;
     if (type->kind == ASSAY_T_ENUM && type->of)
-        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-        {
+        SPEC_EACH (struct spec_enum_item, item, &type->of->items) {
             if (item->value == (int64_t)v)
                 return item->name;
         }
@@ -90,8 +89,7 @@ static bool same_number(const struct spec_type *type, const struct assay_node *d
     if (type->kind == ASSAY_T_BOOL)
         return strcmp(data->text, v ? "true" : "false") == 0;
     if (type->kind == ASSAY_T_ENUM && type->of)
-        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-        {
+        SPEC_EACH (struct spec_enum_item, item, &type->of->items) {
             if (strcmp(item->name, data->text) == 0)
                 return item->value == v;
         }
@@ -104,8 +102,7 @@ static bool same_list(struct bench *b, const struct spec_type *type, const struc
     uint32_t at = 0;
     if (data->kind != ASSAY_NODE_SEQUENCE || data->count != s.n / 8)
         return false;
-    ASSAY_CHILDREN(child, data)
-    {
+    ASSAY_CHILDREN (child, data) {
         uint64_t item = 0;
         for (unsigned i = 0; i < 8; i++)
             item |= (uint64_t)s.p[at + i] << (8 * i);
@@ -169,8 +166,8 @@ static const char *find_frame(struct bench *b, uint16_t frame, struct assay_span
     else if (f.status == ASSAY_FRAME_PARTIAL)
         return "is not a whole frame: bytes are missing";
     else if (f.size != in.n)
-        return assay_arena_printf(&b->spec->arena, "is a frame of %llu bytes and %llu more",
-                                  (unsigned long long)f.size, (unsigned long long)(in.n - f.size));
+        return assay_arena_printf(&b->spec->arena, "is a frame of %llu bytes and %llu more", (unsigned long long)f.size,
+                                  (unsigned long long)(in.n - f.size));
     return NULL;
 }
 
@@ -198,8 +195,8 @@ static void check_fault(struct bench *b, const struct spec_example *example, uin
     if (!example->fault_event || event == example->fault_event->index)
         return;
     bool decodes = b->model->events[event].kind == ASSAY_EVK_MESSAGE;
-    assay_spec_error(b->spec, example->at, decodes ? "this decodes, as %s; it should raise '%s'"
-                                                   : "this raises '%s', not '%s'",
+    assay_spec_error(b->spec, example->at,
+                     decodes ? "this decodes, as %s; it should raise '%s'" : "this raises '%s', not '%s'",
                      event_name(b, event), example->fault);
 }
 
@@ -229,11 +226,12 @@ static void check_example(struct bench *b, const struct spec_message *message, c
         check_fault(b, example, d.event);
     } else if (d.event != message->event->index) {
         bool other = b->model->events[d.event].kind == ASSAY_EVK_MESSAGE;
-        assay_spec_error(b->spec, example->at, other ? "this decodes as %s%s, not as %s" : "this raises '%s'%s; %s was expected",
+        assay_spec_error(b->spec, example->at,
+                         other ? "this decodes as %s%s, not as %s" : "this raises '%s'%s; %s was expected",
                          event_name(b, d.event), place_of(b, d), message->name);
     } else {
-        ASSAY_CHILDREN(data, example->is)
-        check_field(b, message, frame, data);
+        ASSAY_CHILDREN (data, example->is)
+            check_field(b, message, frame, data);
         check_again(b, example, message, frame->index);
     }
 }
@@ -243,13 +241,12 @@ void assay_check_examples(struct assay_spec *spec)
     struct bench *b = ASSAY_NEW(&spec->arena, struct bench);
     if (spec->model)
         bench_open(b, spec);
-    SPEC_EACH(struct spec_message, message, &spec->messages)
-    {
+    SPEC_EACH (struct spec_message, message, &spec->messages) {
         if (message->examples.count == 0)
             assay_spec_error(spec, message->at, "%s has no example; every message needs one, in hex or raw",
                              message->name);
-        SPEC_EACH(struct spec_example, example, &message->examples)
-        if (spec->model)
-            check_example(b, message, example);
+        SPEC_EACH (struct spec_example, example, &message->examples)
+            if (spec->model)
+                check_example(b, message, example);
     }
 }

@@ -18,13 +18,13 @@ static bool goes_to_the_end(const struct spec_field *field)
 
 static void check_end(struct assay_spec *spec, const struct spec_list *fields, const char *whose)
 {
-    SPEC_EACH(struct spec_field, field, fields)
-    if (goes_to_the_end(field))
-        assay_spec_error(
-            spec, field->at,
-            "nothing tells where %s ends: '%s' goes to its end; give that a size, a prefix or a delimiter, "
-            "or the frame 'until'",
-            whose, field->name ? field->name : "_");
+    SPEC_EACH (struct spec_field, field, fields)
+        if (goes_to_the_end(field))
+            assay_spec_error(
+                spec, field->at,
+                "nothing tells where %s ends: '%s' goes to its end; give that a size, a prefix or a delimiter, "
+                "or the frame 'until'",
+                whose, field->name ? field->name : "_");
 }
 
 static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
@@ -34,25 +34,16 @@ static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
     check_end(spec, &frame->fields, "the frame");
     if (frame->body)
         return;
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    if (m->fields.count && (m->from & frame->from))
-        check_end(spec, &m->fields, "the frame");
-}
-
-static void check_list(struct assay_spec *spec, const struct spec_list *fields)
-{
-    SPEC_EACH(struct spec_field, field, fields)
-    if (field->type->kind == ASSAY_T_LIST && !field->type->bounded)
-        assay_spec_error(spec, field->at, "the list '%s' needs a limit: most: N elements",
-                         field->name ? field->name : "_");
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        if (m->fields.count && (m->from & frame->from))
+            check_end(spec, &m->fields, "the frame");
 }
 
 static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
 {
     unsigned bits = 0;
     const struct spec_field *first = NULL;
-    SPEC_EACH(struct spec_field, field, fields)
-    {
+    SPEC_EACH (struct spec_field, field, fields) {
         if (field->type->form == ASSAY_FORM_CALC)
             continue;
         bool narrow = field->type->form == ASSAY_FORM_INT && (bits % 8 || field->type->bits % 8);
@@ -73,10 +64,10 @@ static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
 
 static const char *shared_tag(const struct spec_message *x, const struct spec_message *y)
 {
-    SPEC_EACH(struct spec_expr, a, &x->tags)
-    SPEC_EACH(struct spec_expr, b, &y->tags)
-    if (assay_expr_same(a, b))
-        return a->name ? a->name : "this one";
+    SPEC_EACH (struct spec_expr, a, &x->tags)
+        SPEC_EACH (struct spec_expr, b, &y->tags)
+            if (assay_expr_same(a, b))
+                return a->name ? a->name : "this one";
     return NULL;
 }
 
@@ -92,8 +83,7 @@ static struct assay_byteset first_bytes_of(const struct spec_field *field)
     else if (type->form == ASSAY_FORM_HEX)
         set = (struct assay_byteset){{(uint64_t)0x3ff << '0', (uint64_t)0x3f << ('a' - 64), 0, 0}};
     else if (type->kind == ASSAY_T_ENUM && type->of && type->form == ASSAY_FORM_BYTES)
-        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-        {
+        SPEC_EACH (struct spec_enum_item, item, &type->of->items) {
             if (item->text.n)
                 set.bits[item->text.p[0] >> 6] |= (uint64_t)1 << (item->text.p[0] & 63);
         }
@@ -107,8 +97,7 @@ static struct assay_byteset first_bytes_of(const struct spec_field *field)
 /* Where a message can be empty, anything can come first. */
 static struct assay_byteset first_bytes(const struct spec_message *m)
 {
-    SPEC_EACH(struct spec_field, field, &m->fields)
-    {
+    SPEC_EACH (struct spec_field, field, &m->fields) {
         if (field->type->form == ASSAY_FORM_CALC)
             continue;
         return first_bytes_of(field);
@@ -153,13 +142,11 @@ void assay_check_frames(struct assay_spec *spec)
         if (!spec->frames[i])
             continue;
         check_frame(spec, spec->frames[i]);
-        check_list(spec, &spec->frames[i]->fields);
         check_bits(spec, &spec->frames[i]->fields);
         check_apart(spec, spec->frames[i], i == 0 ? ASSAY_CLIENT : ASSAY_SERVER);
     }
-    SPEC_EACH(struct spec_message, m, &spec->messages)
-    {
-        check_list(spec, &m->fields);
-        check_bits(spec, &m->fields);
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
+        if (!m->open)
+            check_bits(spec, &m->fields);
     }
 }

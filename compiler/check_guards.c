@@ -124,8 +124,7 @@ static uint16_t model_type(const struct search *s, const struct spec_expr *e)
 {
     if (e->kind == SPEC_E_FIELD)
         return s->model->fields[e->ref.field->index].type;
-    return e->kind == SPEC_E_VAR ? s->model->vars[e->ref.var->index].type
-                                 : s->model->options[e->ref.param->index].type;
+    return e->kind == SPEC_E_VAR ? s->model->vars[e->ref.var->index].type : s->model->options[e->ref.param->index].type;
 }
 
 static void add_candidate(struct search *s, struct atom *a, assay_val v)
@@ -157,8 +156,8 @@ static void fill_atom(struct search *s, struct atom *a)
     const struct spec_type *type = a->e->type;
     a->optional = a->e->kind == SPEC_E_FIELD && a->e->ref.field->present;
     if (type->kind == ASSAY_T_ENUM && type->of)
-        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-        add_candidate(s, a, (assay_val)item->value);
+        SPEC_EACH (struct spec_enum_item, item, &type->of->items)
+            add_candidate(s, a, (assay_val)item->value);
     if (assay_kind_is_bytes(type->kind)) {
         add_samples(s, a);
         for (size_t i = 0; i < s->text_count; i++)
@@ -191,8 +190,7 @@ static void assign(struct search *s, const struct atom *a)
 
 static void compute_fields(struct search *s, const struct spec_list *fields)
 {
-    SPEC_EACH(struct spec_field, f, fields)
-    {
+    SPEC_EACH (struct spec_field, f, fields) {
         assay_val v;
         if (f->type->form == ASSAY_FORM_CALC && f->slot != ASSAY_NONE &&
             assay_eval(&s->env, s->model->fields[f->index].is, &v))
@@ -267,8 +265,7 @@ static void gather(struct search *s, const struct spec_rule *rule, void (*visit)
 {
     if (rule->guard)
         assay_expr_walk(rule->guard, visit, s);
-    SPEC_EACH(struct spec_given, given, &rule->pattern)
-    {
+    SPEC_EACH (struct spec_given, given, &rule->pattern) {
         struct spec_expr *field = ASSAY_NEW(&s->spec->arena, struct spec_expr);
         if (!given->field || !given->value)
             continue;
@@ -312,16 +309,15 @@ static bool said_already(const struct assay_spec *spec, struct assay_at at)
 /* Conditions of other events than messages look at what was read before a fault; they are not sampled. */
 static bool was_sampled(const struct spec_rule *rule)
 {
-    SPEC_EACH(struct spec_event, event, &rule->events)
-    if (event->kind != ASSAY_EVK_MESSAGE)
-        return false;
+    SPEC_EACH (struct spec_event, event, &rule->events)
+        if (event->kind != ASSAY_EVK_MESSAGE)
+            return false;
     return rule->events.count > 0 && !assay_rule_always(rule);
 }
 
 static void report(struct search *s)
 {
-    SPEC_EACH(struct spec_rule, rule, &s->machine->rules)
-    {
+    SPEC_EACH (struct spec_rule, rule, &s->machine->rules) {
         if (!was_sampled(rule) || s->taken[rule->index] || said_already(s->spec, rule->at))
             continue;
         assay_spec_warning(s->spec, rule->at,
@@ -352,11 +348,11 @@ static void search_machine(struct assay_spec *spec, struct spec_machine *machine
     s->env.vars_first = model->machines[machine->index].vars.first;
     s->env.scratch_cap = model->scratch + (1u << 16);
     s->env.scratch = assay_arena_alloc(&spec->arena, s->env.scratch_cap);
-    SPEC_EACH(struct spec_state, state, &machine->states)
-    if (state->kind == ASSAY_STATE_PLAIN)
-        SPEC_EACH(struct spec_event, event, &spec->events)
-    if (event->kind == ASSAY_EVK_MESSAGE && event->message)
-        search_state(s, state, event);
+    SPEC_EACH (struct spec_state, state, &machine->states)
+        if (state->kind == ASSAY_STATE_PLAIN)
+            SPEC_EACH (struct spec_event, event, &spec->events)
+                if (event->kind == ASSAY_EVK_MESSAGE && event->message)
+                    search_state(s, state, event);
     report(s);
 }
 

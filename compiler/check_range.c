@@ -401,8 +401,7 @@ static struct value_range enum_name(const struct spec_type *type)
     struct value_range r = bytes(0, 0, &(struct assay_byteset){{0}}, true);
     bool first = true;
     if (type->of)
-        SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-        {
+        SPEC_EACH (struct spec_enum_item, item, &type->of->items) {
             int64_t n = (int64_t)strlen(item->name);
             r.min = first || n < r.min ? n : r.min;
             r.max = n > r.max ? n : r.max;
@@ -743,8 +742,7 @@ static struct spec_expr *field_expr(struct facts *facts, const struct spec_given
 
 static void assume_pattern(struct facts *facts, const struct spec_rule *rule)
 {
-    SPEC_EACH(struct spec_given, given, &rule->pattern)
-    {
+    SPEC_EACH (struct spec_given, given, &rule->pattern) {
         if (!given->field || !given->value || !given->value->type)
             continue;
         const struct spec_expr *v = given->value;
@@ -770,9 +768,9 @@ static bool same_pattern(const struct spec_rule *x, const struct spec_rule *y)
 
 static bool takes_all_of(const struct spec_rule *earlier, const struct spec_rule *rule)
 {
-    SPEC_EACH(struct spec_event, event, &rule->events)
-    if (!assay_rule_takes(earlier, event))
-        return false;
+    SPEC_EACH (struct spec_event, event, &rule->events)
+        if (!assay_rule_takes(earlier, event))
+            return false;
     return true;
 }
 
@@ -806,13 +804,12 @@ static void assume_not(struct facts *facts, const struct spec_rule *earlier, con
 void assay_assume_rule(struct facts *facts, const struct spec_rule *rule)
 {
     const struct spec_list *list = rule->state ? &rule->state->rules : &rule->machine->any;
-    SPEC_EACH(struct spec_event, event, &rule->events)
-    facts->partial = facts->partial || event->kind == ASSAY_EVK_BUILTIN || event->kind == ASSAY_EVK_FAULT;
+    SPEC_EACH (struct spec_event, event, &rule->events)
+        facts->partial = facts->partial || event->kind == ASSAY_EVK_BUILTIN || event->kind == ASSAY_EVK_FAULT;
     assume_pattern(facts, rule);
     if (rule->guard)
         assay_assume(facts, rule->guard, true);
-    SPEC_EACH(struct spec_rule, earlier, list)
-    {
+    SPEC_EACH (struct spec_rule, earlier, list) {
         if (earlier == rule)
             return;
         assume_not(facts, earlier, rule);

@@ -8,18 +8,18 @@
 
 bool assay_rule_takes(const struct spec_rule *rule, const struct spec_event *event)
 {
-    SPEC_EACH(struct spec_event, e, &rule->events)
-    if (e == event)
-        return true;
+    SPEC_EACH (struct spec_event, e, &rule->events)
+        if (e == event)
+            return true;
     return false;
 }
 
 static size_t add_tried(const struct spec_list *rules, const struct spec_event *event,
                         struct spec_rule *tried[TRIED_MAX], size_t count)
 {
-    SPEC_EACH(struct spec_rule, rule, rules)
-    if (count < TRIED_MAX && assay_rule_takes(rule, event))
-        tried[count++] = rule;
+    SPEC_EACH (struct spec_rule, rule, rules)
+        if (count < TRIED_MAX && assay_rule_takes(rule, event))
+            tried[count++] = rule;
     return count;
 }
 
@@ -71,9 +71,9 @@ static bool patterns_cover(struct spec_rule *const tried[], size_t count, const 
         return some_pattern_has(tried, count, field, 0) && some_pattern_has(tried, count, field, 1);
     if (type->kind != ASSAY_T_ENUM || !type->of || type->of->open)
         return false;
-    SPEC_EACH(struct spec_enum_item, item, &type->of->items)
-    if (!some_pattern_has(tried, count, field, item->value))
-        return false;
+    SPEC_EACH (struct spec_enum_item, item, &type->of->items)
+        if (!some_pattern_has(tried, count, field, item->value))
+            return false;
     return true;
 }
 
@@ -94,29 +94,28 @@ static bool surely_taken(struct spec_rule *const tried[], size_t count)
 
 static bool timer_runs(const struct spec_timer *timer, const struct spec_state *state)
 {
-    SPEC_EACH(struct spec_state, s, &timer->states)
-    if (s == state)
-        return true;
+    SPEC_EACH (struct spec_state, s, &timer->states)
+        if (s == state)
+            return true;
     return timer->states.count == 0;
 }
 
 static bool holds_bytes(const struct spec_machine *machine)
 {
-    SPEC_EACH(struct spec_var, var, &machine->vars)
-    if (assay_kind_is_bytes(var->type->kind) || var->type->kind == ASSAY_T_LIST)
-        return true;
+    SPEC_EACH (struct spec_var, var, &machine->vars)
+        if (assay_kind_is_bytes(var->type->kind) || var->type->kind == ASSAY_T_LIST)
+            return true;
     return false;
 }
 
 static bool sets_bytes(const struct spec_list *actions)
 {
     if (actions)
-        SPEC_EACH(struct spec_action, a, actions)
-        {
+        SPEC_EACH (struct spec_action, a, actions) {
             if (a->kind == SPEC_A_SET)
-                SPEC_EACH(struct spec_given, given, &a->given)
-            if (given->var && given->var->type->kind >= ASSAY_T_BYTES && given->var->type->kind <= ASSAY_T_LIST)
-                return true;
+                SPEC_EACH (struct spec_given, given, &a->given)
+                    if (given->var && given->var->type->kind >= ASSAY_T_BYTES && given->var->type->kind <= ASSAY_T_LIST)
+                        return true;
             if (sets_bytes(a->body) || sets_bytes(a->otherwise))
                 return true;
         }
@@ -128,9 +127,9 @@ static bool room_can_end(const struct spec_machine *machine, const struct spec_s
 {
     if (!holds_bytes(machine))
         return false;
-    SPEC_EACH(struct spec_rule, rule, &machine->rules)
-    if ((!rule->state || rule->state == state) && sets_bytes(&rule->body))
-        return true;
+    SPEC_EACH (struct spec_rule, rule, &machine->rules)
+        if ((!rule->state || rule->state == state) && sets_bytes(&rule->body))
+            return true;
     return false;
 }
 
@@ -183,13 +182,12 @@ static void check_total_event(const struct machine_check *c, const struct spec_s
 static void check_total(const struct machine_check *c)
 {
     bool server = c->machine->role & ASSAY_SERVER;
-    SPEC_EACH(struct spec_state, state, &c->machine->states)
-    {
+    SPEC_EACH (struct spec_state, state, &c->machine->states) {
         if (state->kind != ASSAY_STATE_PLAIN)
             continue;
-        SPEC_EACH(struct spec_event, event, &c->spec->events)
-        if (can_happen(c, state, event) && !optional(event) && (server || event->kind == ASSAY_EVK_TIMER))
-            check_total_event(c, state, event);
+        SPEC_EACH (struct spec_event, event, &c->spec->events)
+            if (can_happen(c, state, event) && !optional(event) && (server || event->kind == ASSAY_EVK_TIMER))
+                check_total_event(c, state, event);
     }
 }
 
@@ -207,31 +205,29 @@ static void follow(const struct machine_check *c, const struct spec_list *action
 {
     if (!actions)
         return;
-    SPEC_EACH(struct spec_action, a, actions)
-    {
+    SPEC_EACH (struct spec_action, a, actions) {
         if (a->kind == SPEC_A_GOTO && a->state)
             to[position(c->machine, a->state)] = true;
         if (a->kind == SPEC_A_ABORT)
             to[position(c->machine, c->machine->end)] = true;
         follow(c, a->body, to);
         follow(c, a->otherwise, to);
-        SPEC_EACH(struct spec_way, way, &a->ways)
-        follow(c, &way->body, to);
+        SPEC_EACH (struct spec_way, way, &a->ways)
+            follow(c, &way->body, to);
     }
 }
 
 /* Where the rules lead that can be taken in a state. */
 static void successors(const struct machine_check *c, const struct spec_state *state, bool *to)
 {
-    SPEC_EACH(struct spec_event, event, &c->spec->events)
-    {
+    SPEC_EACH (struct spec_event, event, &c->spec->events) {
         struct spec_rule *tried[TRIED_MAX];
         size_t count = can_happen(c, state, event) ? assay_rules_tried(c->machine, state, event, tried) : 0;
         for (size_t i = 0; i < count; i++) {
             follow(c, &tried[i]->body, to);
             follow(c, tried[i]->otherwise, to);
-            SPEC_EACH(struct spec_way, way, &tried[i]->may)
-            follow(c, &way->body, to);
+            SPEC_EACH (struct spec_way, way, &tried[i]->may)
+                follow(c, &way->body, to);
             if (assay_rule_always(tried[i]))
                 break;
         }
@@ -243,14 +239,13 @@ static void follow_calls(const struct machine_check *c)
 {
     if (!(c->machine->role & ASSAY_CLIENT))
         return;
-    SPEC_EACH(struct spec_call, call, &c->spec->calls)
-    SPEC_EACH(struct spec_step, step, &call->steps)
-    {
-        struct spec_list one = {.items = (void *[]){step->action}, .count = step->action != NULL};
-        follow(c, &one, c->reached);
-        SPEC_EACH(struct spec_rule, rule, &step->expect)
-        follow(c, &rule->body, c->reached);
-    }
+    SPEC_EACH (struct spec_call, call, &c->spec->calls)
+        SPEC_EACH (struct spec_step, step, &call->steps) {
+            struct spec_list one = {.items = (void *[]){step->action}, .count = step->action != NULL};
+            follow(c, &one, c->reached);
+            SPEC_EACH (struct spec_rule, rule, &step->expect)
+                follow(c, &rule->body, c->reached);
+        }
 }
 
 static void explore(struct machine_check *c)
@@ -314,8 +309,7 @@ static const struct spec_rule *shadow(struct spec_rule *const tried[], const str
 static bool has_chance(const struct machine_check *c, const struct spec_rule *rule, const struct spec_state *state,
                        const struct spec_rule **by, bool *happens)
 {
-    SPEC_EACH(struct spec_event, event, &rule->events)
-    {
+    SPEC_EACH (struct spec_event, event, &rule->events) {
         struct spec_rule *tried[TRIED_MAX];
         bool chance = can_happen(c, state, event) || optional(event) || event->kind > ASSAY_EVK_CALL;
         size_t count = assay_rules_tried(c->machine, state, event, tried);
@@ -339,31 +333,30 @@ static bool in_same_place(const struct spec_rule *x, const struct spec_rule *y)
 static bool line_has_chance(const struct machine_check *c, const struct spec_rule *rule, const struct spec_rule **by,
                             bool *happens)
 {
-    SPEC_EACH(struct spec_rule, r, &c->machine->rules)
-    {
+    SPEC_EACH (struct spec_rule, r, &c->machine->rules) {
         if (!in_same_place(r, rule))
             continue;
-        SPEC_EACH(struct spec_state, state, &c->machine->states)
-        if (state->kind == ASSAY_STATE_PLAIN && (!r->state || r->state == state) &&
-            has_chance(c, r, state, by, happens))
-            return true;
+        SPEC_EACH (struct spec_state, state, &c->machine->states)
+            if (state->kind == ASSAY_STATE_PLAIN && (!r->state || r->state == state) &&
+                has_chance(c, r, state, by, happens))
+                return true;
     }
     return false;
 }
 
 static bool first_of_line(const struct machine_check *c, const struct spec_rule *rule)
 {
-    SPEC_EACH(struct spec_rule, r, &c->machine->rules)
-    if (in_same_place(r, rule))
-        return r == rule;
+    SPEC_EACH (struct spec_rule, r, &c->machine->rules)
+        if (in_same_place(r, rule))
+            return r == rule;
     return true;
 }
 
 static const char *events_of(const struct machine_check *c, const struct spec_rule *rule)
 {
     const char *text = "";
-    SPEC_EACH(struct spec_event, event, &rule->events)
-    text = assay_arena_printf(&c->spec->arena, "%s%s'%s'", text, *text ? ", " : "", event->name);
+    SPEC_EACH (struct spec_event, event, &rule->events)
+        text = assay_arena_printf(&c->spec->arena, "%s%s'%s'", text, *text ? ", " : "", event->name);
     return text;
 }
 
@@ -393,8 +386,8 @@ static void check_machine(struct assay_spec *spec, struct spec_machine *machine)
         return;
     check_total(&c);
     check_reachable(&c);
-    SPEC_EACH(struct spec_rule, rule, &machine->rules)
-    check_rule_chance(&c, rule);
+    SPEC_EACH (struct spec_rule, rule, &machine->rules)
+        check_rule_chance(&c, rule);
 }
 
 void assay_check_states(struct assay_spec *spec)

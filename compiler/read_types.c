@@ -702,6 +702,10 @@ static struct spec_type *by_name(struct assay_spec *spec, const struct assay_nod
                                            "i32", "i64", "bool", "bytes", "text", "duration"};
     for (size_t i = 0; i < sizeof builtins / sizeof builtins[0]; i++)
         assay_near_add(&near, builtins[i]);
+    if (assay_node_is(node, "blob")) {
+        assay_spec_declared(spec, node->at, "bytes that the host holds");
+        return assay_arena_copy(&spec->arena, &assay_type_any, sizeof assay_type_any);
+    }
     assay_spec_error(spec, node->at, "no type is called '%s'%s", node->text, assay_near_text(&near));
     return NULL;
 }
