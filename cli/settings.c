@@ -82,8 +82,8 @@ static bool bad_value(const char *what, const struct pair *pair, const char *exp
 
 struct limit {
     const char *name;
-    size_t offset;
-    bool time;
+    size_t offset; /* of its uint32_t, unless `time` */
+    bool time;     /* drain_time, the only one */
     uint64_t least;
 };
 
@@ -106,16 +106,15 @@ static bool store_limit(struct assay_limits *to, const struct limit *limit, cons
 {
     uint64_t n;
     int64_t ns;
-    uint8_t *place = (uint8_t *)to + limit->offset;
     if (limit->time) {
         if (!assay_parse_duration(pair->value, &ns))
             return bad_value("limit", pair, "a duration like 500ms or 2s");
-        memcpy(place, &ns, sizeof ns);
+        to->drain_time = ns;
         return true;
     }
     if (!assay_parse_size(pair->value, &n) || n > INT32_MAX || n < limit->least)
         return bad_value("limit", pair, limit->least ? "a number from 1 to 2147483647" : "a size like 4096 or 64KiB");
-    memcpy(place, &(uint32_t){(uint32_t)n}, sizeof(uint32_t));
+    *(uint32_t *)(void *)((uint8_t *)to + limit->offset) = (uint32_t)n;
     return true;
 }
 
