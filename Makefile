@@ -14,8 +14,10 @@ CFLAGS_debug   := -O1 -g
 CFLAGS_release := -O2 -g -DNDEBUG
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g --coverage
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LDFLAGS_asan   := -fsanitize=address,undefined
 LDFLAGS_cov    := --coverage
+LDFLAGS_fuzz   := -fsanitize=address,undefined
 
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
@@ -77,8 +79,6 @@ $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l)
 HARNESSES  := spec decode session
 FUZZ_SPECS ?= $(wildcard spec/*.yaml)
 TIME       ?= 60
-CFLAGS_fuzz  := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-LDFLAGS_fuzz := -fsanitize=address,undefined
 fuzz_archives := $(foreach l,compiler base core,$(BUILD)/lib$(l).a)
 
 $(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(fuzz_archives)
