@@ -51,9 +51,13 @@ void assay_check_semantics(struct assay_spec *spec)
     assay_check_declared(spec);
     check_requirements(spec);
     check_limits(spec);
+    size_t before = spec->diags->errors;
     assay_check_frames(spec);
+    bool readable = spec->diags->errors == before;
     assay_check_states(spec);
     assay_check_bodies(spec);
-    assay_check_examples(spec);
-    assay_check_guards(spec);
+    if (readable) { /* else the codec would only repeat what is wrong with the frames */
+        assay_check_examples(spec);
+        assay_check_guards(spec);
+    }
 }

@@ -49,16 +49,16 @@ static const char *hex_text(struct assay_spec *spec, const uint8_t *p, uint32_t 
 
 /* ---- comparing values -------------------------------------------------- */
 
-static const struct spec_field *field_named(const struct bench *b, const struct spec_message *message,
-                                            const struct spec_frame *frame, const char *name)
+static const struct spec_field *field_named(const struct spec_message *message, const struct spec_frame *frame,
+                                            struct assay_near *near)
 {
-    (void)b;
-    SPEC_EACH (struct spec_field, f, &message->fields)
-        if (f->name && strcmp(f->name, name) == 0)
-            return f;
-    SPEC_EACH (struct spec_field, f, &frame->fields)
-        if (f->name && strcmp(f->name, name) == 0)
-            return f;
+    const struct spec_list *lists[] = {&message->fields, &frame->fields};
+    for (unsigned i = 0; i < 2; i++)
+        SPEC_EACH (struct spec_field, f, lists[i]) {
+            if (f->name && strcmp(f->name, near->wanted) == 0)
+                return f;
+            assay_near_add(near, f->name);
+        }
     return NULL;
 }
 
@@ -130,9 +130,13 @@ static bool same_data(struct bench *b, const struct spec_type *type, const struc
 static void check_field(struct bench *b, const struct spec_message *message, const struct spec_frame *frame,
                         const struct assay_node *data)
 {
-    const struct spec_field *field = field_named(b, message, frame, data->key->text);
+    struct assay_near near = {.wanted = data->key->text};
+    const struct spec_field *field = field_named(message, frame, &near);
+    if (!field)
+        assay_spec_error(b->spec, data->key->at, "%s has no field '%s'%s", message->name, near.wanted,
+                         assay_near_text(&near));
     if (!field || field->type->kind == SPEC_T_ANY)
-        return; /* the reader has said so */
+        return;
     if (field->slot == ASSAY_NONE || !(b->env.known >> field->slot & 1)) {
         assay_spec_error(b->spec, data->at, "'%s' is not there in these bytes", field->name);
         return;

@@ -282,8 +282,10 @@ static void read_message(struct body_context *c, const struct assay_node *node, 
     struct spec_list *messages = ASSAY_NEW(&c->spec->arena, struct spec_list);
     assay_list_add(c->spec, messages, m);
     a->message = m;
+    bool all_known = true;
     ASSAY_CHILDREN (child, entry) {
         struct spec_field *f = find_field(c, m, child);
+        all_known = all_known && f;
         if (!f)
             continue;
         if (f->is)
@@ -295,7 +297,8 @@ static void read_message(struct body_context *c, const struct assay_node *node, 
         else
             g->value = read_expr(c, child, f->type);
     }
-    check_given(c, m, entry);
+    if (all_known)
+        check_given(c, m, entry);
 }
 
 void assay_read_send(struct body_context *c, const struct assay_node *node, struct spec_list *into)
