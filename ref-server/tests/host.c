@@ -28,6 +28,14 @@ struct assay_limits host_limits(void)
                                  .drain_time = 2 * ASSAY_SECOND};
 }
 
+static int arguments(char **argv)
+{
+    int n = 0;
+    while (argv[n])
+        n++;
+    return n;
+}
+
 static void serve(const struct host *host, void (*before)(void), int out, int err)
 {
     struct assay_net_error error;
@@ -35,6 +43,8 @@ static void serve(const struct host *host, void (*before)(void), int out, int er
     dup2(err, 2);
     if (before)
         before();
+    if (host->run)
+        exit(host->run(arguments(host->argv), host->argv));
     enum assay_server_end end = assay_server_run(&host->config, stdout, &error);
     if (end == ASSAY_SERVER_UNUSABLE)
         fprintf(stderr, "%s\n", error.text);
@@ -98,6 +108,16 @@ void host_restart(struct host *host, void (*before)(void))
     launch(host, before);
 }
 
+const char *host_errors(const struct host *host)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    for (ssize_t k; n < sizeof text - 1 && (k = read(host->errors, text + n, sizeof text - 1 - n)) > 0;)
+        n += (size_t)k;
+    text[n] = '\0';
+    return text;
+}
+
 void host_signal(const struct host *host, int number)
 {
     assert_int_equal(kill(host->pid, number), 0);
@@ -110,9 +130,9 @@ int host_wait(struct host *host)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
-static void remove_folder(const struct host *host)
+void host_remove(const struct host *host)
 {
-    static const char *const files[] = {"log", "old", "passwords"};
+    static const char *const files[] = {"log", "old", "passwords", "messages.log"};
     int folder = open(host->folder, O_RDONLY | O_DIRECTORY);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlinkat(folder, files[i], 0);
@@ -124,7 +144,7 @@ static void remove_folder(const struct host *host)
 int host_wait_done(struct host *host)
 {
     int code = host_wait(host);
-    remove_folder(host);
+    host_remove(host);
     return code;
 }
 

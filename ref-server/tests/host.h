@@ -14,6 +14,8 @@ struct host {
     char folder[64]; /* its data folder; removed by host_end() */
     int errors;      /* its stderr, to read from */
     struct assay_server_config config;
+    int (*run)(int argc, char **argv); /* instead of the config: a command, whose arguments end in NULL */
+    char **argv;
 };
 
 /* `limits` that do not matter to a test: much of everything. */
@@ -28,9 +30,15 @@ void host_restart(struct host *host, void (*before)(void));
 
 void host_signal(const struct host *host, int number);
 
+/* What it has said on stderr so far (after its end: all), until the next call. */
+const char *host_errors(const struct host *host);
+
 /* Its exit code (the enum assay_server_end), or 256 + the signal that killed it. */
 int host_wait(struct host *host);
-int host_wait_done(struct host *host); /* host_wait(), and the folder is removed */
+int host_wait_done(struct host *host); /* host_wait(), then host_remove() */
+
+/* Remove the folder of one that has ended. */
+void host_remove(const struct host *host);
 
 /* SIGTERM, and it must end well; removes the folder. */
 void host_end(struct host *host);
