@@ -118,17 +118,27 @@ static enum assay_read extent_prefix(const struct assay_field *f, struct assay_r
     return status == ASSAY_READ ? take(r, size, s) : status;
 }
 
+/* Before a delimited value white space has to go first: the delimiter may be white, too. */
+static uint32_t leading_space(const struct assay_reader *r)
+{
+    uint32_t n = 0;
+    while (r->pos + n < r->n && assay_is_space(r->p[r->pos + n]))
+        n++;
+    return n;
+}
+
 static enum assay_read extent_until(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                     struct assay_span *s)
 {
-    struct assay_span rest = {r->p + r->pos, r->n - r->pos};
+    uint32_t skipped = assay_loose(env, f) & ASSAY_LOOSE_SPACE ? leading_space(r) : 0;
+    struct assay_span rest = {r->p + r->pos + skipped, r->n - r->pos - skipped};
     struct assay_delim_found d = assay_delim_find(env->model, f->extent_arg, rest, 0);
     if (!d.found) {
         r->need = (uint64_t)r->n + 1;
         return ASSAY_READ_SHORT;
     }
     *s = (struct assay_span){rest.p, d.at};
-    r->pos += d.at + d.size;
+    r->pos += skipped + d.at + d.size;
     return r->bit ? ASSAY_READ_BAD : ASSAY_READ;
 }
 

@@ -149,7 +149,7 @@ static struct assay_frame_found find_fields(struct assay_env *env, const struct 
         enum assay_read status = assay_read_field(env, f, &r, &v);
         if (status == ASSAY_READ_SHORT)
             return find_short(env, frame, i, &r);
-        if (status == ASSAY_READ_BAD)
+        if (status == ASSAY_READ_BAD && f->form != ASSAY_FORM_CONST) /* a wrong constant still tells the end */
             return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
         if (status == ASSAY_READ)
             assay_slot_set(env, f->slot, v);

@@ -1,6 +1,6 @@
 #include "core/number.h"
 
-static bool is_space(uint8_t c)
+bool assay_is_space(uint8_t c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
@@ -12,7 +12,7 @@ static bool is_digit(uint8_t c)
 
 static struct assay_span skip_space(struct assay_span s)
 {
-    while (s.n && is_space(*s.p))
+    while (s.n && assay_is_space(*s.p))
         s = (struct assay_span){s.p + 1, s.n - 1};
     return s;
 }

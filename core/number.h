@@ -8,6 +8,9 @@
 #define ASSAY_DECIMAL_MAX 20 /* longest decimal text of 64 bits, sign included */
 #define ASSAY_HEX_MAX     16
 
+/* White space as in the C locale. */
+bool assay_is_space(uint8_t c);
+
 /* Decimal text to a number. Canonical form only, unless `loose` (enum
  * assay_loose) widens it; false: it is none, or does not fit 64 bits. */
 bool assay_parse_decimal(struct assay_span text, bool sign, unsigned loose, int64_t *value);
