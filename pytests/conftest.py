@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import threading
@@ -67,20 +68,26 @@ class Target:
 class Served:
     """`assay serve` on a free port, ended with the block."""
 
-    def __init__(self, path, data, *options, executable=None):
+    def __init__(self, path, data, *options, executable=None, file_size=None):
         self.path, self.data, self.executable = path, pathlib.Path(data), executable or program()
         self.command = [str(self.executable), "serve", str(path), "--listen", "127.0.0.1:0", "--data", str(data)]
         self.command += [str(option) for option in options]
+        self.file_size = file_size
         self.address = self.process = None
         self.errors = []
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=self._limit)
         threading.Thread(target=lambda: self.errors.append(self.process.stderr.read()), daemon=True).start()
         line = self.process.stdout.readline().decode()
         assert line.startswith("listening on tcp:127.0.0.1:"), "%r printed %r" % (self.command, line)
         self.address = "127.0.0.1", int(line.rsplit(":", 1)[1])
         return self
+
+    def _limit(self):
+        """Files cannot grow beyond this: a disk that is full."""
+        if self.file_size is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_size, self.file_size))
 
     def alive(self):
         """Whether the process still runs."""

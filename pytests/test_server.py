@@ -197,7 +197,7 @@ def own_server(request, tmp_path):
     """Starts `assay serve` with options; not for a target that someone else started."""
     if request.config.getoption("--target"):
         pytest.skip("the target given is served with its own options")
-    return lambda name, *options: Served(SPECS[name], tmp_path, *options)
+    return lambda name, *options, **more: Served(SPECS[name], tmp_path, *options, **more)
 
 
 @pytest.mark.parametrize("trace", [each for each in traces("candy") if each.values[0].strict])
@@ -248,14 +248,17 @@ def test_passwords_in_a_file(own_server, tmp_path):
             assert (sent, link.received.hex(), link.end) == (sent, answer, "fin")
 
 
-def test_disk_trouble(own_server, tmp_path):
-    """What cannot be recorded is refused; the server lives on."""
-    (tmp_path / "messages.log").symlink_to("/dev/full")
-    with own_server("msglog") as served:
-        for _ in range(2):
-            link, = talk.perform(served.address, load(SPECS["msglog"]), 1, [{"send": "01010061020100610301007803010079"}, {"eof": True}])
-            assert (link.received.hex(), link.end) == ("0000ff", "fin")
+def test_disk_full(own_server, tmp_path):
+    """What cannot be recorded is refused and ends the session; what was recorded before stays; the server lives on."""
+    send = [{"send": text} for text in ("01010061", "02010061", "03010078", "03010079", "0301007a", "03010078")]
+    with own_server("msglog", file_size=20) as served:
+        for answer in ("00000000ff", "0000ff"):
+            link, = talk.perform(served.address, load(SPECS["msglog"]), 1, [each for step in send for each in (step, {"await": True})])
+            assert (link.received.hex(), link.end) == (answer, "fin")
         assert served.alive()
+        assert (tmp_path / "messages.log").read_bytes()[:16] == b"[a]: x\r\n[a]: y\r\n"
+    with own_server("msglog") as served:
+        assert (tmp_path / "messages.log").read_bytes() == b"[a]: x\r\n[a]: y\r\n"
 
 
 def test_termination_answers_what_was_received(own_server):

@@ -272,10 +272,14 @@ class ExtentType(Type):
         return {what for name, widenings in self.loose.items() if name in lenient for what in widenings}
 
     def read_extent(self, reader, scope, lenient):
-        """The bytes of the extent; leading white space skipped where a leniency says so."""
-        if "space" in self.widened(lenient):
-            while reader.left() and reader.data[reader.position] in WHITE:
-                reader.take(1)
+        """The bytes of the extent. Where a leniency says so, white space before the value is skipped: before the
+        extent where a delimiter or the end ends it, inside of it where a size does."""
+        if "space" not in self.widened(lenient):
+            return self.extent.read(reader, scope)
+        if self.extent.form in ("size", "prefix"):
+            return self.extent.read(reader, scope).lstrip(WHITE)
+        while reader.left() and reader.data[reader.position] in WHITE:
+            reader.take(1)
         return self.extent.read(reader, scope)
 
     def read(self, reader, scope, lenient):
