@@ -61,7 +61,8 @@ static bool is_bytes(const struct assay_model *model, uint16_t type)
 static uint32_t session_memory(const struct assay_model *model)
 {
     uint64_t sum = 256;
-    for (uint16_t i = 0; i < model->vars_count; i++) {
+    struct assay_range vars = model->machines[model->server].vars;
+    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
         if (!is_bytes(model, model->vars[i].type))
             continue;
         const struct assay_type *type = &model->types[model->vars[i].type];
@@ -125,6 +126,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
         world->config.limits.memory = config->circumstance.memory;
     world->engine_size = assay_engine_size(&world->config);
     world->branches = has_choices(model);
+    world->spare_count = 0;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
@@ -137,12 +139,30 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
 
 void assay_belief_world_free(struct assay_belief_world *world)
 {
+    while (world->spare_count)
+        free(world->spare[--world->spare_count]);
     free(world->effect_free);
     assay_lens_free(&world->lens);
     assay_lens_free(&world->other);
 }
 
 /* ---- making and copying ------------------------------------------------ */
+
+/* Blocks are large and short-lived: those that were given back serve again. */
+static void *take_block(struct assay_belief_world *world)
+{
+    if (world->spare_count)
+        return world->spare[--world->spare_count];
+    return malloc(world->engine_size);
+}
+
+static void give_block(struct assay_belief_world *world, void *block)
+{
+    if (block && world->spare_count < ASSAY_BELIEFS_SPARE)
+        world->spare[world->spare_count++] = block;
+    else
+        free(block);
+}
 
 void assay_belief_free(struct assay_belief *b)
 {
@@ -155,7 +175,7 @@ void assay_belief_free(struct assay_belief *b)
     free(b->effects_bytes.p);
     free(b->in.p);
     free(b->out.p);
-    free(b->engine);
+    give_block(b->world, b->engine);
     free(b);
 }
 
@@ -204,13 +224,13 @@ static bool copy_effects(struct assay_belief *to, const struct assay_belief *fro
     return copy_buf(&to->effects_bytes, &from->effects_bytes);
 }
 
-struct assay_belief *assay_belief_copy(const struct assay_belief_world *world, const struct assay_belief *from)
+struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from)
 {
     struct assay_belief *to = malloc(sizeof *to);
     if (!to)
         return NULL;
     *to = *from;
-    to->engine = malloc(world->engine_size);
+    to->engine = take_block(world);
     to->chunks = NULL;
     to->effects = NULL;
     to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
@@ -534,7 +554,8 @@ bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_se
     b->forked = b->clock = INT64_MIN;
     b->last_rule = ASSAY_NONE;
     b->last_state = world->config.model->machines[world->config.machine].start;
-    b->engine = malloc(world->engine_size);
+    b->world = world;
+    b->engine = take_block(world);
     void *mem = b->engine;
     if (!mem || !assay_engine_init(mem, world->engine_size, &world->config)) {
         assay_belief_free(b);

@@ -28,6 +28,7 @@ struct assay_effect_seen {
 };
 
 struct assay_belief {
+    struct assay_belief_world *world; /* that its memory comes from */
     struct assay_engine *engine;
     assay_sid sid;
     bool faulted; /* since `steps` was cleared some `else` was taken, or a variable found no room */
@@ -55,9 +56,12 @@ struct assay_belief_set {
     bool overflow; /* there were more: what is not in the set may still be permitted */
 };
 
-/* What all beliefs of one oracle share. */
+/* What all beliefs of one oracle share. Outlives them. */
+#define ASSAY_BELIEFS_SPARE 8
 struct assay_belief_world {
     struct assay_circumstance circumstance;
+    void *spare[ASSAY_BELIEFS_SPARE]; /* blocks for engines */
+    size_t spare_count;
     struct assay_config config;
     size_t engine_size;
     struct assay_lens lens, other;
@@ -91,7 +95,7 @@ void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen);
 /* Everything that it sent was seen. */
 bool assay_belief_satisfied(const struct assay_belief *belief);
 
-struct assay_belief *assay_belief_copy(const struct assay_belief_world *world, const struct assay_belief *from);
+struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from);
 void assay_belief_free(struct assay_belief *belief);
 
 #endif

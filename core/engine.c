@@ -148,7 +148,12 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
 
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from)
 {
-    memcpy(to, from, from->block_size);
+    /* events, their arguments and scratch do not outlive a call: what stands before and between them is all */
+    const uint8_t *base = (const uint8_t *)from;
+    size_t events = (size_t)((const uint8_t *)from->events - base);
+    size_t heap = (size_t)(from->heap.orders - base), scratch = (size_t)(from->env.scratch - base);
+    memcpy(to, from, events);
+    memcpy((uint8_t *)to + heap, base + heap, scratch - heap);
     (void)lay_out(to, (uint8_t *)to);
     link_envs(to);
     to->events_head = to->events_count = 0;
