@@ -305,8 +305,10 @@ static void note_effect(const struct assay_belief_world *world, struct assay_bel
 
 static void note_step(struct assay_belief *b, const struct assay_event *event)
 {
-    for (; b->chunk_placed < b->chunk_count; b->chunk_placed++)
+    for (; b->chunk_placed < b->chunk_count; b->chunk_placed++) {
         b->chunks[b->chunk_placed].state = event->step.before;
+        b->chunks[b->chunk_placed].event = event->step.event;
+    }
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;

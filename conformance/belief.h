@@ -17,7 +17,7 @@ void assay_buf_drop(struct assay_bytes_buf *buf, uint32_t n); /* the first n */
 /* A message that the model sent. The chunks of a belief tile its output. */
 struct assay_chunk {
     uint32_t at, size;
-    uint16_t message, rule, state;
+    uint16_t message, rule, state, event;
     uint64_t free;   /* slots that a target fills as it likes ... */
     uint16_t *where; /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
 };

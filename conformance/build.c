@@ -46,7 +46,7 @@ void assay_build_begin(struct assay_builder *b, const char *state, const char *e
     const char *unique = id;
     for (int i = 2; id_taken(b, unique); i++)
         unique = assay_store_text(b->store, "%s-%d", id, i);
-    b->current = (struct assay_case){.id = unique, .req = ASSAY_NONE, .links = 1};
+    b->current = (struct assay_case){.id = unique, .req = ASSAY_NONE, .field_req = ASSAY_NONE, .links = 1};
     b->step_count = 0;
 }
 

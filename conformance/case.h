@@ -52,6 +52,7 @@ struct assay_case {
     const char *id;   /* protocol/state/event/variant, stable, lower case */
     const char *text; /* what it shows, one line */
     uint16_t req;     /* in model->requirements; ASSAY_NONE: the language itself (framing, totality) */
+    uint16_t field_req; /* requirement behind the field whose constraint is probed, or ASSAY_NONE */
     uint8_t level;    /* enum assay_level */
     uint8_t class;    /* enum assay_case_class */
     bool by_hand;

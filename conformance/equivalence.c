@@ -84,10 +84,32 @@ static void add_random(struct product *p, const struct assay_inputs *inputs, uin
 /* ---- comparing --------------------------------------------------------- */
 
 /* The right model's belief is an oracle for what the mutant sent. */
-static bool same_effects(const struct assay_belief *x, const struct assay_belief *y)
+/* What an effect leaves in the world; that a password was looked up leaves nothing. */
+static bool leaves_traces(const struct assay_model *model, uint16_t effect)
 {
-    return x->effect_count == y->effect_count && x->effects_bytes.n == y->effects_bytes.n &&
-           (x->effects_bytes.n == 0 || memcmp(x->effects_bytes.p, y->effects_bytes.p, x->effects_bytes.n) == 0);
+    const char *verb = model->effects[effect].verb;
+    return !verb || strcmp(verb, "crypt") != 0;
+}
+
+static const struct assay_effect_seen *next_trace(const struct assay_model *model, const struct assay_belief *b,
+                                                  uint32_t *at)
+{
+    while (*at < b->effect_count && !leaves_traces(model, b->effects[*at].effect))
+        (*at)++;
+    return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
+}
+
+static bool same_effects(const struct assay_model *model, const struct assay_belief *x, const struct assay_belief *y)
+{
+    uint32_t i = 0, k = 0;
+    for (;;) {
+        const struct assay_effect_seen *a = next_trace(model, x, &i), *b = next_trace(model, y, &k);
+        if (!a || !b)
+            return !a && !b;
+        if (a->effect != b->effect || a->size != b->size ||
+            (a->size && memcmp(x->effects_bytes.p + a->at, y->effects_bytes.p + b->at, a->size) != 0))
+            return false;
+    }
 }
 
 static bool same_so_far(struct product *p, struct assay_belief *right, const struct assay_belief *mutant)
@@ -98,7 +120,7 @@ static bool same_so_far(struct product *p, struct assay_belief *right, const str
         return false;
     if (right->ended && right->how != mutant->how)
         return false;
-    if (!same_effects(right, mutant))
+    if (!same_effects(p->right.config.model, right, mutant))
         return false;
     return right->ended || assay_deadline(right->engine) == assay_deadline(mutant->engine);
 }
@@ -152,8 +174,8 @@ static bool differ(struct product *p, size_t pair, const struct stimulus *s, uin
     feed(&p->right, next->right, bytes, event);
     feed(&p->mutant, next->mutant, bytes, event);
     /* who has reset the connection sees nothing any more but what was done */
-    bool same =
-        event == ASSAY_EV_RESET ? same_effects(next->right, next->mutant) : same_so_far(p, next->right, next->mutant);
+    bool same = event == ASSAY_EV_RESET ? same_effects(p->right.config.model, next->right, next->mutant)
+                                        : same_so_far(p, next->right, next->mutant);
     if (same)
         return false;
     p->result->found = ASSAY_DIFFERENT;

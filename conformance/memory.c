@@ -208,6 +208,7 @@ static bool say(struct run *run, uint8_t link, size_t step, const char *expected
         return false;
     fail(run, link, step);
     snprintf(run->result->blame.expected, sizeof run->result->blame.expected, "%s", expected);
+    run->result->blame.rule = run->result->blame.state = run->result->blame.event = ASSAY_NONE;
     run->result->blame.req = run->c->req;
     run->result->blame.level = run->c->level;
     return false;
@@ -300,6 +301,15 @@ static uint16_t effect_named(const struct assay_model *model, const char *name)
     return ASSAY_NONE;
 }
 
+static void note_ran(struct run *run)
+{
+    for (uint8_t i = 0; i < run->c->links && run->result && !mute(run); i++) {
+        struct assay_belief *b = end_of(run, i);
+        for (uint32_t k = 0; k < b->chunk_count && run->result->ran_count < 32; k++)
+            run->result->ran[run->result->ran_count++] = b->chunks[k].rule;
+    }
+}
+
 static bool observe(struct run *run)
 {
     uint16_t effect = run->c->observe ? effect_named(run->config->right.model, run->c->observe) : ASSAY_NONE;
@@ -314,6 +324,8 @@ static bool observe(struct run *run)
         same = expected.n == all.n && (all.n == 0 || memcmp(expected.p, all.p, all.n) == 0);
     }
     free(all.p);
+    if (!same)
+        note_ran(run);
     return same || say(run, 0, run->c->step_count, "the effect as the observer has to show it");
 }
 

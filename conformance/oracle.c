@@ -9,7 +9,7 @@
 /* How a link stood when the last belief about it was given up. */
 struct last_words {
     bool set;
-    uint16_t rule, state;
+    uint16_t rule, state, event;
     char expected[1024], seen[1024];
 };
 
@@ -153,6 +153,7 @@ static void take_words(struct assay_oracle *o, struct link *l, const struct assa
     bool owes = b->chunk < b->chunk_count;
     words->set = true;
     words->rule = owes ? b->chunks[b->chunk].rule : b->last_rule;
+    words->event = owes ? b->chunks[b->chunk].event : b->last_event;
     words->state = owes ? b->chunks[b->chunk].state : b->last_state;
     words->expected[0] = words->seen[0] = '\0';
     describe_expected(&o->world, &expected, b);
@@ -291,11 +292,12 @@ void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay
         take_words(mine, l, best, &now);
         words = &now;
     }
-    *blame = (struct assay_blame){.rule = ASSAY_NONE, .req = ASSAY_NONE, .state = ASSAY_NONE};
+    *blame = (struct assay_blame){.rule = ASSAY_NONE, .req = ASSAY_NONE, .state = ASSAY_NONE, .event = ASSAY_NONE};
     if (!words->set)
         return;
     blame->rule = words->rule;
     blame->state = words->state;
+    blame->event = words->event;
     if (words->rule != ASSAY_NONE) {
         blame->req = model->rules[words->rule].req;
         blame->level = model->rules[words->rule].level;

@@ -55,6 +55,7 @@ struct assay_span assay_oracle_effect(const struct assay_oracle *oracle, uint16_
 struct assay_blame {
     uint16_t rule, req;  /* of the last belief that agreed; ASSAY_NONE: none was expected */
     uint16_t state;      /* the model's state there */
+    uint16_t event;      /* that the rule was for; its rules in that state that come before did not apply */
     uint8_t level;       /* worst level broken: MUST unless only SHOULDs stand in the way */
     char expected[1024]; /* in words, messages decoded and bytes in hex */
     char seen[1024];

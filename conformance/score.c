@@ -79,10 +79,30 @@ static void to_front(struct scorer *s, size_t at)
     s->order[0] = best;
 }
 
-static bool blames_right(const struct assay_mutant *mutant, const struct assay_case *c,
+/* The rules that were passed over for the one that is blamed are at stake, too: that they do not apply is theirs. */
+static bool passed_over(const struct assay_model *model, const struct assay_blame *blame, uint16_t req)
+{
+    if (blame->state == ASSAY_NONE || blame->event == ASSAY_NONE || blame->rule == ASSAY_NONE)
+        return false;
+    uint16_t at = model->dispatch[(size_t)blame->state * model->events_count + blame->event];
+    for (const uint16_t *r = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; r && *r != ASSAY_NONE; r++) {
+        if (model->rules[*r].req == req)
+            return true;
+        if (*r == blame->rule)
+            return false;
+    }
+    return false;
+}
+
+static bool blames_right(const struct assay_model *model, const struct assay_mutant *mutant, const struct assay_case *c,
                          const struct assay_memory_result *result)
 {
-    return mutant->req == ASSAY_NONE || result->blame.req == mutant->req || c->req == mutant->req;
+    uint16_t req = mutant->req;
+    for (uint8_t i = 0; i < result->ran_count; i++)
+        if (result->ran[i] == mutant->rule)
+            return true;
+    return req == ASSAY_NONE || result->blame.req == req || c->req == req || c->field_req == req ||
+           passed_over(model, &result->blame, req);
 }
 
 /* Try the cases; the first kill counts, one that blames the right requirement is better. */
@@ -96,7 +116,7 @@ static void try_cases(struct scorer *s, const struct assay_mutant *mutant, struc
         if (assay_memory_hash(&memory, c) == s->hashes[s->order[k]] || !assay_memory_run(&memory, c, &result) ||
             result.passed)
             continue;
-        row->right = blames_right(mutant, c, &result);
+        row->right = blames_right(s->model, mutant, c, &result);
         if (row->fate == ASSAY_KILLED && !row->right)
             continue;
         row->fate = ASSAY_KILLED;

@@ -176,6 +176,10 @@ static struct assay_input with(struct maker *m, const struct assay_input *base, 
     struct assay_input input = *base;
     struct assay_value *values = assay_store_copy(m->store, base->values, ASSAY_SLOTS_MAX * sizeof *values);
     values[slot] = v;
+    struct walk w = {.model = m->model, .message = base->message, .computed = true};
+    for (const struct assay_field *f = next_field(&w); f; f = next_field(&w))
+        if (f->slot == slot)
+            input.req = f->req;
     input.values = values;
     input.known |= (uint64_t)1 << slot;
     return input;
@@ -222,7 +226,8 @@ static bool read_example(struct maker *m, const struct assay_example *x, struct 
         assay_decode(&m->lens.env, m->frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content});
     if (d.message == ASSAY_NONE || d.event != m->model->messages[d.message].event)
         return false;
-    *input = (struct assay_input){.kind = ASSAY_INPUT_EXAMPLE, .message = d.message, .whole = true, .bytes = x->bytes};
+    *input = (struct assay_input){
+        .kind = ASSAY_INPUT_EXAMPLE, .message = d.message, .whole = true, .req = ASSAY_NONE, .bytes = x->bytes};
     take_values(m, d.message, input);
     input->bare.p = bytes.p;
     input->bare.n = f.content < f.size ? f.content : 0;
@@ -234,7 +239,8 @@ static void add_examples(struct maker *m)
     unsigned number = 0;
     for (uint16_t i = 0; i < m->model->examples_count; i++) {
         const struct assay_example *x = &m->model->examples[i];
-        struct assay_input input = {.message = x->message, .kind = ASSAY_INPUT_RAW, .bytes = x->bytes};
+        struct assay_input input = {
+            .message = x->message, .kind = ASSAY_INPUT_RAW, .req = ASSAY_NONE, .bytes = x->bytes};
         number = i && m->model->examples[i - 1].message == x->message ? number + 1 : 1;
         if (!(x->from & ASSAY_CLIENT))
             continue;
@@ -598,16 +604,8 @@ static const struct raw_text bad_numbers[] = {
 
 static void raw_number_text(struct maker *m, const struct assay_input *base, const struct assay_field *f)
 {
-    const struct assay_type *t = &m->model->types[f->type];
-    char text[32];
     for (size_t i = 0; i < sizeof bad_numbers / sizeof bad_numbers[0]; i++)
         raw_bytes(m, base, f, bad_numbers[i].label, bad_numbers[i].text, strlen(bad_numbers[i].text));
-    if (t->kind != ASSAY_T_INT || f->form != ASSAY_FORM_DECIMAL)
-        return;
-    if (t->max < INT64_MAX)
-        raw_bytes(m, base, f, "above-max", text, (size_t)snprintf(text, sizeof text, "%" PRId64, t->max + 1));
-    if (t->min > INT64_MIN)
-        raw_bytes(m, base, f, "below-min", text, (size_t)snprintf(text, sizeof text, "%" PRId64, t->min - 1));
 }
 
 static void raw_enum_text(struct maker *m, const struct assay_input *base, const struct assay_field *f)
@@ -738,10 +736,6 @@ static void raw_field_number(struct maker *m, const struct assay_input *base, co
                 raw_number(m, m->raw, base, f, tried[i], NULL);
         return;
     }
-    if (t->kind == ASSAY_T_INT && t->min > INT64_MIN)
-        raw_number(m, m->raw, base, f, t->min - 1, "below-min");
-    if (t->kind == ASSAY_T_INT && t->max < INT64_MAX)
-        raw_number(m, m->raw, base, f, t->max + 1, "above-max");
 }
 
 static void add_raw_fields(struct maker *m, const struct assay_input *base)
@@ -756,6 +750,39 @@ static void add_raw_fields(struct maker *m, const struct assay_input *base)
         else
             raw_field_number(m, &raw, f);
     }
+}
+
+/* Numbers just outside their type: with every value of the enumerations beside them. */
+static void raw_bounds(struct maker *m, const struct assay_input *base, const struct assay_field *f, const char *label)
+{
+    const struct assay_type *t = &m->model->types[f->type];
+    bool decimal = f->form == ASSAY_FORM_DECIMAL;
+    for (int above = 0; above < 2; above++) {
+        char text[32];
+        const char *what = assay_store_text(m->store, "%s%s", label, above ? "above-max" : "below-min");
+        if (above ? t->max == INT64_MAX : t->min == INT64_MIN)
+            continue;
+        int64_t n = above ? t->max + 1 : t->min - 1;
+        if (decimal)
+            raw_bytes(m, base, f, what, text, (size_t)snprintf(text, sizeof text, "%" PRId64, n));
+        else
+            raw_number(m, m->raw, base, f, n, what);
+    }
+}
+
+static void add_raw_bounds(struct maker *m, const struct assay_input *base)
+{
+    struct combinations *c = malloc(sizeof *c);
+    combine(m, base, c);
+    for (size_t i = 0; i < c->count; i++) {
+        struct assay_input raw = raw_base(m, &c->items[i].input);
+        struct walk w = {.model = m->model, .message = base->message};
+        for (const struct assay_field *f = next_field(&w); f; f = next_field(&w))
+            if ((raw.known >> f->slot & 1) && m->model->types[f->type].kind == ASSAY_T_INT &&
+                f->form != ASSAY_FORM_HEX && f->form != ASSAY_FORM_LIST)
+                raw_bounds(m, &raw, f, c->items[i].label);
+    }
+    free(c);
 }
 
 /* ---- whole bodies and contents ----------------------------------------- */
@@ -831,6 +858,7 @@ static void add_content(struct maker *m, const struct assay_input *base, const c
     add_input(m, (struct assay_input){.label = label,
                                       .kind = ASSAY_INPUT_RAW,
                                       .message = base->message,
+                                      .req = ASSAY_NONE,
                                       .bytes = {p, content.n + delim},
                                       .bare = {p, content.n}});
 }
@@ -861,6 +889,7 @@ static void add_message(struct maker *m, uint16_t message)
     add_samples(m, &base);
     add_combinations(m, &base);
     add_raw_fields(m, &base);
+    add_raw_bounds(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         add_bodies(m, &base);
     else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL)
