@@ -25,6 +25,11 @@ struct facts {
         int64_t min, max;
     } items[FACTS_MAX];
     size_t count;
+    struct { /* x < y (`strictly`), or x <= y */
+        const struct spec_expr *x, *y;
+        bool strictly;
+    } less[FACTS_MAX];
+    size_t less_count;
     struct { /* fields of a message that is being made */
         const struct spec_field *field;
         struct value_range range;
@@ -35,6 +40,20 @@ struct facts {
 
 struct value_range assay_range_of(struct facts *facts, const struct spec_expr *e);
 struct value_range assay_range_of_type(const struct spec_type *type);
+
+/* What is known now, to come back to it. */
+struct facts_mark {
+    size_t count, less_count;
+};
+static inline struct facts_mark assay_facts_mark(const struct facts *facts)
+{
+    return (struct facts_mark){facts->count, facts->less_count};
+}
+static inline void assay_facts_back(struct facts *facts, struct facts_mark mark)
+{
+    facts->count = mark.count;
+    facts->less_count = mark.less_count;
+}
 
 /* From here on a condition is true (or not: false, never undefined). */
 void assay_assume(struct facts *facts, const struct spec_expr *e, bool truth);

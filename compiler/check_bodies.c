@@ -153,7 +153,7 @@ static struct value_range check_value(struct body *b, const struct spec_expr *e,
     if (!e || !e->type || !type)
         return r;
     check_defined(b, e, &r);
-    const char *why = misfit(b, e, &r, type);
+    const char *why = r.bad ? NULL : misfit(b, e, &r, type);
     if (why)
         say(b, e, why);
     return r;
@@ -337,25 +337,25 @@ static void check_if(struct body *b, const struct spec_action *a)
 {
     struct value_range r;
     check_defined(b, a->value, &r);
-    size_t count = b->facts->count;
+    struct facts_mark mark = assay_facts_mark(b->facts);
     assay_assume(b->facts, a->value, true);
     if (a->body)
         check_actions(b, a->body);
-    b->facts->count = count;
+    assay_facts_back(b->facts, mark);
     assay_assume(b->facts, a->value, false);
     if (a->otherwise)
         check_actions(b, a->otherwise);
-    b->facts->count = count;
+    assay_facts_back(b->facts, mark);
 }
 
 static void check_choose(struct body *b, const struct spec_action *a)
 {
     SPEC_EACH (struct spec_way, way, &a->ways) {
-        size_t count = b->facts->count;
+        struct facts_mark mark = assay_facts_mark(b->facts);
         if (way->when)
             assay_assume(b->facts, way->when, true);
         check_actions(b, &way->body);
-        b->facts->count = count;
+        assay_facts_back(b->facts, mark);
     }
 }
 
@@ -377,6 +377,11 @@ static void forget(struct facts *facts, const struct spec_var *var)
         if (!mentions_var(facts->items[i].of, var))
             facts->items[kept++] = facts->items[i];
     facts->count = kept;
+    kept = 0;
+    for (size_t i = 0; i < facts->less_count; i++)
+        if (!mentions_var(facts->less[i].x, var) && !mentions_var(facts->less[i].y, var))
+            facts->less[kept++] = facts->less[i];
+    facts->less_count = kept;
 }
 
 static void check_set(struct body *b, const struct spec_action *a)

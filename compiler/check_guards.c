@@ -7,7 +7,8 @@
 #include "core/fields.h"
 
 #define ATOMS_MAX      24
-#define CANDIDATES_MAX 64
+#define CANDIDATES_MAX 256
+#define FIRST_MAX      48 /* of them in the first, systematic search */
 #define TRIES_MAX      20000
 
 /* Something that conditions look at. */
@@ -30,6 +31,7 @@ struct search {
     size_t int_count;
     assay_val texts[CANDIDATES_MAX];
     size_t text_count;
+    size_t limit;  /* of candidates */
     uint8_t *pool; /* bytes of texts: ASSAY_REGION_FRAME */
     uint32_t pool_used, pool_cap;
     uint64_t seed;
@@ -43,13 +45,13 @@ static void add_int(struct search *s, int64_t n)
     for (size_t i = 0; i < s->int_count; i++)
         if (s->ints[i] == n)
             return;
-    if (s->int_count < CANDIDATES_MAX)
+    if (s->int_count < s->limit)
         s->ints[s->int_count++] = n;
 }
 
 static void add_text(struct search *s, const uint8_t *p, uint32_t n)
 {
-    if (s->text_count == CANDIDATES_MAX || n > s->pool_cap - s->pool_used)
+    if (s->text_count >= s->limit || n > s->pool_cap - s->pool_used)
         return;
     if (n)
         memcpy(s->pool + s->pool_used, p, n);
@@ -104,6 +106,48 @@ static void add_common(struct search *s)
     add_int(s, 1);
     add_int(s, -1);
     add_int(s, 100);
+}
+
+/* For a second, wider search: what the constants make together. */
+static void add_wider_ints(struct search *s)
+{
+    size_t n = s->int_count < 24 ? s->int_count : 24;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++) {
+            int64_t x = s->ints[i], y = s->ints[j], r;
+            if (y != 0 && y != -1)
+                add_int(s, x / y);
+            if (!__builtin_add_overflow(x, y, &r))
+                add_int(s, r);
+        }
+}
+
+static void add_mixed(struct search *s, struct assay_span text, int64_t size, bool before, int64_t at, uint8_t byte)
+{
+    uint8_t run[1024];
+    if (size < text.n || size < 1 || size > (int64_t)sizeof run)
+        return;
+    memset(run, 'a', sizeof run);
+    if (text.n)
+        memcpy(before ? run : run + size - text.n, text.p, text.n);
+    if (at >= 0 && at < size)
+        run[at] = byte;
+    add_text(s, run, (uint32_t)size);
+}
+
+/* Texts of the conditions at the beginning or end of longer ones; bytes of theirs at places of theirs. */
+static void add_wider_texts(struct search *s)
+{
+    size_t texts = s->text_count < 8 ? s->text_count : 8, n = s->int_count < 12 ? s->int_count : 12;
+    for (size_t i = 0; i < texts; i++)
+        for (size_t j = 0; j < n; j++) {
+            add_mixed(s, assay_bytes(&s->env, s->texts[i]), s->ints[j], true, -1, 0);
+            add_mixed(s, assay_bytes(&s->env, s->texts[i]), s->ints[j], false, -1, 0);
+        }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n; j++)
+            if (s->ints[j] >= 0 && s->ints[j] < 256)
+                add_mixed(s, (struct assay_span){NULL, 0}, s->ints[i] + 1, true, s->ints[i], (uint8_t)s->ints[j]);
 }
 
 /* ---- atoms ------------------------------------------------------------- */
@@ -276,12 +320,31 @@ static void gather(struct search *s, const struct spec_rule *rule, void (*visit)
     }
 }
 
+static void fill_and_search(struct search *s, const struct spec_event *event, struct spec_rule *const tried[],
+                            size_t count)
+{
+    for (size_t i = 0; i < s->atom_count; i++) {
+        s->atoms[i].count = s->atoms[i].at = 0;
+        fill_atom(s, &s->atoms[i]);
+    }
+    search_event(s, event, tried, count);
+}
+
+static bool all_taken(const struct search *s, struct spec_rule *const tried[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!assay_rule_always(tried[i]) && !s->taken[tried[i]->index])
+            return false;
+    return true;
+}
+
 static void search_state(struct search *s, const struct spec_state *state, const struct spec_event *event)
 {
     struct spec_rule *tried[TRIED_MAX];
     size_t count = assay_rules_tried(s->machine, state, event, tried);
     bool conditions = false;
     s->atom_count = s->int_count = s->text_count = 0;
+    s->limit = FIRST_MAX;
     s->pool_used = 0;
     for (size_t i = 0; i < count; i++) {
         conditions = conditions || !assay_rule_always(tried[i]);
@@ -291,9 +354,13 @@ static void search_state(struct search *s, const struct spec_state *state, const
     if (!conditions)
         return;
     add_common(s);
-    for (size_t i = 0; i < s->atom_count; i++)
-        fill_atom(s, &s->atoms[i]);
-    search_event(s, event, tried, count);
+    fill_and_search(s, event, tried, count);
+    if (all_taken(s, tried, count))
+        return;
+    s->limit = CANDIDATES_MAX;
+    add_wider_texts(s);
+    add_wider_ints(s);
+    fill_and_search(s, event, tried, count);
 }
 
 /* ---- saying it --------------------------------------------------------- */

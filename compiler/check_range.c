@@ -215,6 +215,39 @@ static struct value_range range_text(const struct spec_expr *e)
     return bytes(e->text.n, e->text.n, &set, is_ascii(&set));
 }
 
+/* ---- relations --------------------------------------------------------- */
+
+static bool is_size_of(const struct spec_expr *size, const struct spec_expr *e)
+{
+    bool call = size->kind == SPEC_E_CALL && size->ref.function &&
+                (size->ref.function->id == SPEC_F_SIZE || size->ref.function->id == SPEC_F_LEN);
+    return call && assay_expr_same(size->args[0], e);
+}
+
+/* Whether x < y, or x <= y, was assumed; `size`: y stands for its size. */
+static bool known_less(const struct facts *facts, const struct spec_expr *x, const struct spec_expr *y, bool size,
+                       bool strictly)
+{
+    for (size_t i = 0; i < facts->less_count; i++) {
+        bool right = size ? is_size_of(facts->less[i].y, y) : assay_expr_same(facts->less[i].y, y);
+        if (right && assay_expr_same(facts->less[i].x, x) && (facts->less[i].strictly || !strictly))
+            return true;
+    }
+    return false;
+}
+
+/* x - y where y < x, or y <= x, is known. */
+static struct value_range difference(const struct facts *facts, const struct spec_expr *e, struct value_range r)
+{
+    bool strictly = known_less(facts, e->args[1], e->args[0], false, true);
+    int64_t least = strictly ? 1 : 0;
+    if ((strictly || known_less(facts, e->args[1], e->args[0], false, false)) && r.min < least) {
+        r.min = least;
+        r.max = r.max < least ? least : r.max;
+    }
+    return r;
+}
+
 /* ---- operators --------------------------------------------------------- */
 
 static struct value_range of_corners(const wide corners[4], const struct spec_expr *e)
@@ -265,6 +298,7 @@ static struct value_range shift(struct value_range x, struct value_range y, cons
         left ? (wide)x.min * ((wide)1 << low) : x.min >> low, left ? (wide)x.min * ((wide)1 << high) : x.min >> high,
         left ? (wide)x.max * ((wide)1 << low) : x.max >> low, left ? (wide)x.max * ((wide)1 << high) : x.max >> high};
     struct value_range r = of_corners(corners, e);
+    r.bad = outside ? NULL : r.bad;
     return outside ? undefined(r, e, "the shift can be outside 0..63") : r;
 }
 
@@ -295,7 +329,7 @@ static struct value_range binary(struct facts *facts, const struct spec_expr *e)
         r = clamp((wide)x.min + y.min, (wide)x.max + y.max, e);
         break;
     case ASSAY_OP_SUB:
-        r = clamp((wide)x.min - y.max, (wide)x.max - y.min, e);
+        r = difference(facts, e, clamp((wide)x.min - y.max, (wide)x.max - y.min, e));
         break;
     case ASSAY_OP_MUL:
         r = multiply(x, y, e);
@@ -338,10 +372,10 @@ static struct value_range unary(struct facts *facts, const struct spec_expr *e)
 static struct value_range logic(struct facts *facts, const struct spec_expr *e)
 {
     struct value_range x = assay_range_of(facts, e->args[0]);
-    size_t count = facts->count;
+    struct facts_mark mark = assay_facts_mark(facts);
     assay_assume(facts, e->args[0], e->kind == SPEC_E_AND);
     struct value_range y = assay_range_of(facts, e->args[1]);
-    facts->count = count;
+    assay_facts_back(facts, mark);
     return inherit(inherit(number(0, 1), x), y);
 }
 
@@ -349,10 +383,10 @@ static struct value_range conditional(struct facts *facts, const struct spec_exp
 {
     struct value_range c = assay_range_of(facts, e->args[0]), r[2];
     for (size_t i = 0; i < 2; i++) {
-        size_t count = facts->count;
+        struct facts_mark mark = assay_facts_mark(facts);
         assay_assume(facts, e->args[0], i == 0);
         r[i] = assay_range_of(facts, e->args[i + 1]);
-        facts->count = count;
+        assay_facts_back(facts, mark);
     }
     return inherit(hull(r[0], r[1]), c);
 }
@@ -368,7 +402,8 @@ static struct value_range indexed(struct facts *facts, const struct spec_expr *e
 {
     struct value_range x = assay_range_of(facts, e->args[0]), i = assay_range_of(facts, e->args[1]);
     struct value_range r = is_list(e->args[0]) ? assay_range_of_type(e->type) : number(0, 255);
-    if (i.min < 0 || i.max >= x.min)
+    bool inside = i.max < x.min || known_less(facts, e->args[1], e->args[0], true, true);
+    if (i.min < 0 || !inside)
         r = undefined(r, e->args[1], "this index can be outside");
     return inherit(inherit(r, x), i);
 }
@@ -382,9 +417,20 @@ static struct value_range sliced(struct facts *facts, const struct spec_expr *e)
     r.min = least > 0 ? (int64_t)least : 0;
     r.max = most < 0 ? 0 : most < x.max ? (int64_t)most : x.max;
     r.utf8 = is_ascii(&x.bytes);
-    if (i.min < 0 || i.max > j.min || j.max > x.min)
+    bool ordered = i.max <= j.min || known_less(facts, e->args[1], e->args[2], false, false);
+    bool inside =
+        j.max <= x.min || known_less(facts, e->args[2], e->args[0], true, false) || is_size_of(e->args[2], e->args[0]);
+    if (i.min < 0 || !ordered || !inside)
         r = undefined(r, e->args[1], "this slice can lie outside");
     return inherit(inherit(r, i), j);
+}
+
+static int64_t decimal_size(int64_t n)
+{
+    int64_t size = 1 + (n < 0);
+    for (; n > 9 || n < -9; n /= 10)
+        size++;
+    return size;
 }
 
 static struct value_range digits(int64_t most)
@@ -394,6 +440,13 @@ static struct value_range digits(int64_t most)
         if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '-')
             set_add(&set, c);
     return bytes(1, most, &set, true);
+}
+
+/* A number as decimal text. */
+static struct value_range in_decimal(struct value_range n)
+{
+    int64_t low = decimal_size(n.min), high = decimal_size(n.max);
+    return inherit(digits(low > high ? low : high), n);
 }
 
 static struct value_range enum_name(const struct spec_type *type)
@@ -416,7 +469,7 @@ static struct value_range piece(struct facts *facts, const struct spec_expr *e)
 {
     struct value_range r = assay_range_of(facts, e);
     if (e->type->kind == ASSAY_T_INT)
-        return inherit(digits(20), r);
+        return in_decimal(r);
     return e->type->kind == ASSAY_T_ENUM ? inherit(enum_name(e->type), r) : r;
 }
 
@@ -496,7 +549,7 @@ static struct value_range call(struct facts *facts, const struct spec_expr *e)
     case SPEC_F_UPPER:
         return letters(x);
     case SPEC_F_DECIMAL:
-        return inherit(digits(20), x);
+        return in_decimal(x);
     case SPEC_F_HEX:
         return inherit(digits(16), x);
     case SPEC_F_NUMBER:
@@ -560,13 +613,6 @@ static struct value_range natural(struct facts *facts, const struct spec_expr *e
         break;
     }
     return assay_range_of_type(e->type);
-}
-
-static bool is_size_of(const struct spec_expr *fact, const struct spec_expr *e)
-{
-    bool size = fact->kind == SPEC_E_CALL && fact->ref.function &&
-                (fact->ref.function->id == SPEC_F_SIZE || fact->ref.function->id == SPEC_F_LEN);
-    return size && assay_expr_same(fact->args[0], e);
 }
 
 /* What is assumed about an expression narrows it; and it was evaluated there, so it is defined. */
@@ -650,6 +696,11 @@ static void assume_less(struct facts *facts, const struct spec_expr *x, const st
     struct value_range a = assay_range_of(facts, x), b = assay_range_of(facts, y);
     add_fact(facts, x, INT64_MIN, strictly ? below(b.max) : b.max);
     add_fact(facts, y, strictly ? above(a.min) : a.min, INT64_MAX);
+    if (facts->less_count == FACTS_MAX)
+        return;
+    facts->less[facts->less_count].x = x;
+    facts->less[facts->less_count].y = y;
+    facts->less[facts->less_count++].strictly = strictly;
 }
 
 static void assume_unequal(struct facts *facts, const struct spec_expr *x, const struct spec_expr *y)
