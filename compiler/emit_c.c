@@ -1,5 +1,6 @@
 /* The typed C interface of a protocol, and what stands behind it. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/emit.h"
@@ -15,7 +16,7 @@ static const char *const reserved[] = {
     "not",     "operator", "or",       "private",  "protected", "public",   "register", "restrict",  "return",
     "short",   "signed",   "sizeof",   "static",   "status",    "struct",   "switch",   "template",  "this",
     "throw",   "true",     "try",      "typedef",  "typeid",    "typename", "union",    "unsigned",  "using",
-    "virtual", "void",     "volatile", "while",    "xor",       "args",     "results",  NULL,
+    "virtual", "void",     "volatile", "while",    "xor",       "args",     "results",  "values",    NULL,
 };
 
 static bool in_list(const char *const *list, const char *name)
@@ -44,9 +45,12 @@ static void variable(FILE *to, const char *name)
 /* A result that is named like an argument gives way. */
 static void result_variable(const struct assay_model *model, const struct assay_call *call, FILE *to, const char *name)
 {
-    if (among(model, call->args, name))
-        fputs("new_", to);
-    variable(to, name);
+    if (!among(model, call->args, name)) {
+        variable(to, name);
+        return;
+    }
+    fputs("new_", to);
+    assay_emit_name(to, name, ASSAY_LOWER_SNAKE);
 }
 
 static bool ends_with(const char *name, const char *tail)
@@ -73,6 +77,15 @@ static void upper(const struct assay_model *model, FILE *to, const char *kind, c
     assay_emit_name(to, kind, ASSAY_UPPER_SNAKE);
     fputs("_", to);
     assay_emit_name(to, name, ASSAY_UPPER_SNAKE);
+}
+
+/* Types of the spec make room for the enums that every generated header has. */
+static void enum_name(FILE *to, const char *name, enum assay_case custom)
+{
+    static const char *const taken[] = {"Call", "call", "Error", "error", "Effect", "effect", "Client", "client", NULL};
+    assay_emit_name(to, name, custom);
+    if (in_list(taken, name))
+        fputs(custom == ASSAY_UPPER_SNAKE ? "_VALUE" : "_value", to);
 }
 
 /* ---- types ------------------------------------------------------------- */
@@ -117,7 +130,7 @@ static void number_type(const struct assay_model *model, FILE *to, const struct 
 {
     if (type->kind == ASSAY_T_ENUM && is_c_enum(model, type->of)) {
         fprintf(to, "enum %s_", model->protocol);
-        assay_emit_name(to, model->enums[type->of].name, ASSAY_LOWER_SNAKE);
+        enum_name(to, model->enums[type->of].name, ASSAY_LOWER_SNAKE);
     } else if (type->kind == ASSAY_T_BOOL) {
         fputs("bool", to);
     } else if (type->kind == ASSAY_T_INT) {
@@ -187,6 +200,72 @@ static void result_parameters(const struct assay_model *model, FILE *to, const s
     }
 }
 
+/* ---- signatures -------------------------------------------------------- */
+
+enum signature { BLOCKING, STARTING, TAKING };
+
+static void signature_text(const struct assay_model *model, FILE *to, const struct assay_call *call,
+                           enum signature which)
+{
+    fputs(which == TAKING ? "void " : "int ", to);
+    call_name(model, to, call);
+    fputs(which == STARTING ? "_start(" : which == TAKING ? "_results(" : "(", to);
+    if (which == TAKING)
+        fputs("const struct assay_client_event *event", to);
+    else
+        parameters(model, to, call);
+    if (which != STARTING)
+        result_parameters(model, to, call);
+    fputc(')', to);
+}
+
+#define COLUMNS 110u
+
+/* Lines are broken behind commas. */
+static void wrap(FILE *to, const char *text, const char *indent)
+{
+    size_t column = 0;
+    while (*text) {
+        const char *comma = strstr(text, ", ");
+        size_t n = comma ? (size_t)(comma - text) + 1 : strlen(text);
+        if (column > 0 && column + 1 + n > COLUMNS) {
+            fprintf(to, "\n%s", indent);
+            column = strlen(indent);
+        } else if (column > 0) {
+            fputc(' ', to);
+            column++;
+        }
+        fwrite(text, 1, n, to);
+        column += n;
+        text += n;
+        text += *text == ' ';
+    }
+}
+
+static void wrapped(FILE *to, FILE *from, char **text, const char *indent)
+{
+    fclose(from);
+    wrap(to, *text, indent);
+    free(*text);
+}
+
+static FILE *begin_wrapped(char **text, size_t *size)
+{
+    FILE *into = open_memstream(text, size);
+    if (!into)
+        abort();
+    return into;
+}
+
+static void signature(const struct assay_model *model, FILE *to, const struct assay_call *call, enum signature which)
+{
+    char *text;
+    size_t size;
+    FILE *into = begin_wrapped(&text, &size);
+    signature_text(model, into, call, which);
+    wrapped(to, into, &text, "    ");
+}
+
 /* ---- the header -------------------------------------------------------- */
 
 static void enum_items(const struct assay_model *model, FILE *to, const struct assay_enum *e, bool as_enum)
@@ -194,7 +273,11 @@ static void enum_items(const struct assay_model *model, FILE *to, const struct a
     for (uint16_t i = 0; i < e->items.count; i++) {
         const struct assay_enum_item *item = &model->enum_items[e->items.first + i];
         fputs(as_enum ? "    " : "#define ", to);
-        upper(model, to, e->name, item->name);
+        assay_emit_name(to, model->protocol, ASSAY_UPPER_SNAKE);
+        fputc('_', to);
+        enum_name(to, e->name, ASSAY_UPPER_SNAKE);
+        fputc('_', to);
+        assay_emit_name(to, item->name, ASSAY_UPPER_SNAKE);
         if (as_enum)
             fprintf(to, " = %" PRId64 "%s\n", item->value, i + 1 < e->items.count ? "," : "");
         else
@@ -210,7 +293,7 @@ static void one_enum(const struct assay_model *model, FILE *to, uint16_t index)
     bool as_enum = is_c_enum(model, index);
     if (as_enum) {
         fprintf(to, "enum %s_", model->protocol);
-        assay_emit_name(to, e->name, ASSAY_LOWER_SNAKE);
+        enum_name(to, e->name, ASSAY_LOWER_SNAKE);
         fputs(" {\n", to);
     } else {
         fprintf(to, "/* %s%s */\n", e->name, e->open ? ": values without a name occur, too" : "");
@@ -284,22 +367,12 @@ static void declare_call(const struct assay_model *model, FILE *to, const struct
     param_notes(model, to, call->args, "Argument");
     param_notes(model, to, call->results, "Result");
     call_errors(model, to, call);
-    fputs(" */\nint ", to);
-    call_name(model, to, call);
-    fputc('(', to);
-    parameters(model, to, call);
-    result_parameters(model, to, call);
-    fputs(");\nint ", to);
-    call_name(model, to, call);
-    fputs("_start(", to);
-    parameters(model, to, call);
-    fputs(");\n", to);
-    if (call->results.count) {
-        fputs("void ", to);
-        call_name(model, to, call);
-        fputs("_results(const struct assay_client_event *event", to);
-        result_parameters(model, to, call);
-        fputs(");\n", to);
+    fputs(" */\n", to);
+    for (enum signature which = BLOCKING; which <= TAKING; which++) {
+        if (which == TAKING && call->results.count == 0)
+            continue;
+        signature(model, to, call, which);
+        fputs(";\n", to);
     }
     fputc('\n', to);
 }
@@ -424,12 +497,17 @@ static void arguments(const struct assay_model *model, FILE *to, const struct as
 {
     if (call->args.count == 0)
         return;
-    fputs("    const struct assay_value args[] = {", to);
+    char *text;
+    size_t size;
+    FILE *into = begin_wrapped(&text, &size);
+    fputs("    const struct assay_value args[] = {", into);
     for (uint16_t i = 0; i < call->args.count; i++) {
-        fputs(i ? ", " : "", to);
-        argument(model, to, &model->params[call->args.first + i]);
+        fputs(i ? ", " : "", into);
+        argument(model, into, &model->params[call->args.first + i]);
     }
-    fputs("};\n", to);
+    fputs("};", into);
+    wrapped(to, into, &text, "        ");
+    fputc('\n', to);
 }
 
 static void store(const struct assay_model *model, FILE *to, const struct assay_call *call, uint16_t i)
@@ -477,11 +555,16 @@ static void result_names(const struct assay_model *model, FILE *to, const struct
 
 static void store_function(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
-    fputs("static void ", to);
-    assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
-    fputs("_store(const struct assay_value *values", to);
-    result_parameters(model, to, call);
-    fputs(")\n{\n", to);
+    char *text;
+    size_t size;
+    FILE *into = begin_wrapped(&text, &size);
+    fputs("static void ", into);
+    assay_emit_name(into, call->name, ASSAY_LOWER_SNAKE);
+    fputs("_store(const struct assay_value *values", into);
+    result_parameters(model, into, call);
+    fputc(')', into);
+    wrapped(to, into, &text, "    ");
+    fputs("\n{\n", to);
     for (uint16_t i = 0; i < call->results.count; i++)
         store(model, to, call, i);
     fputs("}\n\n", to);
@@ -489,21 +572,22 @@ static void store_function(const struct assay_model *model, FILE *to, const stru
 
 static void store_call(const struct assay_model *model, FILE *to, const struct assay_call *call, const char *from)
 {
-    assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
-    fprintf(to, "_store(%s", from);
-    result_names(model, to, call);
-    fputs(");\n", to);
+    char *text;
+    size_t size;
+    FILE *into = begin_wrapped(&text, &size);
+    assay_emit_name(into, call->name, ASSAY_LOWER_SNAKE);
+    fprintf(into, "_store(%s", from);
+    result_names(model, into, call);
+    fputs(");", into);
+    wrapped(to, into, &text, "            ");
+    fputc('\n', to);
 }
 
 static void blocking(const struct assay_model *model, FILE *to, const struct assay_call *call, uint16_t index)
 {
     const char *p = model->protocol, *args = call->args.count ? "args" : "NULL";
-    fputs("int ", to);
-    call_name(model, to, call);
-    fputc('(', to);
-    parameters(model, to, call);
-    result_parameters(model, to, call);
-    fputs(")\n{\n", to);
+    signature(model, to, call, BLOCKING);
+    fputs("\n{\n", to);
     arguments(model, to, call);
     if (call->results.count == 0) {
         fprintf(to, "    return assay_client_call(%s_base(client), %u, %s, NULL);\n}\n\n", p, index, args);
@@ -518,11 +602,8 @@ static void blocking(const struct assay_model *model, FILE *to, const struct ass
 
 static void starting(const struct assay_model *model, FILE *to, const struct assay_call *call, uint16_t index)
 {
-    fputs("int ", to);
-    call_name(model, to, call);
-    fputs("_start(", to);
-    parameters(model, to, call);
-    fputs(")\n{\n", to);
+    signature(model, to, call, STARTING);
+    fputs("\n{\n", to);
     arguments(model, to, call);
     fprintf(to, "    return assay_client_start(%s_base(client), %u, %s);\n}\n\n", model->protocol, index,
             call->args.count ? "args" : "NULL");
@@ -530,11 +611,8 @@ static void starting(const struct assay_model *model, FILE *to, const struct ass
 
 static void taking(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
-    fputs("void ", to);
-    call_name(model, to, call);
-    fputs("_results(const struct assay_client_event *event", to);
-    result_parameters(model, to, call);
-    fputs(")\n{\n    ", to);
+    signature(model, to, call, TAKING);
+    fputs("\n{\n    ", to);
     store_call(model, to, call, "event->values");
     fputs("}\n\n", to);
 }

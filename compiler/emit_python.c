@@ -232,6 +232,11 @@ static void signature(const struct assay_model *model, FILE *to, const struct as
         fputs(" -> ", to);
         annotation(model, to, model->params[call->results.first].type);
     }
+    if (call->results.count > 1) {
+        fputs(" -> ", to);
+        class_name(to, call->name);
+        fputs("Result", to);
+    }
     fputs(":\n", to);
 }
 

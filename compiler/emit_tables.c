@@ -335,6 +335,36 @@ static void emit_error(FILE *to, const struct assay_error *e)
     text(to, "text", e->text);
 }
 
+/* A member that is added to a table must be written here, too: the sizes (of 64-bit machines) notice it. */
+#define SAME(name, size)                                                                                               \
+    _Static_assert(sizeof(void *) != 8 || sizeof(struct assay_##name) == (size), #name " has changed")
+SAME(requirement, 32);
+SAME(transport, 24);
+SAME(option, 48);
+SAME(leniency, 24);
+SAME(type, 32);
+SAME(byteset, 32);
+SAME(enum, 16);
+SAME(enum_item, 32);
+SAME(field, 40);
+SAME(frame, 20);
+SAME(delims, 4);
+SAME(message, 64);
+SAME(where, 6);
+SAME(event_def, 16);
+SAME(machine, 32);
+SAME(state, 16);
+SAME(var, 16);
+SAME(timer, 32);
+SAME(rule, 28);
+SAME(effect, 40);
+SAME(param, 24);
+SAME(call, 40);
+SAME(error, 16);
+SAME(limits, 32);
+SAME(model, 552);
+#undef SAME
+
 /* ---- tables ------------------------------------------------------------ */
 
 /* name of the table, type of its entries, what writes one */
