@@ -100,25 +100,31 @@ static char fold(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c == '_' ? '-' : c;
 }
 
-/* Edit distance; letter case, and `_` for `-`, count for nothing. */
+static bool same_letter(char a, char b)
+{
+    return fold(a) == fold(b);
+}
+
+/* Edit distance, two letters swapped counting once; letter case, and `_` for `-`, count for nothing. */
 static unsigned distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
-    unsigned row[NAME_MAX_SIZE + 1];
+    unsigned rows[3][NAME_MAX_SIZE + 1];
     if (n > NAME_MAX_SIZE || m > NAME_MAX_SIZE)
         return NAME_MAX_SIZE;
     for (unsigned j = 0; j <= m; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (unsigned i = 1; i <= n; i++) {
-        unsigned diagonal = row[0];
+        unsigned *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (unsigned j = 1; j <= m; j++) {
-            unsigned above = row[j];
-            row[j] = min3(above + 1, row[j - 1] + 1, diagonal + (fold(a[i - 1]) != fold(b[j - 1])));
-            diagonal = above;
+            row[j] = min3(last[j] + 1, row[j - 1] + 1, last[j - 1] + !same_letter(a[i - 1], b[j - 1]));
+            bool swapped = i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]);
+            if (swapped && before[j - 2] + 1 < row[j])
+                row[j] = before[j - 2] + 1;
         }
     }
-    return row[m];
+    return rows[n % 3][m];
 }
 
 void assay_near_add(struct assay_near *near, const char *candidate)

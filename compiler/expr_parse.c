@@ -97,7 +97,7 @@ static void lex_text(struct parser *p)
         return;
     p->kind = TOK_BAD;
     p->behind = p->end;
-    fail(p, p->from, "this text has no closing quote (')");
+    fail(p, p->from, "this text has no closing quote ('), or a '{' in it no '}'");
 }
 
 static void lex_sign(struct parser *p)

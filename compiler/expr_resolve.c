@@ -25,10 +25,9 @@ static const struct spec_function functions[] = {
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 
 /* Functions that are declared only. */
-static const char *const declared[] = {"all",    "any",   "count",    "covers", "crc16", "crc32c",
-                                       "first",  "fresh", "has",      "join",   "linked", "list",
-                                       "random", "recode", "seal",    "sealed", "split", "sum8",
-                                       "unrecode"};
+static const char *const declared[] = {"all",   "any",    "count", "covers", "crc16",   "crc32c", "first",
+                                       "fresh", "has",    "join",  "linked", "list",    "random", "recode",
+                                       "seal",  "sealed", "split", "sum8",   "unrecode"};
 #define DECLARED (sizeof declared / sizeof declared[0])
 
 struct context {
@@ -302,13 +301,20 @@ static bool resolve_unary(const struct context *c, struct spec_expr *e)
     return false;
 }
 
+/* What could only be a literal of an enum. */
+static bool is_bare(const struct context *c, const struct spec_expr *e)
+{
+    struct spec_expr probe = *e;
+    if (e->kind == SPEC_E_COND)
+        return is_bare(c, e->args[1]) && is_bare(c, e->args[2]);
+    return e->kind == SPEC_E_NAME && !look_up(c, &probe);
+}
+
 /* Two values that are held against each other: a bare enum literal takes its type from the other side. */
 static bool resolve_pair(const struct context *c, struct spec_expr *x, struct spec_expr *y,
                          const struct spec_type *expected)
 {
-    struct spec_expr probe = *x;
-    bool bare = x->kind == SPEC_E_NAME && !look_up(c, &probe);
-    if (bare && !(expected && expected->kind == ASSAY_T_ENUM))
+    if (is_bare(c, x) && !(expected && expected->kind == ASSAY_T_ENUM))
         return resolve(c, y, NULL) && resolve(c, x, y->type);
     bool good = resolve(c, x, expected);
     return resolve(c, y, good ? x->type : NULL) && good;
