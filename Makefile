@@ -113,7 +113,7 @@ served-asan: ## the bundled suites against a server built with sanitizers
 
 # ---- benchmarks ----
 
-$(BUILD)/load: $(BUILD)/bench/load.o
+$(BUILD)/load $(BUILD)/append: $(BUILD)/%: $(BUILD)/bench/%.o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o $(BUILD)/bench/hand.o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -129,7 +129,7 @@ core-bench: ## nanoseconds a request in core alone
 
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
-	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load hand_candy hand_msglog)
+	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
 	@python3 bench/run.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
 
 # ---- what users and CI call ----
@@ -207,4 +207,11 @@ install: install-lib $(BUILD)/assay ## install program and library: PREFIX=/usr/
 	install -m 755 $(BUILD)/assay $(DESTDIR)$(PREFIX)/bin/assay
 	install -m 644 $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
 
-.PHONY: lib install install-lib
+# The installed library as users get it, in a folder of the build.
+$(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libclient/assay.h core/model.h libclient/assay.pc.in
+	@$(MAKE) --no-print-directory install-lib PREFIX=$(abspath $(BUILD)/stage) DESTDIR=
+
+test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a $(BUILD)/stage/lib/libassay.a ## generated clients, assay call, examples
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
+
+.PHONY: lib install install-lib test-clients

@@ -49,10 +49,17 @@ PROTOCOLS = (
 )
 
 
+def pinned(last):
+    """Servers run on the first core, the load on the last: neither takes the other's time."""
+    cores = sorted(os.sched_getaffinity(0))
+    return lambda: os.sched_setaffinity(0, {cores[-1 if last else 0]})
+
+
 @contextlib.contextmanager
 def serving(command):
     """Starts a server; gives its address (host, port) and pid; ends it."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                               preexec_fn=pinned(last=False))
     try:
         match = re.match(r"listening on tcp:(.*):(\d+)", process.stdout.readline())
         if not match:
@@ -79,7 +86,7 @@ def load(build, address, pid, protocol, connections, in_flight, seconds):
     out = subprocess.run(
         [build / "load", f"{address[0]}:{address[1]}", str(connections), str(in_flight), str(seconds),
          protocol.hello.hex(), str(protocol.hello_reply), protocol.request.hex(), str(protocol.reply), str(pid)],
-        check=True, capture_output=True, text=True, timeout=seconds * 4 + 30)
+        check=True, capture_output=True, text=True, timeout=seconds * 4 + 30, preexec_fn=pinned(last=True))
     return json.loads(out.stdout)
 
 
@@ -162,6 +169,22 @@ def table_of_memory(build):
             print(f"idle connection, {protocol.name}: {idle_memory(address, pid):.0f} bytes of user memory")
 
 
+def table_of_appends(build, pairs, seconds):
+    """Durable appends: msglog beside a loop that only writes and syncs as many lines at once as requests are in flight."""
+    msglog = next(p for p in PROTOCOLS if p.data)
+    for connections, in_flight in ((1, 1), (64, 1), (64, 16)):
+        batch, ours, limit = connections * in_flight, [], []
+        with tempfile.TemporaryDirectory(dir=build) as data:
+            for _ in range(pairs):
+                with serving(commands(build, msglog, data)["assay"]) as (address, pid):
+                    ours.append(load(build, address, pid, msglog, connections, in_flight, seconds)["per_second"])
+                limit.append(float(subprocess.run([build / "append", data, str(batch), str(seconds)], check=True,
+                                                  capture_output=True, text=True, preexec_fn=pinned(last=False)).stdout))
+        ratio_ = statistics.median(a / b for a, b in zip(ours, limit))
+        print(f"durable appends, {connections} x {in_flight}: {statistics.median(ours):.0f} a second; "
+              f"write+fdatasync of {batch} at once: {statistics.median(limit):.0f}; ratio {ratio_:.2f}", flush=True)
+
+
 def table_of_suite(build):
     for protocol in PROTOCOLS:
         with tempfile.TemporaryDirectory() as data, serving(commands(build, protocol, data)["assay"]) as (address, _):
@@ -181,6 +204,8 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     args = parser.parse_args()
     table_of_load(args.build, args.pairs, args.seconds)
+    print()
+    table_of_appends(args.build, args.pairs, args.seconds)
     print()
     table_of_memory(args.build)
     table_of_suite(args.build)
