@@ -28,8 +28,8 @@ class Trace:
         for key in ("eof", "await"):
             if key in item:
                 return [{**step, key: True}]
-        if "pause_ns" in item:
-            return [{"pause_ns": int(item["pause_ns"])}]
+        if "pause" in item:
+            return [{"pause": int(item["pause"])}]
         data = bytes.fromhex(item["send"]) if self.name == "msglog" else data_bytes(item["send"])
         data = data.ljust(int(item.get("pad", 0))) + b"f" * int(item.get("fill", 0)) + data_bytes(item.get("then", ""))
         if self.tree.get("bytewise") == "true":

@@ -2,7 +2,7 @@
 
 A stimulus is a list of steps as `assay cases --json` has them: `{"link": 0,
 "send": "hex"}`, `{"link": 0, "eof": true}`, `{"link": 0, "reset": true}`,
-`{"pause_ns": n}`, `{"await": true}`.
+`{"pause": ns}`, `{"await": true}`.
 """
 
 from .decode import decode
@@ -108,21 +108,39 @@ class _Witness:
         return bool(ends)
 
 
-def play(spec, links, steps, effect=None, seen=None):
-    """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed."""
+def host_decides(spec):
+    """What effects do where nobody says: an application, and a file of passwords, may refuse; other bindings do not fail."""
+    def effect(_session, name, _args):
+        declared = spec.effects[name]
+        binding = declared.get("to", "application")
+        if declared.get("fails") != "true":
+            return True
+        if isinstance(binding, dict) and "crypt" in binding:
+            file = binding["crypt"]
+            return None if (spec.params[file[1:]] if file.startswith("$") else file) else True
+        return None if binding == "application" else True
+    return effect
+
+
+def play(spec, links, steps, effect=None, seen=None, joins=True):
+    """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
+
+    `joins`: where segments count, writes may reach the server joined.
+    """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
+    effect = effect or host_decides(spec)
     played, now = [_Link(Machine(spec, "server", effect, keep=witness)) for witness in witnesses], 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
         if "send" in step:
-            joins = not step.get("cut") and _next_on(steps, index).get("send") is not None
-            link.send(bytes.fromhex(step["send"]), now, joins)
+            may_join = joins and not step.get("cut") and _next_on(steps, index).get("send") is not None
+            link.send(bytes.fromhex(step["send"]), now, may_join)
         elif step.get("eof"):
             link.close(now)
         elif step.get("reset"):
             link.abort(now)
-        elif "pause_ns" in step:
-            now += step["pause_ns"]
+        elif "pause" in step:
+            now += step["pause"]
             for each in played:
                 each.advance(now)
     return played

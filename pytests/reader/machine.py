@@ -59,7 +59,7 @@ class Machine:
     """The rules of one role, applied to sessions."""
 
     def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None):
-        """`effect` does one and says whether it worked; `ours_only` follows our own outcomes;
+        """`effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own outcomes;
         `keep` drops sessions that something seen speaks against."""
         self.spec, self.role, self.other = spec, role, "client" if role == "server" else "server"
         self.own = spec.machines[role]
@@ -237,18 +237,33 @@ class Machine:
         targets = [session] + [session.copy() for _ in plans[1:]]
         return [done for target, plan in zip(targets, plans) for done in self._apply(target, event, plan)]
 
-    def _apply(self, session, event, plan):
-        for name, args in plan.effects:
+    def _apply(self, session, event, plan, first=0):
+        """Effects from `first` on, then all the rest of a plan."""
+        for index in range(first, len(plan.effects)):
+            name, args = plan.effects[index]
             worked = self.effect(session, name, args)
+            if worked is None:
+                return self._either(session, event, plan, index)
             session.effects.append((name, args, worked))
             if not worked:
-                return self._apply_all(session, event, self._plans(session, event, plan.on_failure))
+                return self._failed(session, event, plan)
         session.vars = plan.vars
         session.sent += plan.sends
         if plan.sends:
             self._restart(session, "send")
         self._go(session, plan)
         return [session]
+
+    def _either(self, session, event, plan, index):
+        """An effect of which the host decides whether it works: both, done first."""
+        name, args = plan.effects[index]
+        other = session.copy()
+        session.effects.append((name, args, True))
+        other.effects.append((name, args, False))
+        return self._apply(session, event, plan, index + 1) + self._failed(other, event, plan)
+
+    def _failed(self, session, event, plan):
+        return self._apply_all(session, event, self._plans(session, event, plan.on_failure))
 
     def _go(self, session, plan):
         session.outcome = (plan.result, plan.error)

@@ -1,0 +1,116 @@
+"""Two readers, one suite: `assay cases --json` exports stimuli and what it permits; the reader derives that on its own."""
+
+import json
+
+import pytest
+from conftest import SPECS, output_of, program
+from reader.expected import play
+from reader.spec import load
+from reader.values import ABSENT, EnumValue
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def plain(value):
+    """A field's value as the export writes it."""
+    if isinstance(value, EnumValue):
+        return value.name if value.known else value.key
+    if isinstance(value, bytes):
+        return {"hex": value.hex()}
+    if isinstance(value, tuple):
+        return {"hex": b"".join(item.to_bytes(8, "little", signed=True) for item in value).hex()}
+    return int(value)
+
+
+def free_item(spec, pattern, bare):
+    """A message with free fields as the export writes it."""
+    frame, message = spec.frames["server"], spec.messages[pattern.message]
+    named = [field.name for field in frame.fields + message.fields
+             if field.carries and field.name != frame.body and field.computed is None and field.type.name != "calc"]
+    fixed = {name: plain(pattern.values[name]) for name in named
+             if name not in pattern.free and pattern.values[name] is not ABSENT}
+    return {"free": {"message": pattern.message, "fields": fixed, "any": sorted(pattern.free), "delimited": not bare}}
+
+
+def items(spec, outcome):
+    """An outcome's bytes as the export writes them."""
+    found = []
+    for pattern in outcome.patterns:
+        if not pattern.exact:
+            found.append(free_item(spec, pattern, outcome.bare))
+        elif found and isinstance(found[-1], str):
+            found[-1] += pattern.data.hex()
+        elif pattern.data:
+            found.append(pattern.data.hex())
+    return found
+
+
+def canonical(outcomes):
+    """A set of outcomes that can be compared."""
+    for outcome in outcomes:
+        for item in outcome["bytes"]:
+            if isinstance(item, dict):
+                item["free"]["any"].sort()
+    return sorted({json.dumps(outcome, sort_keys=True) for outcome in outcomes})
+
+
+def derived(spec, case):
+    """What the reader permits on each link, and what the case's effect appends."""
+    steps = [step for step in case["steps"] if set(step) & {"send", "eof", "reset", "pause"}]
+    shut = {step["link"] for step in steps if "eof" in step or "reset" in step}
+    reset = {step["link"] for step in steps if "reset" in step}
+    steps += [{"link": link, "eof": True} for link in range(case["links"]) if link not in shut]
+    links = play(spec, case["links"], steps, joins=False)
+    expect = [None if number in reset else
+              canonical([{"bytes": items(spec, outcome), "end": outcome.end} for outcome in link.outcomes()])
+              for number, link in enumerate(links)]
+    effects = {name: b"".join(b"".join(args.values()) for link in links for done, args, worked in link.sessions[0].effects
+                              if done == name and worked).hex() for name in case.get("effects", {})}
+    return expect, effects
+
+
+def disagreement(spec, case):
+    """How the readers differ about a case, or None."""
+    expect, effects = derived(spec, case)
+    theirs = [None if link is None else canonical(link) for link in case["expect"]]
+    if (expect, effects) == (theirs, case.get("effects", {})):
+        return None
+    return "%s\n  steps:   %s\n  theirs:  %s %s\n  derived: %s %s" % (
+        case["id"], json.dumps(case["steps"])[:1500], str(theirs)[:700], case.get("effects", ""), str(expect)[:700], effects or "")
+
+
+@pytest.fixture(scope="module")
+def exported():
+    """The exports, each made once."""
+    made = {}
+
+    def export(name, strict):
+        if (name, strict) not in made:
+            command = [program(), "cases", SPECS[name], "--json"] + (["--strict"] if strict else [])
+            made[name, strict] = json.loads(output_of(command, timeout=120))
+        return made[name, strict]
+    return export
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_cases_agree(exported, name, strict):
+    """Both readers permit the same outcomes, case by case."""
+    suite = exported(name, strict)
+    spec = load(SPECS[name], strict=strict)
+    assert suite["protocol"] == spec.protocol and set(suite["leniencies"]) == set(spec.lenient)
+    assert len(suite["cases"]) > 20
+    found = [text for text in (disagreement(spec, case) for case in suite["cases"]) if text]
+    assert not found, "%d of %d cases differ:\n%s" % (len(found), len(suite["cases"]), "\n".join(found[:5]))
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_cases_say_something(exported, name):
+    """Every requirement that a case cites is one of the spec, and nearly every case permits something on some link."""
+    suite = exported(name, False)
+    spec = load(SPECS[name])
+    assert len({case["id"] for case in suite["cases"]}) == len(suite["cases"])
+    for case in suite["cases"]:
+        assert case["req"] is None or case["req"] in spec.requirements
+        assert len(case["expect"]) == case["links"]
+        assert all(link is None or link for link in case["expect"]), case["id"]
