@@ -1,6 +1,5 @@
 import collections
 import enum
-import random
 import socket
 import struct
 import time

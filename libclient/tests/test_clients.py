@@ -1,0 +1,511 @@
+"""The clients that `assay gen` writes, the library under them, `assay call` and the examples, used as their users would:
+against `assay serve`, and against servers that misbehave.
+
+`make test-clients` runs this; ASSAY_BUILD is the folder that was built, with libassay installed in its folder `stage`.
+"""
+
+import importlib
+import json
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("ASSAY_BUILD", "build/debug")).resolve()
+ASSAY = str(BUILD / "assay")
+SPECS = {
+    "candy": ROOT / "spec/candy.yaml",
+    "msglog": ROOT / "spec/msglog.yaml",
+    "kinds": ROOT / "libclient/tests/kinds.yaml",
+}
+STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+SANITIZE = ["-fsanitize=address,undefined"] if BUILD.name == "asan" else []
+
+
+def run(*command, code=0, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, timeout=60, **options)
+    assert done.returncode == code, (command, done.returncode, done.stdout, done.stderr)
+    return done.stdout.decode()
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    """A folder with generated C, and generated Python in its folder `generated`."""
+    folder = tmp_path_factory.mktemp("gen")
+    for spec in SPECS.values():
+        run(ASSAY, "gen", "c", spec, "-o", folder)
+        run(ASSAY, "gen", "python", spec, "-o", folder / "generated")
+    for example in (ROOT / "examples").glob("*.py"):
+        shutil.copy(example, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flags():
+    """What pkg-config says about the installed library: for compiling, for linking."""
+    env = dict(os.environ, PKG_CONFIG_PATH=str(BUILD / "stage/lib/pkgconfig"))
+    compiling = run("pkg-config", "--cflags", "assay", env=env).split()
+    linking = run("pkg-config", "--libs", "assay", env=env).split()
+    return compiling, linking + ["-Wl,-rpath,%s" % (BUILD / "stage/lib")]
+
+
+@pytest.fixture(scope="session")
+def build(generated, flags):
+    """Build an application on a generated client; the path of its program."""
+
+    def building(source, protocol, name=None):
+        program = generated / (name or pathlib.Path(source).stem)
+        run("cc", *STRICT, *SANITIZE, *flags[0], "-I", generated, "-o", program, ROOT / source, generated / (protocol + ".c"),
+            *flags[1])
+        return program
+
+    return building
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory):
+    """Servers of the specs, by protocol: (host:port, port, data folder)."""
+    servers, running = {}, []
+
+    def serving(protocol):
+        if protocol not in servers:
+            data = tmp_path_factory.mktemp(protocol)
+            server = subprocess.Popen([ASSAY, "serve", str(SPECS[protocol]), "--listen", "127.0.0.1:0", "--data", str(data)],
+                                      stdout=subprocess.PIPE)
+            running.append(server)
+            line = server.stdout.readline().decode().strip()
+            assert line.startswith("listening on tcp:"), line
+            servers[protocol] = (line[len("listening on tcp:"):], int(line.rsplit(":", 1)[1]), data)
+        return servers[protocol]
+
+    yield serving
+    for server in running:
+        server.terminate()
+        assert server.wait(timeout=20) == 0
+
+
+@pytest.fixture
+def python(generated):
+    """Import a generated module or an example."""
+    sys.path.insert(0, str(generated))
+    yield importlib.import_module
+    sys.path.remove(str(generated))
+
+
+class Fake:
+    """A server that does what a script says: for each connection a list of bytes to expect, ("send", bytes), "close", "reset",
+    or "gone": the client must go."""
+
+    def __init__(self, *connections):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.settimeout(20)
+        self.port = self.listener.getsockname()[1]
+        self.address = "127.0.0.1:%d" % self.port
+        self.failure = None
+        self.thread = threading.Thread(target=self.run, args=(connections,))
+        self.thread.start()
+
+    def run(self, connections):
+        try:
+            for script in connections:
+                connection, _ = self.listener.accept()
+                connection.settimeout(20)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                with connection:
+                    for step in script:
+                        self.step(connection, step)
+        except Exception as failure:  # told by join()
+            self.failure = failure
+
+    def step(self, connection, step):
+        if isinstance(step, bytes):
+            got = b""
+            while len(got) < len(step):
+                more = connection.recv(len(step) - len(got))
+                assert more, ("the client went", got, step)
+                got += more
+            assert got == step
+        elif step == "gone":
+            try:
+                assert connection.recv(1) == b""
+            except ConnectionResetError:
+                pass
+        elif step == "reset":
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        elif step[0] == "drip":
+            for i in range(len(step[1])):
+                connection.sendall(step[1][i:i + 1])
+        else:
+            connection.sendall(step[1])
+
+    def join(self):
+        self.thread.join()
+        self.listener.close()
+        assert self.failure is None, self.failure
+
+
+def closed_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+# ---- the library -------------------------------------------------------------
+
+
+def symbols(*options):
+    return [line.split() for line in run("nm", *options).splitlines() if line]
+
+
+def test_only_public_symbols_are_exported():
+    header = (ROOT / "libclient/assay.h").read_text()
+    shared = {line[-1].split("@")[0] for line in symbols("-D", "--defined-only", BUILD / "stage/lib/libassay.so") if line[-2] in "TDBR"}
+    static = {line[-1] for line in symbols("-g", "--defined-only", BUILD / "stage/lib/libassay.a") if len(line) == 3 and line[1] in "TDBR"}
+    assert shared and all(name.startswith("assay_client_") and name + "(" in header for name in shared)
+    if not SANITIZE:
+        assert static == shared
+    assert "libassay.so.0" in run("readelf", "-d", BUILD / "stage/lib/libassay.so")
+
+
+def test_allocation_is_where_clients_are_made_and_nowhere_else():
+    allocating = set()
+    for archive in ("liblibclient.a", "libcore.a"):
+        member = None
+        for line in run("nm", BUILD / archive).splitlines():
+            member = line[:-1] if line.endswith(":") else member
+            if line.split()[-1:] and line.split()[-1] in ("malloc", "calloc", "realloc", "strdup"):
+                allocating.add(member)
+    assert allocating == {"client.o"}
+    source = (ROOT / "libclient/client.c").read_text()
+    assert source.count("malloc(") == 1
+
+
+@pytest.mark.parametrize("protocol", SPECS)
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_generated_c_is_strict(generated, flags, tmp_path, protocol, compiler):
+    if not shutil.which(compiler):
+        pytest.skip("no " + compiler)
+    more = ["-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"]
+    run(compiler, *STRICT, *more, *flags[0], "-c", "-o", tmp_path / "o", generated / (protocol + ".c"))
+
+
+@pytest.mark.parametrize("protocol", SPECS)
+def test_generated_header_is_cplusplus(generated, flags, tmp_path, protocol):
+    (tmp_path / "t.cc").write_text('#include "%s.h"\nint main() { return %s_close == nullptr; }\n' % (protocol, protocol))
+    run("g++", "-std=c++11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-Wno-address", "-fsyntax-only", *flags[0], "-I", generated,
+        tmp_path / "t.cc")
+
+
+@pytest.mark.parametrize("protocol", SPECS)
+def test_tables_survive_being_compiled(generated, flags, tmp_path, protocol):
+    run("cc", "-std=c11", *SANITIZE, "-I", ROOT, *flags[0], "-DMODEL=%s_model" % protocol, "-o", tmp_path / "same",
+        ROOT / "libclient/tests/apps/same_tables.c", generated / (protocol + ".c"), BUILD / "libcompiler.a", BUILD / "libcore.a",
+        BUILD / "stage/lib/libassay.a", "-lyaml")
+    source = (generated / (protocol + ".c")).read_text()
+    assert run(tmp_path / "same") == source[source.index("static const struct assay_requirement"):]
+
+
+@pytest.mark.parametrize("language", ["c", "python"])
+def test_generation_repeats(generated, tmp_path, language):
+    for path in run(ASSAY, "gen", language, SPECS["kinds"], "-o", tmp_path).split():
+        where = generated / "generated" if language == "python" else generated
+        assert pathlib.Path(path).read_bytes() == (where / pathlib.Path(path).name).read_bytes()
+
+
+def test_applications_need_no_yaml(build):
+    assert "yaml" not in run("ldd", build("examples/candy.c", "candy"))
+
+
+# ---- C -----------------------------------------------------------------------
+
+
+def test_every_kind_of_value_in_c(build, serve):
+    run(build("libclient/tests/apps/kinds_app.c", "kinds"), serve("kinds")[0])
+
+
+def test_candy_in_c(build, serve):
+    program, address = build("examples/candy.c", "candy"), serve("candy")[0]
+    assert run(program, address, "square", 12, -3) == "144\n9\n"
+    assert run(program, address, "bar", 20) == "524287\n"
+    done = subprocess.run([program, address, "square", "50000", "2"], capture_output=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == b"4\n" and b"refused: too many" in done.stderr
+
+
+def test_candy_in_c_without_a_server(build):
+    port = closed_port()
+    done = subprocess.run([build("examples/candy.c", "candy"), "127.0.0.1:%d" % port, "bar", "2"], capture_output=True, timeout=60)
+    assert done.returncode == 1 and ("127.0.0.1:%d" % port).encode() in done.stderr and b"refused" in done.stderr
+
+
+def test_many_clients_in_one_thread(build, serve):
+    squares = sum(n * n for n in range(1, 31))
+    assert run(build("examples/candy_many.c", "candy"), serve("candy")[0], 100, 30) == "%d\n" % (100 * squares)
+
+
+def test_a_reply_in_pieces_in_c(build):
+    fake = Fake([b"s 12\n", ("drip", b"144\n"), b"s 3\n", ("send", b"9\n"), "gone"])
+    assert run(build("examples/candy.c", "candy"), fake.address, "square", 12, 3) == "144\n9\n"
+    fake.join()
+
+
+def test_garbage_in_c(build):
+    fake = Fake([b"s 12\n", ("send", b"what?\n"), "gone"])
+    done = subprocess.run([build("examples/candy.c", "candy"), fake.address, "square", "12"], capture_output=True, timeout=60)
+    assert done.returncode == 1 and done.stdout == b"" and b"cannot be read" in done.stderr
+    fake.join()
+
+
+def test_msglog_in_c(build, serve):
+    program, (address, _, data) = build("examples/msglog.c", "msglog"), serve("msglog")
+    run(program, address, "cuser", "abc", "hello there", "two\nlines")
+    run(program, address, "cuser", "abc", input=b"from\nstdin\n")
+    log = (data / "messages.log").read_bytes().split(b"\r\n")
+    assert [line for line in log if line.startswith(b"[cuser]")] == [
+        b"[cuser]: hello there", b"[cuser]: two\\nlines", b"[cuser]: from", b"[cuser]: stdin"]
+    done = subprocess.run([program, address, "cuser", "bbb"], capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"password_refused" in done.stderr
+
+
+# ---- Python ------------------------------------------------------------------
+
+
+def test_every_kind_of_value_in_python(python, serve):
+    kinds = python("generated.kinds_client")
+    with kinds.Client("127.0.0.1", serve("kinds")[1]) as client:
+        values = (3, -(1 << 63), True, kinds.Color.DARK_BLUE, 65535, kinds.Word.REGISTER, "d\u00e9j\u00e0", [-32768, 0, 32767], b"a\0b")
+        result = client.echo(*values)
+        assert tuple(result) == values
+        assert isinstance(result.color, kinds.Color) and result.flag is True and result.class_ == "d\u00e9j\u00e0"
+        assert client.echo(0, 0, False, "green", kinds.Level.HIGH, "class", "", [], b"").level is kinds.Level.HIGH
+        with pytest.raises(kinds.Refused, match="the number is too big") as refused:
+            client.echo(200, 0, False, 1, 1, 0, "", [0] * 200, b"")
+        assert refused.value.detail == "the number is too big" and refused.value.name == "refused"
+        for position, bad in ((0, 256), (1, 1 << 63), (3, 3), (3, "blue"), (6, "x" * 201), (7, [40000]), (8, bytes(1001)), (0, "3"), (0, 1.5)):
+            with pytest.raises(kinds.BadArgument):
+                client.echo(*(values[:position] + (bad,) + values[position + 1:]))
+        assert client.echo(*values).big == -(1 << 63)
+        client.close_call()
+        assert not client.connected
+
+
+def test_effects_in_python(python, serve):
+    kinds = python("generated.kinds_client")
+
+    class Reader(kinds.Client):
+        def __init__(self, *args):
+            self.news = []
+            super().__init__(*args)
+
+        def on_effect(self, name, args):
+            self.news.append((name, args["number"], args["text"]))
+            return args["number"] % 2 == 1
+
+    with Reader("127.0.0.1", serve("kinds")[1]) as reader:
+        assert reader.subscribe(5) == (3, 2)
+        assert reader.news == [("deliver", 1, "first")] + [("deliver", n, "more") for n in range(2, 6)]
+    with kinds.Client("127.0.0.1", serve("kinds")[1]) as plain:
+        assert plain.subscribe(3).left == 3
+
+
+def test_candy_client(python, serve):
+    candy = python("candy_client")
+    port = serve("candy")[1]
+    with candy.CandyClient("127.0.0.1", port) as client, candy.CandyClient("127.0.0.1", port) as other:
+        assert client.fetch_candy(12, candy.CANDY_OPT("SQUARE")) == 144
+        assert other.fetch_candy(20, candy.CANDY_OPT("BAR")) == 524287
+        assert client.fetch_candy(7, candy.CANDY_OPT.DOZEN) == 12
+        with pytest.raises(candy.CallFailed, match="32 bits"):
+            client.fetch_candy(1 << 30, candy.CANDY_OPT("SQUARE"))
+        assert client.fetch_candy(-3, candy.CANDY_OPT("SQUARE")) == 9
+
+
+def test_candy_client_with_an_original_server(python):
+    candy = python("candy_client")
+    fake = Fake([b"s 12\n", ("send", b"144"), b"d 1", ("send", b"12"), "gone"])
+    with candy.CandyClient("127.0.0.1", fake.port, legacy=True) as client:
+        assert client.fetch_candy(12, candy.CANDY_OPT("SQUARE")) == 144
+        assert client.fetch_candy(1, candy.CANDY_OPT("DOZEN")) == 12
+    fake.join()
+
+
+def test_msglog_client(python, serve):
+    msglog = python("msglog_client")
+    _, port, data = serve("msglog")
+    log = msglog.client("MyUser", "MyPassword", port=port, defer=True)
+    assert not log.connected
+    log.connect()
+    log.msg("hello")
+    log.msg(b"\xff\0")
+    log.disconnect()
+    log.name, log.password = "Other", "secret"
+    log.connect()
+    log.msg("again")
+    log.disconnect()
+    log.disconnect()
+    lines = (data / "messages.log").read_bytes().split(b"\r\n")
+    mine = [line for line in lines if line.startswith((b"[MyUser]", b"[Other]"))]
+    assert mine == [b"[MyUser]: hello", b"[MyUser]: \xff\\0", b"[Other]: again"]
+    log.password = "bad"
+    with pytest.raises(msglog.ClientError, match="password_refused"):
+        log.connect()
+    assert not log.connected
+    with pytest.raises(msglog.ClientError):
+        log.msg("nobody hears this")
+
+
+LOGGED_IN = [b"\1\3\0bob", ("send", b"\0"), b"\2\3\0abc", ("send", b"\0")]
+
+
+def test_servers_that_misbehave_in_python(python):
+    msglog = python("generated.msglog_client")
+    fake = Fake([b"\1\3\0bob", ("send", b"\xff")], [b"\1\3\0bob", ("send", b"\x55"), "gone"], [b"\1\3\0bob"],
+                [b"\1\3\0bob", "reset"], [b"\1\3\0bob", "gone"], LOGGED_IN)
+    client = msglog.Client("127.0.0.1", fake.port)
+    with pytest.raises(msglog.NameRefused):
+        client.connect("bob", "abc")
+    for error, timeout in ((msglog.ProtocolViolation, None), (msglog.ConnectionLost, None), (msglog.ConnectionLost, None),
+                           (msglog.CallTimeout, 0.05)):
+        client.timeout = timeout
+        client.open()
+        with pytest.raises(error, match="127.0.0.1:%d: connect: " % fake.port):
+            client.connect("bob", "abc")
+        assert not client.connected
+        with pytest.raises(msglog.NotConnected):
+            client.msg("x")
+    client.timeout = None
+    client.open()
+    client.connect("bob", "abc")
+    fake.join()
+    with pytest.raises(msglog.ConnectionLost):
+        client.msg("the server has gone")
+
+
+def test_replies_together_and_too_many_in_python(python):
+    msglog = python("generated.msglog_client")
+    fake = Fake([b"\1\3\0bob", ("send", b"\0\0"), b"\2\3\0abc", b"\3\1\0x", ("send", b"\0\0"), "gone"])
+    with msglog.Client("127.0.0.1", fake.port) as client:
+        client.connect("bob", "abc")
+        client.msg("x")
+        with pytest.raises((msglog.ProtocolViolation, msglog.NotConnected)):
+            client.msg("the reply that nobody asked for is not its own")
+    fake.join()
+
+
+def test_a_reply_in_pieces_in_python(python):
+    candy = python("generated.candy_client")
+    fake = Fake([b"s 12\n", ("drip", b"144\n"), b"s 3\n", ("send", b"9\n"), "gone"])
+    with candy.Client("127.0.0.1", fake.port) as client:
+        assert client.fetch_candy(12, candy.Kind.SQUARE) == 144 and client.fetch_candy(3, "square") == 9
+    fake.join()
+
+
+def test_no_server_in_python(python):
+    candy = python("generated.candy_client")
+    port = closed_port()
+    with pytest.raises(candy.Unreachable, match="127.0.0.1:%d" % port):
+        candy.Client("127.0.0.1", port)
+    with pytest.raises(candy.Unreachable, match="no-such-host.invalid"):
+        candy.Client("no-such-host.invalid", 80)
+    assert not candy.Client("127.0.0.1", port, defer=True).connected
+
+
+def test_python_needs_the_standard_library_only(generated):
+    text = (generated / "generated/kinds_client.py").read_text()
+    imports = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
+    assert imports == {"collections", "enum", "socket", "struct", "time"}
+    run(sys.executable, "-I", "-W", "error", "-c", "import ast; ast.parse(open(r'%s').read(), feature_version=(3, 8))"
+        % (generated / "generated/kinds_client.py"))
+
+
+# ---- assay call --------------------------------------------------------------
+
+
+def call(protocol, address, *words, code=0):
+    return run(ASSAY, "call", SPECS[protocol], address, *words, code=code)
+
+
+def failing_call(protocol, address, *words, code):
+    done = subprocess.run([ASSAY, "call", str(SPECS[protocol]), address, *words], capture_output=True, timeout=60)
+    assert done.returncode == code, (done.stdout, done.stderr)
+    return done.stderr.decode()
+
+
+def test_call_prints_results(serve):
+    address = serve("candy")[0]
+    assert call("candy", address, "fetch_candy", "count=12", "kind=square") == "amount=144\n"
+    assert call("candy", "tcp:" + address, "fetch_candy", "kind=dozen", "count=0x7", ",", "fetch_candy", "count=20", "kind=1") == (
+        "amount=12\namount=524287\n")
+
+
+def test_call_does_a_session(serve, tmp_path):
+    address, _, data = serve("msglog")
+    (tmp_path / "note").write_bytes(b"from a file\0")
+    call("msglog", address, "connect", "name=caller", "password=abc", ",", "msg", "text=hi", ",", "msg", "text=@%s" % (tmp_path / "note"),
+         ",", "msg", "text=hex:00 ff41", ",", "msg", "text=text:@x", ",", "disconnect")
+    lines = (data / "messages.log").read_bytes().split(b"\r\n")
+    assert [line for line in lines if line.startswith(b"[caller]")] == [
+        b"[caller]: hi", b"[caller]: from a file\\0", b"[caller]: \\0\xffA", b"[caller]: @x"]
+
+
+ECHO = ["small=2", "big=-5", "flag=true", "color=dark-blue", "level=high", "word=class", "class=text:@x", "list=-1,2", "data=hex:00"]
+
+
+def test_call_knows_every_kind_of_value(serve):
+    address = serve("kinds")[0]
+    assert call("kinds", address, "echo", *ECHO).split("\n") == ECHO + [""]
+    told = json.loads(call("kinds", address, "--json", "echo", *ECHO, ))
+    assert told == {"call": "echo", "results": {"small": 2, "big": -5, "flag": True, "color": "dark-blue", "level": "high",
+                                                "word": "class", "class": "@x", "list": [-1, 2], "data": "\0"}}
+    assert call("kinds", address, "subscribe", "count=2") == (
+        "effect deliver\nnumber=1\ntext=first\neffect deliver\nnumber=2\ntext=more\nthanked=2\nleft=0\n")
+
+
+def test_call_tells_errors_of_the_spec(serve):
+    address = serve("candy")[0]
+    assert "fetch_candy: refused: too many" in failing_call("candy", address, "fetch_candy", "count=99999", "kind=square", code=1)
+    told = call("candy", address, "--json", "fetch_candy", "count=99999", "kind=square", ",", "fetch_candy", "count=1", "kind=bar", code=1)
+    told = json.loads(told)  # one object: the calls behind it are not done
+    assert told["error"] == "refused" and told["detail"].startswith("too many")
+
+
+@pytest.mark.parametrize("words, hint", [
+    (["fetch_cand", "count=1", "kind=bar"], "did you mean 'fetch_candy'"),
+    (["fetch_candy", "coun=1", "kind=bar"], "did you mean 'count'"),
+    (["fetch_candy", "count=1", "kind=bat"], "did you mean 'bar'"),
+    (["fetch_candy", "count=1"], "needs kind=VALUE"),
+    (["fetch_candy", "count=1", "kind=bar", "count=2"], "given twice"),
+    (["fetch_candy", "count=one", "kind=bar"], "not a number"),
+    (["fetch_candy", "count=1", "kind=bar", ","], "missing behind the comma"),
+    (["fetch_candy", "count", "kind=bar"], "NAME=VALUE"),
+])
+def test_call_helps_with_its_command_line(words, hint):
+    assert hint in failing_call("candy", "127.0.0.1:1", *words, code=4)
+
+
+def test_call_refuses_values_outside_the_spec(serve):
+    assert "count" in failing_call("candy", serve("candy")[0], "fetch_candy", "count=2147483648", "kind=bar", code=4)
+
+
+def test_call_without_a_server():
+    port = closed_port()
+    assert "127.0.0.1:%d" % port in failing_call("candy", "127.0.0.1:%d" % port, "fetch_candy", "count=1", "kind=bar", code=69)
+    assert "no-such-host" in failing_call("candy", "no-such-host.invalid:1", "fetch_candy", "count=1", "kind=bar", code=69)
+
+
+def test_call_times_out():
+    fake = Fake([b"b 1\n", "gone"])
+    assert "no answer in time" in failing_call("candy", fake.address, "--timeout", "50ms", "fetch_candy", "count=1", "kind=bar", code=1)
+    fake.join()
+
+
+def test_gen_helps_with_its_command_line(tmp_path):
+    done = subprocess.run([ASSAY, "gen", "pyton", str(SPECS["candy"])], capture_output=True, timeout=60)
+    assert done.returncode == 4 and b"did you mean 'python'" in done.stderr
+    (tmp_path / "file").write_text("")
+    done = subprocess.run([ASSAY, "gen", "c", str(SPECS["candy"]), "-o", str(tmp_path / "file")], capture_output=True, timeout=60)
+    assert done.returncode == 1 and b"candy" in done.stderr
