@@ -348,6 +348,12 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
         first = slots > first ? slots : first;
     }
     m->slots = give_slots(spec, &m->fields, first);
+    const struct spec_frame *frame = spec->frames[m->from == ASSAY_SERVER];
+    if (frame && frame->end == ASSAY_END_FIELDS && !frame->body && m->fields.count > 0 && !m->open)
+        assay_spec_error(
+            spec, ((struct spec_field *)m->fields.items[0])->at,
+            "the frame ends behind its own fields, so nothing is left for those of %s: give the frame a 'body'",
+            m->name);
 }
 
 void assay_read_messages(struct assay_spec *spec, const struct assay_node *node)
