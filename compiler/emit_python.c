@@ -678,6 +678,8 @@ static void waiting_states(const struct assay_model *model, FILE *to, struct ass
 static void machine(const struct assay_model *model, FILE *to)
 {
     const struct assay_machine *m = &model->machines[model->client];
+    fprintf(to, "_DRAIN_BYTES, _DRAIN_SECONDS = %" PRIu32 ", %.3f\n", model->limits.drain,
+            (double)model->limits.drain_time / 1e9);
     fprintf(to, "_MACHINE = _Machine(%u, %u)\n", m->start, m->states.first + m->states.count - 1u);
     frame(model, to, "_FRAME_IN", m->frame_in);
     frame(model, to, "_FRAME_OUT", m->frame_out);

@@ -53,7 +53,7 @@ class BaseClient:
         self.lenient = frozenset(lenient)  # leniencies to grant the server
         self._socket = None
         self._session = None
-        self._call_running = False
+        self._owed = False  # something was sent since the server was last heard
         if not defer:
             self.open()
 
@@ -119,7 +119,8 @@ class BaseClient:
         while self._session.result is None:
             self._step(None)
         outcome, cause, detail, results = self._session.result
-        self._settle()
+        if self._session.ended:
+            self._drop(in_order=outcome not in ("timeout", "protocol"))
         if outcome == "ok":
             return tuple(_from_value(_PARAMS[call.results[0] + i].type, v) for i, v in enumerate(results))
         raise self._failure(call, outcome, cause, detail)
@@ -181,6 +182,7 @@ class BaseClient:
         except OSError:
             self._session.event("reset", _now())
             return
+        self._owed = False
         if data:
             self._session.feed(data, _now())
         else:
@@ -191,26 +193,36 @@ class BaseClient:
         if not out:
             return
         self._socket.settimeout(self.timeout if self.timeout is not None else 30.0)
+        self._owed = True
         try:
             self._socket.sendall(out)
         except OSError:
             pass  # what was received before is still handled; then comes the end of the stream
 
     def _settle(self):
-        """After the session's end: shut, drain and close."""
         if self._session is not None and self._session.ended:
             self._drop()
 
-    def _drop(self):
+    def _drop(self, in_order=True):
+        """Close: in order, that is after the server has taken note of what was sent last; or at once."""
         sock, self._socket, self._session = self._socket, None, None
         if sock is None:
             return
         try:
-            # Closing with unread input would reset the connection, and could destroy what was sent last.
             sock.shutdown(socket.SHUT_WR)
-            sock.setblocking(False)
-            while sock.recv(65536):
-                pass
+            if in_order and self._owed:
+                _drain(sock)
         except OSError:
             pass
         sock.close()
+
+
+def _drain(sock):
+    """Read to the end: closing while something is unread would reset the connection and could destroy what was sent."""
+    until, left = time.monotonic() + _DRAIN_SECONDS, _DRAIN_BYTES
+    while left > 0 and time.monotonic() < until:
+        sock.settimeout(max(0.001, until - time.monotonic()))
+        data = sock.recv(65536)
+        if not data:
+            return
+        left -= len(data)

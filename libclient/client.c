@@ -134,6 +134,7 @@ static bool result_event(struct assay_client *c, const struct assay_event *from,
     *event = (struct assay_client_event){.kind = ASSAY_CLIENT_RESULT, .index = from->result.call, .name = call->name};
     c->call = -1;
     event->status = assay_report_result(c, from);
+    c->hasty = event->status == ASSAY_CLIENT_TIMEOUT || event->status == ASSAY_CLIENT_PROTOCOL;
     if (event->status != ASSAY_CLIENT_OK)
         return true;
     if (!assay_shelf_put(&c->results, c->model, call->results, from))
@@ -159,19 +160,21 @@ static bool effect_event(struct assay_client *c, const struct assay_event *from,
     return true;
 }
 
-/* ENDED is told when the socket is closed, too. */
+/* ENDED is told when the socket is closed, too. A server that was silent or broke the protocol is not waited for. */
 static bool session_ended(struct assay_client *c, const struct assay_event *from)
 {
+    bool hasty = c->hasty || c->strayed;
     c->ended_status = c->strayed ? ASSAY_CLIENT_PROTOCOL : assay_report_ended(c, from->ended.cause);
-    c->strayed = false;
+    c->strayed = c->hasty = false;
     c->done_token = 0;
-    if (from->ended.how == ASSAY_END_ABORT && c->fd >= 0) {
-        assay_reset(c->fd);
-        c->fd = -1;
+    if (c->fd < 0)
+        return false;
+    if (from->ended.how == ASSAY_END_ABORT)
+        assay_link_abort(c);
+    else if (hasty)
         assay_link_drop(c);
-    } else if (c->fd >= 0) {
+    else
         assay_link_finish(c, assay_clock_now());
-    }
     return false;
 }
 
@@ -231,7 +234,7 @@ int assay_client_begin(struct assay_client *c)
 {
     if (c->state != ASSAY_CLIENT_IDLE)
         assay_link_drop(c);
-    c->tell_connected = c->tell_ended = c->strayed = false;
+    c->tell_connected = c->tell_ended = c->strayed = c->hasty = false;
     c->ended_status = ASSAY_CLIENT_OK;
     c->call = -1;
     c->done_token = 0;

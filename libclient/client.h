@@ -44,6 +44,7 @@ struct assay_client {
 
     int call; /* that runs; -1: none */
     bool tell_connected, tell_ended;
+    bool hasty;   /* the session's end is not worth waiting for the server */
     bool strayed; /* a message that nothing takes is about to end the session */
     int ended_status;
     uint32_t done_token; /* an effect that was completed while events were left to take */
@@ -82,9 +83,10 @@ void assay_link_step(struct assay_client *c, int64_t now, short ready);
 /* Write what there is. */
 void assay_link_flush(struct assay_client *c);
 
-/* End in order: flush, shut, drain; or at once. */
+/* End in order: flush, shut, drain; or at once; or with a reset. */
 void assay_link_finish(struct assay_client *c, int64_t now);
 void assay_link_drop(struct assay_client *c);
+void assay_link_abort(struct assay_client *c);
 
 /* ---- report.c ------------------------------------------------------------ */
 

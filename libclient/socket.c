@@ -155,6 +155,13 @@ void assay_link_drop(struct assay_client *c)
         c->tell_ended = true;
 }
 
+void assay_link_abort(struct assay_client *c)
+{
+    assay_reset(c->fd);
+    c->fd = -1;
+    assay_link_drop(c);
+}
+
 /* Read and throw away; true: the server has closed, or sends too much. */
 static bool drain(struct assay_client *c)
 {

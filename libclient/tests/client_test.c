@@ -214,6 +214,28 @@ static void an_answer_that_never_comes(void **state)
     fake_join(&fake);
 }
 
+/* A server that neither answers nor goes is not waited for a second time when the client closes. */
+static void closing_after_a_timeout_does_not_wait(void **state)
+{
+    (void)state;
+    static const struct fake_step steps[] = {ACCEPT, EXPECT(NAME), ACCEPT, LOGGED_IN, GONE, END};
+    static struct assay_model model;
+    struct assay_client_options options = {.call_ms = 30};
+    struct fake fake;
+    struct assay_client *c;
+    model = *notes_model(false);
+    model.limits.drain_time = 60 * ASSAY_SECOND;
+    fake_start(&fake, steps);
+    assert_int_equal(assay_client_open(&model, fake.address, &options, &c), ASSAY_CLIENT_OK);
+    int64_t start = assay_clock_now();
+    assert_int_equal(login(c), ASSAY_CLIENT_TIMEOUT);
+    assert_int_equal(assay_client_connect(c), ASSAY_CLIENT_OK);
+    assert_true(assay_clock_now() - start < 30 * ASSAY_SECOND);
+    assert_int_equal(login(c), ASSAY_CLIENT_OK);
+    assay_client_close(c);
+    fake_join(&fake);
+}
+
 static void spinning(void **state)
 {
     (void)state;
@@ -471,6 +493,7 @@ int main(void)
         cmocka_unit_test(closed_between_calls),
         cmocka_unit_test(the_reply_and_the_end_at_once),
         cmocka_unit_test(an_answer_that_never_comes),
+        cmocka_unit_test(closing_after_a_timeout_does_not_wait),
         cmocka_unit_test(spinning),
         cmocka_unit_test(values_outside_the_spec),
         cmocka_unit_test(values_that_cannot_be_encoded),
