@@ -11,10 +11,6 @@
 /* A half record longer than this is none of ours. */
 #define TAIL_MAX (64 * 1024 * 1024)
 
-/* Disk space is asked for in steps of this, so that a sync has no block to
- * allocate. The size of the file stays what was written. */
-#define RESERVE (4 * 1024 * 1024)
-
 static bool fail(struct assay_net_error *error, const char *name, const char *why)
 {
     snprintf(error->text, sizeof error->text, "%.200s: %s", name, why);
@@ -108,19 +104,7 @@ static bool cut(struct assay_logfile *log, int64_t written)
     int64_t end = lseek(log->fd, 0, SEEK_END);
     log->size = end > written ? end - written : 0;
     log->torn = end < 0 || ftruncate(log->fd, log->size) < 0;
-    log->reserved = 0;
     return !log->torn;
-}
-
-static void reserve(struct assay_logfile *log, size_t size)
-{
-    int64_t end = log->size + (int64_t)size;
-    if (end <= log->reserved && log->reserved - end <= RESERVE)
-        return;
-    log->reserved = end + RESERVE;
-    /* Only an optimisation: a full disk or a file system without it is noticed by the write. */
-    if (fallocate(log->fd, FALLOC_FL_KEEP_SIZE, log->size, log->reserved - log->size) < 0)
-        errno = 0;
 }
 
 /* Returns how many bytes were written: all, or it failed. */
@@ -144,7 +128,6 @@ bool assay_logfile_write(struct assay_logfile *log, const void *bytes, size_t si
         log->torn = ftruncate(log->fd, log->size) < 0;
     if (log->torn)
         return false;
-    reserve(log, size);
     size_t written = write_all(log->fd, bytes, size);
     if (written == size) {
         log->size += (int64_t)size;
@@ -167,11 +150,7 @@ bool assay_logfile_sync(struct assay_logfile *log, int64_t from)
 
 void assay_logfile_close(struct assay_logfile *log)
 {
-    if (log->fd < 0)
-        return;
-    /* What is reserved behind the end goes back to the disk. */
-    if (log->reserved > 0 && ftruncate(log->fd, lseek(log->fd, 0, SEEK_END)) < 0)
-        errno = 0;
-    close(log->fd);
+    if (log->fd >= 0)
+        close(log->fd);
     log->fd = -1;
 }

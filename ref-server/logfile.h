@@ -17,9 +17,8 @@ struct assay_logfile {
     int folder;       /* descriptor; the owner's */
     const char *name; /* in the folder; the owner's */
     int fd;
-    int64_t size;     /* up to here records are whole */
-    int64_t reserved; /* disk space is allocated up to here */
-    bool torn;        /* bytes behind `size` could not be cut off yet */
+    int64_t size; /* up to here records are whole */
+    bool torn;    /* bytes behind `size` could not be cut off yet */
 };
 
 /* Open or create. *repaired: bytes that were cut off. False: *error says why. */

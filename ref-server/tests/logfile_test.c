@@ -218,19 +218,6 @@ static void a_file_that_others_cut_goes_on_at_its_end(void **state)
     expect("log", "new\n");
 }
 
-static void space_that_was_reserved_goes_back(void **state)
-{
-    (void)state;
-    struct assay_logfile log;
-    struct stat st;
-    opened(&log, 0);
-    assert_true(assay_logfile_write(&log, "one\n", 4));
-    assay_logfile_close(&log);
-    assert_int_equal(fstatat(folder, "log", &st, 0), 0);
-    assert_true(st.st_blocks <= 64);
-    assert_int_equal(st.st_size, 4);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,7 +230,6 @@ int main(void)
         cmocka_unit_test_setup(a_failed_sync_takes_back_what_it_was_for, empty),
         cmocka_unit_test_setup(a_renamed_file_is_opened_anew, empty),
         cmocka_unit_test_setup(a_file_that_others_cut_goes_on_at_its_end, empty),
-        cmocka_unit_test_setup(space_that_was_reserved_goes_back, empty),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -146,6 +147,78 @@ static void a_line_cannot_be_forged(void **state)
     close(fd);
     assert_string_equal(host_log(&host, NULL), "[bob]: a\\r\\n[eve]: b\r\n");
     host_end(&host);
+}
+
+static void ipv6_is_served(void **state)
+{
+    (void)state;
+    static const char *const listen[] = {"[::1]:0"};
+    struct host host = {.config = {.listen = listen, .listen_count = 1}};
+    struct assay_address all[ASSAY_ADDRESSES_MAX];
+    struct assay_net_error error;
+    host_start(&host, sums_model(), NULL);
+    assert_int_equal(assay_address_resolve("[::1]:0", ASSAY_ADDRESS_CONNECT, all, &error), 1);
+    assay_address_set_port(&all[0], host.port);
+    int fd = assay_connect(&all[0], &error);
+    assert_true(fd >= 0);
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    say_text(fd, "twice 4\n");
+    hear_text(fd, "8\n");
+    close(fd);
+    host_end(&host);
+}
+
+/* ---- limits ------------------------------------------------------------ */
+
+/* Every session sends more at once than may be in flight for all of them. */
+static void crowd_with(const struct assay_limits *limits, bool gated)
+{
+    enum { CLIENTS = 12, EACH = 100 };
+    struct host host = {.config = {.limits = *limits}};
+    static const uint8_t zeros[EACH + 1];
+    static uint8_t frames[EACH * 8];
+    int fds[CLIENTS];
+    size_t size = 0;
+    for (int i = 0; i < EACH; i++)
+        size += message(frames + size, "m", 1);
+    memcpy(frames + size, "\4\0\0", 3);
+    host_start(&host, notes_model(gated), NULL);
+    for (int i = 0; i < CLIENTS; i++) {
+        fds[i] = dial(&host);
+        login(fds[i]);
+    }
+    for (int i = 0; i < CLIENTS; i++)
+        say(fds[i], frames, size + 3);
+    for (int i = 0; i < CLIENTS; i++) {
+        hear(fds[i], zeros, EACH + 1);
+        hear_end(fds[i]);
+        close(fds[i]);
+    }
+    host_log(&host, &size);
+    assert_int_equal(size, CLIENTS * EACH * strlen("[bob]: m\r\n"));
+    host_end(&host);
+}
+
+static void few_effects_in_flight_make_sessions_wait(void **state)
+{
+    (void)state;
+    struct assay_limits limits = host_limits();
+    limits.effects = 1;
+    crowd_with(&limits, true);
+    crowd_with(&limits, false);
+    limits.effects = 7;
+    crowd_with(&limits, true);
+    crowd_with(&limits, false);
+}
+
+static void little_room_for_output_makes_input_wait(void **state)
+{
+    (void)state;
+    struct assay_limits limits = host_limits();
+    limits.output = 0; /* room for what one rule sends, no more */
+    crowd_with(&limits, true);
+    crowd_with(&limits, false);
 }
 
 /* ---- peers that misbehave ---------------------------------------------- */
@@ -375,6 +448,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_close_cut_short_is_confirmed),
         cmocka_unit_test(the_last_reply_outlives_unread_input),
         cmocka_unit_test(a_line_cannot_be_forged),
+        cmocka_unit_test(ipv6_is_served),
+        cmocka_unit_test(few_effects_in_flight_make_sessions_wait),
+        cmocka_unit_test(little_room_for_output_makes_input_wait),
         cmocka_unit_test(resets_leave_others_alone),
         cmocka_unit_test(a_peer_that_does_not_read_is_held_back),
         cmocka_unit_test(what_was_held_back_is_answered_when_it_is_read),
