@@ -327,7 +327,7 @@ struct spec_state *assay_find_state(struct assay_spec *spec, const struct spec_m
 
 static void read_goto(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    if (c->scope.open && !assay_node_is(node, "End"))
+    if (c->scope.open && c->machine->implicit && !assay_node_is(node, "End"))
         return; /* of a machine that is declared only */
     struct spec_state *state = assay_find_state(c->spec, c->machine, node);
     if (state)

@@ -238,6 +238,8 @@ static void read_alternative(struct body_context *c, const struct assay_node *wh
         add_event(c, plain, when->text, when->at);
         return;
     }
+    if (!assay_shape_is(c->spec, when, SHAPE_SCALAR | SHAPE_MAPPING, "what stands under 'when'"))
+        return;
     ASSAY_CHILDREN (entry, when) {
         struct spec_list events = {0};
         add_event(c, &events, entry->key->text, entry->key->at);
@@ -255,11 +257,22 @@ static void body_is_something(struct body_context *c, const struct assay_node *n
         assay_spec_error(c->spec, node->at, "this rule does nothing; if that is meant, say 'ignore: true'");
 }
 
+/* A rule whose events are not known is read all the same: for the other errors in it. */
+static void read_lost(struct body_context *c, const struct assay_node *node, const struct assay_node *const *of,
+                      struct spec_state *state)
+{
+    struct body_context lost = *c;
+    struct spec_list nowhere = {0};
+    lost.scope.open = true;
+    make_rule(&lost, node, of, (struct spec_list){0}, NULL, state, &nowhere);
+}
+
 void assay_read_rule(struct body_context *c, const struct assay_node *node, struct spec_state *state,
                      struct spec_list *into)
 {
     const struct assay_node *of[B_KEYS];
     struct spec_list plain = {0};
+    size_t before = into->count;
     if (!assay_shape(c->spec, node, "a rule", assay_body_keys, B_KEYS, of))
         return;
     if (of[B_NAME])
@@ -276,6 +289,8 @@ void assay_read_rule(struct body_context *c, const struct assay_node *node, stru
             read_alternative(c, when, node, of, state, &plain, into);
     if (plain.count)
         make_rule(c, node, of, plain, NULL, state, into);
+    else if (into->count == before)
+        read_lost(c, node, of, state);
 }
 
 /* ---- machines ---------------------------------------------------------- */
@@ -429,7 +444,10 @@ static void read_rules_of(struct body_context *c, const struct assay_node *node,
 void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
 {
     struct body_context c = {.spec = spec, .machine = machine, .scope = {.machine = machine, .params = true}};
-    ASSAY_CHILDREN (child, assay_node_get(node, "states")) {
+    const struct assay_node *states = assay_node_get(node, "states");
+    if (states && states->kind != ASSAY_NODE_MAPPING)
+        return;
+    ASSAY_CHILDREN (child, states) {
         struct spec_state *state = NULL;
         SPEC_EACH (struct spec_state, s, &machine->states)
             if (strcmp(s->name, child->key->text) == 0)

@@ -311,7 +311,10 @@ static void add_messages_and_calls(struct assay_spec *spec)
             add_named(spec, assay_arena_printf(&spec->arena, "call:%s", call->name), ASSAY_EVK_CALL, call->at);
         call->event->call = call;
     }
-    ASSAY_CHILDREN (signal, assay_node_get(spec->root, "signals"))
+    const struct assay_node *signals = assay_node_get(spec->root, "signals");
+    if (!signals || signals->kind != ASSAY_NODE_MAPPING)
+        return;
+    ASSAY_CHILDREN (signal, signals)
         add_named(spec, signal->key->text, SPEC_EV_SIGNAL, signal->key->at);
 }
 
@@ -379,7 +382,7 @@ struct assay_spec *assay_spec_parse(const char *name, const uint8_t *text, size_
     diags->file = name;
     spec->diags = diags;
     spec->name = assay_arena_text(&spec->arena, name, strlen(name));
-    spec->source = assay_arena_copy(&spec->arena, text, size + !size);
+    spec->source = assay_arena_copy(&spec->arena, size ? (const void *)text : "", size + !size);
     spec->source_size = size;
     size_t before = diags->errors;
     compile(spec);
