@@ -42,7 +42,7 @@ static int64_t typical(const struct assay_pace *pace)
 
 int64_t assay_pace_patience(const struct assay_pace *pace)
 {
-    return scaled(pace, larger(pace->impatient ? PATIENCE / 4 : PATIENCE, 20 * typical(pace)));
+    return scaled(pace, larger(pace->impatient ? PATIENCE / 8 : PATIENCE, 20 * typical(pace)));
 }
 
 int64_t assay_pace_quiet(const struct assay_pace *pace, bool still)

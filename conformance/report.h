@@ -24,6 +24,7 @@ struct assay_run_summary {
     int64_t round_trip;
     bool interrupted;
     bool died;           /* the target died, and no case that was not reported yet carries that */
+    bool serial; /* alone the target gave answers that it left out with others beside it: the rest ran one by one */
     const char *stopped; /* why not all cases ran; or NULL */
 };
 

@@ -123,8 +123,9 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
     fputs("\n ],\n \"summary\": {", t->to);
     for (int v = 0; v < ASSAY_VERDICTS; v++)
         fprintf(t->to, "\"%s\": %zu, ", assay_verdict_name((enum assay_verdict)v), s->tally.by_verdict[v]);
-    fprintf(t->to, "\"cases\": %zu, \"ran\": %zu, \"seconds\": %.6f, \"interrupted\": %s, \"died\": %s", s->tally.cases,
-            s->tally.ran, (double)s->took / 1e9, s->interrupted ? "true" : "false", s->died ? "true" : "false");
+    fprintf(t->to, "\"cases\": %zu, \"ran\": %zu, \"seconds\": %.6f, \"interrupted\": %s, \"died\": %s, \"serial\": %s",
+            s->tally.cases, s->tally.ran, (double)s->took / 1e9, s->interrupted ? "true" : "false",
+            s->died ? "true" : "false", s->serial ? "true" : "false");
     if (s->stopped) {
         fputs(", ", t->to);
         put_member("stopped", s->stopped, t->to);

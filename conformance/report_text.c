@@ -84,6 +84,9 @@ static void print_notes(struct assay_report *t, const struct assay_run_summary *
         fprintf(t->to, "note: %s\n", *n);
     if (s->died)
         fprintf(t->to, "The target died with cases in flight, and none of those not yet reported kills it alone.\n");
+    if (s->serial)
+        fprintf(t->to,
+                "Alone the target gave answers that it left out with others beside it: the rest ran one by one.\n");
     if (s->stopped)
         fprintf(t->to, "Not all cases ran: %s.\n", s->stopped);
     if (s->interrupted)

@@ -11,6 +11,7 @@
 #define TIMED_MAX       256 /* of these wait at once, beside the others */
 #define RECENT          32  /* judged last: suspects too, when the target died without a word */
 #define LATE_ENOUGH     3   /* verdicts "did not come" that were confirmed alone; then a first one is believed */
+#define REFUTED_ENOUGH  3   /* verdicts "did not come" that were refuted alone; then cases run one by one */
 #define SILENT_ENOUGH   64  /* cases without any answer, and none that passed: the target does not speak at all */
 #define AGAIN_AT_MOST   3   /* times that a case runs alone while the harness is late */
 #define EFFECT_SEEN_MAX 512
@@ -29,7 +30,8 @@ struct run {
     size_t *suspects;
     size_t next, in_flight, timed_in_flight, judged, emitted, failed, again, late_again;
     size_t recent[RECENT], recent_n;
-    size_t confirmed_late, silent, agreed;
+    size_t confirmed_late, refuted_late, silent, agreed;
+    unsigned jobs;
     unsigned round;
     bool gone, interrupted;
     struct assay_run_summary *summary;
@@ -385,6 +387,12 @@ static void land(struct run *r, size_t i)
     r->timed_in_flight -= is_timed(r, i);
 }
 
+/* A first verdict "did not come" is believed once some were confirmed, unless others were refuted. */
+static bool believes(const struct run *r)
+{
+    return r->confirmed_late >= LATE_ENOUGH && r->refuted_late == 0;
+}
+
 /* A case is over that had others beside it. */
 static void reap(struct run *r, size_t i)
 {
@@ -393,12 +401,14 @@ static void reap(struct run *r, size_t i)
         handle_death(r, i);
         return;
     }
-    struct assay_judging judging = {.late = assay_pace_was_late(&r->stage.pace, p->began)};
+    bool alone = r->jobs == 1 && r->in_flight == 1;
+    struct assay_judging judging = {.alone = alone, .late = assay_pace_was_late(&r->stage.pace, p->began)};
     bool late = p->finding == ASSAY_FOUND_LATE, again = assay_judge_again(&judging, p);
     r->silent += late && !p->saw_any;
-    judge(r, i, p, false);
+    judge(r, i, p, alone);
+    r->results[i].late = late;
     land(r, i);
-    if (again && !(late && r->confirmed_late >= LATE_ENOUGH)) {
+    if (again && !(late && believes(r))) {
         r->stand[i] = STAND_AGAIN;
         r->again++;
         r->late_again += late;
@@ -421,13 +431,13 @@ static bool runs_alone(struct run *r, size_t i)
 
 static bool room_for(const struct run *r, size_t i)
 {
-    return is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->o->jobs;
+    return is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->jobs;
 }
 
 /* A target that seems to hang is looked at alone before more is thrown at it. */
 static bool hold_back(const struct run *r)
 {
-    return r->gone || (r->late_again >= LATE_ENOUGH && r->confirmed_late < LATE_ENOUGH);
+    return r->gone || (r->late_again >= LATE_ENOUGH && !believes(r));
 }
 
 static void launch(struct run *r)
@@ -454,11 +464,18 @@ static void judge_again(struct run *r)
     for (size_t i = 0; i < case_count(r) && !r->interrupted; i++) {
         if (r->stand[i] != STAND_AGAIN)
             continue;
-        bool believed = r->confirmed_late >= LATE_ENOUGH && r->results[i].verdict != ASSAY_VERDICT_ERROR;
-        if (believed)
+        bool late = r->results[i].late, error = r->results[i].verdict == ASSAY_VERDICT_ERROR;
+        if (late && !error && believes(r)) {
             settle(r, i);
-        else
-            judge_alone(r, i);
+            continue;
+        }
+        size_t agreed = r->agreed;
+        judge_alone(r, i);
+        r->refuted_late += late && r->agreed > agreed;
+    }
+    if (r->refuted_late >= REFUTED_ENOUGH) {
+        r->jobs = 1;
+        r->summary->serial = true;
     }
     r->again = r->late_again = 0;
     r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
@@ -528,7 +545,7 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
 {
     static const int signals[] = {SIGINT, SIGTERM, 0};
     size_t n = o->facts.suite->count + 1;
-    *r = (struct run){.o = o, .suite = o->facts.suite};
+    *r = (struct run){.o = o, .suite = o->facts.suite, .jobs = o->jobs};
     r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle};
     assay_pace_init(&r->stage.pace, o->timeout_scale);
     r->stage.table = assay_socktable_new();

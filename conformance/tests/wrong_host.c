@@ -96,6 +96,8 @@ static bool take_events(struct conn *c, struct assay_out *out)
                 abort();
             }
             c->ended = c->ended || event.type == ASSAY_EVENT_ENDED;
+            if (event.type == ASSAY_EVENT_ENDED)
+                h->shared = 0;
         }
         if (token)
             assay_complete(h->engine, token, assay_loop_now(h->loop), true, out);
@@ -112,10 +114,21 @@ static void use_up(struct conn *c, uint32_t n)
     memmove(c->in, c->in + n, c->in_n);
 }
 
+/* SHARED: when one connection ended the session, the next input of any begins a new one for all. */
+static void share(struct conn *c, struct assay_out *out)
+{
+    struct host *h = c->host;
+    if (!h->shared)
+        assay_open(h->engine, assay_loop_now(h->loop), &h->shared, out);
+    c->sid = h->shared;
+}
+
 static enum assay_rc feed(struct conn *c, struct assay_out *out)
 {
     struct host *h = c->host;
     enum assay_rc rc;
+    if (h->fault == WRONG_SHARED)
+        share(c, out);
     do {
         uint32_t used = 0;
         rc = assay_feed(h->engine, c->sid, assay_loop_now(h->loop), (struct assay_span){c->in, c->in_n}, &used, out);
@@ -128,6 +141,8 @@ static void signal_eof(struct conn *c, struct assay_out *out)
 {
     struct host *h = c->host;
     enum assay_rc rc;
+    if (h->fault == WRONG_SHARED)
+        share(c, out);
     do {
         rc = assay_signal(h->engine, c->sid, assay_loop_now(h->loop), ASSAY_EV_EOF, (struct assay_span){c->in, c->in_n},
                           out);
@@ -253,11 +268,10 @@ static void accept_one(struct assay_loop *loop, struct assay_watch *watch, unsig
     c->watch = (struct assay_watch){.ready = ready, .fd = fd};
     c->alarm.fire = fire;
     h->conns++;
-    if (h->fault == WRONG_SHARED && h->shared)
-        c->sid = h->shared;
+    if (h->fault == WRONG_SHARED)
+        share(c, &out);
     else
         assay_open(h->engine, assay_loop_now(loop), &c->sid, &out);
-    h->shared = c->sid;
     take_events(c, &out);
     c->out_n = out.len;
     if (h->fault == WRONG_STALL) {
