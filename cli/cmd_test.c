@@ -277,7 +277,11 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
 
 static int with_suite(const struct test *t, const struct assay_spec *spec, const struct assay_settings *settings)
 {
-    struct assay_suite_options options = {.seed = t->seed, .filter = t->filter, .strict = t->strict};
+    struct assay_suite_options options = {.seed = t->seed,
+                                          .filter = t->filter,
+                                          .strict = t->strict,
+                                          .model = &settings->model,
+                                          .leniencies = &settings->leniencies};
     struct assay_suite *suite = assay_suite_make(spec, &options);
     if (!suite) {
         fprintf(stderr, "assay: no suite could be made: out of memory\n");

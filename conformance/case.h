@@ -77,6 +77,8 @@ struct assay_suite_options {
     const char *filter;   /* glob over ids, or NULL */
     bool faults;          /* also cases for targets whose effects fail or whose memory is short */
     bool strict;          /* leniencies off */
+    const struct assay_model *model; /* the spec's with other values of params; NULL: the spec's own */
+    const uint64_t *leniencies;      /* those that the target has; NULL: the defaults */
     const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
                                 Cases of a timer are made only where they let it run. */
 };

@@ -217,6 +217,34 @@ uint64_t assay_signature(struct assay_explored *e, const struct assay_input *inp
     return h;
 }
 
+static uint16_t decoded_event(struct assay_lens *lens, const struct assay_input *input, uint64_t leniencies)
+{
+    const struct assay_model *model = lens->env.model;
+    uint16_t frame = model->machines[model->server].frame_in;
+    struct assay_span bytes = {input->bytes.p, input->bytes.n};
+    uint64_t usual = lens->env.leniencies;
+    uint16_t event = ASSAY_NONE;
+    lens->env.leniencies = leniencies;
+    assay_lens_clear(lens);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, bytes, 0, false);
+    lens->env.frame = bytes.p;
+    if (f.status == ASSAY_FRAME_WHOLE)
+        event = assay_decode(&lens->env, frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content}).event;
+    lens->env.leniencies = usual;
+    return event;
+}
+
+uint16_t assay_leaning(struct assay_explored *e, const struct assay_input *input)
+{
+    struct assay_lens *lens = &e->world.lens;
+    uint64_t usual = lens->env.leniencies;
+    uint16_t event = decoded_event(lens, input, usual);
+    for (uint16_t i = 0; i < lens->env.model->leniencies_count && i < 64; i++)
+        if ((usual >> i & 1) && decoded_event(lens, input, usual & ~((uint64_t)1 << i)) != event)
+            return i;
+    return ASSAY_NONE;
+}
+
 /* ---- telling states apart ---------------------------------------------- */
 
 /* How many other states answer this input differently; those in front of `from` count double, as the last

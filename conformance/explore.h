@@ -62,6 +62,9 @@ struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struc
  * differ in it are told apart by some rule of some state. */
 uint64_t assay_signature(struct assay_explored *e, const struct assay_input *input);
 
+/* The leniency without which an input is another event; ASSAY_NONE: it leans on none. */
+uint16_t assay_leaning(struct assay_explored *e, const struct assay_input *input);
+
 /* An input that tells state `state` from most others by what comes back; SIZE_MAX: there is none that answers. */
 size_t assay_telling_input(const struct assay_explored *e, uint16_t state, uint16_t from);
 

@@ -91,6 +91,9 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
     assay_build_tail(b, 0, state, r);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s in state %s: %s", assay_build_event_name(b, r->event),
                        assay_build_state_name(b, state), input->label);
+    uint16_t leniency = assay_leaning(&b->explored, input);
+    if (leniency != ASSAY_NONE)
+        b->all->cases[b->all->count - 1].level = b->model->leniencies[leniency].level;
 }
 
 /* The first node of each state in full; the same state with other variables where rules look at them. */

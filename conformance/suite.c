@@ -106,7 +106,11 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
 {
     struct assay_suite_all *all = calloc(1, sizeof *all);
     struct assay_builder *b = calloc(1, sizeof *b);
-    uint64_t leniencies = options->strict ? 0 : assay_leniencies_default(model);
+    uint64_t leniencies = assay_leniencies_default(model);
+    if (options->strict)
+        leniencies = 0;
+    else if (options->leniencies)
+        leniencies = *options->leniencies;
     bool ok = all && b && model->server != ASSAY_NONE;
     if (ok) {
         *b = (struct assay_builder){.all = all,
@@ -133,7 +137,7 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
 
 struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options)
 {
-    const struct assay_model *model = assay_spec_model(spec);
+    const struct assay_model *model = options->model ? options->model : assay_spec_model(spec);
     return model ? assay_suite_build(spec, model, options) : NULL;
 }
 

@@ -619,6 +619,11 @@ static void raw_enum_text(struct maker *m, const struct assay_input *base, const
         memcpy(p, text.p, text.n);
         p[text.n] = 'x';
         raw_bytes(m, base, f, assay_store_text(m->store, "%s-longer", m->model->enum_items[i].name), p, text.n + 1);
+        uint8_t *behind_space = assay_store(m->store, text.n + 2u);
+        behind_space[0] = i % 2 ? '\t' : ' ';
+        memcpy(behind_space + 1, text.p, text.n);
+        raw_bytes(m, base, f, assay_store_text(m->store, "%s-space-before", m->model->enum_items[i].name), behind_space,
+                  text.n + 1);
         uint8_t *upper = assay_store_copy(m->store, text.p, text.n);
         for (uint32_t k = 0; k < text.n; k++)
             upper[k] = (uint8_t)(islower(upper[k]) ? toupper(upper[k]) : tolower(upper[k]));
