@@ -17,7 +17,7 @@ from reader.yamltree import parse
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 FAULTS = parse((HERE / "faults" / "engine.yaml").read_text(encoding="utf-8"))
-QUICK = ("seed_trace or strict or walks or any_stream or segments or hundreds or idle or passwords or disk or meter_edges")
+QUICK = ("cases_agree or seed_trace or strict or walks or any_stream or segments or hundreds or idle or passwords or disk or meter_edges")
 
 
 def planted(fault):
@@ -78,7 +78,7 @@ def builder():
 
 def verdict(executable):
     """The exit status and the end of the output of the reader's tests against a program."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "test_server.py", "-k", QUICK]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "test_cases_agree.py", "test_server.py", "-k", QUICK]
     environment = dict(os.environ, ASSAY=str(executable), ASSAY_REQUIRE="1", TALK_TIMEOUT="3", FEW_EXAMPLES="1")
     done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=150)
     return done.returncode, done.stdout[-1500:]

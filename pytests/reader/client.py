@@ -66,10 +66,11 @@ class Client:
         tree = self.spec.calls[call_name]
         deadline = time.monotonic() + duration(tree.get("within"), 10.0)
         self.session.args = self._arguments(tree.get("args", {}), args)
-        results = {}
         for step in tree["steps"]:
-            results.update(self._step(step, deadline) or {})
-        return results
+            results = self._step(step, deadline)
+            if results is not None:
+                return results
+        return {}
 
     def _arguments(self, declared, given):
         values = {}

@@ -39,9 +39,10 @@ class Host:
 
 
 class Server:
-    """Listens on a free port of the loopback until it is closed."""
+    """Listens on a free port of the loopback until it is closed. `piece`: at most so many bytes in one write."""
 
-    def __init__(self, spec, data):
+    def __init__(self, spec, data, piece=None):
+        self.piece = piece
         self.spec, self.host = spec, Host(spec, data)
         self.machine = Machine(spec, "server", self.host, ours_only=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -88,10 +89,15 @@ class Server:
         started = time.monotonic_ns()
         session = self.machine.connect()[0]
         while True:
-            connection.sendall(session.take_output())
+            self._send(connection, session.take_output())
             if session.ended:
                 return self._end(connection, session.ended)
             session = self._input(connection, session, started)[0]
+
+    def _send(self, connection, data):
+        size = self.piece or len(data) or 1
+        for start in range(0, len(data), size):
+            connection.sendall(data[start:start + size])
 
     def _input(self, connection, session, started):
         deadline = session.deadline()
