@@ -499,20 +499,27 @@ static void combine(struct maker *m, const struct assay_input *base, struct comb
             multiply(m, f, c);
 }
 
+static bool add_value(struct maker *m, const struct combination *base, const struct assay_field *f,
+                      const struct candidate *candidate)
+{
+    size_t before = m->inputs->count;
+    add_whole(m, with(m, &base->input, f->slot, candidate->value),
+              assay_store_text(m->store, "%s%s", base->label, candidate->label), ASSAY_INPUT_BOUNDARY);
+    return m->inputs->count > before;
+}
+
+/* Of the sizes near the limit the two largest that fit are kept, and only once. */
 static void add_values(struct maker *m, const struct combination *base, const struct assay_field *f,
                        struct candidates *c, bool first)
 {
-    size_t huge = 0;
+    unsigned kept = 0;
     candidates_of(m, &base->input, f, c);
-    /* from the largest down: of the sizes near the limit the two largest that fit are kept */
-    for (size_t i = c->count; i-- > 0;) {
-        size_t before = m->inputs->count;
-        if (c->items[i].border && (huge >= 2 || !first))
-            continue;
-        add_whole(m, with(m, &base->input, f->slot, c->items[i].value),
-                  assay_store_text(m->store, "%s%s", base->label, c->items[i].label), ASSAY_INPUT_BOUNDARY);
-        huge += c->items[i].border && m->inputs->count > before;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->items[i].border)
+            add_value(m, base, f, &c->items[i]);
+    for (size_t i = c->count; i-- > 0 && first && kept < 2;)
+        if (c->items[i].border)
+            kept += add_value(m, base, f, &c->items[i]);
 }
 
 static void add_combinations(struct maker *m, const struct assay_input *base)
