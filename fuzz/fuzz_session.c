@@ -10,7 +10,7 @@
 /* A script is a run of actions: one byte says which, the rest depends. */
 enum action {
     ACTION_FEED,  /* a length byte, then that many bytes arrive */
-    ACTION_LONG,  /* two length bytes (little-endian), then one byte, that many times */
+    ACTION_LONG,  /* a byte n, a byte shift, a byte: n << shift % 9 bytes arrive that count up from the last one */
     ACTION_EOF,   /* the peer's end of stream: the script ends */
     ACTION_RESET, /* the connection is reset: the script ends */
     ACTION_TIME,  /* a byte n: 2^(n % 40) ns go by */
@@ -18,7 +18,17 @@ enum action {
     ACTION_COUNT,
 };
 
-enum { OUTPUT_CAP = 1 << 20, INPUT_CAP = 1 << 18, CUTS_CAP = 64, SESSIONS = 2 };
+enum {
+    OUTPUT_CAP = 1 << 20,
+    INPUT_CAP = 1 << 18,
+    CUTS_CAP = 64,
+    SESSIONS = 2,
+    MEMORY = 1 << 16,
+    OUTPUT_ENOUGH = 1 << 12
+};
+
+/* Of one arrival, bytes that come one by one; the rest comes in pieces of an odd size, or a run would take too long. */
+enum { SINGLES = 64, PIECE = 61 };
 
 struct way {
     bool single; /* byte by byte */
@@ -45,7 +55,7 @@ struct run {
 static struct assay_config config;
 static void *memory;
 static size_t memory_size;
-static uint8_t *outputs[4], *input;
+static uint8_t *outputs[4], *input, counting[1 << 17];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -54,10 +64,12 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     const struct assay_model *model = fuzz_model();
     config = (struct assay_config){.model = model, .machine = model->server, .limits = model->limits, .gates = true};
     config.limits.sessions = SESSIONS;
-    config.limits.memory = 1 << 20;
+    config.limits.memory = MEMORY;
     memory_size = assay_engine_size(&config);
     memory = malloc(memory_size);
     input = malloc(INPUT_CAP);
+    for (size_t i = 0; i < sizeof counting; i++)
+        counting[i] = (uint8_t)i;
     for (size_t i = 0; i < 4; i++)
         outputs[i] = malloc(OUTPUT_CAP);
     fuzz_require(memory && input && outputs[3], "out of memory");
@@ -127,10 +139,10 @@ static void handle_input(struct run *r)
 
 static void arrive(struct run *r, const struct way *way, const uint8_t *bytes, uint32_t n)
 {
-    while (n > 0 && !r->ended && r->in_len < INPUT_CAP - 256) {
-        uint32_t step = way->single ? 1 : n;
-        if (step > INPUT_CAP - r->in_len)
-            return;
+    for (uint32_t singles = SINGLES; n > 0 && !r->ended && r->in_len < INPUT_CAP - (1 << 16);) {
+        uint32_t piece = singles > 0 ? 1 : PIECE < n ? PIECE : n;
+        uint32_t step = way->single ? piece : n;
+        singles -= singles > 0;
         memcpy(r->in + r->in_len, bytes, step);
         r->in_len += step;
         bytes += step;
@@ -168,7 +180,6 @@ static void signal_session(struct run *r, enum assay_builtin_event event)
 /* One action at *data; what it takes from the script is taken off. */
 static bool act(struct run *r, const struct way *way, const uint8_t **data, size_t *size)
 {
-    static uint8_t repeated[1 << 16];
     const uint8_t *p = *data;
     size_t left = *size;
     enum action action = (enum action)(p[0] % ACTION_COUNT);
@@ -183,8 +194,7 @@ static bool act(struct run *r, const struct way *way, const uint8_t **data, size
     case ACTION_LONG:
         if (left < 4)
             return false;
-        memset(repeated, p[3], sizeof repeated);
-        arrive(r, way, repeated, (uint32_t)(p[1] | p[2] << 8));
+        arrive(r, way, counting + p[3], (uint32_t)p[1] << p[2] % 9);
         taken = 4;
         break;
     case ACTION_TIME:
@@ -222,7 +232,7 @@ static void run(struct run *r, const struct way *way, uint8_t *output, const uin
     complete_effects(r);
     data++;
     size--;
-    while (size > 0 && act(r, way, &data, &size))
+    while (size > 0 && r->out.len < OUTPUT_ENOUGH && act(r, way, &data, &size))
         ;
     if (r->ended) {
         uint32_t used;
