@@ -206,13 +206,13 @@ static void check_delims(struct body *b, const struct spec_expr *e, const struct
 
 static int64_t bytes_of(const struct spec_type *type, const struct value_range *r)
 {
-    int64_t most = r->max;
+    int64_t most = r->max > UINT32_MAX ? UINT32_MAX : r->max, limit = most;
     if (type->form == ASSAY_FORM_INT || type->form == ASSAY_FORM_CALC)
         return 0;
     if (type->form == ASSAY_FORM_DECIMAL || type->form == ASSAY_FORM_HEX)
         most = 20;
     else if (type->kind == ASSAY_T_LIST && type->element)
-        most = r->max * ((type->element->bits + 7) / 8);
+        most = limit * ((type->element->bits + 7) / 8);
     else if (!assay_kind_is_bytes(type->kind))
         most = 0;
     return most + (type->extent.kind == ASSAY_EXT_PREFIX ? type->extent.fixed / 8 : 0);

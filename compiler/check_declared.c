@@ -119,6 +119,8 @@ static void unknown(struct walk *w, struct assay_at at, const char *what, const 
 
 static bool is_key_of(const struct assay_node *mapping, struct assay_near *near)
 {
+    if (!mapping || mapping->kind != ASSAY_NODE_MAPPING)
+        return false;
     ASSAY_CHILDREN (child, mapping) {
         if (strcmp(child->key->text, near->wanted) == 0)
             return true;

@@ -32,11 +32,12 @@ static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
     if (frame->end != ASSAY_END_FIELDS)
         return;
     check_end(spec, &frame->fields, "the frame");
-    if (frame->body)
-        return;
     SPEC_EACH (struct spec_message, m, &spec->messages)
-        if (m->fields.count && (m->from & frame->from))
-            check_end(spec, &m->fields, "the frame");
+        if (!frame->body && m->fields.count && !m->open && (m->from & frame->from))
+            assay_spec_error(
+                spec, m->at,
+                "%s has fields, but the frame ends with its own; give the frame a 'body' for them, or 'until'",
+                m->name);
 }
 
 static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
