@@ -104,7 +104,7 @@ static void test_ids_are_stable(void **state)
                                          "msglog/ready/effect/record-text-sample-2"};
     static const char *const candy[] = {
         "candy/open/order/square-count-46341", "candy/open/oversize/order-content-one-too-large",
-        "candy/open/malformed/order-count-word", "candy/open/unknown/order-kind-unknown"};
+        "candy/open/malformed/order-count-sign-only", "candy/open/unknown/order-kind-unknown"};
     struct bench b = start(specs[1], false);
     (void)state;
     for (size_t i = 0; i < sizeof msglog / sizeof msglog[0]; i++)
