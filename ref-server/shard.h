@@ -184,6 +184,5 @@ struct assay_span assay_trace_part(struct assay_trace *trace, struct assay_span 
 void assay_trace_received(struct assay_trace *trace, uint32_t conn, struct assay_span part);
 void assay_trace_event(struct assay_trace *trace, uint32_t conn, const struct assay_event *event,
                        const struct assay_out *out);
-void assay_trace_note(struct assay_trace *trace, uint32_t conn, const char *text);
 
 #endif

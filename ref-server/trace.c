@@ -218,10 +218,3 @@ void assay_trace_event(struct assay_trace *t, uint32_t conn, const struct assay_
     }
     end(t);
 }
-
-void assay_trace_note(struct assay_trace *t, uint32_t conn, const char *text)
-{
-    begin(t, conn);
-    put(t, "  %s", text);
-    end(t);
-}

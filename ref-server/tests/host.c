@@ -45,8 +45,8 @@ static void serve(const struct host *host, void (*before)(void), int out, int er
         before();
     if (host->run)
         exit(host->run(arguments(host->argv), host->argv));
-    enum assay_server_end end = assay_server_run(&host->config, stdout, &error);
-    if (end == ASSAY_SERVER_UNUSABLE)
+    int end = (int)assay_server_run(&host->config, stdout, &error);
+    if (end == (int)ASSAY_SERVER_UNUSABLE)
         fprintf(stderr, "%s\n", error.text);
     fflush(NULL);
     exit(end);
