@@ -211,7 +211,9 @@ install: install-lib $(BUILD)/assay ## install program and library: PREFIX=/usr/
 $(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libclient/assay.h core/model.h libclient/assay.pc.in
 	@$(MAKE) --no-print-directory install-lib PREFIX=$(abspath $(BUILD)/stage) DESTDIR=
 
-test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a $(BUILD)/stage/lib/libassay.a ## generated clients, assay call, examples
+stage: $(BUILD)/stage/lib/libassay.a
+
+test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
 
-.PHONY: lib install install-lib test-clients
+.PHONY: lib install install-lib stage test-clients
