@@ -354,6 +354,31 @@ static void permitted_outcomes(void **state)
     assay_spec_free(spec);
 }
 
+/* A spec with a little of everything; its examples were held against it when it was loaded. */
+static void every_form_is_written(void **state)
+{
+    (void)state;
+    struct assay_spec *spec = load("compiler/tests/wide.yaml");
+    struct host *h = open_host(assay_spec_model(spec), 0);
+    assert_string_equal(state_of(h), "Two");
+    assert_int_equal(FEED(h, "GET /a 5\r\n"), ASSAY_OK);
+    SENT(h, "\xbe\xef\1\x93\11\0\0\1\2Q5\5\5\0\12");
+    assert_int_equal(FEED(h, "get /b;1ff\n"), ASSAY_OK);
+    SENT(h, "\xbe\xef\1\x93\15\0\0\1\4Q512\5\5\0\xff\1\16");
+    assert_int_equal(FEED(h, "GET /c 1\n"), ASSAY_OK);
+    SENT(h, "\xbe\xef\xc8\x11\4\3\1\2!\xcc");
+    assert_int_equal(FEED(h, "GET /a 1\nGET /a 1\n"), ASSAY_OK); /* the second does not fit `nums`: else */
+    assert_string_equal(state_of(h), "One");
+    h->out.len = 0;
+    assert_int_equal(FEED(h, "PUT 1\n"), ASSAY_OK);
+    assert_string_equal(state_of(h), "Two");
+    assert_int_equal(assay_deadline(h->engine), 2000000000);
+    assert_int_equal(FEED(h, "PUT -7\n"), ASSAY_OK);
+    assert_int_equal(assay_deadline(h->engine), ASSAY_NEVER);
+    close_host(h);
+    assay_spec_free(spec);
+}
+
 static void models_are_verified(void **state)
 {
     (void)state;
@@ -379,6 +404,7 @@ int main(void)
         cmocka_unit_test(sizes_follow_from_the_frame),
         cmocka_unit_test(swapped_variables_and_conditions),
         cmocka_unit_test(permitted_outcomes),
+        cmocka_unit_test(every_form_is_written),
         cmocka_unit_test(models_are_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
