@@ -204,18 +204,55 @@ static void check_delims(struct body *b, const struct spec_expr *e, const struct
         say(b, e, "this can hold the delimiter that ends the frame");
 }
 
+static int64_t digits_of(int64_t n)
+{
+    int64_t size = 1 + (n < 0);
+    for (; n > 9 || n < -9; n /= 10)
+        size++;
+    return size;
+}
+
+static int64_t longest_text(const struct spec_enum *of)
+{
+    int64_t most = 0;
+    SPEC_EACH (struct spec_enum_item, item, &of->items)
+        most = item->text.n > most ? item->text.n : most;
+    return most;
+}
+
+/* What stands inside the extent, at most. */
+static int64_t content_of(const struct spec_type *type, const struct value_range *r)
+{
+    int64_t most = r->max > UINT32_MAX ? UINT32_MAX : r->max;
+    if (type->form == ASSAY_FORM_DECIMAL)
+        return digits_of(r->min) > digits_of(r->max) ? digits_of(r->min) : digits_of(r->max);
+    if (type->form == ASSAY_FORM_HEX)
+        return 16;
+    if (type->kind == ASSAY_T_LIST && type->element)
+        return most * ((type->element->bits + 7) / 8);
+    if (type->kind == ASSAY_T_ENUM && type->of && type->form == ASSAY_FORM_BYTES)
+        return longest_text(type->of);
+    return assay_kind_is_bytes(type->kind) ? most : 0;
+}
+
+static int64_t first_delim(const struct spec_list *delims)
+{
+    return delims->count ? (int64_t)((const struct assay_blob *)delims->items[0])->n : 0;
+}
+
+/* Whole bytes of a field on the wire, at most; bits are counted elsewhere. */
 static int64_t bytes_of(const struct spec_type *type, const struct value_range *r)
 {
-    int64_t most = r->max > UINT32_MAX ? UINT32_MAX : r->max, limit = most;
     if (type->form == ASSAY_FORM_INT || type->form == ASSAY_FORM_CALC)
         return 0;
-    if (type->form == ASSAY_FORM_DECIMAL || type->form == ASSAY_FORM_HEX)
-        most = 20;
-    else if (type->kind == ASSAY_T_LIST && type->element)
-        most = limit * ((type->element->bits + 7) / 8);
-    else if (!assay_kind_is_bytes(type->kind))
-        most = 0;
-    return most + (type->extent.kind == ASSAY_EXT_PREFIX ? type->extent.fixed / 8 : 0);
+    if (type->form == ASSAY_FORM_CONST)
+        return (int64_t)type->bytes.n;
+    if (type->form == ASSAY_FORM_VARINT)
+        return type->bits / 8;
+    int64_t around = type->extent.kind == ASSAY_EXT_PREFIX  ? (type->extent.fixed ? type->extent.fixed / 8 : 5)
+                     : type->extent.kind == ASSAY_EXT_UNTIL ? first_delim(&type->extent.delims)
+                                                            : 0;
+    return content_of(type, r) + around;
 }
 
 static void take_given(struct body *b, const struct spec_field *field, const struct spec_given *given, int64_t *size)
@@ -239,7 +276,7 @@ static void take_default(struct body *b, const struct spec_action *send, const s
         assay_spec_error(b->spec, send->at, "%s needs '%s': it is not given here and has no default",
                          send->message->name, field->name);
     b->facts->making = false;
-    *size += field->type->form == ASSAY_FORM_CONST ? (int64_t)field->type->bytes.n : bytes_of(field->type, &r);
+    *size += bytes_of(field->type, &r);
     if (!field->is)
         remember(b, field, r);
 }
@@ -301,7 +338,7 @@ static void check_send(struct body *b, const struct spec_action *send)
     int64_t own = take_fields(b, send, &message->fields);
     if (b->frame_out->body)
         remember(b, b->frame_out->body, (struct value_range){.min = 0, .max = own, .utf8 = false});
-    int64_t size = own + take_fields(b, send, &b->frame_out->fields);
+    int64_t size = own + take_fields(b, send, &b->frame_out->fields) + first_delim(&b->frame_out->delims);
     b->facts->making = true;
     check_computed(b, send, &message->fields);
     check_computed(b, send, &b->frame_out->fields);

@@ -202,6 +202,35 @@ static void test_a_condition_excludes_what_does_not_fit(void **state)
     EXPECT_ALL(samples);
 }
 
+/* The same rule in frames of different size: the longest answer is "-32768 blue!" and LF. */
+static void test_a_message_longer_than_its_frame_needs_an_else(void **state)
+{
+    static const char spec[] =
+        "assay: 1\nprotocol: t\nlimits: {sessions: 1}\ntransports: {tcp: {port: 1}}\n"
+        "types: {Color: {enum: text, of: {red: red, blue: blue}}}\n"
+        "frame: {client: {fields: [i: i16], max: 2}, server: {until: \"\\n\", max: %d}}\n"
+        "messages:\n"
+        "  Ask: {from: client, examples: [{hex: fffe, is: {i: -2}}]}\n"
+        "  Say:\n    from: server\n"
+        "    fields: [v: {decimal: {until: \" \"}, type: i16}, color: {type: Color, text: {until: \"!\"}}]\n"
+        "    examples: [{raw: \"5 red!\\n\", is: {v: 5, color: red}}]\n"
+        "server:\n  rules:\n"
+        "    - {when: Ask, send: {Say: {v: i, color: blue}}}\n"
+        "    - {when: [eof, eof-in-frame, reset], goto: End}\n";
+    (void)state;
+    for (int max = 12; max <= 13; max++) {
+        char text[2048];
+        struct assay_diags diags = {0};
+        int n = snprintf(text, sizeof text, spec, max);
+        struct assay_spec *s = assay_spec_parse("t.yaml", (const uint8_t *)text, (size_t)n, &diags);
+        assert_int_equal(diags.errors, max == 12);
+        if (max == 12)
+            assert_non_null(strstr(diags.items[0].text, "Say can be 13 bytes long, and the frame holds 12"));
+        assay_spec_free(s);
+        assay_diags_free(&diags);
+    }
+}
+
 static void test_patterns_over_all_values_are_total(void **state)
 {
     static const struct sample samples[] = {
@@ -251,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_values_that_fit_need_no_else),
         cmocka_unit_test(test_values_that_may_not_fit_need_one),
         cmocka_unit_test(test_a_condition_excludes_what_does_not_fit),
+        cmocka_unit_test(test_a_message_longer_than_its_frame_needs_an_else),
         cmocka_unit_test(test_patterns_over_all_values_are_total),
         cmocka_unit_test(test_conditions_have_a_witness),
     };
