@@ -202,7 +202,10 @@ install-lib: lib $(BUILD)/assay.pc
 	ln -sf $(LIBASSAY_SO) $(DESTDIR)$(PREFIX)/lib/libassay.so
 	install -m 644 $(BUILD)/assay.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/assay.pc
 
-install: install-lib $(BUILD)/assay ## install program and library: PREFIX=/usr/local DESTDIR=
+install: ## install program and library: PREFIX=/usr/local DESTDIR=
+	@$(MAKE) --no-print-directory VARIANT=release install-all
+
+install-all: install-lib $(BUILD)/assay
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/assay/spec
 	install -m 755 $(BUILD)/assay $(DESTDIR)$(PREFIX)/bin/assay
 	install -m 644 $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
@@ -216,4 +219,4 @@ stage: $(BUILD)/stage/lib/libassay.a
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
 
-.PHONY: lib install install-lib stage test-clients
+.PHONY: lib install install-all install-lib stage test-clients

@@ -54,13 +54,24 @@ const char *assay_emit_source_name(const struct assay_model *model)
     return slash ? slash + 1 : model->source ? model->source : "a spec";
 }
 
-/* A comment must not be ended by what the spec says. */
+/* What the spec says must neither end a comment nor begin one inside it. */
 static void word(FILE *to, const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         fputc(p[i], to);
-        if (p[i] == '*' && i + 1 < n && p[i + 1] == '/')
+        if (i + 1 < n && ((p[i] == '*' && p[i + 1] == '/') || (p[i] == '/' && p[i + 1] == '*')))
             fputc(' ', to);
+    }
+}
+
+void assay_emit_comment(FILE *to, const char *text)
+{
+    for (bool first = true; *text; first = false) {
+        size_t n = strcspn(text, " \t\r\n");
+        fputs(first || n == 0 ? "" : " ", to);
+        word(to, text, n);
+        text += n;
+        text += strspn(text, " \t\r\n");
     }
 }
 

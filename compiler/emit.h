@@ -30,6 +30,9 @@ const char *assay_emit_source_name(const struct assay_model *model);
 /* Prose as comment lines of at most 100 columns, each beginning with `lead`. */
 void assay_emit_prose(FILE *to, const char *lead, const char *text);
 
+/* Prose inside a line of a C comment. */
+void assay_emit_comment(FILE *to, const char *text);
+
 /* Whether an error with the same name stands further up: errors that calls share count once. */
 bool assay_emit_repeated_error(const struct assay_model *model, uint16_t error);
 

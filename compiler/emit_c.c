@@ -318,8 +318,11 @@ static void errors(const struct assay_model *model, FILE *to)
         first = false;
         upper(model, to, "error", model->errors[i].name);
         fprintf(to, " = %u", assay_emit_error_number(model, i));
-        if (model->errors[i].text && *model->errors[i].text)
-            fprintf(to, " /* %s */", model->errors[i].text);
+        if (model->errors[i].text && *model->errors[i].text) {
+            fputs(" /* ", to);
+            assay_emit_comment(to, model->errors[i].text);
+            fputs(" */", to);
+        }
     }
     fputs("\n};\n\n", to);
 }
@@ -347,13 +350,20 @@ static void call_errors(const struct assay_model *model, FILE *to, const struct 
         fputs(".\n", to);
 }
 
+static void describe(FILE *to, const char *role, const struct assay_param *param)
+{
+    fprintf(to, " * %s %s: ", role, param->name);
+    assay_emit_comment(to, param->text);
+    fputc('\n', to);
+}
+
 static void param_notes(const struct assay_model *model, FILE *to, struct assay_range params, const char *role)
 {
     for (uint16_t i = 0; i < params.count; i++) {
         const struct assay_param *param = &model->params[params.first + i];
         const struct assay_type *type = type_of(model, param);
         if (param->text && *param->text)
-            fprintf(to, " * %s %s: %s\n", role, param->name, param->text);
+            describe(to, role, param);
         else if (type->kind == ASSAY_T_BYTES && type->max < ASSAY_BYTES_MAX)
             fprintf(to, " * %s %s: at most %" PRId64 " bytes.\n", role, param->name, type->max);
     }
@@ -379,10 +389,15 @@ static void declare_call(const struct assay_model *model, FILE *to, const struct
 
 static void banner(const struct assay_model *model, FILE *to, const char *what)
 {
-    fprintf(to, "/* %s of %s", what, model->title && *model->title ? model->title : model->protocol);
-    if (model->version && *model->version)
-        fprintf(to, ", version %s", model->version);
-    fprintf(to, ".\n * Made from %s by `assay gen c`: changes belong there.", assay_emit_source_name(model));
+    fprintf(to, "/* %s of ", what);
+    assay_emit_comment(to, model->title && *model->title ? model->title : model->protocol);
+    if (model->version && *model->version) {
+        fputs(", version ", to);
+        assay_emit_comment(to, model->version);
+    }
+    fputs(".\n * Made from ", to);
+    assay_emit_comment(to, assay_emit_source_name(model));
+    fputs(" by `assay gen c`: changes belong there.", to);
 }
 
 static void guard(const struct assay_model *model, FILE *to, const char *line, const char *end)

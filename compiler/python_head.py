@@ -166,10 +166,9 @@ class BaseClient:
         """Wait for input or the next deadline, and handle it."""
         deadline = self._session.deadline(until)
         wait = None if deadline is None else max(0.0, (deadline - _now()) / 1e9)
-        if wait == 0.0:
-            self._session.tick(_now())
-        else:
-            self._receive(wait)
+        self._receive(wait)
+        if not self._session.ended:
+            self._session.tick(_now())  # what came in time goes first
         self._flush()
 
     def _receive(self, wait):
@@ -177,7 +176,6 @@ class BaseClient:
         try:
             data = self._socket.recv(65536)
         except (socket.timeout, BlockingIOError):
-            self._session.tick(_now())
             return
         except OSError:
             self._session.event("reset", _now())

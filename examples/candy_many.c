@@ -17,6 +17,7 @@ struct buyer {
     struct candy_client *client;
     int32_t orders, wanted; /* answered; to be answered */
     int64_t candies;
+    int ready; /* for its next order */
     int done, failed;
 };
 
@@ -28,6 +29,7 @@ static void fail(struct buyer *buyer)
 
 static void order(struct buyer *buyer)
 {
+    buyer->ready = 0;
     if (buyer->orders == buyer->wanted)
         buyer->done = 1;
     else if (candy_fetch_candy_start(buyer->client, buyer->orders + 1, CANDY_KIND_SQUARE) != ASSAY_CLIENT_OK)
@@ -40,14 +42,14 @@ static void answered(struct buyer *buyer, const struct assay_client_event *event
     candy_fetch_candy_results(event, &amount);
     buyer->candies += amount;
     buyer->orders++;
-    order(buyer);
+    buyer->ready = 1;
 }
 
 static void handle(struct buyer *buyer, const struct assay_client_event *event)
 {
     switch (event->kind) {
     case ASSAY_CLIENT_CONNECTED:
-        order(buyer);
+        buyer->ready = 1;
         break;
     case ASSAY_CLIENT_RESULT:
         if (event->status == ASSAY_CLIENT_OK)
@@ -70,6 +72,8 @@ static void step(struct buyer *buyer)
     assay_client_process(candy_base(buyer->client));
     while (!buyer->done && assay_client_next(candy_base(buyer->client), &event))
         handle(buyer, &event);
+    if (buyer->ready && !buyer->done)
+        order(buyer);
 }
 
 /* The shortest of all waits; -1 is the longest. */

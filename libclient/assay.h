@@ -200,7 +200,8 @@ struct assay_client_event {
  * ENDED follows; ADDRESS and UNREACHABLE can come at once. */
 ASSAY_API int assay_client_begin(struct assay_client *client);
 
-/* Start a call; the event RESULT follows, unless this fails. */
+/* Start a call, after all events were taken (else BUSY); the event RESULT
+ * follows, unless this fails. */
 ASSAY_API int assay_client_start(struct assay_client *client, int call, const struct assay_value *args);
 
 /* The descriptor to wait for; -1: none. It changes while connecting. */
