@@ -51,6 +51,7 @@ struct assay_hand_case {
     const char *const *steps; /* lines as in LANGUAGE.md, section 12; NULL-terminated */
     uint32_t line;
 };
+/* Bytes and text as they are, numbers and enums as 8 bytes, least significant first. */
 size_t assay_spec_samples(const struct assay_spec *spec, uint16_t field, const struct assay_blob **samples);
 size_t assay_spec_cases(const struct assay_spec *spec, const struct assay_hand_case **cases);
 

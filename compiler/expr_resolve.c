@@ -227,7 +227,7 @@ static bool resolve_name(const struct context *c, struct spec_expr *e, const str
 }
 
 /* Phase.name, self.variable; anything else with a dot is of declared constructs. */
-static bool resolve_member(const struct context *c, struct spec_expr *e, const struct spec_type *expected)
+static bool resolve_member(const struct context *c, struct spec_expr *e)
 {
     struct spec_expr *of = e->args[0];
     struct spec_enum *en = of->kind == SPEC_E_NAME ? assay_find_enum(c->spec, of->name) : NULL;
@@ -254,7 +254,6 @@ static bool resolve_member(const struct context *c, struct spec_expr *e, const s
         e->type = &assay_type_any;
         return true;
     }
-    (void)expected;
     if (!resolve(c, of, NULL))
         return false;
     e->type = &assay_type_any;
@@ -622,33 +621,39 @@ static bool resolve_call(const struct context *c, struct spec_expr *e)
 
 /* ---- all --------------------------------------------------------------- */
 
+/* Constants, and names that are resolved already. */
+static bool resolve_leaf(struct spec_expr *e)
+{
+    static const struct spec_type *const types[] = {
+        [SPEC_E_INT] = &assay_type_int,
+        [SPEC_E_BOOL] = &assay_type_bool,
+        [SPEC_E_DURATION] = &assay_type_duration,
+        [SPEC_E_TEXT] = &assay_type_bytes,
+    };
+    if (e->kind <= SPEC_E_TEXT)
+        e->type = types[e->kind];
+    return true;
+}
+
 static bool resolve(const struct context *c, struct spec_expr *e, const struct spec_type *expected)
 {
     e->type = &assay_type_any;
     switch (e->kind) {
     case SPEC_E_INT:
-        e->type = &assay_type_int;
-        return true;
     case SPEC_E_BOOL:
-        e->type = &assay_type_bool;
-        return true;
     case SPEC_E_DURATION:
-        e->type = &assay_type_duration;
-        return true;
     case SPEC_E_TEXT:
-        e->type = &assay_type_bytes;
-        return true;
-    case SPEC_E_JOIN:
-        return resolve_join(c, e);
-    case SPEC_E_NAME:
-        return resolve_name(c, e, expected);
     case SPEC_E_LITERAL:
     case SPEC_E_FIELD:
     case SPEC_E_VAR:
     case SPEC_E_ARG:
     case SPEC_E_PARAM:
     case SPEC_E_LET:
-        return true;
+        return resolve_leaf(e);
+    case SPEC_E_JOIN:
+        return resolve_join(c, e);
+    case SPEC_E_NAME:
+        return resolve_name(c, e, expected);
     case SPEC_E_IT:
         return resolve_it(c, e);
     case SPEC_E_UNARY:
@@ -671,7 +676,7 @@ static bool resolve(const struct context *c, struct spec_expr *e, const struct s
     case SPEC_E_CALL:
         return resolve_call(c, e);
     case SPEC_E_MEMBER:
-        return resolve_member(c, e, expected);
+        return resolve_member(c, e);
     case SPEC_E_DECLARED:
         return resolve_declared(c, e);
     }

@@ -143,18 +143,35 @@ static void read_step(struct body_context *c, const struct assay_node *node)
         read_expect(c, of[S_EXPECT]);
 }
 
+static bool has_result(const struct spec_list *actions)
+{
+    SPEC_EACH (struct spec_action, a, actions)
+        if (a->kind == SPEC_A_RESULT)
+            return true;
+    return false;
+}
+
+/* Whether some way through the last steps gives the results: a step behind the last expect, or an alternative of it. */
+static bool gives_results(const struct spec_call *call)
+{
+    bool gives = false;
+    SPEC_EACH (struct spec_step, step, &call->steps) {
+        if (step->action) {
+            gives = gives || step->action->kind == SPEC_A_RESULT;
+            continue;
+        }
+        gives = false;
+        SPEC_EACH (struct spec_rule, r, &step->expect)
+            gives = gives || has_result(&r->body);
+    }
+    return gives;
+}
+
 /* A call whose results are never given would end with nothing in them. */
-static void results_given(struct body_context *c)
+static void check_results(struct body_context *c)
 {
     const struct spec_call *call = c->call;
-    if (call->results.count == 0 || c->scope.open || call->steps.count == 0)
-        return;
-    const struct spec_step *last = call->steps.items[call->steps.count - 1];
-    bool given = last->action && last->action->kind == SPEC_A_RESULT;
-    SPEC_EACH (struct spec_rule, r, &last->expect)
-        SPEC_EACH (struct spec_action, a, &r->body)
-            given = given || a->kind == SPEC_A_RESULT;
-    if (!given)
+    if (call->results.count > 0 && !c->scope.open && !gives_results(call))
         assay_spec_error(c->spec, call->at, "the call ends without its results: say 'result' in the last step");
 }
 
@@ -165,7 +182,7 @@ static void read_steps(struct assay_spec *spec, struct spec_call *call, const st
     c.next_slot = (uint16_t)call->args.count;
     ASSAY_CHILDREN (child, node)
         read_step(&c, child);
-    results_given(&c);
+    check_results(&c);
 }
 
 void assay_read_steps(struct assay_spec *spec, const struct assay_node *node)

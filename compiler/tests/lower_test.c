@@ -379,6 +379,44 @@ static void every_form_is_written(void **state)
     assay_spec_free(spec);
 }
 
+static void say(struct host *h, const char *text)
+{
+    const assay_val values[2] = {0, 2};
+    const struct assay_span spans[2] = {{(const uint8_t *)text, (uint32_t)strlen(text)}};
+    assert_int_equal(assay_call(h->engine, h->sid, 0, 0, values, spans, ASSAY_NEVER, &h->out), ASSAY_OK);
+}
+
+static void calls_go_on_from_step_to_step(void **state)
+{
+    (void)state;
+    struct assay_spec *spec = load("compiler/tests/calls.yaml");
+    struct host *h = open_host(assay_spec_model(spec), assay_spec_model(spec)->client);
+    say(h, "x");
+    SENT(h, "x\n2\n");
+    assert_int_equal(FEED(h, "c99\nbx\n"), ASSAY_OK); /* the client's own machine takes the first */
+    struct assay_event event = take(h);
+    assert_int_equal(event.result.outcome, ASSAY_CALL_OK);
+    assert_memory_equal(event.spans[0].p, "x", 1);
+    assert_int_equal(event.values[1], 0);
+    say(h, "y");
+    assert_int_equal(FEED(h, "c7\n"), ASSAY_OK);
+    event = take(h);
+    assert_string_equal(h->model->errors[event.result.outcome].name, "failed");
+    assert_int_equal(event.result.detail.n, 6);
+    assert_memory_equal(event.result.detail.p, "code 7", 6);
+    say(h, "y");
+    assert_int_equal(FEED(h, "by\n"), ASSAY_OK);
+    assert_false(assay_next_event(h->engine, &event));
+    assert_int_equal(FEED(h, "bz\n"), ASSAY_ENDED);
+    event = take(h);
+    assert_int_equal(event.result.outcome, ASSAY_CALL_OK);
+    assert_int_equal(event.spans[0].n, 4);
+    assert_memory_equal(event.spans[0].p, "seen", 4);
+    assert_int_equal(event.values[1], 2);
+    close_host(h);
+    assay_spec_free(spec);
+}
+
 static void models_are_verified(void **state)
 {
     (void)state;
@@ -405,6 +443,7 @@ int main(void)
         cmocka_unit_test(swapped_variables_and_conditions),
         cmocka_unit_test(permitted_outcomes),
         cmocka_unit_test(every_form_is_written),
+        cmocka_unit_test(calls_go_on_from_step_to_step),
         cmocka_unit_test(models_are_verified),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
