@@ -35,6 +35,8 @@ static struct spec_field *read_field(struct assay_spec *spec, const struct assay
         assay_spec_error(spec, entry->at, "a field has to say how it is encoded: {%s: EXTENT}, for example {%s: rest}",
                          assay_kind_is_bytes(type->kind) ? type->name : "decimal",
                          assay_kind_is_bytes(type->kind) ? type->name : "decimal");
+    if (!f->name && (f->type->check || f->type->in.count || f->type->first))
+        assay_spec_error(spec, f->at, "padding holds what 'is' says, or zero; give the field a name for anything else");
     if (f->type->of && !f->type->of->name)
         f->type->of->name = f->type->name = f->name;
     return f;

@@ -450,6 +450,8 @@ static void form_list(struct reading *r)
         return;
     }
     t->element = assay_read_type(r->spec, r->of[T_LIST], NULL, NULL);
+    if (t->element && (t->element->check || t->element->in.count || t->element->leniency))
+        assay_spec_declared(r->spec, r->of[T_LIST]->at, "checks of list elements other than min and max");
     if (!t->element || !assay_kind_is_scalar(t->element->kind)) {
         if (t->element && t->element->kind != SPEC_T_ANY)
             assay_spec_declared(r->spec, r->of[T_LIST]->at, "lists of anything but numbers");
