@@ -51,6 +51,8 @@ class BaseClient:
         self.timeout = timeout  # seconds for a call; None: as long as the protocol says
         self.connect_timeout = connect_timeout
         self.lenient = frozenset(lenient)  # leniencies to grant the server
+        if not self.lenient <= set(_LENIENCIES):
+            raise ValueError("the protocol has no leniency %s" % ", ".join(sorted(self.lenient - set(_LENIENCIES))))
         self._socket = None
         self._session = None
         self._owed = False  # something was sent since the server was last heard

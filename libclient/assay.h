@@ -122,7 +122,8 @@ struct assay_client_options {
 
 /* A client for the server at `address` ("HOST:PORT", "[IPV6]:PORT", each also
  * with "tcp:" before it), not connected yet. A host name is looked up when it
- * is first needed. MEMORY or MODEL: *client is NULL. */
+ * is first needed. MEMORY, MODEL, or VALUE (a leniency that the spec does not
+ * have): *client is NULL. */
 ASSAY_API int assay_client_new(const struct assay_model *model, const char *address,
                                const struct assay_client_options *options, struct assay_client **client);
 

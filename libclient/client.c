@@ -79,28 +79,37 @@ static struct assay_client *make(const char *address, const struct assay_client_
     return c;
 }
 
-static uint64_t leniencies(const struct assay_model *model, const char *const *names)
+/* The bit of a leniency; 0: the spec has none of that name. */
+static uint64_t leniency(const struct assay_model *model, const char *name)
 {
-    uint64_t on = 0;
-    for (; names && *names; names++)
-        for (uint16_t i = 0; i < model->leniencies_count && i < 64; i++)
-            if (strcmp(model->leniencies[i].name, *names) == 0)
-                on |= (uint64_t)1 << i;
-    return on;
+    for (uint16_t i = 0; i < model->leniencies_count && i < 64; i++)
+        if (strcmp(model->leniencies[i].name, name) == 0)
+            return (uint64_t)1 << i;
+    return 0;
+}
+
+static bool leniencies(const struct assay_model *model, const struct assay_client_options *options, uint64_t *on)
+{
+    *on = 0;
+    for (const char *const *name = options ? options->lenient : NULL; name && *name; name++) {
+        uint64_t bit = leniency(model, *name);
+        if (!bit)
+            return false;
+        *on |= bit;
+    }
+    return true;
 }
 
 int assay_client_new(const struct assay_model *model, const char *address, const struct assay_client_options *options,
                      struct assay_client **client)
 {
+    struct assay_config config = {.model = model, .machine = model->client};
     *client = NULL;
     if (model->client == ASSAY_NONE)
         return ASSAY_CLIENT_MODEL;
-    struct assay_config config = {
-        .model = model,
-        .machine = model->client,
-        .leniencies = options ? leniencies(model, options->lenient) : 0,
-        .seed = options && options->seed ? options->seed : (uint64_t)assay_clock_now(),
-    };
+    if (!leniencies(model, options, &config.leniencies))
+        return ASSAY_CLIENT_VALUE;
+    config.seed = options && options->seed ? options->seed : (uint64_t)assay_clock_now();
     *client = make(address, options, &config);
     if (!*client)
         return ASSAY_CLIENT_MEMORY;

@@ -115,7 +115,8 @@ const char *assay_client_status_name(const struct assay_client *c, int status)
 
 const char *assay_client_message(const struct assay_client *c)
 {
-    return c ? c->message : "no memory, or the protocol has no client side";
+    return c ? c->message
+             : "no client: memory is short, the protocol has no client side, or an option names what it does not have";
 }
 
 const char *assay_client_detail(const struct assay_client *c, size_t *size)

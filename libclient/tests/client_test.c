@@ -361,6 +361,10 @@ static void a_protocol_without_a_client(void **state)
     (void)state;
     struct assay_model model = *notes_model(false);
     struct assay_client *c;
+    static const char *const lenient[] = {"no-such-leniency", NULL};
+    struct assay_client_options options = {.lenient = lenient};
+    assert_int_equal(assay_client_open(&model, "127.0.0.1:1", &options, &c), ASSAY_CLIENT_VALUE);
+    assert_null(c);
     model.client = ASSAY_NONE;
     assert_int_equal(assay_client_open(&model, "127.0.0.1:1", NULL, &c), ASSAY_CLIENT_MODEL);
     assert_null(c);

@@ -412,6 +412,8 @@ def test_no_server_in_python(python):
     with pytest.raises(candy.Unreachable, match="no-such-host.invalid"):
         candy.Client("no-such-host.invalid", 80)
     assert not candy.Client("127.0.0.1", port, defer=True).connected
+    with pytest.raises(ValueError, match="segmets"):
+        candy.Client("127.0.0.1", port, defer=True, lenient=["segmets"])
 
 
 def test_python_needs_the_standard_library_only(generated):
