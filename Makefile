@@ -219,4 +219,8 @@ stage: $(BUILD)/stage/lib/libassay.a
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
 
-.PHONY: lib install install-all install-lib stage test-clients
+test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider conformance/tests
+	conformance/tests/steady.sh 3 $(BUILD)/assay
+
+.PHONY: test-judge lib install install-all install-lib stage test-clients

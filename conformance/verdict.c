@@ -61,6 +61,8 @@ static void judge_miss(const struct assay_judging *j, const struct assay_played 
     r->rule = b->rule;
     if (b->req != ASSAY_NONE)
         r->req = b->req;
+    else if (r->req == ASSAY_NONE)
+        r->req = r->c->field_req;
     memcpy(r->expected, b->expected, sizeof r->expected);
     memcpy(r->seen, b->seen, sizeof r->seen);
     if (p->by_time && j->late)

@@ -169,7 +169,7 @@ static const struct assay_step wrong_by_hand[] = {SEND("\1\3\0bob"),
 
 #define CASE(name, steps_of, more)                                                                                     \
     {                                                                                                                  \
-        .id = "m/" name, .text = name, .req = ASSAY_NONE, .steps = steps_of,                                           \
+        .id = "m/" name, .text = name, .req = ASSAY_NONE, .field_req = ASSAY_NONE, .steps = steps_of,                  \
         .step_count = sizeof steps_of / sizeof steps_of[0], more                                                       \
     }
 static const struct assay_case cases[] = {
