@@ -168,8 +168,8 @@ def test_meter_edges(meter):
     bye = bytes.fromhex("a50501005a")
     label = bytes.fromhex("a5041104416200ee5e")
     reading = bytes.fromhex("a50201081003010002000300" + "52")
-    fill = bytes.fromhex("a50301020401" + "58")
-    for pieces in ([hello, fill * 3 + reading + bye], [hello, bytes.fromhex("a50401ffff")], [label], [hello, oversize[:9], oversize[9:200], oversize[200:] + bye],
+    fill, name = bytes.fromhex("a5030102040158"), bytes.fromhex("a5030102010158")
+    for pieces in ([hello, fill * 3 + name + reading + name + bye], [hello, bytes.fromhex("a50401ffff")], [label], [hello, oversize[:9], oversize[9:200], oversize[200:] + bye],
                    [hello, oversize + label + bye], [hello, reading * 3 + bye], [hello, bytes.fromhex("a503010505010001025f") + bye],
                    [hello, label[:4]], [hello[:3]], [hello, bytes.fromhex("a5050101005b"), bye]):
         talk.check(meter, 1, steps_of(pieces, wait_first=True))

@@ -206,7 +206,7 @@ def _same(event, pattern, body):
     loose = set(pattern.free) | {part.field for part in pattern.parts if isinstance(part, FreePart)} | {body}
     for name, value in pattern.values.items():
         if name in pattern.free:
-            if not pattern.free[name].accepts(event.fields[name]):
+            if not pattern.free[name].accepts(event.fields[name], event.fields):
                 return False
         elif name not in loose and event.fields.get(name) != value:
             return False

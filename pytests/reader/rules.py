@@ -136,8 +136,11 @@ class Planner:
         ours = self.parse(value["any"]).eval(scope, of.enum)
         if "where" not in value:
             return Free(ours)
-        condition = self.parse(value["where"])
-        return Free(ours, lambda it: expr.holds(condition, scope.inner({"it": it})), str(value["where"]))
+        condition, variables = self.parse(value["where"]), scope.self_vars
+
+        def accepts(it, fields):
+            return expr.holds(condition, self.spec.scope({"it": it}, fields, variables, self_vars=variables))
+        return Free(ours, accepts, str(value["where"]))
 
     def _do_goto(self, name, plan):
         plan.goto = str(name)

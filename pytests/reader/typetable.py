@@ -129,7 +129,7 @@ class TypeTable:
         if isinstance(tree, str):
             return Extent("rest", None) if tree == "rest" else Extent("size", expr.parse(tree))
         if "prefix" in tree:
-            return Extent("prefix", VarintType(9, True) if tree["prefix"] == "varint" else self[tree["prefix"]])
+            return Extent("prefix", VarintType(9, self.order == "little") if tree["prefix"] == "varint" else self[tree["prefix"]])
         if "until" in tree:
             return Extent("until", delimiters(tree["until"]))
         return Extent("prefix", self.make(tree))
@@ -160,7 +160,7 @@ class TypeTable:
 
     def _make_varint(self, tree):
         detail = tree["varint"]
-        order = detail.get("order", "low-first")
+        order = detail.get("order", "low-first" if self.order == "little" else "high-first")
         if order not in ("low-first", "high-first"):
             raise SpecError("order %s: expected low-first or high-first" % order)
         return VarintType(data_number(detail["most"]), order == "low-first")
