@@ -16,28 +16,15 @@ static bool goes_to_the_end(const struct spec_field *field)
     return field->type->extent.kind == ASSAY_EXT_REST;
 }
 
-static void check_end(struct assay_spec *spec, const struct spec_list *fields, const char *whose)
+static void check_end(struct assay_spec *spec, const struct spec_frame *frame)
 {
-    SPEC_EACH (struct spec_field, field, fields)
-        if (goes_to_the_end(field))
+    SPEC_EACH (struct spec_field, field, &frame->fields)
+        if (frame->end == ASSAY_END_FIELDS && goes_to_the_end(field))
             assay_spec_error(
                 spec, field->at,
-                "nothing tells where %s ends: '%s' goes to its end; give that a size, a prefix or a delimiter, "
-                "or the frame 'until'",
-                whose, field->name ? field->name : "_");
-}
-
-static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
-{
-    if (frame->end != ASSAY_END_FIELDS)
-        return;
-    check_end(spec, &frame->fields, "the frame");
-    SPEC_EACH (struct spec_message, m, &spec->messages)
-        if (!frame->body && m->fields.count && !m->open && (m->from & frame->from))
-            assay_spec_error(
-                spec, m->at,
-                "%s has fields, but the frame ends with its own; give the frame a 'body' for them, or 'until'",
-                m->name);
+                "nothing tells where the frame ends: '%s' goes to its end; give that a size, a prefix or a "
+                "delimiter, or the frame 'until'",
+                field->name ? field->name : "_");
 }
 
 static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
@@ -142,7 +129,7 @@ void assay_check_frames(struct assay_spec *spec)
     for (unsigned i = 0; i < 2; i++) {
         if (!spec->frames[i])
             continue;
-        check_frame(spec, spec->frames[i]);
+        check_end(spec, spec->frames[i]);
         check_bits(spec, &spec->frames[i]->fields);
         check_apart(spec, spec->frames[i], i == 0 ? ASSAY_CLIENT : ASSAY_SERVER);
     }

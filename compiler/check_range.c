@@ -167,11 +167,22 @@ struct value_range assay_range_of_type(const struct spec_type *type)
     return number(type->min, type->max);
 }
 
+/* The frame that brings a field; NULL: more than one may. */
+static const struct spec_frame *frame_of(const struct facts *facts, const struct spec_field *field)
+{
+    struct spec_frame *const *frames = facts->spec->frames;
+    if (field->frame || !field->message)
+        return field->frame;
+    if (field->message->from == (ASSAY_CLIENT | ASSAY_SERVER) && frames[0] != frames[1])
+        return NULL;
+    return frames[field->message->from == ASSAY_SERVER];
+}
+
 /* The content of a frame with a one-byte delimiter never holds it. */
-static struct value_range range_of_field(const struct spec_field *field)
+static struct value_range range_of_field(const struct facts *facts, const struct spec_field *field)
 {
     struct value_range r = assay_range_of_type(field->type);
-    const struct spec_frame *frame = field->frame;
+    const struct spec_frame *frame = frame_of(facts, field);
     if (!frame || frame->end != ASSAY_END_UNTIL || frame->delims.count != 1 || frame->segments)
         return r;
     const struct assay_blob *delim = frame->delims.items[0];
@@ -192,7 +203,7 @@ static struct value_range range_field(struct facts *facts, const struct spec_exp
     for (size_t i = 0; facts->making && i < facts->made_count; i++)
         if (facts->made[i].field == e->ref.field)
             return facts->made[i].range;
-    struct value_range r = range_of_field(e->ref.field);
+    struct value_range r = range_of_field(facts, e->ref.field);
     return always_there(facts, e->ref.field) ? r : undefined(r, e, "this field may be absent here");
 }
 

@@ -82,3 +82,11 @@ def test_refuses_yaml_booleans_as_names():
     document = load(SPEC / "msglog.yaml")
     document["server"]["states"]["no"] = []
     assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["unknown_key", "unknown_key_rule", "unknown_key_type", "machine_key", "wrong_shape", "missing_key", "frame_without_max"],
+)
+def test_refuses_what_the_compiler_refuses_for_its_shape(name):
+    assert not VALIDATOR.is_valid(load(SPEC / "bad" / f"{name}.yaml"))
