@@ -74,6 +74,7 @@ assay_generator assay_generate_sessions; /* many at once */
 assay_generator assay_generate_effects;  /* what observers have to show */
 assay_generator assay_generate_times;    /* timers, idle and slow peers */
 assay_generator assay_generate_faults;   /* effects that fail, memory that is short */
+assay_generator assay_generate_filled;   /* the same again until something is full */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */
 
 /* ---- the suite behind the public one ------------------------------------ */

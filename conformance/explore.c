@@ -191,6 +191,27 @@ uint32_t assay_node_of(const struct assay_explored *e, uint16_t state)
     return ASSAY_NODES_MAX;
 }
 
+uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uint32_t most, struct assay_reaction *last)
+{
+    struct assay_belief_set set = {.count = 1};
+    struct assay_blob bytes = e->inputs->items[input].bytes;
+    const struct assay_reaction *usual = assay_reaction(e, node, input);
+    struct assay_belief *b = set.items[0] = assay_belief_copy(&e->world, e->nodes[node].belief);
+    uint32_t times = 0;
+    bool changed = false;
+    while (b && times < most && !changed) {
+        uint32_t out_from = b->out.n;
+        b->steps = 0;
+        b->faulted = false;
+        assay_beliefs_feed(&e->world, &set, 0, (struct assay_span){bytes.p, bytes.n});
+        times++;
+        *last = reaction_of(b, out_from);
+        changed = b->faulted || b->ended || last->rule != usual->rule;
+    }
+    assay_beliefs_clear(&set);
+    return changed ? times : 0;
+}
+
 uint64_t assay_signature(struct assay_explored *e, const struct assay_input *input)
 {
     struct assay_lens *lens = &e->world.lens;

@@ -58,6 +58,10 @@ uint32_t assay_node_of(const struct assay_explored *e, uint16_t state);
 struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
                                   enum assay_builtin_event event);
 
+/* Repeat an input at a node until another rule or an `else` takes it. Returns how many times it was sent, that
+ * one included, and what then happened; 0: not within `most` times. */
+uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uint32_t most, struct assay_reaction *last);
+
 /* Which guards of all rules hold for what an input decodes to, wherever it may be sent, as a hash: inputs that
  * differ in it are told apart by some rule of some state. */
 uint64_t assay_signature(struct assay_explored *e, const struct assay_input *input);

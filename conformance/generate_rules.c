@@ -67,7 +67,7 @@ static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input,
     bool raw = b->inputs.items[input].kind == ASSAY_INPUT_RAW;
     bool first = cell->count++ == 0;
     bool early = raw && cell->raw++ < RAW_PER_CELL;
-    if (first || early)
+    if (first || early || (b->inputs.items[input].limit && !r->ended))
         return true;
     if (!raw && contested(b, node, r->event))
         return true;
@@ -100,7 +100,8 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
 static bool same_as_first(const struct assay_builder *b, uint32_t node, size_t input)
 {
     uint32_t first = assay_node_of(&b->explored, b->explored.nodes[node].state);
-    return first != node &&
+    /* other variables may matter to a target where they do not to the model: examples are tried with all of them */
+    return first != node && b->inputs.items[input].kind != ASSAY_INPUT_EXAMPLE &&
            assay_reaction(&b->explored, first, input)->rule == assay_reaction(&b->explored, node, input)->rule &&
            assay_reaction(&b->explored, first, input)->out_hash == assay_reaction(&b->explored, node, input)->out_hash;
 }

@@ -6,9 +6,9 @@
 #include "conformance/memory.h"
 
 static assay_generator *const generators[] = {
-    assay_generate_rules,   assay_generate_segments, assay_generate_ends,
-    assay_generate_framing, assay_generate_sessions, assay_generate_effects,
-    assay_generate_times,   assay_generate_faults,   assay_generate_by_hand,
+    assay_generate_rules,    assay_generate_segments, assay_generate_ends,  assay_generate_framing,
+    assay_generate_sessions, assay_generate_effects,  assay_generate_times, assay_generate_faults,
+    assay_generate_filled,   assay_generate_by_hand,
 };
 
 static int by_id(const void *a, const void *b)

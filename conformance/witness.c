@@ -17,6 +17,7 @@
 struct candidate {
     const char *label;
     struct assay_value value;
+    bool limit;  /* of its type */
     bool border; /* of its type, not of a guard: one of each is enough */
 };
 
@@ -273,7 +274,7 @@ struct candidates {
 static void add_candidate(struct candidates *c, const char *label, struct assay_value value, bool border)
 {
     if (c->count < VALUES_MAX)
-        c->items[c->count++] = (struct candidate){label, value, border};
+        c->items[c->count++] = (struct candidate){label, value, false, border};
 }
 
 static const char *number_label(struct maker *m, const char *field, int64_t n)
@@ -334,9 +335,13 @@ static void number_candidates(struct maker *m, const struct assay_input *base, c
     assay_atoms_add(&atoms, -1);
     assay_atoms_borders(m->config, base->message, f->slot, base, min, max, &atoms);
     assay_atoms_sort(&atoms);
-    for (size_t i = 0; i < atoms.int_count; i++)
-        if (atoms.ints[i] >= min && atoms.ints[i] <= max)
-            add_candidate(c, number_label(m, f->name, atoms.ints[i]), (struct assay_value){.n = atoms.ints[i]}, false);
+    for (size_t i = 0; i < atoms.int_count; i++) {
+        int64_t n = atoms.ints[i];
+        if (n < min || n > max || c->count == VALUES_MAX)
+            continue;
+        add_candidate(c, number_label(m, f->name, n), (struct assay_value){.n = n}, false);
+        c->items[c->count - 1].limit = n == min || n == max;
+    }
     assay_atoms_free(&atoms);
 }
 
@@ -503,8 +508,9 @@ static bool add_value(struct maker *m, const struct combination *base, const str
                       const struct candidate *candidate)
 {
     size_t before = m->inputs->count;
-    add_whole(m, with(m, &base->input, f->slot, candidate->value),
-              assay_store_text(m->store, "%s%s", base->label, candidate->label), ASSAY_INPUT_BOUNDARY);
+    struct assay_input input = with(m, &base->input, f->slot, candidate->value);
+    input.limit = candidate->limit;
+    add_whole(m, input, assay_store_text(m->store, "%s%s", base->label, candidate->label), ASSAY_INPUT_BOUNDARY);
     return m->inputs->count > before;
 }
 

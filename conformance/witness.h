@@ -26,6 +26,7 @@ struct assay_input {
     uint8_t kind;      /* enum assay_input_kind */
     uint16_t message;  /* that it is, or was meant to be */
     bool whole;        /* values and known hold, and encode to the bytes */
+    bool limit;        /* a value at a limit of its type */
     uint16_t req;      /* of the field that was changed, or ASSAY_NONE */
     struct assay_blob bytes;
     struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */

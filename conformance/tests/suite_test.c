@@ -14,7 +14,7 @@
 #include "conformance/tests/loaded.h"
 #include "core/engine.h"
 
-static const char *const specs[] = {"spec/candy.yaml", "spec/msglog.yaml"};
+static const char *const specs[] = {"spec/candy.yaml", "spec/msglog.yaml", "conformance/tests/calc.yaml"};
 
 struct bench {
     struct assay_spec *spec;
@@ -45,7 +45,7 @@ static void stop(struct bench *b)
 static void test_the_right_model_passes(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         struct bench b = start(specs[k], true);
         assert_true(b.suite->count > 100);
         for (size_t i = 0; i < b.suite->count; i++) {
@@ -64,7 +64,7 @@ static void test_the_right_model_passes(void **state)
 static void test_every_case_can_fail(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < 2; k++) {
+    for (size_t k = 0; k < 3; k++) {
         struct bench b = start(specs[k], true);
         for (size_t i = 0; i < b.suite->count; i++) {
             struct assay_memory_result mute, closer;
