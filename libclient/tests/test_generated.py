@@ -99,8 +99,8 @@ def python(generated):
 
 
 class Fake:
-    """A server that does what a script says: for each connection a list of bytes to expect, ("send", bytes), "close", "reset",
-    or "gone": the client must go."""
+    """A server that does what a script says: for each connection a list of bytes to expect, ("send", bytes), ("drip", bytes): each
+    on its own, ("flood", bytes): again and again until the client goes, "reset", or "gone": the client must go."""
 
     def __init__(self, *connections):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -138,6 +138,12 @@ class Fake:
                 pass
         elif step == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        elif step[0] == "flood":
+            try:
+                while True:
+                    connection.sendall(step[1] * 1000)
+            except (ConnectionError, socket.timeout):
+                pass
         elif step[0] == "drip":
             for i in range(len(step[1])):
                 connection.sendall(step[1][i:i + 1])
@@ -502,6 +508,18 @@ def test_call_without_a_server():
 def test_call_times_out():
     fake = Fake([b"b 1\n", "gone"])
     assert "no answer in time" in failing_call("candy", fake.address, "--timeout", "50ms", "fetch_candy", "count=1", "kind=bar", code=1)
+    fake.join()
+
+
+NEWS = bytes.fromhex("82 0300 01 6869")
+
+
+def test_a_flood_does_not_stop_the_clock(python):
+    fake = Fake([b"\2\1\0\3", ("flood", NEWS)], [b"\2\1\0\3", ("flood", NEWS)])
+    assert "no answer in time" in failing_call("kinds", fake.address, "--timeout", "200ms", "subscribe", "count=3", code=1)
+    kinds = python("generated.kinds_client")
+    with kinds.Client("127.0.0.1", fake.port, timeout=0.2) as client, pytest.raises(kinds.CallTimeout):
+        client.subscribe(3)
     fake.join()
 
 
