@@ -223,6 +223,7 @@ static void woken(struct assay_loop *loop)
         complete_batch(s, b);
         assay_orders_done(&s->orders, b);
     }
+    s->resting = false;
     assay_conn_feed_starved(s);
     look_at_flags(s);
 }
@@ -232,8 +233,13 @@ static void tick(struct assay_loop *loop, struct assay_alarm *alarm)
     (void)alarm;
     struct assay_shard *s = assay_loop_owner(loop);
     assay_sid sid;
-    while (assay_due(s->engine, assay_loop_now(loop), &sid))
+    while (assay_due(s->engine, assay_loop_now(loop), &sid)) {
+        /* Its input came in time and waits for us, not for the peer: timers rest until an effect completes. */
+        s->resting = (s->by_slot[(uint32_t)sid]->flags & ASSAY_CONN_STARVED) != 0;
+        if (s->resting)
+            return;
         assay_conn_tick(s, sid);
+    }
 }
 
 /* Orders are handed over when nothing more is ready, so that what arrives
@@ -255,7 +261,7 @@ static void each_round(struct assay_loop *loop)
     struct assay_shard *s = assay_loop_owner(loop);
     submit(s);
     assay_time deadline = assay_deadline(s->engine);
-    if (deadline == ASSAY_NEVER)
+    if (deadline == ASSAY_NEVER || s->resting)
         assay_loop_cancel(loop, &s->tick);
     else if (s->tick.place == 0 || s->tick.at != deadline)
         assay_loop_alarm(loop, &s->tick, deadline);

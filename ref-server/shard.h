@@ -95,7 +95,8 @@ struct assay_shard {
     struct assay_listener listeners[ASSAY_ADDRESSES_MAX];
     size_t listeners_count;
     bool accepting, paused, stopping, done;
-    bool gating; /* effects hold back output */
+    bool resting; /* timers wait for an effect to complete */
+    bool gating;  /* effects hold back output */
 
     struct assay_conn **chunks; /* of connections, which never move */
     size_t chunks_count;
