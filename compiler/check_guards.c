@@ -10,6 +10,7 @@
 #define CANDIDATES_MAX 256
 #define FIRST_MAX      48 /* of them in the first, systematic search */
 #define TRIES_MAX      20000
+#define BUDGET         3000000 /* tries for one machine, so that a check never takes long */
 
 /* Something that conditions look at. */
 struct atom {
@@ -35,6 +36,7 @@ struct search {
     uint8_t *pool; /* bytes of texts: ASSAY_REGION_FRAME */
     uint32_t pool_used, pool_cap;
     uint64_t seed;
+    size_t budget;
     bool *holds, *taken; /* by rule in the model */
 };
 
@@ -244,6 +246,7 @@ static void compute_fields(struct search *s, const struct spec_list *fields)
 
 static void try_values(struct search *s, const struct spec_event *event, struct spec_rule *const tried[], size_t count)
 {
+    s->budget -= s->budget > 0;
     s->env.known = 0;
     s->env.scratch_used = 0;
     for (size_t i = 0; i < s->atom_count; i++)
@@ -347,11 +350,11 @@ static void search_state(struct search *s, const struct spec_state *state, const
     s->limit = FIRST_MAX;
     s->pool_used = 0;
     for (size_t i = 0; i < count; i++) {
-        conditions = conditions || !assay_rule_always(tried[i]);
+        conditions = conditions || !(assay_rule_always(tried[i]) || s->taken[tried[i]->index]);
         gather(s, tried[i], find_atom);
         gather(s, tried[i], collect);
     }
-    if (!conditions)
+    if (!conditions || s->budget == 0)
         return;
     add_common(s);
     fill_and_search(s, event, tried, count);
@@ -385,7 +388,7 @@ static bool was_sampled(const struct spec_rule *rule)
 static void report(struct search *s)
 {
     SPEC_EACH (struct spec_rule, rule, &s->machine->rules) {
-        if (!was_sampled(rule) || s->taken[rule->index] || said_already(s->spec, rule->at))
+        if (s->budget == 0 || !was_sampled(rule) || s->taken[rule->index] || said_already(s->spec, rule->at))
             continue;
         assay_spec_warning(s->spec, rule->at,
                            s->holds[rule->index]
@@ -404,6 +407,7 @@ static void search_machine(struct assay_spec *spec, struct spec_machine *machine
     s->model = model;
     s->machine = machine;
     s->seed = 0x9e3779b97f4a7c15u;
+    s->budget = BUDGET;
     s->pool_cap = 1 << 17;
     s->pool = assay_arena_alloc(&spec->arena, s->pool_cap);
     s->vars = assay_arena_alloc(&spec->arena, (model->vars_count + 1u) * sizeof *s->vars);
