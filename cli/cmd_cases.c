@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/settings.h"
 #include "conformance/export.h"
 #include "core/engine.h"
 
 struct cases {
     const char *places[1]; /* SPEC */
     const char *filter;
+    struct assay_arg_list params, lenient;
     uint64_t seed;
     bool list, json, strict;
 };
@@ -20,6 +22,8 @@ static enum assay_args_result read_args(struct cases *c, int argc, char **argv)
         {"json", ASSAY_ARG_FLAG, &c->json, NULL, "stimuli and permitted outcomes, for a second judge"},
         {"filter", ASSAY_ARG_STRING, &c->filter, "GLOB", "only cases whose id matches"},
         {"seed", ASSAY_ARG_UINT, &c->seed, "N", "of every random choice (1)"},
+        {"param", ASSAY_ARG_LIST, &c->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
+        {"lenient", ASSAY_ARG_LIST, &c->lenient, "NAME=0|1", "whether the target has this leniency"},
         {"strict", ASSAY_ARG_FLAG, &c->strict, NULL, "all leniencies off"},
         {0},
     };
@@ -48,17 +52,20 @@ static void print_list(const struct assay_suite *suite)
         fprintf(stderr, "note: %s\n", *note);
 }
 
-static int show(const struct cases *c, const struct assay_spec *spec)
+static int show(const struct cases *c, const struct assay_spec *spec, const struct assay_settings *settings)
 {
-    struct assay_suite_options options = {.seed = c->seed, .filter = c->filter, .strict = c->strict};
+    struct assay_suite_options options = {.seed = c->seed,
+                                          .filter = c->filter,
+                                          .strict = c->strict,
+                                          .model = &settings->model,
+                                          .leniencies = &settings->leniencies};
     struct assay_suite *suite = assay_suite_make(spec, &options);
     int code = ASSAY_EXIT_INTERNAL;
     if (!suite)
         return code;
-    uint64_t leniencies = c->strict ? 0 : assay_leniencies_default(suite->model);
     if (!c->json)
         print_list(suite);
-    if (!c->json || assay_export_json(suite, NULL, leniencies, c->seed, stdout))
+    if (!c->json || assay_export_json(suite, NULL, settings->leniencies, c->seed, stdout))
         code = suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
     assay_suite_free(suite);
     return code;
@@ -73,7 +80,11 @@ int assay_cmd_cases(int argc, char **argv)
     struct assay_spec *spec = assay_cli_spec(c.places[0]);
     if (!spec)
         return ASSAY_EXIT_USAGE;
-    int code = show(&c, spec);
+    struct assay_settings settings = {0};
+    int code = ASSAY_EXIT_USAGE;
+    if (assay_settings_read(&settings, assay_spec_model(spec), NULL, &c.params, &c.lenient, c.strict))
+        code = show(&c, spec, &settings);
+    assay_settings_free(&settings);
     assay_spec_free(spec);
     return code;
 }

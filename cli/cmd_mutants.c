@@ -1,3 +1,4 @@
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -84,6 +85,9 @@ static int measure(const struct mutants *m, const struct assay_spec *spec)
     const struct assay_model *model = assay_spec_model(spec);
     struct assay_score_options options = {
         .seed = m->seed, .filter = m->filter, .progress = isatty(STDERR_FILENO) ? progress : NULL};
+    /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     double start = now_seconds();
     struct assay_score *score = assay_score_make(spec, model, &options);
     if (!score)

@@ -134,10 +134,9 @@ static void all_at_once(struct assay_builder *b, const struct talk *t)
 }
 
 /* Frames that end in the middle of others' segments. */
-static void overlapping(struct assay_builder *b, const struct talk *t, uint32_t node)
+static void overlapping(struct assay_builder *b, uint32_t node)
 {
     size_t input = assay_build_loop(b, node);
-    (void)t;
     if (input == SIZE_MAX || b->inputs.items[input].bytes.n < 2)
         return;
     struct assay_blob one = b->inputs.items[input].bytes;
@@ -200,7 +199,7 @@ void assay_generate_framing(struct assay_builder *b)
     for (uint32_t node = 0; node < b->explored.count; node++) {
         if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node)
             continue;
-        overlapping(b, &t, node);
+        overlapping(b, node);
         hundreds(b, node);
         behind_the_end(b, node);
     }

@@ -3,12 +3,11 @@
 
 #define MANY 16
 
-static size_t step_of(const struct assay_builder *b, uint32_t node, uint32_t at, uint32_t *next)
+/* Along the path to `node`, then around there. */
+static size_t step_of(const struct assay_builder *b, uint32_t node, uint32_t at)
 {
-    /* along the path to `node`, then around */
     if (at < b->explored.nodes[node].depth)
         return b->explored.nodes[node].path[at];
-    (void)next;
     return assay_build_loop(b, node);
 }
 
@@ -19,7 +18,7 @@ static void in_turn(struct assay_builder *b, uint8_t links, const char *variant)
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[deepest].state), "sessions", "%s", variant);
     for (uint32_t at = 0; at <= b->explored.nodes[deepest].depth + 1; at++)
         for (uint8_t link = 0; link < links; link++) {
-            size_t input = step_of(b, link % b->explored.count, at, NULL);
+            size_t input = step_of(b, link % b->explored.count, at);
             if (input == SIZE_MAX)
                 continue;
             assay_build_send(b, link, b->inputs.items[input].bytes, 0);
