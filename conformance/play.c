@@ -535,7 +535,7 @@ static void saw_connection(struct assay_play_run *r, struct link *l)
 
 static void ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
-    struct link *l = (struct link *)((char *)watch - offsetof(struct link, wire.watch));
+    struct link *l = (struct link *)(void *)((char *)watch - offsetof(struct link, wire.watch));
     struct assay_play_run *r = l->run;
     (void)loop;
     if (l->wire.state == ASSAY_WIRE_CONNECTING)
@@ -549,7 +549,8 @@ static void ready(struct assay_loop *loop, struct assay_watch *watch, unsigned e
 
 static void fire(struct assay_loop *loop, struct assay_alarm *alarm)
 {
-    struct assay_play_run *r = (struct assay_play_run *)((char *)alarm - offsetof(struct assay_play_run, alarm));
+    struct assay_play_run *r =
+        (struct assay_play_run *)(void *)((char *)alarm - offsetof(struct assay_play_run, alarm));
     int64_t now = assay_clock_now();
     (void)loop;
     assay_pace_late(&r->stage->pace, now, now - alarm->at);

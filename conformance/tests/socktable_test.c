@@ -20,7 +20,7 @@ static void pair_open(struct pair *p, struct sockaddr *at, socklen_t size)
     assert_int_equal(bind(p->listener, at, size), 0);
     assert_int_equal(listen(p->listener, 4), 0);
     assert_int_equal(getsockname(p->listener, (struct sockaddr *)&to, &n), 0);
-    if (at->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)at)->sin6_addr)) {
+    if (at->sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)(void *)at)->sin6_addr)) {
         struct sockaddr_in v4 = {.sin_family = AF_INET,
                                  .sin_port = ((struct sockaddr_in6 *)&to)->sin6_port,
                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
