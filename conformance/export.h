@@ -1,9 +1,9 @@
 /* A suite as JSON, for a second judge: what is done to a target and every
  * outcome that is permitted, with no oracle needed.
  *
- *   {"protocol": "msglog", "seed": 1, "leniencies": ["name", ...],
+ *   {"protocol": "notes", "seed": 1, "leniencies": ["name", ...],
  *    "cases": [
- *      {"id": "msglog/name/name/example-1", "req": "ML-4" or null, "level": "MUST|SHOULD|MAY",
+ *      {"id": "notes/idle/hello/example-1", "req": "N-4" or null, "level": "MUST|SHOULD|MAY",
  *       "class": "local|shared|exclusive|timed", "by_hand": false, "links": 1,
  *       "steps": [
  *         {"link": 0, "send": "0103...", "cut": true},   bytes in one write; cut (or absent): they are read as one
