@@ -124,19 +124,34 @@ static bool narrower_than_form(const struct spec_type *type)
     return type->min > min || type->max < max;
 }
 
-static bool restricts_bytes(const struct spec_type *type)
+/* Sizes that the extent of bytes can have, whatever their type says; `room` is what `rest` can be. */
+static struct span_of sizes_of_extent(struct events *ev, const struct spec_type *type, struct span_of room)
 {
-    bool text = type->kind == ASSAY_T_TEXT && type->charset != ASSAY_CS_BYTES;
-    return text || type->set || type->first || type->min > 0;
+    struct span_of s = {0, BITS_MAX};
+    const struct spec_extent *x = &type->extent;
+    if (x->kind == ASSAY_EXT_REST)
+        s = room;
+    else if (x->kind == ASSAY_EXT_FIXED || x->kind == ASSAY_EXT_CODE)
+        s = of_extent(ev, type);
+    else if (x->kind == ASSAY_EXT_PREFIX && x->fixed && x->fixed < 32)
+        s.max = 8 * (((int64_t)1 << x->fixed) - 1);
+    return s;
 }
 
-static void value_faults(struct events *ev, const struct spec_type *type)
+static bool restricts_bytes(struct events *ev, const struct spec_type *type, struct span_of room)
+{
+    bool text = type->kind == ASSAY_T_TEXT && type->charset != ASSAY_CS_BYTES;
+    struct span_of sizes = sizes_of_extent(ev, type, room);
+    return text || type->set || type->first || sizes.min < 8 * type->min || sizes.max > 8 * type->max;
+}
+
+static void value_faults(struct events *ev, const struct spec_type *type, struct span_of room)
 {
     if (type->kind == ASSAY_T_ENUM) {
         if (type->of && !type->of->open && !(type->form == ASSAY_FORM_INT && bits_all_named(type)))
             raise_event(ev, ASSAY_EV_UNKNOWN);
     } else if (assay_kind_is_bytes(type->kind)) {
-        if (restricts_bytes(type) || type->max < UINT32_MAX)
+        if (restricts_bytes(ev, type, room))
             raise_fault(ev, type->fault_event);
     } else if (type->kind == ASSAY_T_INT && type->form != ASSAY_FORM_CALC && narrower_than_form(type)) {
         raise_fault(ev, type->fault_event);
@@ -169,15 +184,15 @@ static bool computed_always_agrees(const struct spec_field *field)
     return by && by->kind == SPEC_E_FIELD && by->ref.field == field;
 }
 
-static void field_faults(struct events *ev, const struct spec_field *field)
+static void field_faults(struct events *ev, const struct spec_field *field, struct span_of room)
 {
     const struct spec_type *type = field->type;
     if (form_can_fail(type))
         raise_event(ev, ASSAY_EV_MALFORMED);
     if (type->form == ASSAY_FORM_LIST && type->element)
-        value_faults(ev, type->element);
+        value_faults(ev, type->element, room);
     if (type->kind != SPEC_T_NONE)
-        value_faults(ev, type);
+        value_faults(ev, type, room);
     if (!field->name && type->form != ASSAY_FORM_CONST)
         raise_fault(ev, type->fault_event);
     if (field->is && type->form != ASSAY_FORM_CALC && !computed_always_agrees(field))
@@ -229,21 +244,41 @@ static void tag_faults(struct events *ev, const struct spec_frame *frame)
             raise_event(ev, ASSAY_EV_UNKNOWN);
 }
 
+/* What fields leave of some room for the one that goes to its end: all but the least of the others. */
+static struct span_of rest_of(struct events *ev, const struct spec_list *fields, struct span_of room)
+{
+    int64_t others = 0;
+    SPEC_EACH (struct spec_field, field, fields)
+        if (field->type->form == ASSAY_FORM_INT || field->type->extent.kind != ASSAY_EXT_REST)
+            others += size_of_field(ev, field).min;
+    return (struct span_of){0, room.max > others ? room.max - others : 0};
+}
+
+/* Frames without their delimiter. */
+static struct span_of room_of_frame(const struct spec_frame *frame)
+{
+    int64_t max = frame->max;
+    if (frame->delims.count)
+        max -= ((const struct assay_blob *)frame->delims.items[0])->n;
+    return (struct span_of){0, max > 0 ? 8 * max : 0};
+}
+
 static struct span_of room_for_message(struct events *ev, const struct spec_frame *frame)
 {
-    if (frame->body)
-        return size_of_field(ev, frame->body);
-    if (frame->end == ASSAY_END_FIELDS)
-        return (struct span_of){0, 0};
-    struct span_of head = size_of_fields(ev, &frame->fields);
-    return (struct span_of){0, 8 * frame->max > head.min ? 8 * frame->max - head.min : 0};
+    struct span_of room = rest_of(ev, &frame->fields, room_of_frame(frame));
+    if (frame->body) {
+        struct span_of body = size_of_field(ev, frame->body);
+        return (struct span_of){body.min, body.max < room.max ? body.max : room.max};
+    }
+    return frame->end == ASSAY_END_FIELDS ? (struct span_of){0, 0} : room;
 }
 
 static void message_faults(struct events *ev, const struct spec_frame *frame, const struct spec_message *m)
 {
+    struct span_of rest = rest_of(ev, &m->fields, room_for_message(ev, frame));
     raise_event(ev, m->event->index);
     SPEC_EACH (struct spec_field, field, &m->fields)
-        field_faults(ev, field);
+        field_faults(ev, field, rest);
     SPEC_EACH (struct spec_where, where, &m->wheres)
         raise_fault(ev, where->fault_event);
     if (m->fixed.count)
@@ -268,7 +303,7 @@ static void frame_faults(struct events *ev, const struct spec_frame *frame)
 {
     struct span_of size = size_of_fields(ev, &frame->fields);
     SPEC_EACH (struct spec_field, field, &frame->fields)
-        field_faults(ev, field);
+        field_faults(ev, field, rest_of(ev, &frame->fields, room_of_frame(frame)));
     tag_faults(ev, frame);
     bool open_end = frame->end != ASSAY_END_FIELDS;
     if (open_end || size.max > 8 * frame->max)

@@ -231,6 +231,32 @@ static void test_a_message_longer_than_its_frame_needs_an_else(void **state)
     }
 }
 
+/* What comes in a line can be sent in a line: it holds no line end. What a variable holds may. */
+static void test_lines_can_be_echoed(void **state)
+{
+    static const char spec[] = "assay: 1\nprotocol: t\nlimits: {sessions: 1}\ntransports: {tcp: {port: 1}}\n"
+                               "frame: {until: \"\\n\", max: 30}\n"
+                               "messages: {Line: {from: both, fields: [t: {bytes: rest}], "
+                               "examples: [{raw: \"hi\\n\", is: {t: hi}}]}}\n"
+                               "server:\n  vars: {kept: {type: bytes, max: 10}}\n  rules:\n"
+                               "    - {when: Line, send: {Line: {t: %s}}}\n"
+                               "    - {when: oversize, ignore: true}\n"
+                               "    - {when: [eof, eof-in-frame, reset], goto: End}\n";
+    static const char *const sources[] = {"t", "kept"};
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        char text[2048];
+        struct assay_diags diags = {0};
+        int n = snprintf(text, sizeof text, spec, sources[i]);
+        struct assay_spec *s = assay_spec_parse("t.yaml", (const uint8_t *)text, (size_t)n, &diags);
+        assert_int_equal(diags.count, i);
+        if (i == 1)
+            assert_non_null(strstr(diags.items[0].text, "can hold the delimiter"));
+        assay_spec_free(s);
+        assay_diags_free(&diags);
+    }
+}
+
 static void test_patterns_over_all_values_are_total(void **state)
 {
     static const struct sample samples[] = {
@@ -281,6 +307,7 @@ int main(void)
         cmocka_unit_test(test_values_that_may_not_fit_need_one),
         cmocka_unit_test(test_a_condition_excludes_what_does_not_fit),
         cmocka_unit_test(test_a_message_longer_than_its_frame_needs_an_else),
+        cmocka_unit_test(test_lines_can_be_echoed),
         cmocka_unit_test(test_patterns_over_all_values_are_total),
         cmocka_unit_test(test_conditions_have_a_witness),
     };
