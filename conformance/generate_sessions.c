@@ -72,7 +72,9 @@ void assay_generate_sessions(struct assay_builder *b)
     if (b->explored.count == 0 || assay_build_friendly(b, 0) == SIZE_MAX)
         return;
     in_turn(b, 2, "two-in-turn");
-    in_turn(b, MANY, "many-in-turn");
+    uint32_t room = b->model->limits.sessions / 2;
+    if (room > 2)
+        in_turn(b, (uint8_t)(room < MANY ? room : MANY), "many-in-turn");
     for (uint32_t node = 0; node < b->explored.count; node++)
         if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node) {
             between_halves(b, node);

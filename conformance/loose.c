@@ -29,6 +29,16 @@ static void widen_types(struct assay_store *store, struct assay_model *m)
     m->types_count = (uint16_t)(m->types_count + 2);
 }
 
+/* A body that carries its own prefix or delimiter is put together from the message's fields: it keeps it. */
+static bool is_wrapped_body(const struct assay_model *m, uint16_t field)
+{
+    const struct assay_field *f = &m->fields[field];
+    for (uint16_t i = 0; i < m->frames_count; i++)
+        if (m->frames[i].body == field)
+            return f->extent == ASSAY_EXT_PREFIX || f->extent == ASSAY_EXT_UNTIL;
+    return false;
+}
+
 static void loosen_field(const struct assay_model *m, struct assay_field *f, enum assay_loose_kind kind)
 {
     if (f->slot == ASSAY_NONE || f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_LIST ||
@@ -49,7 +59,8 @@ static void loosen_fields(struct assay_store *store, struct assay_model *m, enum
 {
     struct assay_field *fields = assay_store_copy(store, m->fields, m->fields_count * sizeof *fields);
     for (uint16_t i = 0; i < m->fields_count; i++)
-        loosen_field(m, &fields[i], kind);
+        if (kind == ASSAY_LOOSE_GRAFT || !is_wrapped_body(m, i))
+            loosen_field(m, &fields[i], kind);
     m->fields = fields;
 }
 

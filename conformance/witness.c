@@ -857,7 +857,8 @@ static void add_bodies(struct maker *m, const struct assay_input *base)
         int64_t size = size_after(&size_changes[i], body.n, room);
         if (size < 0 || size > 1 << 20)
             continue;
-        struct assay_value v = {.bytes = resized(m, body, (uint32_t)size)};
+        struct assay_blob content = resized(m, body, (uint32_t)size);
+        struct assay_value v = {.bytes = assay_loose_wrap(m->store, m->model, f, content)};
         add_raw(m, m->graft, with(m, &raw, f->slot, v), assay_store_text(m->store, "body-%s", size_changes[i].label));
     }
 }
