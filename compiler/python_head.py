@@ -196,6 +196,8 @@ class BaseClient:
         self._owed = True
         try:
             self._socket.sendall(out)
+        except socket.timeout:
+            self._session.give_up()
         except OSError:
             pass  # what was received before is still handled; then comes the end of the stream
 

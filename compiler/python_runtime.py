@@ -1043,9 +1043,15 @@ class _Session:
             self.timers[due[0][1]] = None
             self._handle(_TIMERS[due[0][1]].event)
         elif self.limit is not None and self.limit <= now:
+            self.give_up()
+
+    def give_up(self):
+        """The running call took too long; without one the session ends just so."""
+        event = _EVENT_NUMBERS["reset"]
+        if self.running is not None:
             event = _CALLS[self.running].event
             self._end_call("timeout", event)
-            self._end(event, "closed")
+        self._end(event, "closed")
 
     # -- frames --
 

@@ -73,7 +73,7 @@ static struct assay_client *make(const char *address, const struct assay_client_
     set_options(c, options);
     c->model = config->model;
     c->fd = -1;
-    c->call = -1;
+    c->call = c->overdue = -1;
     c->deadline = ASSAY_CLOCK_NEVER;
     assay_pump_init(&c->pump, block, config);
     return c;
@@ -221,6 +221,20 @@ static bool own_event(struct assay_client *c, bool *flag, enum assay_client_even
     return true;
 }
 
+static bool overdue_event(struct assay_client *c, struct assay_client_event *event)
+{
+    if (c->overdue < 0)
+        return false;
+    *event = (struct assay_client_event){
+        .kind = ASSAY_CLIENT_RESULT,
+        .status = ASSAY_CLIENT_TIMEOUT,
+        .index = c->overdue,
+        .name = c->model->calls[c->overdue].name,
+    };
+    c->overdue = -1;
+    return true;
+}
+
 bool assay_client_next(struct assay_client *c, struct assay_client_event *event)
 {
     struct assay_event from;
@@ -229,12 +243,14 @@ bool assay_client_next(struct assay_client *c, struct assay_client_event *event)
     while (assay_pump_next(&c->pump, &from))
         if (translate(c, &from, event))
             return true;
+    if (overdue_event(c, event))
+        return true;
     return own_event(c, &c->tell_ended, ASSAY_CLIENT_ENDED, c->ended_status, event);
 }
 
 static bool has_event(const struct assay_client *c)
 {
-    return c->tell_connected || c->tell_ended || c->pump.waiting;
+    return c->tell_connected || c->tell_ended || c->overdue >= 0 || c->pump.waiting;
 }
 
 /* ---- without waiting --------------------------------------------------- */
@@ -245,7 +261,7 @@ int assay_client_begin(struct assay_client *c)
         assay_link_drop(c);
     c->tell_connected = c->tell_ended = c->strayed = c->hasty = false;
     c->ended_status = ASSAY_CLIENT_OK;
-    c->call = -1;
+    c->call = c->overdue = -1;
     c->done_token = 0;
     c->message[0] = '\0';
     return assay_link_begin(c, assay_clock_now());
@@ -285,8 +301,10 @@ int assay_client_start(struct assay_client *c, int index, const struct assay_val
     if (c->call >= 0 || has_event(c))
         return assay_report(c, ASSAY_CLIENT_BUSY, "a call is running, or events wait to be taken");
     int64_t now = assay_clock_now();
-    enum assay_rc rc = assay_pump_call(&c->pump, now, (uint16_t)index, c->arg_values, c->arg_spans,
-                                       call_deadline(c, &c->model->calls[index], now));
+    const struct assay_call *call = &c->model->calls[index];
+    assay_time until = call_deadline(c, call, now), own = assay_clock_after(now, call->within);
+    c->call_deadline = call->within > 0 && own < until ? own : until;
+    enum assay_rc rc = assay_pump_call(&c->pump, now, (uint16_t)index, c->arg_values, c->arg_spans, until);
     if (rc == ASSAY_STALE)
         return not_open(c);
     if (rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_PENDING && rc != ASSAY_MORE)
@@ -319,8 +337,11 @@ short assay_client_wants(const struct assay_client *c)
 
 static int64_t deadline(const struct assay_client *c)
 {
+    assay_time first = c->deadline;
     assay_time timer = c->state == ASSAY_CLIENT_RUNNING ? assay_pump_deadline(&c->pump) : ASSAY_NEVER;
-    return timer < c->deadline ? timer : c->deadline;
+    if (timer < first)
+        first = timer;
+    return c->call >= 0 && c->call_deadline < first ? c->call_deadline : first;
 }
 
 int assay_client_wait_ms(const struct assay_client *c)
@@ -342,6 +363,19 @@ static void finish_effect(struct assay_client *c, int64_t now)
         assay_pump_complete(&c->pump, now, token, c->done);
 }
 
+/* The engine ends calls in time, but rests while its output is stuck or an effect is in flight. */
+static void check_overdue(struct assay_client *c, int64_t now)
+{
+    if (c->call < 0 || now < c->call_deadline || has_event(c))
+        return;
+    assay_report(c, 0, "%s: no answer in time", c->model->calls[c->call].name);
+    c->overdue = c->call;
+    c->call = -1;
+    c->done_token = 0;
+    c->ended_status = ASSAY_CLIENT_OK;
+    assay_link_drop(c);
+}
+
 static void step(struct assay_client *c, short ready)
 {
     if (has_event(c))
@@ -349,6 +383,7 @@ static void step(struct assay_client *c, short ready)
     int64_t now = assay_clock_now();
     finish_effect(c, now);
     assay_link_step(c, now, ready);
+    check_overdue(c, now);
 }
 
 void assay_client_process(struct assay_client *c)

@@ -43,6 +43,8 @@ struct assay_client {
     uint64_t drained;
 
     int call; /* that runs; -1: none */
+    int64_t call_deadline;
+    int overdue; /* a call that ended because its time was up, to be told; -1: none */
     bool tell_connected, tell_ended;
     bool hasty;   /* the session's end is not worth waiting for the server */
     bool strayed; /* a message that nothing takes is about to end the session */

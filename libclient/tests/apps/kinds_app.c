@@ -131,6 +131,33 @@ static void news_without_waiting(const char *address)
     kinds_close(client);
 }
 
+/* The time of a call passes, too, while the application leaves an effect undone. */
+static void news_never_shown(const char *address)
+{
+    struct assay_client_options options = {0};
+    struct kinds_client *client;
+    struct assay_client_event event;
+    int status = ASSAY_CLIENT_OK;
+    bool ended = false;
+    options.call_ms = 50;
+    CHECK(kinds_new(address, &options, &client) == ASSAY_CLIENT_OK);
+    struct assay_client *c = kinds_base(client);
+    CHECK(assay_client_begin(c) == ASSAY_CLIENT_OK);
+    while (!ended && turn(c))
+        while (assay_client_next(c, &event)) {
+            if (event.kind == ASSAY_CLIENT_CONNECTED)
+                CHECK(kinds_subscribe_start(client, 2) == ASSAY_CLIENT_OK);
+            if (event.kind == ASSAY_CLIENT_RESULT)
+                status = event.status;
+            ended = event.kind == ASSAY_CLIENT_ENDED;
+        }
+    CHECK(status == ASSAY_CLIENT_TIMEOUT && ended);
+    CHECK(strstr(kinds_message(client), "no answer in time") != NULL);
+    CHECK(kinds_reconnect(client) == ASSAY_CLIENT_OK);
+    echo(client);
+    kinds_close(client);
+}
+
 int main(int argc, char **argv)
 {
     struct kinds_client *c;
@@ -144,5 +171,6 @@ int main(int argc, char **argv)
     kinds_close(c);
     news_while_waiting(argv[1]);
     news_without_waiting(argv[1]);
+    news_never_shown(argv[1]);
     return wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
