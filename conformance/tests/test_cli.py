@@ -339,3 +339,21 @@ def test_interrupt_is_2_and_the_report_is_whole(tmp_path):
     assert process.returncode == 2
     document = json.loads(report.read_text())
     assert document["summary"]["interrupted"] and document["summary"]["cases"] == len(document["cases"])
+
+
+def test_a_harness_that_was_held_up_blames_nobody(tmp_path):
+    """The tester is stopped for longer than an answer may take, in the middle of the run."""
+    report = tmp_path / "report.json"
+    process = subprocess.Popen([str(ASSAY), "test", str(MSGLOG), host("late"), f"--json={report}", "--timeout-scale",
+                                "0.5"], cwd=ROOT, stdout=subprocess.DEVNULL)
+    for _ in range(3):
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
+        process.send_signal(signal.SIGSTOP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        process.send_signal(signal.SIGCONT)
+    process.wait(60)
+    verdicts = {c["id"]: c["verdict"] for c in json.loads(report.read_text())["cases"]}
+    assert len(verdicts) > 100
+    assert set(verdicts.values()) <= {"pass", "unsupported", "inconclusive"}
