@@ -113,7 +113,31 @@ static void add_bytes(struct text *t, unsigned depth)
     }
 }
 
-static struct assay_spec *spec_with(const char *expression)
+static void add_condition(struct text *t, unsigned depth)
+{
+    unsigned form = (unsigned)below(depth ? 7 : 4);
+    if (form < 3) {
+        add_number(t, below(3) == 0);
+        add(t, PICK(" < ", " <= ", " == ", " != ", " > ", " >= "));
+        add_number(t, below(3) == 0);
+    } else if (form == 3) {
+        add(t, "fits(");
+        add_number(t, 1);
+        add(t, PICK(", u8)", ", i16)", ", u3)"));
+    } else if (form == 4) {
+        add(t, "!(");
+        add_condition(t, depth - 1);
+        add(t, ")");
+    } else {
+        add(t, "(");
+        add_condition(t, depth - 1);
+        add(t, PICK(" && ", " || ", " && "));
+        add_condition(t, depth - 1);
+        add(t, ")");
+    }
+}
+
+static struct assay_spec *spec_with(const char *expression, const char *condition)
 {
     char text[4096];
     struct assay_diags diags = {0};
@@ -124,12 +148,13 @@ static struct assay_spec *spec_with(const char *expression)
                      "      - a: u8\n      - b: i16\n      - c: i64\n"
                      "      - s: {bytes: {prefix: u8}, max: 5}\n"
                      "      - z: {text: {prefix: u8}, charset: ascii, min: 1, max: 3}\n"
+                     "      - g: {type: bool, calc: \"%s\"}\n"
                      "      - r: {type: i64, calc: \"%s\"}\n"
                      "    examples: [{raw: \"01234567890123456789012345678901234567890\", fault: oversize}]\n"
                      "server:\n  rules:\n    - {when: Ask, ignore: true}\n"
                      "    - {when: [malformed, oversize], ignore: true}\n"
                      "    - {when: [eof, eof-in-frame, reset], goto: End}\n",
-                     expression);
+                     condition, expression);
     struct assay_spec *spec = assay_spec_parse("t.yaml", (const uint8_t *)text, (size_t)n, &diags);
     if (!spec)
         assay_diags_print(&diags, stderr);
@@ -178,44 +203,74 @@ static void random_values(struct assay_env *env, const struct spec_message *m, u
     set_slot(env, m, "z", assay_val_bytes(ASSAY_REGION_FRAME, 8 + (uint32_t)below(4), 1 + (uint32_t)below(3)));
 }
 
-static void compare(const struct assay_spec *spec, const char *text)
-{
-    const struct spec_message *m = spec->messages.items[0];
-    const struct spec_field *r = m->fields.items[m->fields.count - 1];
-    struct facts facts = {.spec = (struct assay_spec *)(uintptr_t)spec};
-    struct value_range range = assay_range_of(&facts, r->type->calc);
-    static uint8_t scratch[1 << 16], pool[16];
+struct sampler {
+    const struct assay_spec *spec;
+    struct assay_env env;
     assay_val slots[ASSAY_SLOTS_MAX];
-    struct assay_env env = {.model = spec->model, .slots = slots, .frame = pool};
-    env.scratch = scratch;
-    env.scratch_cap = sizeof scratch;
+    uint8_t scratch[1 << 16], pool[16];
+};
+
+static bool evaluate(struct sampler *s, const struct spec_field *field, assay_val *v)
+{
+    s->env.scratch_used = 0;
+    return assay_eval(&s->env, s->spec->model->fields[field->index].is, v);
+}
+
+static void expect_within(const struct value_range *range, bool defined, assay_val v, const char *text,
+                          const char *given)
+{
+    bool good = defined ? (int64_t)v >= range->min && (int64_t)v <= range->max : range->bad != NULL;
+    if (!good)
+        print_error("%s given %s: %lld%s, said %lld..%lld%s\n", text, given, (long long)v,
+                    defined ? "" : " (undefined)", (long long)range->min, (long long)range->max,
+                    range->bad ? " or undefined" : "");
+    assert_true(good);
+}
+
+/* The number of samples for which the condition held. */
+static unsigned compare(const struct assay_spec *spec, const char *text, const char *condition)
+{
+    static struct sampler s;
+    const struct spec_message *m = spec->messages.items[0];
+    const struct spec_field *r = m->fields.items[m->fields.count - 1], *g = m->fields.items[m->fields.count - 2];
+    struct facts facts = {.spec = (struct assay_spec *)(uintptr_t)spec}, given = facts;
+    struct value_range range = assay_range_of(&facts, r->type->calc), narrow;
+    unsigned held = 0;
+    assay_assume(&given, g->type->calc, true);
+    narrow = assay_range_of(&given, r->type->calc);
+    s.spec = spec;
+    s.env = (struct assay_env){.model = spec->model, .slots = s.slots, .frame = s.pool, .scratch = s.scratch};
+    s.env.scratch_cap = sizeof s.scratch;
     for (unsigned i = 0; i < 300; i++) {
-        assay_val v;
-        random_values(&env, m, pool);
-        bool defined = assay_eval(&env, spec->model->fields[r->index].is, &v);
-        bool good = defined ? (int64_t)v >= range.min && (int64_t)v <= range.max : range.bad != NULL;
-        if (!good)
-            print_error("%s: %lld %s, said %lld..%lld%s\n", text, (long long)v, defined ? "" : "(undefined)",
-                        (long long)range.min, (long long)range.max, range.bad ? " or undefined" : "");
-        assert_true(good);
+        assay_val v = 0, truth = 0;
+        random_values(&s.env, m, s.pool);
+        bool defined = evaluate(&s, r, &v);
+        expect_within(&range, defined, v, text, "nothing");
+        if (!evaluate(&s, g, &truth) || !truth)
+            continue;
+        expect_within(&narrow, defined, v, text, condition);
+        held++;
     }
+    return held;
 }
 
 static void test_intervals_hold_what_core_computes(void **state)
 {
-    unsigned compared = 0;
+    unsigned compared = 0, held = 0;
     (void)state;
     for (unsigned i = 0; i < 1500; i++) {
-        struct text t = {.n = 0};
+        struct text t = {.n = 0}, g = {.n = 0};
         add_number(&t, 1 + (unsigned)below(3));
-        struct assay_spec *spec = spec_with(t.p);
+        add_condition(&g, (unsigned)below(3));
+        struct assay_spec *spec = spec_with(t.p, g.p);
         if (assay_spec_model(spec)) {
-            compare(spec, t.p);
+            held += compare(spec, t.p, g.p);
             compared++;
         }
         assay_spec_free(spec);
     }
     assert_true(compared > 300);
+    assert_true(held > 10000);
 }
 
 /* ---- events ------------------------------------------------------------ */
