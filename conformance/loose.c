@@ -122,16 +122,24 @@ struct assay_blob assay_loose_content(struct assay_store *store, const struct as
     return value.bytes;
 }
 
+/* Groups of seven bits, in the order of the field's flags. */
+static uint32_t put_varint(uint64_t n, bool little, uint8_t *out)
+{
+    uint32_t size = 1;
+    while (size < 10 && n >> (7 * size))
+        size++;
+    for (uint32_t i = 0; i < size; i++) {
+        uint32_t group = little ? i : size - 1 - i;
+        out[i] = (uint8_t)((n >> (7 * group) & 0x7f) | (i + 1 < size ? 0x80 : 0));
+    }
+    return size;
+}
+
 static uint32_t put_prefix(const struct assay_field *f, uint64_t n, uint8_t *out)
 {
     uint32_t size = f->extent_arg / 8u;
-    if (f->extent_arg == 0) {
-        do {
-            out[size++] = (uint8_t)((n & 0x7f) | (n > 0x7f ? 0x80 : 0));
-            n >>= 7;
-        } while (n);
-        return size;
-    }
+    if (f->extent_arg == 0)
+        return put_varint(n, f->flags & ASSAY_F_LITTLE, out);
     for (uint32_t i = 0; i < size; i++)
         out[f->flags & ASSAY_F_LITTLE ? i : size - 1 - i] = (uint8_t)(n >> (8 * i));
     return size;
