@@ -50,8 +50,8 @@ static void add_bytes(struct text *t, unsigned depth);
 static void add_number(struct text *t, unsigned depth)
 {
     if (depth == 0) {
-        add(t, PICK("a", "b", "c", "0", "1", "2", "7", "63", "255", "1000", "-1", "-128", "9223372036854775807",
-                    "(-9223372036854775807 - 1)"));
+        add(t, PICK("a", "a", "b", "b", "c", "a", "size(s)", "0", "1", "2", "7", "63", "255", "1000", "-1", "-128",
+                    "9223372036854775807", "(-9223372036854775807 - 1)"));
         return;
     }
     unsigned form = (unsigned)below(8);
@@ -260,7 +260,7 @@ static void test_intervals_hold_what_core_computes(void **state)
     (void)state;
     for (unsigned i = 0; i < 1500; i++) {
         struct text t = {.n = 0}, g = {.n = 0};
-        add_number(&t, 1 + (unsigned)below(3));
+        add_number(&t, (unsigned)below(4));
         add_condition(&g, (unsigned)below(3));
         struct assay_spec *spec = spec_with(t.p, g.p);
         if (assay_spec_model(spec)) {
