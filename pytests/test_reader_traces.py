@@ -24,6 +24,6 @@ def test_trace(trace):
         assert ours.ended == trace.end
         outcomes = link.outcomes()
         assert any(agrees(spec, outcome, trace.sample(number)) and outcome.end == trace.end for outcome in outcomes)
-        assert not any(agrees(spec, outcome, trace.sample(number) + b"\0") for outcome in outcomes)
+        assert not any(agrees(spec, outcome, trace.sample(number) + b"\xff") for outcome in outcomes)
     if trace.log() is not None:
         assert lines == trace.log()

@@ -6,8 +6,8 @@ from .framing import Framer
 from .spec import example_bytes
 from .values import ABSENT
 
-__all__ = ["ABSENT", "Event", "Framer", "Free", "FreePart", "Pattern", "decode", "decode_stream", "encode", "example_bytes",
-           "sendable"]
+__all__ = ["ABSENT", "Event", "Framer", "Free", "FreePart", "Pattern", "decode", "decode_stream", "encode",
+           "example_bytes", "sendable"]
 
 
 def decode_stream(spec, sender, pieces, closed=False):

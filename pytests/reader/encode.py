@@ -8,7 +8,10 @@ from .wire import Writer, find_delimiter
 
 
 class Free:
-    """A value that an implementation may choose: ours, and the condition for others', which sees the fields of what was sent."""
+    """A value that an implementation may choose: ours, and the condition for others'.
+
+    The condition sees the fields of what was sent.
+    """
 
     def __init__(self, ours, accepts=None, text=None):
         self.ours, self.accepts, self.text = ours, accepts or (lambda value, fields: True), text

@@ -23,7 +23,7 @@ class Picker:
         return self.by_tag[tag]
 
     def otherwise(self, scope, first):
-        """Without a tag: the only message, or by condition, or by the first byte of its fields (None: there is none)."""
+        """Without a tag: the only message, or by condition, or by the first byte of its fields (None: no byte)."""
         if any(message.when for message in self.messages):
             for message in self.messages:
                 if message.when is None or expr.holds(message.when, scope):
