@@ -33,7 +33,8 @@ class Outcome:
         return tuple(item if isinstance(item, bytes) else item.key() for item in self.items()), self.end
 
     def __repr__(self):
-        shown = [item.hex() if isinstance(item, bytes) else "{%s.%s}" % (item.message, item.field) for item in self.items()]
+        shown = [item.hex() if isinstance(item, bytes) else "{%s.%s}" % (item.message, item.field)
+                 for item in self.items()]
         return "Outcome(%s, %s)" % (" ".join(shown), self.end)
 
 
@@ -109,7 +110,7 @@ class _Witness:
 
 
 def host_decides(spec):
-    """What effects do where nobody says: an application, and a file of passwords, may refuse; other bindings do not fail."""
+    """What effects do where nobody says: an application, and a file of passwords, may refuse; others do not fail."""
     def effect(_session, name, _args):
         declared = spec.effects[name]
         binding = declared.get("to", "application")

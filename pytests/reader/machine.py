@@ -11,6 +11,7 @@ from .rules import END, Planner
 from .values import ABSENT, SpecError, Undefined
 
 FRAME_EVENTS = frozenset(["malformed", "unknown", "oversize"])
+LINK_EVENTS = frozenset(["connect", "eof", "eof-in-frame", "reset", "shutdown"])
 
 
 class Session:
@@ -59,8 +60,8 @@ class Machine:
     """The rules of one role, applied to sessions."""
 
     def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None):
-        """`effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own outcomes;
-        `keep` drops sessions that something seen speaks against."""
+        """`effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own
+        outcomes; `keep` drops sessions that something seen speaks against."""
         self.spec, self.role, self.other = spec, role, "client" if role == "server" else "server"
         self.own = spec.machines[role]
         self.effect = effect or (lambda session, name, args: True)
@@ -181,8 +182,7 @@ class Machine:
         return results
 
     def _is_frame(self, event):
-        return event.is_message or event.name in FRAME_EVENTS or (
-            event.name not in self.own.timers and event.name not in ("connect", "eof", "eof-in-frame", "reset", "shutdown"))
+        return event.is_message or event.name not in LINK_EVENTS and event.name not in self.own.timers
 
     @staticmethod
     def _unhandled(session, event):

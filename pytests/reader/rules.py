@@ -13,6 +13,8 @@ from .values import ABSENT, SpecError, Undefined, Unfit
 END = "End"
 _FLAT = ["let", "do", "set", "send", "goto", "close", "result", "error", "then", "choose", "maybe"]
 
+_BESIDE = frozenset(["when", "if", "else", "may", "ignore", "drop", "req", "level", "text", "name"])
+
 
 class Plan:
     """One outcome: new variables, effects, sends, next state."""
@@ -84,7 +86,7 @@ class Planner:
         return self.plans(body["else"])
 
     def _run(self, body, plans):
-        unknown = set(body) - set(_FLAT) - {"when", "if", "else", "may", "ignore", "drop", "req", "level", "text", "name"}
+        unknown = set(body) - set(_FLAT) - _BESIDE
         if unknown:
             raise SpecError("%s: not known in a rule, or declared only" % ", ".join(sorted(unknown)))
         for action in _FLAT:

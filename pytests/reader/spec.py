@@ -127,7 +127,8 @@ class Spec:
         self.messages = {name: Message(name, detail, self.frames, self.types)
                          for name, detail in tree.get("messages", {}).items()}
         self.effects = tree.get("effects", {})
-        self.machines = {role: MachineSpec(tree[role], self.types) for role in ("server", "client", "peer") if role in tree}
+        roles = [role for role in ("server", "client", "peer") if role in tree]
+        self.machines = {role: MachineSpec(tree[role], self.types) for role in roles}
         self.calls = tree.get("calls", {})
         self.requirements = tree.get("requires", {})
         self.limits = tree.get("limits", {})

@@ -4,8 +4,8 @@ import copy
 import re
 
 from . import expr
-from .types import (BoolType, BytesType, CalcType, ConstType, DecimalType, DurationType, EnumIntType, EnumTextType, Extent,
-                    HexType, IntType, ListType, ValueType, VarintType, data_bytes, data_number)
+from .types import (BoolType, BytesType, CalcType, ConstType, DecimalType, DurationType, EnumIntType, EnumTextType,
+                    Extent, HexType, IntType, ListType, ValueType, VarintType, data_bytes, data_number)
 from .values import EnumType, SpecError
 from .wire import Fault
 
@@ -129,7 +129,8 @@ class TypeTable:
         if isinstance(tree, str):
             return Extent("rest", None) if tree == "rest" else Extent("size", expr.parse(tree))
         if "prefix" in tree:
-            return Extent("prefix", VarintType(9, self.order == "little") if tree["prefix"] == "varint" else self[tree["prefix"]])
+            varint = VarintType(9, self.order == "little")
+            return Extent("prefix", varint if tree["prefix"] == "varint" else self[tree["prefix"]])
         if "until" in tree:
             return Extent("until", delimiters(tree["until"]))
         return Extent("prefix", self.make(tree))

@@ -94,7 +94,8 @@ def find_delimiter(data, delimiters, start=0, growing=False):
     if not hits:
         return None
     position, _, delimiter = min(hits)
-    if growing and any(len(longer) > len(data) - position and longer.startswith(data[position:]) for longer in delimiters):
+    rest = data[position:]
+    if growing and any(len(longer) > len(rest) and longer.startswith(rest) for longer in delimiters):
         return None
     return position, delimiter
 
