@@ -149,6 +149,7 @@ test: ## all tests, after installing what they need
 deps: ## install what building and testing need (apt-get; sudo only when not root)
 	@scripts/deps test
 
+unit-build: $(foreach l,$(LAYERS),$(tests_$(l)))
 unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests
 
 clean: ## remove everything built
@@ -157,7 +158,7 @@ clean: ## remove everything built
 help: ## this list
 	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.PHONY: all unit clean help fuzz fuzz-replay valgrind served-asan bench demo test deps FORCE
+.PHONY: all unit unit-build clean help fuzz fuzz-replay valgrind served-asan bench demo test deps FORCE
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
 
 purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
