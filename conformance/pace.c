@@ -5,6 +5,8 @@
 #define PATIENCE    (2 * ASSAY_SECOND)
 #define QUIET_STILL (2 * ASSAY_MS)
 #define QUIET_BLIND (40 * ASSAY_MS)
+#define SETTLED     16               /* samples, from which on one of them may be */
+#define OUTLIER     8                /* times as long as is typical: more is not believed */
 #define LATE        (250 * ASSAY_MS) /* an eighth of the patience: below that no verdict can turn on it */
 
 static int64_t scaled(const struct assay_pace *pace, int64_t ns)
@@ -22,8 +24,17 @@ void assay_pace_init(struct assay_pace *pace, double scale)
     *pace = (struct assay_pace){.scale = scale, .late_at = -1};
 }
 
+static int64_t typical(const struct assay_pace *pace)
+{
+    return pace->smooth + 4 * pace->deviation;
+}
+
 void assay_pace_sample(struct assay_pace *pace, int64_t ns)
 {
+    /* One answer that took ages (perhaps because the harness was stopped) must not make all waiting long. */
+    int64_t most = OUTLIER * larger(typical(pace), ASSAY_MS);
+    if (pace->samples >= SETTLED && ns > most)
+        ns = most;
     int64_t error = ns - pace->smooth;
     if (pace->samples++ == 0) {
         pace->smooth = ns;
@@ -33,11 +44,6 @@ void assay_pace_sample(struct assay_pace *pace, int64_t ns)
         pace->deviation += ((error < 0 ? -error : error) - pace->deviation) / 4;
     }
     pace->slowest = larger(pace->slowest, ns);
-}
-
-static int64_t typical(const struct assay_pace *pace)
-{
-    return pace->smooth + 4 * pace->deviation;
 }
 
 int64_t assay_pace_patience(const struct assay_pace *pace)

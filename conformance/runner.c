@@ -406,7 +406,7 @@ static void reap(struct run *r, size_t i)
     bool late = p->finding == ASSAY_FOUND_LATE, again = assay_judge_again(&judging, p);
     r->silent += late && !p->saw_any;
     judge(r, i, p, alone);
-    r->results[i].late = late;
+    r->results[i].late = late && !judging.late;
     land(r, i);
     if (again && !(late && believes(r))) {
         r->stand[i] = STAND_AGAIN;

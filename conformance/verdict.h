@@ -26,7 +26,7 @@ struct assay_result {
     uint16_t req;           /* in model->requirements; ASSAY_NONE */
     uint16_t rule;          /* in model->rules, that was expected to act; ASSAY_NONE */
     bool ran;
-    bool late;     /* something owed did not come: the first verdict, before a repetition */
+    bool late;     /* first, beside others, something owed did not come, and the harness was in time */
     bool repeated; /* judged again alone, and this is what came of it */
     char why[320]; /* one line; "" for a plain pass */
     char expected[1024], seen[1024];

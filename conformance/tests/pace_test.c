@@ -39,6 +39,17 @@ static void impatience_shortens_only_what_is_not_measured(void **state)
     assert_true(assay_pace_patience(&pace) >= 20 * 90 * ASSAY_MS);
 }
 
+static void one_answer_that_took_ages_is_not_believed(void **state)
+{
+    (void)state;
+    struct assay_pace pace;
+    assay_pace_init(&pace, 1);
+    for (int i = 0; i < 100; i++)
+        assay_pace_sample(&pace, ASSAY_MS);
+    assay_pace_sample(&pace, 10 * ASSAY_SECOND);
+    assert_true(assay_pace_quiet(&pace, true) < 100 * ASSAY_MS);
+}
+
 static void its_own_lateness_is_remembered(void **state)
 {
     (void)state;
@@ -58,6 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_grows_with_the_round_trip_and_the_users_factor),
         cmocka_unit_test(impatience_shortens_only_what_is_not_measured),
+        cmocka_unit_test(one_answer_that_took_ages_is_not_believed),
         cmocka_unit_test(its_own_lateness_is_remembered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
