@@ -71,6 +71,9 @@ bool assay_expr_same(const struct spec_expr *x, const struct spec_expr *y);
  * malformed, unknown, oversize, eof-in-frame and faults. */
 bool *assay_feasible(struct assay_spec *spec, uint8_t from);
 
+/* Whether the end of what this side sends is told by its messages' own fields, behind those of the frame. */
+bool assay_walks_messages(const struct assay_spec *spec, uint8_t from);
+
 /* ---- rules in states (check_states.c) ----------------------------------- */
 
 static inline uint8_t assay_other_side(uint8_t role)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/check.h"
+#include "compiler/lower.h"
 #include "compiler/types.h"
 
 struct events {
@@ -50,6 +51,11 @@ static struct span_of size_of_content(struct events *ev, const struct spec_type 
     return (struct span_of){bits_of_text(type, false), bits_of_text(type, true)};
 }
 
+static int64_t element_bits(const struct spec_type *element)
+{
+    return element->form == ASSAY_FORM_INT || element->form == ASSAY_FORM_VARINT ? element->bits : BITS_MAX;
+}
+
 static struct span_of of_extent(struct events *ev, const struct spec_type *type)
 {
     const struct spec_extent *x = &type->extent;
@@ -69,6 +75,9 @@ static struct span_of of_extent(struct events *ev, const struct spec_type *type)
     case ASSAY_EXT_UNTIL:
         return (struct span_of){8, BITS_MAX};
     case ASSAY_EXT_COUNT:
+        r = assay_range_of(&facts, x->size);
+        s.max = !type->element || r.max > UINT32_MAX ? BITS_MAX : element_bits(type->element) * r.max;
+        break;
     case ASSAY_EXT_REST:
         break;
     }
@@ -167,6 +176,21 @@ static bool form_can_fail(const struct spec_type *type)
            type->form == ASSAY_FORM_CONST || type->kind == SPEC_T_ANY;
 }
 
+/* A size that is less than nothing, or that is not told in the form it has. */
+static bool size_can_fail(struct events *ev, const struct spec_type *type)
+{
+    struct facts facts = {.spec = ev->spec};
+    const struct spec_extent *x = &type->extent;
+    if (type->form == ASSAY_FORM_INT || type->form == ASSAY_FORM_VARINT || type->form == ASSAY_FORM_CONST ||
+        type->form == ASSAY_FORM_CALC || type->kind == SPEC_T_ANY)
+        return false;
+    if (x->kind == ASSAY_EXT_PREFIX)
+        return x->fixed == 0;
+    if (x->kind != ASSAY_EXT_CODE && x->kind != ASSAY_EXT_COUNT)
+        return false;
+    return assay_can_fail(x->size) || assay_range_of(&facts, x->size).min < 0;
+}
+
 static bool is_call_of(const struct spec_expr *e, enum spec_function_id id)
 {
     return e->kind == SPEC_E_CALL && e->ref.function && e->ref.function->id == id;
@@ -187,10 +211,13 @@ static bool computed_always_agrees(const struct spec_field *field)
 static void field_faults(struct events *ev, const struct spec_field *field, struct span_of room)
 {
     const struct spec_type *type = field->type;
-    if (form_can_fail(type))
+    if (form_can_fail(type) || size_can_fail(ev, type))
         raise_event(ev, ASSAY_EV_MALFORMED);
-    if (type->form == ASSAY_FORM_LIST && type->element)
+    if (type->form == ASSAY_FORM_LIST && type->element) {
         value_faults(ev, type->element, room);
+        if (form_can_fail(type->element))
+            raise_event(ev, ASSAY_EV_MALFORMED);
+    }
     if (type->kind != SPEC_T_NONE)
         value_faults(ev, type, room);
     if (!field->name && type->form != ASSAY_FORM_CONST)
@@ -270,7 +297,7 @@ static struct span_of room_for_message(struct events *ev, const struct spec_fram
         struct span_of body = size_of_field(ev, frame->body);
         return (struct span_of){body.min, body.max < room.max ? body.max : room.max};
     }
-    return frame->end == ASSAY_END_FIELDS ? (struct span_of){0, 0} : room;
+    return room;
 }
 
 static void message_faults(struct events *ev, const struct spec_frame *frame, const struct spec_message *m)
@@ -283,8 +310,8 @@ static void message_faults(struct events *ev, const struct spec_frame *frame, co
         raise_fault(ev, where->fault_event);
     if (m->fixed.count)
         raise_event(ev, ASSAY_EV_MALFORMED);
-    bool walked = frame->end == ASSAY_END_FIELDS && !frame->body;
-    if (walked ? m->fields.count > 0 : can_misfit(ev, &m->fields, room_for_message(ev, frame)))
+    bool ends_itself = frame->end == ASSAY_END_FIELDS && !frame->body;
+    if (!ends_itself && can_misfit(ev, &m->fields, room_for_message(ev, frame)))
         raise_event(ev, ASSAY_EV_MALFORMED);
     if (m->when)
         raise_event(ev, ASSAY_EV_UNKNOWN);
@@ -299,9 +326,23 @@ static bool told_by_first_byte(struct events *ev, const struct spec_frame *frame
     return !frame->tag && count > 1;
 }
 
+/* The frame's fields, and those of a message that are walked with them. */
+static struct span_of size_of_walk(struct events *ev, const struct spec_frame *frame)
+{
+    struct span_of size = size_of_fields(ev, &frame->fields), most = {0, 0};
+    if (!assay_walks_messages(ev->spec, ev->from))
+        return size;
+    SPEC_EACH (struct spec_message, m, &ev->spec->messages) {
+        int64_t max = m->from & ev->from ? size_of_fields(ev, &m->fields).max : 0;
+        most.max = max > most.max ? max : most.max;
+    }
+    size.max = size.max + most.max > BITS_MAX ? BITS_MAX : size.max + most.max;
+    return size;
+}
+
 static void frame_faults(struct events *ev, const struct spec_frame *frame)
 {
-    struct span_of size = size_of_fields(ev, &frame->fields);
+    struct span_of size = size_of_walk(ev, frame);
     SPEC_EACH (struct spec_field, field, &frame->fields)
         field_faults(ev, field, rest_of(ev, &frame->fields, room_of_frame(frame)));
     tag_faults(ev, frame);

@@ -154,17 +154,18 @@ static const char *event_name(const struct bench *b, uint16_t event)
 }
 
 /* The content of the only frame in an example; NULL: `text` says what is wrong with it. */
-static const char *find_frame(struct bench *b, uint16_t frame, struct assay_span in, struct assay_span *content,
-                              uint16_t *event)
+static const char *find_frame(struct bench *b, uint16_t frame, const struct spec_example *example,
+                              struct assay_span *content, uint16_t *event)
 {
-    struct assay_frame_found f = assay_frame_find(&b->env, frame, in, 0, false);
+    struct assay_span in = {example->bytes.p, example->bytes.n};
+    struct assay_frame_found f = assay_frame_find(&b->env, frame, example->from, in, 0, false);
     bool to_eof = b->model->frames[frame].end == ASSAY_END_EOF;
     *event = ASSAY_NONE;
     *content = (struct assay_span){in.p, f.content};
     if (f.status == ASSAY_FRAME_OVERSIZE)
         *event = ASSAY_EV_OVERSIZE;
     else if (f.status == ASSAY_FRAME_BROKEN)
-        *event = ASSAY_EV_MALFORMED;
+        *event = assay_decode_broken(&b->env, frame, example->from, in).event;
     else if (f.status == ASSAY_FRAME_PARTIAL && to_eof)
         content->n = in.n;
     else if (f.status == ASSAY_FRAME_PARTIAL)
@@ -214,10 +215,10 @@ static const char *place_of(struct bench *b, struct assay_decoded d)
 static void check_example(struct bench *b, const struct spec_message *message, const struct spec_example *example)
 {
     const struct spec_frame *frame = b->spec->frames[example->from == ASSAY_CLIENT ? 0 : 1];
-    struct assay_span in = {example->bytes.p, example->bytes.n}, content;
+    struct assay_span content;
     struct assay_decoded d = {.message = ASSAY_NONE, .field = ASSAY_NONE};
     bench_reset(b, example);
-    const char *wrong = find_frame(b, frame->index, in, &content, &d.event);
+    const char *wrong = find_frame(b, frame->index, example, &content, &d.event);
     if (wrong) {
         assay_spec_error(b->spec, example->at, "this %s", wrong);
         return;

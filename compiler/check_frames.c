@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/check.h"
+#include "compiler/lower.h"
 #include "compiler/types.h"
 
 /* ---- ends and limits --------------------------------------------------- */
@@ -16,15 +17,55 @@ static bool goes_to_the_end(const struct spec_field *field)
     return field->type->extent.kind == ASSAY_EXT_REST;
 }
 
-static void check_end(struct assay_spec *spec, const struct spec_frame *frame)
+bool assay_walks_messages(const struct assay_spec *spec, uint8_t from)
 {
-    SPEC_EACH (struct spec_field, field, &frame->fields)
-        if (frame->end == ASSAY_END_FIELDS && goes_to_the_end(field))
+    const struct spec_frame *frame = spec->frames[from == ASSAY_SERVER];
+    if (!frame || frame->end != ASSAY_END_FIELDS || frame->body)
+        return false;
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        if ((m->from & from) && m->fields.count)
+            return true;
+    return false;
+}
+
+static void check_ends(struct assay_spec *spec, const struct spec_list *fields)
+{
+    SPEC_EACH (struct spec_field, field, fields)
+        if (goes_to_the_end(field))
             assay_spec_error(
                 spec, field->at,
                 "nothing tells where the frame ends: '%s' goes to its end; give that a size, a prefix or a "
                 "delimiter, or the frame 'until'",
                 field->name ? field->name : "_");
+}
+
+static uint64_t least_bits(const struct spec_list *fields)
+{
+    uint64_t least = 0;
+    SPEC_EACH (struct spec_field, field, fields)
+        least += field->type->kind == SPEC_T_ANY ? 8 : assay_field_bits(field).least;
+    return least;
+}
+
+/* Nothing at all would be a frame, again and again. */
+static void check_empty(struct assay_spec *spec, const struct spec_frame *frame, const struct spec_message *m)
+{
+    if (!m->open && least_bits(&frame->fields) + least_bits(&m->fields) == 0)
+        assay_spec_error(spec, m->at, "nothing tells where the frame ends: %s may have no bytes at all", m->name);
+}
+
+static void check_end(struct assay_spec *spec, const struct spec_frame *frame, uint8_t from)
+{
+    if (frame->end != ASSAY_END_FIELDS)
+        return;
+    check_ends(spec, &frame->fields);
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
+        bool walked = (m->from & from) && !frame->body;
+        if (walked && !m->open)
+            check_ends(spec, &m->fields);
+        if (walked)
+            check_empty(spec, frame, m);
+    }
 }
 
 static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
@@ -129,9 +170,12 @@ void assay_check_frames(struct assay_spec *spec)
     for (unsigned i = 0; i < 2; i++) {
         if (!spec->frames[i])
             continue;
-        check_end(spec, spec->frames[i]);
+        uint8_t from = i == 0 ? ASSAY_CLIENT : ASSAY_SERVER;
+        bool both = spec->frames[0] == spec->frames[1];
+        if (i == 0 || !both)
+            check_end(spec, spec->frames[i], both ? ASSAY_CLIENT | ASSAY_SERVER : from);
         check_bits(spec, &spec->frames[i]->fields);
-        check_apart(spec, spec->frames[i], i == 0 ? ASSAY_CLIENT : ASSAY_SERVER);
+        check_apart(spec, spec->frames[i], from);
     }
     SPEC_EACH (struct spec_message, m, &spec->messages) {
         if (!m->open)

@@ -350,7 +350,7 @@ static const char rows[] =
     "_Field = collections.namedtuple(\n    \"_Field\", \"name form type slot extent extent_arg element present is_ "
     "init check fault leniency loose\"\n"
     "    \" bits little signed fold\")\n"
-    "_Frame = collections.namedtuple(\"_Frame\", \"end fields body tag delims segment_leniency max\")\n"
+    "_Frame = collections.namedtuple(\"_Frame\", \"end fields body tag delims segment_leniency max walked\")\n"
     "_Message = collections.namedtuple(\"_Message\", \"name from_server tag_kind tag fields wheres leads event\")\n"
     "_Where = collections.namedtuple(\"_Where\", \"that fault\")\n"
     "_Event = collections.namedtuple(\"_Event\", \"name kind\")\n"
@@ -455,7 +455,7 @@ static void frame(const struct assay_model *model, FILE *to, const char *name, u
     part(to, f->tag);
     part(to, f->delims);
     part(to, f->segment_leniency);
-    fprintf(to, ", %" PRIu32 ")\n", f->max);
+    fprintf(to, ", %" PRIu32 ", %s)\n", f->max, truth(f->walked & ASSAY_SERVER));
 }
 
 static void one_delims(const struct assay_model *model, FILE *to, uint32_t i)

@@ -207,6 +207,7 @@ static void emit_frame(FILE *to, const struct assay_frame *f)
     reference(to, "delims", f->delims);
     reference(to, "segment_leniency", f->segment_leniency);
     number(to, "max", f->max);
+    number(to, "walked", f->walked);
 }
 
 static void emit_delims(FILE *to, const struct assay_delims *d)
@@ -347,7 +348,7 @@ SAME(byteset, 32);
 SAME(enum, 16);
 SAME(enum_item, 32);
 SAME(field, 40);
-SAME(frame, 20);
+SAME(frame, 24);
 SAME(delims, 4);
 SAME(message, 64);
 SAME(where, 6);

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "compiler/check.h"
+
 uint16_t assay_push(struct lower *l, struct table *table, const void *item, size_t size)
 {
     if (table->count >= ASSAY_NONE) {
@@ -225,6 +227,16 @@ static void lower_elements(struct lower *l, const struct spec_list *fields)
     }
 }
 
+/* Who sends messages whose own fields tell where the frame ends. */
+static uint8_t walked_by(const struct lower *l, const struct spec_frame *frame)
+{
+    uint8_t from = 0;
+    for (unsigned i = 0; i < 2; i++)
+        if (l->spec->frames[i] == frame && assay_walks_messages(l->spec, i ? ASSAY_SERVER : ASSAY_CLIENT))
+            from |= i ? ASSAY_SERVER : ASSAY_CLIENT;
+    return from;
+}
+
 static void lower_frame(struct lower *l, struct spec_frame *frame)
 {
     struct assay_frame f = {.end = frame->end,
@@ -232,7 +244,8 @@ static void lower_frame(struct lower *l, struct spec_frame *frame)
                             .tag = ASSAY_NONE,
                             .delims = ASSAY_NONE,
                             .segment_leniency = ASSAY_NONE,
-                            .max = (uint32_t)frame->max};
+                            .max = (uint32_t)frame->max,
+                            .walked = walked_by(l, frame)};
     f.fields = lower_fields(l, &frame->fields);
     if (frame->body)
         f.body = frame->body->index;

@@ -148,7 +148,7 @@ static struct spec_frame *read_frame(struct assay_spec *spec, const struct assay
     give_slots(spec, &frame->fields, 0);
     if (of[FR_UNTIL])
         read_delimiters(spec, of[FR_UNTIL], frame);
-    else if (frame->fields.count == 0)
+    else if (!of[FR_FIELDS])
         assay_spec_error(spec, node->at, "nothing tells where this frame ends: it needs 'fields' or 'until'");
     if (of[FR_TAG])
         frame->tag = named_field(spec, of[FR_TAG], &frame->fields);
@@ -350,12 +350,6 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
         first = slots > first ? slots : first;
     }
     m->slots = give_slots(spec, &m->fields, first);
-    const struct spec_frame *frame = spec->frames[m->from == ASSAY_SERVER];
-    if (frame && frame->end == ASSAY_END_FIELDS && !frame->body && m->fields.count > 0 && !m->open)
-        assay_spec_error(
-            spec, ((struct spec_field *)m->fields.items[0])->at,
-            "the frame ends behind its own fields, so nothing is left for those of %s: give the frame a 'body'",
-            m->name);
 }
 
 void assay_read_messages(struct assay_spec *spec, const struct assay_node *node)

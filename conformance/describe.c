@@ -140,7 +140,7 @@ static void describe_all(struct assay_text *text, struct assay_lens *lens, uint8
     uint16_t frame = frame_from(lens->env.model, from);
     for (int shown = 0; bytes.n; shown++) {
         assay_lens_clear(lens);
-        struct assay_frame_found f = assay_frame_find(&lens->env, frame, bytes, 0, false);
+        struct assay_frame_found f = assay_frame_find(&lens->env, frame, from, bytes, 0, false);
         if (shown)
             assay_text_add(text, ", ");
         if (f.status != ASSAY_FRAME_WHOLE || shown == SHOWN_FRAMES) {

@@ -221,7 +221,7 @@ uint64_t assay_signature(struct assay_explored *e, const struct assay_input *inp
     assay_val *vars = calloc(model->vars_count + 1u, sizeof *vars);
     uint64_t h = FNV_START;
     assay_lens_clear(lens);
-    struct assay_frame_found f = assay_frame_find(&lens->env, frame, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, ASSAY_CLIENT, bytes, 0, false);
     for (uint16_t i = 0; vars && i < model->vars_count; i++)
         vars[i] = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : 0;
     lens->env.vars = vars;
@@ -247,7 +247,7 @@ static uint16_t decoded_event(struct assay_lens *lens, const struct assay_input 
     uint16_t event = ASSAY_NONE;
     lens->env.leniencies = leniencies;
     assay_lens_clear(lens);
-    struct assay_frame_found f = assay_frame_find(&lens->env, frame, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, ASSAY_CLIENT, bytes, 0, false);
     lens->env.frame = bytes.p;
     if (f.status == ASSAY_FRAME_WHOLE)
         event = assay_decode(&lens->env, frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content}).event;

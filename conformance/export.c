@@ -159,7 +159,7 @@ static cJSON *free_json(struct playing *p, const struct assay_chunk *c, struct a
     uint16_t frame = model->machines[model->server].frame_out;
     struct assay_env *env = &p->world.lens.env;
     assay_lens_clear(&p->world.lens);
-    struct assay_frame_found f = assay_frame_find(env, frame, sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(env, frame, ASSAY_SERVER, sent, 0, false);
     bool delimited = f.status == ASSAY_FRAME_WHOLE && f.size == sent.n;
     env->frame = sent.p;
     assay_decode(env, frame, ASSAY_SERVER, (struct assay_span){sent.p, delimited ? f.content : sent.n});

@@ -14,7 +14,7 @@ static uint16_t frame_out(const struct assay_belief_world *world)
 static bool delimited(struct assay_belief_world *world, struct assay_span sent)
 {
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), ASSAY_SERVER, sent, 0, false);
     return f.status == ASSAY_FRAME_WHOLE && f.size == sent.n;
 }
 
@@ -82,7 +82,7 @@ static bool fits(struct assay_belief_world *world, const struct assay_chunk *c, 
 {
     uint16_t frame = frame_out(world);
     assay_lens_clear(&world->other);
-    struct assay_frame_found f = assay_frame_find(&world->other.env, frame, sent, 0, undelimited);
+    struct assay_frame_found f = assay_frame_find(&world->other.env, frame, ASSAY_SERVER, sent, 0, undelimited);
     uint32_t n = f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n;
     return decode_as(&world->other, frame, c->message, (struct assay_span){sent.p, n}) &&
            decode_as(&world->lens, frame, c->message, content) && free_hold(&world->lens, c) && rest_same(world, c);
@@ -93,7 +93,7 @@ static enum verdict match_frame(struct assay_belief_world *world, const struct a
                                 struct assay_span seen, uint32_t *size)
 {
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), seen, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), ASSAY_SERVER, seen, 0, false);
     *size = (uint32_t)f.size;
     if (f.status == ASSAY_FRAME_PARTIAL)
         return WAITS;

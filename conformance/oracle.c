@@ -107,7 +107,7 @@ static void describe_chunk(struct assay_belief_world *world, struct assay_text *
         return;
     }
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame, sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame, ASSAY_SERVER, sent, 0, false);
     world->lens.env.frame = sent.p;
     struct assay_span content = {sent.p, f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n};
     assay_decode(&world->lens.env, frame, ASSAY_SERVER, content);

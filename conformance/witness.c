@@ -219,7 +219,7 @@ static bool read_example(struct maker *m, const struct assay_example *x, struct 
 {
     struct assay_span bytes = {x->bytes.p, x->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
     if (f.status != ASSAY_FRAME_WHOLE || f.size != bytes.n)
         return false;
     m->lens.env.frame = bytes.p;
@@ -839,7 +839,7 @@ static struct assay_blob body_of(struct maker *m, const struct assay_input *base
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     const struct assay_frame *frame = &m->model->frames[m->frame];
     assay_lens_clear(&m->lens);
-    assay_frame_find(&m->lens.env, m->frame, bytes, 0, false);
+    assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
     m->lens.env.frame = bytes.p;
     assay_decode(&m->lens.env, m->frame, ASSAY_CLIENT, bytes);
     struct assay_span body = assay_bytes(&m->lens.env, m->lens.slots[m->model->fields[frame->body].slot]);
@@ -868,7 +868,7 @@ static void add_content(struct maker *m, const struct assay_input *base, const c
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
     uint32_t delim = (uint32_t)(f.size - f.content);
     uint8_t *p = assay_store(m->store, content.n + delim + 1u);
     if (content.n)
@@ -886,7 +886,7 @@ static void add_contents(struct maker *m, const struct assay_input *base)
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
     struct assay_blob content = {bytes.p, f.content};
     int64_t room = (int64_t)m->model->frames[m->frame].max - (bytes.n - f.content);
     add_content(m, base, "content-empty", (struct assay_blob){bytes.p, 0});

@@ -17,16 +17,18 @@ enum assay_frame_status {
 
 struct assay_frame_found {
     enum assay_frame_status status;
-    uint64_t size;          /* bytes of input that the frame takes, delimiter included */
-    uint32_t content;       /* size of the content */
-    uint32_t scanned;       /* PARTIAL: bytes already looked at; give them back to the next call */
+    uint64_t size;    /* bytes of input that the frame takes, delimiter included */
+    uint32_t content; /* size of the content */
+    uint32_t scanned; /* PARTIAL: bytes already looked at; give them back to the next call */
+    uint32_t head;    /* WHOLE, with a message: where the frame's own fields end */
+    uint16_t message; /* WHOLE: the message whose fields told the end; ASSAY_NONE: the frame's own did */
 };
 
-/* Find the first frame of `in`. `scanned` is 0 or what the last call on the
+/* Find the first frame of `in`, which `from` (enum assay_role) sends. `scanned` is 0 or what the last call on the
  * same, since longer, input returned. `segment`: this input is a segment of
  * its own and the stream is in segment mode (see assay_frame.segment_leniency). */
-struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t frame, struct assay_span in, uint32_t scanned,
-                                          bool segment);
+struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span in,
+                                          uint32_t scanned, bool segment);
 
 struct assay_decoded {
     uint16_t event;   /* the message's own event; or malformed, unknown, a fault of the spec */
@@ -41,8 +43,11 @@ struct assay_decoded {
  * their use. After a fault, env->known tells which fields were read. */
 struct assay_decoded assay_decode(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span content);
 
+/* What is wrong with a frame that assay_frame_find() found BROKEN: decodes up to the first fault. */
+struct assay_decoded assay_decode_broken(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span in);
+
 /* Decode only the fields that are complete at the start of a cut-off frame. */
-void assay_decode_partial(struct assay_env *env, uint16_t frame, struct assay_span in);
+void assay_decode_partial(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span in);
 
 enum assay_encode_status {
     ASSAY_ENCODED,

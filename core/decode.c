@@ -7,10 +7,11 @@
 
 static enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_span *s)
 {
-    if (r->bit)
-        return ASSAY_READ_BAD;
+    if (r->bit || n > INT64_MAX)
+        return ASSAY_READ_LOST;
     if (n > r->n - r->pos) {
         r->need = r->pos + n;
+        r->open = false;
         return ASSAY_READ_SHORT;
     }
     *s = (struct assay_span){r->p + r->pos, (uint32_t)n};
@@ -34,6 +35,7 @@ static enum assay_read read_bits(struct assay_reader *r, unsigned bits, uint64_t
     unsigned bytes = (r->bit + bits + 7) / 8;
     if (bytes > r->n - r->pos) {
         r->need = (uint64_t)r->pos + bytes;
+        r->open = false;
         return ASSAY_READ_SHORT;
     }
     for (*v = 0; bits > 0;) {
@@ -70,28 +72,33 @@ static enum assay_read read_int(struct assay_env *env, const struct assay_field 
     return status;
 }
 
+/* The bytes of a varint: its last has no top bit. */
+static enum assay_read varint_bytes(struct assay_reader *r, unsigned bytes_max, struct assay_span *s)
+{
+    uint32_t n = 0, left = r->n - r->pos;
+    while (n < bytes_max && n < left && (r->p[r->pos + n] & 0x80))
+        n++;
+    if (n == bytes_max)
+        return ASSAY_READ_LOST;
+    enum assay_read status = take(r, n + 1, s);
+    r->open = status == ASSAY_READ_SHORT;
+    return status;
+}
+
 /* Groups of 7 bits; the shortest form only. */
 static enum assay_read varint(struct assay_reader *r, unsigned bytes_max, bool little, uint64_t *v)
 {
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes_max; i++) {
-        struct assay_span s;
-        enum assay_read status = take(r, 1, &s);
-        if (status != ASSAY_READ)
-            return status;
-        uint64_t group = *s.p & 0x7f;
-        bool last = !(*s.p & 0x80);
-        if (little ? (i == 9 && group > 1) || i > 9 : value >> 57)
-            return ASSAY_READ_BAD;
-        value = little ? value | group << (7 * i) : value << 7 | group;
-        if (!last && !little && i == 0 && group == 0)
-            return ASSAY_READ_BAD;
-        if (last) {
-            *v = value;
-            return little && i > 0 && group == 0 ? ASSAY_READ_BAD : ASSAY_READ;
-        }
-    }
-    return ASSAY_READ_BAD;
+    struct assay_span s;
+    enum assay_read status = varint_bytes(r, bytes_max, &s);
+    if (status != ASSAY_READ)
+        return status;
+    uint8_t top = (uint8_t)(s.p[little ? s.n - 1 : 0] & 0x7f);
+    if ((s.n > 1 && top == 0) || s.n > 10 || (s.n == 10 && top > 1))
+        return ASSAY_READ_BAD;
+    *v = 0;
+    for (uint32_t i = 0; i < s.n; i++)
+        *v = *v << 7 | (s.p[little ? s.n - 1 - i : i] & 0x7f);
+    return ASSAY_READ;
 }
 
 static enum assay_read read_varint(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
@@ -106,7 +113,7 @@ static enum assay_read extent_code(struct assay_env *env, const struct assay_fie
 {
     assay_val size;
     if (!assay_eval(env, f->extent_arg, &size) || (int64_t)size < 0)
-        return ASSAY_READ_BAD;
+        return ASSAY_READ_LOST;
     return take(r, size, s);
 }
 
@@ -115,7 +122,10 @@ static enum assay_read extent_prefix(const struct assay_field *f, struct assay_r
     uint64_t size;
     bool little = f->flags & ASSAY_F_LITTLE;
     enum assay_read status = f->extent_arg ? read_uint(r, f->extent_arg, little, &size) : varint(r, 10, little, &size);
-    return status == ASSAY_READ ? take(r, size, s) : status;
+    r->open = true;
+    if (status == ASSAY_READ)
+        return take(r, size, s);
+    return status == ASSAY_READ_SHORT ? status : ASSAY_READ_LOST;
 }
 
 /* Before a delimited value white space has to go first: the delimiter may be white, too. */
@@ -135,11 +145,12 @@ static enum assay_read extent_until(struct assay_env *env, const struct assay_fi
     struct assay_delim_found d = assay_delim_find(env->model, f->extent_arg, rest, 0);
     if (!d.found) {
         r->need = (uint64_t)r->n + 1;
+        r->open = true;
         return ASSAY_READ_SHORT;
     }
     *s = (struct assay_span){rest.p, d.at};
     r->pos += skipped + d.at + d.size;
-    return r->bit ? ASSAY_READ_BAD : ASSAY_READ;
+    return r->bit ? ASSAY_READ_LOST : ASSAY_READ;
 }
 
 static enum assay_read extent_rest(struct assay_reader *r, struct assay_span *s)
@@ -225,7 +236,8 @@ static enum assay_read read_const(struct assay_env *env, const struct assay_fiel
     return status;
 }
 
-/* Elements of a list: `count` of them, or (UINT64_MAX) as many as there are bytes. */
+/* Elements of a list: `count` of them, or (UINT64_MAX) as many as there are bytes. Where they end is not told before
+ * the last. */
 static enum assay_read read_items(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                   uint64_t count, assay_val *v)
 {
@@ -235,11 +247,12 @@ static enum assay_read read_items(struct assay_env *env, const struct assay_fiel
     for (uint64_t i = 0; i < count && (count != UINT64_MAX || r->pos < r->n); i++) {
         assay_val item;
         enum assay_read status = assay_read_field(env, element, r, &item);
+        r->open = true;
         if (status != ASSAY_READ)
-            return status;
+            return status == ASSAY_READ_SHORT ? status : ASSAY_READ_LOST;
         uint8_t *to = assay_scratch(env, 8);
         if (!to || to != base + size)
-            return ASSAY_READ_BAD;
+            return ASSAY_READ_LOST;
         assay_store_item(to, (int64_t)item);
         size += 8;
     }
@@ -253,7 +266,7 @@ static enum assay_read read_list(struct assay_env *env, const struct assay_field
     if (f->extent == ASSAY_EXT_COUNT) {
         assay_val count;
         if (!assay_eval(env, f->extent_arg, &count) || (int64_t)count < 0)
-            return ASSAY_READ_BAD;
+            return ASSAY_READ_LOST;
         return read_items(env, f, r, count, v);
     }
     struct assay_span s;
@@ -262,7 +275,7 @@ static enum assay_read read_list(struct assay_env *env, const struct assay_field
         return status;
     struct assay_reader items = {.p = s.p, .n = s.n};
     status = read_items(env, f, &items, UINT64_MAX, v);
-    return status == ASSAY_READ_SHORT || items.bit ? ASSAY_READ_BAD : status;
+    return status != ASSAY_READ || items.bit ? ASSAY_READ_BAD : status;
 }
 
 static enum assay_read read_calc(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
@@ -429,22 +442,37 @@ static bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const s
     return (m->from & from) && tag_matches(env, tag, m) && leads(env->model, m->leads, body);
 }
 
-static struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
-                                           struct assay_span body, uint32_t base)
+/* What is checked behind all fields. */
+static struct assay_decoded finish_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
+                                           struct stop stop, uint32_t offset)
 {
     const struct assay_message *m = &env->model->messages[index];
-    struct assay_reader r = {.p = body.p, .n = body.n};
-    struct stop stop = decode_fields(env, m->fields, &r);
-    if (stop.event == ASSAY_NONE && (r.pos != r.n || r.bit))
-        stop.event = ASSAY_EV_MALFORMED;
     if (stop.event == ASSAY_NONE)
         stop = check_computed(env, m->fields);
     if (stop.event == ASSAY_NONE)
         stop = check_computed(env, frame->fields);
     if (stop.event == ASSAY_NONE)
         stop = check_wheres(env, m->wheres);
-    return (struct assay_decoded){stop.event == ASSAY_NONE ? m->event : stop.event, index, stop.field, base + r.pos,
+    return (struct assay_decoded){stop.event == ASSAY_NONE ? m->event : stop.event, index, stop.field, offset,
                                   stop.req};
+}
+
+static struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
+                                           struct assay_span body, uint32_t base)
+{
+    struct assay_reader r = {.p = body.p, .n = body.n};
+    struct stop stop = decode_fields(env, env->model->messages[index].fields, &r);
+    if (stop.event == ASSAY_NONE && (r.pos != r.n || r.bit))
+        stop.event = ASSAY_EV_MALFORMED;
+    return finish_message(env, frame, index, stop, base + r.pos);
+}
+
+uint16_t assay_message_walked(struct assay_env *env, uint16_t tag, uint8_t from, struct assay_span body)
+{
+    for (uint16_t i = 0; i < env->model->messages_count; i++)
+        if (candidate(env, tag, from, &env->model->messages[i], body))
+            return i;
+    return ASSAY_NONE;
 }
 
 /* Among messages that tell themselves apart the first that decodes is it; where none does, the
@@ -465,17 +493,23 @@ static struct assay_decoded decode_body(struct assay_env *env, const struct assa
             best = d;
             best_known = env->known;
         }
+        if (frame->walked & from)
+            break;
         env->known = known;
     }
     env->known = best_known;
     return best;
 }
 
-/* The fields of a frame that was walked to find its end stand in their slots already. False: they have to be read. */
-static bool judge_found(struct assay_env *env, struct assay_range fields)
+static struct assay_span behind(struct assay_span s, uint32_t n)
 {
-    uint64_t found = env->known;
-    env->known = 0;
+    return (struct assay_span){s.p + n, s.n - n};
+}
+
+/* Fields that were walked to find the end of the frame stand in their slots already: those of `found`. False: they
+ * have to be read. */
+static bool judge_found(struct assay_env *env, struct assay_range fields, uint64_t found)
+{
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         uint16_t slot = env->model->fields[i].slot;
         if (slot == ASSAY_NONE || !(found >> slot & 1) || judge_field(env, i, env->slots[slot]).event != ASSAY_NONE)
@@ -484,12 +518,27 @@ static bool judge_found(struct assay_env *env, struct assay_range fields)
     return true;
 }
 
-struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
+static struct assay_decoded decode_walked(struct assay_env *env, const struct assay_frame *frame, uint64_t walked,
+                                          const struct assay_frame_found *found, struct assay_span content)
+{
+    uint64_t known = env->known;
+    if (judge_found(env, env->model->messages[found->message].fields, walked))
+        return finish_message(env, frame, found->message, go_on, content.n);
+    env->known = known;
+    return decode_message(env, frame, found->message, behind(content, found->head), found->head);
+}
+
+struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t index, uint8_t from,
+                                        const struct assay_frame_found *found, struct assay_span content)
 {
     const struct assay_frame *frame = &env->model->frames[index];
-    struct assay_span body = {content.p + content.n, 0};
-    if (frame->end != ASSAY_END_FIELDS || !judge_found(env, frame->fields))
+    uint64_t walked = env->known;
+    struct assay_span body = behind(content, content.n);
+    env->known = 0;
+    if (frame->end != ASSAY_END_FIELDS || !judge_found(env, frame->fields, walked))
         return assay_decode(env, index, from, content);
+    if (found->message != ASSAY_NONE)
+        return decode_walked(env, frame, walked, found, content);
     if (frame->body != ASSAY_NONE)
         body = assay_bytes(env, env->slots[env->model->fields[frame->body].slot]);
     return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
@@ -503,7 +552,7 @@ struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE)
         return (struct assay_decoded){stop.event, ASSAY_NONE, stop.field, r.pos, stop.req};
-    struct assay_span body = {content.p + r.pos, content.n - r.pos};
+    struct assay_span body = behind(content, r.pos);
     if (frame->body != ASSAY_NONE) {
         if (r.pos != r.n || r.bit)
             return (struct assay_decoded){ASSAY_EV_MALFORMED, ASSAY_NONE, ASSAY_NONE, r.pos, ASSAY_NONE};
@@ -512,33 +561,30 @@ struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t
     return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
 }
 
+struct assay_decoded assay_decode_broken(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span in)
+{
+    struct assay_decoded d = assay_decode(env, index, from, in);
+    if (d.message != ASSAY_NONE && d.event == env->model->messages[d.message].event)
+        d.event = ASSAY_EV_MALFORMED;
+    return d;
+}
+
 /* The message whose fields stand in a cut-off body: by its tag, or because there is but one. */
-static uint16_t partial_message(struct assay_env *env, uint16_t tag, uint8_t from, struct assay_span body)
+static uint16_t partial_message(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                                struct assay_span body)
 {
     uint16_t found = ASSAY_NONE;
     for (uint16_t i = 0; i < env->model->messages_count; i++) {
-        if (!candidate(env, tag, from, &env->model->messages[i], body))
+        if (!candidate(env, frame->tag, from, &env->model->messages[i], body))
             continue;
         if (found != ASSAY_NONE)
-            return ASSAY_NONE;
+            return frame->walked & from ? found : ASSAY_NONE;
         found = i;
     }
     return found;
 }
 
-/* Who sends what comes in this frame: the machines that read it are of the other role. */
-static uint8_t sender(const struct assay_model *model, uint16_t frame)
-{
-    uint8_t from = 0;
-    for (uint16_t i = 0; i < model->machines_count; i++)
-        if (model->machines[i].frame_out == frame)
-            from |= model->machines[i].role;
-        else if (model->machines[i].frame_in == frame)
-            from |= model->machines[i].role ^ (ASSAY_CLIENT | ASSAY_SERVER);
-    return from;
-}
-
-void assay_decode_partial(struct assay_env *env, uint16_t index, struct assay_span in)
+void assay_decode_partial(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span in)
 {
     const struct assay_frame *frame = &env->model->frames[index];
     struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
@@ -547,8 +593,8 @@ void assay_decode_partial(struct assay_env *env, uint16_t index, struct assay_sp
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE && (stop.field != frame->body || r.pos >= r.n))
         return;
-    struct assay_span body = {in.p + r.pos, in.n - r.pos};
-    uint16_t message = partial_message(env, frame->tag, sender(env->model, index), body);
+    struct assay_span body = behind(in, r.pos);
+    uint16_t message = partial_message(env, frame, from, body);
     if (message == ASSAY_NONE)
         return;
     struct assay_reader rest = {.p = body.p, .n = body.n, .cut_off = true};

@@ -25,9 +25,10 @@ static enum assay_rc step(struct assay_engine *e, struct assay_session *s, uint1
     return s->origin == origin ? assay_resume(e, s) : ASSAY_PENDING;
 }
 
-static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, struct assay_span content)
+static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, const struct assay_frame_found *found,
+                           struct assay_span content)
 {
-    struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), content);
+    struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), found, content);
     return step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
 }
 
@@ -44,9 +45,9 @@ static enum assay_rc oversize(struct assay_engine *e, struct assay_session *s, s
                               struct assay_span in, uint32_t *used)
 {
     bool until = e->model->frames[e->machine->frame_in].end == ASSAY_END_UNTIL;
+    e->env.known = 0;
     if (found.size == 0 && !until)
         return broken(e, s, ASSAY_EV_OVERSIZE);
-    e->env.known = 0;
     enum assay_rc rc = step(e, s, ASSAY_EV_OVERSIZE, ASSAY_ORIGIN_INPUT);
     if (rc != ASSAY_OK)
         return rc;
@@ -60,21 +61,21 @@ static enum assay_rc oversize(struct assay_engine *e, struct assay_session *s, s
 static enum assay_rc frame(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used)
 {
     struct assay_frame_found found =
-        assay_frame_find(&e->env, e->machine->frame_in, in, s->scanned, s->mode == ASSAY_MODE_SEGMENT);
+        assay_frame_find(&e->env, e->machine->frame_in, other_role(e), in, s->scanned, s->mode == ASSAY_MODE_SEGMENT);
     enum assay_rc rc = ASSAY_MORE;
     switch (found.status) {
     case ASSAY_FRAME_PARTIAL:
         s->scanned = found.scanned;
         return rc;
     case ASSAY_FRAME_WHOLE:
-        rc = whole(e, s, (struct assay_span){in.p, found.content});
+        rc = whole(e, s, &found, (struct assay_span){in.p, found.content});
         *used = rc == ASSAY_OK || rc == ASSAY_ENDED ? (uint32_t)found.size : 0;
         break;
     case ASSAY_FRAME_OVERSIZE:
         rc = oversize(e, s, found, in, used);
         break;
     case ASSAY_FRAME_BROKEN:
-        rc = broken(e, s, ASSAY_EV_MALFORMED);
+        rc = broken(e, s, assay_decode_broken(&e->env, e->machine->frame_in, other_role(e), in).event);
         break;
     }
     if (rc == ASSAY_OK)
@@ -156,9 +157,9 @@ static enum assay_rc last_frame(struct assay_engine *e, struct assay_session *s,
 {
     if (e->model->frames[e->machine->frame_in].end != ASSAY_END_EOF || s->eof_framed || in.n == 0)
         return ASSAY_OK;
+    struct assay_frame_found all = {.status = ASSAY_FRAME_WHOLE, .message = ASSAY_NONE};
     e->env.frame = in.p;
-    e->env.known = 0;
-    enum assay_rc rc = whole(e, s, in);
+    enum assay_rc rc = whole(e, s, &all, in);
     s->eof_framed = rc == ASSAY_OK;
     return rc;
 }
@@ -168,7 +169,7 @@ static uint16_t end_of_stream(struct assay_engine *e, struct assay_session *s, s
     assay_no_fields(e);
     if (in.n == 0 || s->skip || s->skip_until || s->eof_framed)
         return ASSAY_EV_EOF;
-    assay_decode_partial(&e->env, e->machine->frame_in, in);
+    assay_decode_partial(&e->env, e->machine->frame_in, other_role(e), in);
     return ASSAY_EV_EOF_IN_FRAME;
 }
 

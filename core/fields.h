@@ -46,6 +46,7 @@ struct assay_reader {
     const uint8_t *p;
     uint32_t n, pos;
     uint64_t need; /* after SHORT: at least so many bytes are needed */
+    bool open;     /* after SHORT: whether the field may go on behind `need` */
     uint8_t bit;   /* bits of p[pos] that are read */
     bool cut_off;  /* the bytes behind `n` are missing: what extends to the end is not complete */
 };
@@ -53,7 +54,8 @@ struct assay_reader {
 enum assay_read {
     ASSAY_READ,
     ASSAY_READ_SHORT,
-    ASSAY_READ_BAD,     /* not in the field's form */
+    ASSAY_READ_BAD,     /* not in the field's form; the reader stands behind it */
+    ASSAY_READ_LOST,    /* nor can it be told where it ends */
     ASSAY_READ_UNNAMED, /* the text of no enum value */
 };
 
@@ -62,7 +64,11 @@ enum assay_read assay_read_field(struct assay_env *env, const struct assay_field
                                  assay_val *value);
 
 /* assay_decode() of the frame that assay_frame_find() has just found in the same env. */
-struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span content);
+struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t frame, uint8_t from,
+                                        const struct assay_frame_found *found, struct assay_span content);
+
+/* Which message's fields tell where the frame ends, whose own are read; ASSAY_NONE: none. */
+uint16_t assay_message_walked(struct assay_env *env, uint16_t tag, uint8_t from, struct assay_span body);
 
 static inline void assay_slot_set(struct assay_env *env, uint16_t slot, assay_val value)
 {

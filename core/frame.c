@@ -72,7 +72,8 @@ struct assay_delim_found assay_delim_find(const struct assay_model *model, uint1
 
 static struct assay_frame_found found(enum assay_frame_status status, uint64_t size, uint32_t content, uint32_t scanned)
 {
-    return (struct assay_frame_found){status, size, content, scanned};
+    return (struct assay_frame_found){
+        .status = status, .size = size, .content = content, .scanned = scanned, .message = ASSAY_NONE};
 }
 
 static struct assay_frame_found find_whole(const struct assay_frame *frame, struct assay_span in)
@@ -111,58 +112,121 @@ static bool fixed_bits(const struct assay_env *env, const struct assay_field *f,
     return true;
 }
 
-/* Where the frame ends when the field that is short ends at `need`; 0: that cannot be told. */
-static uint64_t end_behind(const struct assay_env *env, const struct assay_frame *frame, uint32_t field, uint64_t need)
-{
-    const struct assay_field *f = &env->model->fields[field];
-    uint64_t bits = 0, more;
-    if (f->form != ASSAY_FORM_INT && f->form != ASSAY_FORM_CONST &&
-        (f->form == ASSAY_FORM_VARINT || f->extent == ASSAY_EXT_UNTIL || f->extent == ASSAY_EXT_COUNT))
-        return 0;
-    for (uint32_t i = field + 1; i < (uint32_t)frame->fields.first + frame->fields.count; i++) {
-        if (!fixed_bits(env, &env->model->fields[i], &more))
-            return 0;
-        bits += more;
-    }
-    return need + bits / 8;
-}
+/* A walk over fields to the end of their frame. */
+struct walk {
+    enum assay_read status;
+    struct assay_range left; /* SHORT: the fields behind that which is */
+};
 
-static struct assay_frame_found find_short(const struct assay_env *env, const struct assay_frame *frame, uint32_t field,
-                                           const struct assay_reader *r)
+/* Values are not judged here: one that is wrong, or cannot be read, still tells where the next field begins. */
+static struct walk walk_fields(struct assay_env *env, struct assay_range fields, struct assay_reader *r)
 {
-    if (r->need <= frame->max)
-        return found(ASSAY_FRAME_PARTIAL, 0, 0, (uint32_t)r->need);
-    return found(ASSAY_FRAME_OVERSIZE, end_behind(env, frame, field, r->need), 0, 0);
-}
-
-static struct assay_frame_found find_fields(struct assay_env *env, const struct assay_frame *frame,
-                                            struct assay_span in, uint32_t scanned)
-{
-    struct assay_reader r = {.p = in.p, .n = in.n};
-    if (in.n < scanned)
-        return found(ASSAY_FRAME_PARTIAL, 0, 0, scanned);
-    for (uint32_t i = frame->fields.first; i < (uint32_t)frame->fields.first + frame->fields.count; i++) {
-        const struct assay_field *f = &env->model->fields[i];
+    for (; fields.count; fields.first++, fields.count--) {
+        const struct assay_field *f = &env->model->fields[fields.first];
         assay_val v;
         if (f->present != ASSAY_NONE && !assay_holds(env, f->present))
             continue;
-        enum assay_read status = assay_read_field(env, f, &r, &v);
-        if (status == ASSAY_READ_SHORT)
-            return find_short(env, frame, i, &r);
-        if (status == ASSAY_READ_BAD && f->form != ASSAY_FORM_CONST) /* a wrong constant still tells the end */
-            return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+        enum assay_read status = assay_read_field(env, f, r, &v);
         if (status == ASSAY_READ)
             assay_slot_set(env, f->slot, v);
+        else if (status == ASSAY_READ_SHORT || status == ASSAY_READ_LOST)
+            return (struct walk){status, {(uint16_t)(fields.first + 1), (uint16_t)(fields.count - 1)}};
     }
-    if (r.pos > frame->max)
-        return found(ASSAY_FRAME_OVERSIZE, r.pos, 0, 0);
-    if (r.bit || r.pos == 0)
-        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
-    return found(ASSAY_FRAME_WHOLE, r.pos, r.pos, 0);
+    return (struct walk){ASSAY_READ, fields};
 }
 
-struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index, struct assay_span in, uint32_t scanned,
-                                          bool segment)
+/* Where the frame ends when the field that is short ends at `need`; 0: that cannot be told. */
+static uint64_t end_behind(const struct assay_env *env, struct assay_range left, const struct assay_reader *r)
+{
+    uint64_t bits = 0, more;
+    if (r->open)
+        return 0;
+    for (; left.count; left.first++, left.count--) {
+        if (!fixed_bits(env, &env->model->fields[left.first], &more))
+            return 0;
+        bits += more;
+    }
+    return r->need + bits / 8;
+}
+
+static struct assay_frame_found find_short(const struct assay_env *env, const struct assay_frame *frame,
+                                           struct assay_range left, const struct assay_reader *r)
+{
+    if (r->need <= frame->max)
+        return found(ASSAY_FRAME_PARTIAL, 0, 0, (uint32_t)r->need);
+    return found(ASSAY_FRAME_OVERSIZE, end_behind(env, left, r), 0, 0);
+}
+
+static struct assay_frame_found find_end(const struct assay_frame *frame, const struct assay_reader *r)
+{
+    if (r->bit || r->pos == 0)
+        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+    return found(r->pos > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_WHOLE, r->pos, r->pos, 0);
+}
+
+static bool told_by_first_byte(const struct assay_model *model, uint8_t from)
+{
+    for (uint16_t i = 0; i < model->messages_count; i++)
+        if ((model->messages[i].from & from) && model->messages[i].leads != ASSAY_NONE)
+            return true;
+    return false;
+}
+
+/* Behind the frame's own fields: those of the message, which these, or its first byte, tell. */
+static struct assay_frame_found find_message(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                                             struct assay_reader *r)
+{
+    uint32_t head = r->pos;
+    uint16_t index = assay_message_walked(env, frame->tag, from, (struct assay_span){r->p + head, r->n - head});
+    if (index == ASSAY_NONE && told_by_first_byte(env->model, from) && head == r->n) {
+        r->need = (uint64_t)head + 1;
+        r->open = true;
+        return find_short(env, frame, (struct assay_range){0, 0}, r);
+    }
+    if (index == ASSAY_NONE)
+        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+    struct walk walk = walk_fields(env, env->model->messages[index].fields, r);
+    if (walk.status == ASSAY_READ_SHORT)
+        return find_short(env, frame, walk.left, r);
+    if (walk.status == ASSAY_READ_LOST)
+        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+    struct assay_frame_found f = find_end(frame, r);
+    f.head = head;
+    f.message = index;
+    return f;
+}
+
+static struct assay_frame_found find_fields(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                                            struct assay_span in)
+{
+    struct assay_reader r = {.p = in.p, .n = in.n};
+    struct walk walk = walk_fields(env, frame->fields, &r);
+    bool walked = frame->walked & from;
+    if (walk.status == ASSAY_READ_LOST)
+        return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
+    if (walk.status == ASSAY_READ_SHORT) {
+        r.open = r.open || walked;
+        return find_short(env, frame, walk.left, &r);
+    }
+    return walked ? find_message(env, frame, from, &r) : find_end(frame, &r);
+}
+
+/* Lists that were walked do not stay in scratch: all is read again to decode it. */
+static struct assay_frame_found find_walking(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                                             struct assay_span in, uint32_t scanned)
+{
+    uint32_t used = env->scratch_used;
+    if (in.n < scanned)
+        return found(ASSAY_FRAME_PARTIAL, 0, 0, scanned);
+    struct assay_frame_found f = find_fields(env, frame, from, in);
+    if (env->scratch_used != used)
+        env->known = 0;
+    env->scratch_used = used;
+    return f;
+}
+
+struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span in,
+                                          uint32_t scanned, bool segment)
 {
     const struct assay_frame *frame = &env->model->frames[index];
     env->frame = in.p;
@@ -171,7 +235,7 @@ struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index,
         return find_whole(frame, in);
     switch ((enum assay_frame_end)frame->end) {
     case ASSAY_END_FIELDS:
-        return find_fields(env, frame, in, scanned);
+        return find_walking(env, frame, from, in, scanned);
     case ASSAY_END_UNTIL:
         return find_until(env, frame, in, scanned);
     case ASSAY_END_EOF:

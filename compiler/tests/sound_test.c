@@ -278,14 +278,14 @@ static void test_intervals_hold_what_core_computes(void **state)
 static uint16_t event_of(const struct assay_spec *spec, struct assay_env *env, uint8_t from, struct assay_span in)
 {
     const struct spec_frame *frame = spec->frames[from == ASSAY_SERVER];
-    struct assay_frame_found f = assay_frame_find(env, frame->index, in, 0, false);
+    struct assay_frame_found f = assay_frame_find(env, frame->index, from, in, 0, false);
     env->scratch_used = 0;
     if (f.status == ASSAY_FRAME_PARTIAL)
         return in.n ? ASSAY_EV_EOF_IN_FRAME : ASSAY_EV_EOF;
     if (f.status == ASSAY_FRAME_OVERSIZE)
         return ASSAY_EV_OVERSIZE;
     if (f.status == ASSAY_FRAME_BROKEN)
-        return ASSAY_EV_MALFORMED;
+        return assay_decode_broken(env, frame->index, from, in).event;
     env->frame = in.p;
     return assay_decode(env, frame->index, from, (struct assay_span){in.p, f.content}).event;
 }

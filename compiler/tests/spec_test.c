@@ -56,7 +56,7 @@ static uint16_t frame_of(const struct assay_model *m, uint8_t from)
 static struct assay_decoded decode(struct codec *c, uint16_t frame, const struct assay_example *x)
 {
     struct assay_span in = {x->bytes.p, x->bytes.n};
-    struct assay_frame_found found = assay_frame_find(&c->env, frame, in, 0, false);
+    struct assay_frame_found found = assay_frame_find(&c->env, frame, x->from, in, 0, false);
     assert_int_equal(found.status, ASSAY_FRAME_WHOLE);
     assert_int_equal(found.size, in.n);
     start(c, c->env.model);

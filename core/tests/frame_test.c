@@ -18,7 +18,7 @@
 
 static struct assay_frame_found find(const void *p, uint32_t n, uint32_t scanned)
 {
-    return assay_frame_find(&shape_env, 0, (struct assay_span){p, n}, scanned, false);
+    return assay_frame_find(&shape_env, 0, ASSAY_CLIENT, (struct assay_span){p, n}, scanned, false);
 }
 
 static void lengths(void)

@@ -273,8 +273,8 @@ const struct assay_model *notes_model(bool gated)
     for (int i = 3; i < 6; i++)
         fields[i] = FIELD(.name = "own", .type = T_BODY, .slot = 3, .form = ASSAY_FORM_BYTES, .extent = ASSAY_EXT_REST);
     fields[6] = FIELD(.name = "status", .type = T_STATUS, .slot = 0, .form = ASSAY_FORM_INT, .bits = 8);
-    frames[0] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(0, 3), 2, 0, NONE, NONE, 3 + NOTES_BODY_MAX};
-    frames[1] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(6, 1), NONE, NONE, NONE, NONE, 1};
+    frames[0] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(0, 3), 2, 0, NONE, NONE, 3 + NOTES_BODY_MAX, 0};
+    frames[1] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(6, 1), NONE, NONE, NONE, NONE, 1, 0};
     timers[0] = (struct assay_timer){"idle", EV_IDLE, after, 0, ASSAY_RESTART_INPUT, 0, 0};
     notes_server(gated);
     uint16_t server_rules = rules_used;
@@ -416,8 +416,8 @@ const struct assay_model *sums_model(void)
                       .extent = ASSAY_EXT_REST, .flags = ASSAY_F_SIGNED);
     fields[3] = FIELD(.type = NONE, .slot = NONE, .form = ASSAY_FORM_CONST, .extent_arg = 4);
     fields[4] = FIELD(.name = "why", .type = TS_TEXT, .slot = 2, .form = ASSAY_FORM_BYTES, .extent = ASSAY_EXT_REST);
-    frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32};
-    frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64};
+    frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32, 0};
+    frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64, 0};
     sums_server();
     machines[0] = (struct assay_machine){"server",    ASSAY_SERVER,         RANGE(0, 2), 0, RANGE(0, 0),
                                          RANGE(0, 0), RANGE(0, rules_used), 0,           1};
