@@ -1,0 +1,109 @@
+/* Mutation operators: the start state, and one event or state taken for another. */
+#include "conformance/operator.h"
+
+static void list_starts(struct assay_lister *l)
+{
+    struct assay_range states = l->m->machines[l->m->server].states;
+    for (uint32_t s = states.first; s + 1 < (uint32_t)states.first + states.count; s++)
+        if (s != l->m->machines[l->m->server].start)
+            assay_mutation_add(l, l->m->server, 0, (int32_t)s);
+}
+
+static bool start_wrong(struct assay_lab *lab)
+{
+    ASSAY_OWN(lab, machines, 0);
+    ASSAY_MUTABLE(struct assay_machine, &lab->m->machines[lab->mutation->index])->start =
+        (uint16_t)lab->mutation->variant;
+    assay_lab_say(lab, "sessions start in", lab->m->states[lab->mutation->variant].name);
+    return true;
+}
+
+static bool same_list(const struct assay_model *m, uint16_t a, uint16_t b)
+{
+    if (a == b)
+        return true;
+    if (a == ASSAY_NONE || b == ASSAY_NONE)
+        return false;
+    const uint16_t *x = &m->rule_lists[a], *y = &m->rule_lists[b];
+    while (*x == *y && *x != ASSAY_NONE) {
+        x++;
+        y++;
+    }
+    return *x == *y;
+}
+
+static bool client_message(const struct assay_model *m, uint16_t event)
+{
+    return m->events[event].kind == ASSAY_EVK_MESSAGE && (m->messages[m->events[event].index].from & ASSAY_CLIENT);
+}
+
+static bool from_wire(const struct assay_model *m, uint16_t event)
+{
+    return client_message(m, event) || m->events[event].kind == ASSAY_EVK_FAULT ||
+           (m->events[event].kind == ASSAY_EVK_BUILTIN && event >= ASSAY_EV_MALFORMED &&
+            event <= ASSAY_EV_EOF_IN_FRAME);
+}
+
+static bool same_sort(const struct assay_model *m, uint16_t a, uint16_t b)
+{
+    return client_message(m, a) == client_message(m, b) && from_wire(m, a) && from_wire(m, b);
+}
+
+static void list_event_confusions(struct assay_lister *l)
+{
+    struct assay_range states = l->m->machines[l->m->server].states;
+    for (uint32_t s = states.first; s + 1 < (uint32_t)states.first + states.count; s++)
+        for (uint16_t e = 0; e < l->m->events_count; e++)
+            for (uint16_t other = 0; other < l->m->events_count; other++)
+                if (e != other && same_sort(l->m, e, other) &&
+                    !same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, s, other)))
+                    assay_mutation_add(l, s, e, other);
+}
+
+static void redirect(struct assay_lab *lab, uint32_t state, uint32_t event, uint16_t list)
+{
+    size_t count = (size_t)lab->m->states_count * lab->m->events_count;
+    uint16_t *dispatch = assay_lab_copy(lab, lab->m->dispatch, count, 0, sizeof *dispatch);
+    dispatch[(size_t)state * lab->m->events_count + event] = list;
+    lab->m->dispatch = dispatch;
+}
+
+static bool event_confused(struct assay_lab *lab)
+{
+    uint32_t state = lab->mutation->index, event = lab->mutation->at;
+    assay_lab_blame(lab, assay_dispatched(lab->m, state, event));
+    redirect(lab, state, event, assay_dispatched(lab->m, state, (uint32_t)lab->mutation->variant));
+    lab->mutant->text =
+        assay_store_text(&lab->mutant->store, "%s is taken for %s in state %s", lab->m->events[event].name,
+                         lab->m->events[lab->mutation->variant].name, lab->m->states[state].name);
+    return true;
+}
+
+static void list_state_confusions(struct assay_lister *l)
+{
+    struct assay_range states = l->m->machines[l->m->server].states;
+    uint32_t end = (uint32_t)states.first + states.count - 1;
+    for (uint16_t e = 0; e < l->m->events_count; e++)
+        for (uint32_t s = states.first; s < end && from_wire(l->m, e); s++)
+            for (uint32_t other = states.first; other < end; other++)
+                if (!same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, other, e)))
+                    assay_mutation_add(l, s, e, (int32_t)other);
+}
+
+static bool state_ignored(struct assay_lab *lab)
+{
+    uint32_t state = lab->mutation->index, event = lab->mutation->at;
+    assay_lab_blame(lab, assay_dispatched(lab->m, state, event));
+    redirect(lab, state, event, assay_dispatched(lab->m, (uint32_t)lab->mutation->variant, event));
+    lab->mutant->text =
+        assay_store_text(&lab->mutant->store, "%s in state %s is handled as in %s", lab->m->events[event].name,
+                         lab->m->states[state].name, lab->m->states[lab->mutation->variant].name);
+    return true;
+}
+
+const struct assay_operator assay_operators_states[] = {
+    {"start-wrong", .model = list_starts, .apply = start_wrong},
+    {"event-mistaken", .model = list_event_confusions, .apply = event_confused},
+    {"state-ignored", .model = list_state_confusions, .apply = state_ignored},
+    {0},
+};
