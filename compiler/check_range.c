@@ -562,7 +562,8 @@ static struct value_range call(struct facts *facts, const struct spec_expr *e)
     case SPEC_F_DECIMAL:
         return in_decimal(x);
     case SPEC_F_HEX:
-        return inherit(digits(16), x);
+        x = inherit(digits(16), x.min < 0 ? undefined(x, e, "this number may be negative") : x);
+        return x;
     case SPEC_F_NUMBER:
         return undefined(inherit(number(INT64_MIN, INT64_MAX), x), e, "this text may not be a number");
     case SPEC_F_FITS:

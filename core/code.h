@@ -63,7 +63,7 @@
     X(PART, 3, 1, "elements y (inclusive) to z (exclusive) of list x")             \
     X(LIST, -1, 1, "a list of a numbers")                                          \
     X(DECIMAL, 1, 1, "a number as decimal text")                                   \
-    X(HEX, 1, 1, "a number as lower-case hexadecimal text")                        \
+    X(HEX, 1, 1, "a number as lower-case hexadecimal text; undefined if negative")                        \
     X(NUMBER, 1, 1, "the number that canonical decimal text stands for")           \
     X(LINE, 1, 1, "bytes with \\, CR, LF and NUL escaped, so that they stay on one line") \
     X(LOWER, 1, 1, "ASCII letters in lower case")                                  \

@@ -381,7 +381,8 @@ static bool op_hex(struct assay_vm *vm, uint32_t ins)
 {
     (void)ins;
     uint8_t text[ASSAY_HEX_MAX];
-    return push_copy(vm, text, assay_format_hex(pop(vm), text));
+    int64_t value = pop_int(vm);
+    return value >= 0 && push_copy(vm, text, assay_format_hex((uint64_t)value, text));
 }
 
 static bool op_number(struct assay_vm *vm, uint32_t ins)

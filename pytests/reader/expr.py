@@ -76,9 +76,7 @@ def _as_text(value):
     if which == "number":
         return b"%d" % value
     if which == "enum":
-        if not value.known:
-            raise Undefined("no name for %r" % value)
-        return value.name.encode()
+        return value.name.encode() if value.known else b"%d" % value.key
     return need(value, "bytes")
 
 
