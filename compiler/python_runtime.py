@@ -12,14 +12,18 @@ class _Stop(Exception):
 
 
 class _Short(Exception):
-    """Bytes are missing; `need`: at least so many, `field`: for which."""
+    """Bytes are missing; `need`: at least so many; `open`: the field may go on behind them."""
 
-    def __init__(self, need):
-        self.need = need
+    def __init__(self, need, open_=False):
+        self.need, self.open = need, open_
 
 
 class _Bad(Exception):
     """Not in the field's form."""
+
+
+class _Lost(_Bad):
+    """Nor can it be told where the field ends."""
 
 
 class _Unnamed(Exception):
@@ -166,7 +170,9 @@ def _parse_hex(text, loose=frozenset()):
 
 
 def _hex(value):
-    return b"%x" % (value & ((1 << 64) - 1))
+    if value < 0:
+        raise _Undefined
+    return b"%x" % value
 
 
 # ---- expressions ----
@@ -383,11 +389,11 @@ class _Reader:
     def __init__(self, data, cut_off=False):
         self.data, self.pos, self.bit, self.cut_off = data, 0, 0, cut_off
 
-    def take(self, n):
-        if self.bit:
-            raise _Bad
+    def take(self, n, open_=False):
+        if self.bit or n > _MAX:
+            raise _Lost
         if n > len(self.data) - self.pos:
-            raise _Short(self.pos + n)
+            raise _Short(self.pos + n, open_)
         self.pos += n
         return self.data[self.pos - n:self.pos]
 
@@ -414,18 +420,17 @@ class _Reader:
         return int.from_bytes(self.take(bits // 8), "little" if little else "big")
 
     def varint(self, most, little):
+        groups = []
+        while not groups or groups[-1] & 0x80:
+            if len(groups) == most:
+                raise _Lost
+            groups.append(self.take(1, open_=True)[0])
         value = 0
-        for i in range(most):
-            byte = self.take(1)[0]
-            group, last = byte & 0x7f, not byte & 0x80
-            value = value | group << (7 * i) if little else value << 7 | group
-            if value >> 64 or (not little and i == 0 and group == 0 and not last):
-                raise _Bad
-            if last:
-                if little and i > 0 and group == 0:
-                    raise _Bad
-                return value
-        raise _Bad
+        for byte in reversed(groups) if little else groups:
+            value = value << 7 | byte & 0x7f
+        if value >> 64 or (len(groups) > 1 and groups[-1 if little else 0] & 0x7f == 0):
+            raise _Bad
+        return value
 
 
 def _signed64(value):
@@ -438,14 +443,13 @@ def _read_extent(env, f, r):
     if f.extent == "code":
         return r.take(_size_of(env, f.extent_arg))
     if f.extent == "prefix":
-        size = r.uint(f.extent_arg, f.little) if f.extent_arg else r.varint(10, f.little)
-        return r.take(size)
+        return r.take(_read_prefix(f, r))
     if f.extent == "until":
         found, _ = _find_delimiter(f.extent_arg, r.data, r.pos)
         if found is None:
-            raise _Short(len(r.data) + 1)
+            raise _Short(len(r.data) + 1, True)
         if r.bit:
-            raise _Bad
+            raise _Lost
         value = r.data[r.pos:found[0]]
         r.pos = sum(found)
         return value
@@ -454,13 +458,22 @@ def _read_extent(env, f, r):
     raise _Bad
 
 
+def _read_prefix(f, r):
+    try:
+        return r.uint(f.extent_arg, f.little) if f.extent_arg else r.varint(10, f.little)
+    except _Short as short:
+        raise _Short(short.need, True) from None
+    except _Bad:
+        raise _Lost from None
+
+
 def _size_of(env, code):
     try:
         size = _run(env, code)
     except _Undefined:
-        raise _Bad from None
+        raise _Lost from None
     if size < 0:
-        raise _Bad
+        raise _Lost
     return size
 
 
@@ -475,13 +488,25 @@ def _read_items(env, f, r, count):
     return _pack(items)
 
 
+def _read_counted(env, f, r):
+    count, element = _size_of(env, f.extent_arg), _FIELDS[f.element]
+    if element.form == "int" and element.bits % 8 == 0 and count * element.bits // 8 > r.left():
+        raise _Short(r.pos + count * element.bits // 8)
+    try:
+        return _read_items(env, f, r, count)
+    except _Short as short:
+        raise _Short(short.need, True) from None
+    except (_Bad, _Unnamed):
+        raise _Lost from None
+
+
 def _read_list(env, f, r):
     if f.extent == "count":
-        return _read_items(env, f, r, _size_of(env, f.extent_arg))
+        return _read_counted(env, f, r)
     inner = _Reader(_read_extent(env, f, r))
     try:
         value = _read_items(env, f, inner, None)
-    except _Short:
+    except (_Short, _Lost, _Unnamed):
         raise _Bad from None
     if inner.bit:
         raise _Bad
@@ -536,13 +561,10 @@ def _read_field(env, f, r):
 # ---- finding frames ----
 
 
-def _end_behind(env, frame, field, need):
-    """Where the frame ends whose field is short and ends at `need`; None: that cannot be told."""
-    f = _FIELDS[field]
-    if f.form == "varint" or (f.form not in ("int", "const") and f.extent in ("until", "count")):
-        return None
+def _end_behind(fields, need):
+    """Where the frame ends when a field ends at `need` and these follow it; None: that cannot be told."""
     bits = 0
-    for other in (_FIELDS[i] for i in range(field + 1, frame.fields[0] + frame.fields[1])):
+    for other in fields:
         if other.present is not None:
             return None
         if other.form == "int":
@@ -558,10 +580,10 @@ def _end_behind(env, frame, field, need):
     return need + bits // 8
 
 
-def _find_by_fields(env, frame, data):
-    r = _Reader(data)
-    for i in range(frame.fields[0], frame.fields[0] + frame.fields[1]):
-        f = _FIELDS[i]
+def _walk(env, frame, run, r, walked):
+    """Read fields for where they end; (status, size, 0), or None: they are all there."""
+    fields = _fields(run)
+    for i, f in enumerate(fields):
         if f.present is not None and not _holds(env, f.present):
             continue
         try:
@@ -569,16 +591,30 @@ def _find_by_fields(env, frame, data):
         except _Short as short:
             if short.need <= frame.max:
                 return "partial", 0, 0
-            return "oversize", _end_behind(env, frame, i, short.need), 0
-        except _Bad:
+            return "oversize", None if short.open or walked else _end_behind(fields[i + 1:], short.need), 0
+        except _Lost:
             return "broken", 0, 0
-        except _Unnamed:
+        except (_Bad, _Unnamed):
             continue
         if f.slot is not None:
             env.slots[f.slot] = value
-    if r.pos > frame.max:
-        return "oversize", r.pos, 0
-    return ("broken", 0, 0) if r.bit or r.pos == 0 else ("whole", r.pos, r.pos)
+    return None
+
+
+def _find_by_fields(env, frame, data):
+    r = _Reader(data[:frame.max])  # what is beyond does not count, however much of it is here
+    found = _walk(env, frame, frame.fields, r, frame.walked)
+    if found is None and frame.walked:
+        body = r.data[r.pos:]
+        m = next((m for m in _MESSAGES if _is_candidate(env, frame, m, body)), None)
+        if m is None and not body and any(m.from_server and m.leads is not None for m in _MESSAGES):
+            return ("partial" if r.pos < frame.max else "oversize"), None, 0
+        found = ("broken", 0, 0) if m is None else _walk(env, frame, m.fields, r, False)
+    if found is not None:
+        return found
+    if r.bit or r.pos == 0:
+        return "broken", 0, 0
+    return "whole", r.pos, r.pos
 
 
 def _find_by_delimiter(frame, data):
@@ -711,6 +747,8 @@ def _decode_body(env, frame, body):
             return event
         if at > best[1]:
             best, best_slots = (event, at), env.slots
+        if frame.walked:
+            break
     env.slots = best_slots
     return best[0]
 
@@ -742,7 +780,7 @@ def _decode_partial(env, frame, data):
             return
     body = data[r.pos:]
     candidates = [m for m in _MESSAGES if _is_candidate(env, frame, m, body)]
-    if len(candidates) != 1:
+    if not candidates or (len(candidates) > 1 and not frame.walked):
         return
     rest = _Reader(body, cut_off=True)
     try:
@@ -1077,8 +1115,11 @@ class _Session:
         if status == "oversize":
             self._oversize(size)
         elif status == "broken":
-            self._handle("malformed")
-            self._end("malformed", "protocol")
+            event = _decode(self.env, _FRAME_IN, self.input)
+            if not isinstance(event, str) and _EVENTS[event].kind == "message":
+                event = "malformed"
+            self._handle(event)
+            self._end(event, "protocol")
         else:
             event = _decode(self.env, _FRAME_IN, self.input[:content])
             self.input = self.input[size:]

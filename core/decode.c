@@ -260,6 +260,13 @@ static enum assay_read read_items(struct assay_env *env, const struct assay_fiel
     return ASSAY_READ;
 }
 
+/* As many bytes as the elements take when all are of one size; else none. */
+static uint64_t size_of_items(const struct assay_field *element, uint64_t count)
+{
+    bool fixed = element->form == ASSAY_FORM_INT && element->bits % 8 == 0;
+    return !fixed ? 0 : count > UINT32_MAX ? INT64_MAX : count * (element->bits / 8u);
+}
+
 static enum assay_read read_list(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                  assay_val *v)
 {
@@ -267,6 +274,12 @@ static enum assay_read read_list(struct assay_env *env, const struct assay_field
         assay_val count;
         if (!assay_eval(env, f->extent_arg, &count) || (int64_t)count < 0)
             return ASSAY_READ_LOST;
+        struct assay_reader ahead = *r;
+        struct assay_span all;
+        if (take(&ahead, size_of_items(&env->model->fields[f->element], count), &all) == ASSAY_READ_SHORT) {
+            *r = ahead;
+            return ASSAY_READ_SHORT;
+        }
         return read_items(env, f, r, count, v);
     }
     struct assay_span s;

@@ -157,11 +157,11 @@ static struct assay_frame_found find_short(const struct assay_env *env, const st
     return found(ASSAY_FRAME_OVERSIZE, end_behind(env, left, r), 0, 0);
 }
 
-static struct assay_frame_found find_end(const struct assay_frame *frame, const struct assay_reader *r)
+static struct assay_frame_found find_end(const struct assay_reader *r)
 {
     if (r->bit || r->pos == 0)
         return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
-    return found(r->pos > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_WHOLE, r->pos, r->pos, 0);
+    return found(ASSAY_FRAME_WHOLE, r->pos, r->pos, 0);
 }
 
 static bool told_by_first_byte(const struct assay_model *model, uint8_t from)
@@ -190,7 +190,7 @@ static struct assay_frame_found find_message(struct assay_env *env, const struct
         return find_short(env, frame, walk.left, r);
     if (walk.status == ASSAY_READ_LOST)
         return found(ASSAY_FRAME_BROKEN, 0, 0, 0);
-    struct assay_frame_found f = find_end(frame, r);
+    struct assay_frame_found f = find_end(r);
     f.head = head;
     f.message = index;
     return f;
@@ -199,7 +199,8 @@ static struct assay_frame_found find_message(struct assay_env *env, const struct
 static struct assay_frame_found find_fields(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
                                             struct assay_span in)
 {
-    struct assay_reader r = {.p = in.p, .n = in.n};
+    /* what is beyond the maximum does not count, so that it does not matter how much of it is here already */
+    struct assay_reader r = {.p = in.p, .n = in.n < frame->max ? in.n : frame->max};
     struct walk walk = walk_fields(env, frame->fields, &r);
     bool walked = frame->walked & from;
     if (walk.status == ASSAY_READ_LOST)
@@ -208,7 +209,7 @@ static struct assay_frame_found find_fields(struct assay_env *env, const struct 
         r.open = r.open || walked;
         return find_short(env, frame, walk.left, &r);
     }
-    return walked ? find_message(env, frame, from, &r) : find_end(frame, &r);
+    return walked ? find_message(env, frame, from, &r) : find_end(&r);
 }
 
 /* Lists that were walked do not stay in scratch: all is read again to decode it. */

@@ -104,10 +104,8 @@ enum assay_extent {
     ASSAY_EXT_FIXED,  /* extent_arg bytes */
     ASSAY_EXT_CODE,   /* as many bytes as code extent_arg says */
     ASSAY_EXT_COUNT,  /* LIST: as many elements as code extent_arg says */
-    ASSAY_EXT_PREFIX, /* an unsigned integer of extent_arg bits stands before them, byte order as in flags; 0 bits: a
-                         varint */
-    ASSAY_EXT_UNTIL,  /* up to the first of the delimiters in range blobs[extent_arg], which is consumed; encoders write
-                         the first */
+    ASSAY_EXT_PREFIX, /* an unsigned integer of extent_arg bits stands before them, byte order as in flags; 0 bits: a varint */
+    ASSAY_EXT_UNTIL,  /* up to the first of the delimiters in range blobs[extent_arg], which is consumed; encoders write the first */
     ASSAY_EXT_REST,   /* up to the end of the body (or frame) */
 };
 
@@ -178,18 +176,18 @@ enum assay_tag_kind { ASSAY_TAG_NONE, ASSAY_TAG_VALUE, ASSAY_TAG_TEXT, ASSAY_TAG
 
 struct assay_message {
     const char *name;
-    uint8_t from;               /* bit set of enum assay_role: who sends it */
-    uint8_t tag_kind;           /* enum assay_tag_kind */
-    uint16_t tag_code;          /* CODE: a predicate over the frame's fields */
-    int64_t tag;                /* VALUE: of the frame's tag slot */
+    uint8_t from;              /* bit set of enum assay_role: who sends it */
+    uint8_t tag_kind;          /* enum assay_tag_kind */
+    uint16_t tag_code;         /* CODE: a predicate over the frame's fields */
+    int64_t tag;               /* VALUE: of the frame's tag slot */
     struct assay_blob tag_text; /* TEXT */
-    struct assay_range fields;  /* its own, read from the frame's body */
-    struct assay_range wheres;  /* conditions across fields */
-    uint16_t leads;             /* set of first bytes that it can begin with, when nothing else tells; or ASSAY_NONE */
+    struct assay_range fields; /* its own, read from the frame's body */
+    struct assay_range wheres; /* conditions across fields */
+    uint16_t leads;            /* set of first bytes that it can begin with, when nothing else tells; or ASSAY_NONE */
     uint16_t req;
-    uint16_t event;    /* the event of receiving it */
-    uint32_t wire_max; /* longest encoding in bytes, frame included */
-    uint32_t line;     /* in the spec */
+    uint16_t event;            /* the event of receiving it */
+    uint32_t wire_max;         /* longest encoding in bytes, frame included */
+    uint32_t line;             /* in the spec */
 };
 
 /* A hand-checked example: bytes and what they decode to. */
@@ -237,9 +235,9 @@ enum assay_timer_restart { ASSAY_RESTART_NEVER, ASSAY_RESTART_INPUT = 1, ASSAY_R
 struct assay_timer {
     const char *name;
     uint16_t event;
-    uint16_t after;      /* code: duration; not above 0: it does not run */
-    uint16_t states;     /* index in statesets */
-    uint8_t restart;     /* bit set of enum assay_timer_restart */
+    uint16_t after;  /* code: duration; not above 0: it does not run */
+    uint16_t states; /* index in statesets */
+    uint8_t restart; /* bit set of enum assay_timer_restart */
     int64_t early, late; /* tolerance of a judge, ns */
 };
 
@@ -258,10 +256,10 @@ struct assay_rule {
     uint16_t body;      /* code of actions */
     uint16_t otherwise; /* code of `else`; ASSAY_NONE: nothing in the rule can fail */
     uint16_t req;
-    uint8_t level; /* enum assay_level */
+    uint8_t level;      /* enum assay_level */
     uint8_t flags;
-    uint16_t locals;       /* slots used beyond those of frame and message */
-    uint32_t out_max;      /* the most bytes that it sends, either way */
+    uint16_t locals;    /* slots used beyond those of frame and message */
+    uint32_t out_max;   /* the most bytes that it sends, either way */
     uint32_t line, column; /* in the spec */
 };
 
@@ -276,10 +274,10 @@ struct assay_state {
 
 struct assay_machine {
     const char *name;
-    uint8_t role;              /* bit set of enum assay_role */
-    struct assay_range states; /* the last one is End */
+    uint8_t role;               /* bit set of enum assay_role */
+    struct assay_range states;  /* the last one is End */
     uint16_t start;
-    struct assay_range vars; /* in vars; the arguments of calls are variables too */
+    struct assay_range vars;    /* in vars; the arguments of calls are variables too */
     struct assay_range timers;
     struct assay_range rules;
     uint16_t frame_in, frame_out; /* how it reads and writes */
@@ -297,7 +295,7 @@ struct assay_effect {
 struct assay_param {
     const char *name, *text;
     uint16_t type;
-    uint16_t init; /* code; ASSAY_NONE: no default, must be given */
+    uint16_t init;  /* code; ASSAY_NONE: no default, must be given */
 };
 
 struct assay_call {
@@ -323,7 +321,7 @@ struct assay_leniency {
 
 struct assay_option {
     const char *name, *text;
-    uint16_t type; /* INT, BOOL, ENUM, DURATION: value; TEXT, BYTES: blob */
+    uint16_t type;       /* INT, BOOL, ENUM, DURATION: value; TEXT, BYTES: blob */
     int64_t value;
     struct assay_blob blob;
 };
@@ -336,12 +334,12 @@ struct assay_transport {
 
 /* Limits that the spec states and a host may override. */
 struct assay_limits {
-    uint32_t sessions;  /* at once */
-    uint32_t memory;    /* bytes for variables, all sessions together */
-    uint32_t effects;   /* in flight, all sessions together */
-    uint32_t output;    /* bytes queued for one peer before its input waits */
-    uint32_t drain;     /* bytes read and thrown away after the end */
-    int64_t drain_time; /* ns */
+    uint32_t sessions;   /* at once */
+    uint32_t memory;     /* bytes for variables, all sessions together */
+    uint32_t effects;    /* in flight, all sessions together */
+    uint32_t output;     /* bytes queued for one peer before its input waits */
+    uint32_t drain;      /* bytes read and thrown away after the end */
+    int64_t drain_time;  /* ns */
 };
 
 struct assay_model {
@@ -351,8 +349,8 @@ struct assay_model {
     uint32_t frame_max; /* longest frame of any direction */
     uint32_t out_max;   /* most bytes that one rule sends */
 
-#define ASSAY_TABLE(type, name)                                                                                        \
-    const type *name;                                                                                                  \
+#define ASSAY_TABLE(type, name) \
+    const type *name;           \
     uint16_t name##_count
     ASSAY_TABLE(struct assay_requirement, requirements);
     ASSAY_TABLE(struct assay_transport, transports);
@@ -378,10 +376,10 @@ struct assay_model {
     ASSAY_TABLE(struct assay_param, params);
     ASSAY_TABLE(struct assay_call, calls);
     ASSAY_TABLE(struct assay_error, errors);
-    ASSAY_TABLE(struct assay_blob, blobs); /* constants, the region ASSAY_REGION_CONST */
-    ASSAY_TABLE(int64_t, ints);            /* constants too wide for an instruction */
-    ASSAY_TABLE(uint16_t, statesets);      /* runs of state indices, each ended by ASSAY_NONE */
-    ASSAY_TABLE(uint32_t, code);           /* instructions, see code.h */
+    ASSAY_TABLE(struct assay_blob, blobs);   /* constants, the region ASSAY_REGION_CONST */
+    ASSAY_TABLE(int64_t, ints);              /* constants too wide for an instruction */
+    ASSAY_TABLE(uint16_t, statesets);        /* runs of state indices, each ended by ASSAY_NONE */
+    ASSAY_TABLE(uint32_t, code);             /* instructions, see code.h */
 #undef ASSAY_TABLE
 
     /* Rules to try, in order, for an event in a state: rule_lists[dispatch[state * events_count + event]...],

@@ -21,7 +21,8 @@ settings.register_profile("default", deadline=None, max_examples=100, derandomiz
                                                  HealthCheck.function_scoped_fixture])
 settings.load_profile("default")
 
-SPECS = {"candy": ROOT / "spec/candy.yaml", "msglog": ROOT / "spec/msglog.yaml", "meter": HERE / "specs/meter.yaml"}
+SPECS = {"candy": ROOT / "spec/candy.yaml", "msglog": ROOT / "spec/msglog.yaml", "meter": HERE / "specs/meter.yaml",
+         "tagged": HERE / "specs/tagged.yaml"}
 
 
 def pytest_addoption(parser):

@@ -80,7 +80,10 @@ def test_every_prefix_is_a_cut_frame(name, sender, data):
     for size in range(1, min(len(encoded), 60)):
         event, = decode_stream(spec, sender, [encoded[:size]], closed=True)
         assert event.name == "eof-in-frame"
+        header = {field.name for field in spec.frames[sender].fields}
         for field, value in event.fields.items():
+            if field in header and value is ABSENT:
+                continue  # not there yet
             assert whole.fields[field] is value or whole.fields[field] == value
 
 

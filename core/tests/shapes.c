@@ -29,7 +29,7 @@ static const struct assay_delims delims[] = {{{0, 1}}, {{1, 2}}};
 static const struct assay_event_def events[SE_FAULT + 1];
 
 struct assay_model shapes;
-struct assay_message shape_messages[2];
+struct assay_message shape_messages[4];
 struct assay_frame shape_frame;
 struct assay_env shape_env;
 assay_val shape_slots[ASSAY_SLOTS_MAX];

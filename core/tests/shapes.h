@@ -30,7 +30,7 @@ enum { SB_MAGIC = 3 };
 enum { SE_MESSAGE = ASSAY_EV_BUILTINS, SE_FAULT };
 
 extern struct assay_model shapes;
-extern struct assay_message shape_messages[2];
+extern struct assay_message shape_messages[4];
 extern struct assay_frame shape_frame;
 extern struct assay_env shape_env;
 extern assay_val shape_slots[ASSAY_SLOTS_MAX];

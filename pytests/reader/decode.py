@@ -1,7 +1,7 @@
 """From the content of a frame to exactly one event."""
 
 from . import expr
-from .types import CalcType, ConstType
+from .types import CalcType, ConstType, IntType
 from .values import ABSENT, Undefined
 from .wire import Endless, Fault, Reader, Short, Writer
 
@@ -26,7 +26,7 @@ class Decoding:
         self.spec, self.picker, self.walking = spec, picker, walking
         self.frame = spec.frames[sender]
         self.values, self.computed, self.message, self.body_reader = {}, [], None, None
-        self.scope = spec.scope(self.values)
+        self.scope, self.ahead = spec.scope(self.values), None
 
     def run(self, reader):
         """Decode all; Fault, Short or Oversize otherwise."""
@@ -40,16 +40,21 @@ class Decoding:
             raise
 
     def _frame(self, reader):
-        for field in self.frame.fields:
+        for place, field in enumerate(self.frame.fields):
+            self.ahead = None if self.picker.ends_frames else self.frame.fields[place + 1:]
             self._field(field, reader)
-            if field.name == self.frame.tag and not (self.walking and self.frame.body):
+            if field.name == self.frame.tag and not self.walking:
                 self._pick_by_tag()
             elif self.message is not None:
                 self._check_fixed(field.name)
             if field.name == self.frame.body and self.message is not None:
                 self._message(reader)
-        if self.body_reader is None and not (self.walking and self.frame.body):
+        if self.body_reader is None and (self.picker.ends_frames or not self.walking):
             self._message(reader)
+
+    def end_is_told(self):
+        """Whether, when a field whose own end is known makes the frame too long, the end of the frame is known, too."""
+        return self.ahead is not None and all(fixed_size(self.spec, field) for field in self.ahead)
 
     def _pick_by_tag(self):
         tag = self.values[self.frame.tag]
@@ -70,13 +75,16 @@ class Decoding:
     def _message(self, reader):
         if self.frame.body:
             reader = self.body_reader = Reader(self.values[self.frame.body])
-        if self.message is None:
+        if self.message is None and self.frame.tag is not None:
+            self._pick_by_tag()
+        elif self.message is None:
             first = self._peek(reader)
             self.message = self.picker.otherwise(self.scope, first)
             for name in list(self.values):
                 self._check_fixed(name)
         try:
-            for field in self.message.fields:
+            for place, field in enumerate(self.message.fields):
+                self.ahead = self.message.fields[place + 1:]
                 self._field(field, reader)
         except Short:
             if not self.frame.body:
@@ -157,6 +165,20 @@ def _takes_rest(of_type):
     return extent is not None and extent.form == "rest" or getattr(of_type, "to_end", False)
 
 
+def fixed_size(spec, field):
+    """Whether a field is as long whatever its value is."""
+    base = getattr(field.type, "base", field.type)
+    extent = getattr(field.type, "extent", None)
+    if field.condition is not None:
+        return False
+    if isinstance(base, (IntType, ConstType, CalcType)):
+        return True
+    try:
+        return extent is not None and extent.form == "size" and extent.detail.eval(spec.scope()) is not None
+    except (Undefined, expr.Unresolved):
+        return False
+
+
 def padding(spec, field):
     """The value that an encoder writes for a field named `_`."""
     if field.default is not None:
@@ -185,7 +207,7 @@ def complete_fields(spec, sender, picker, content):
         decoding.run(reader)
     except (Fault, Short):
         pass
-    return decoding.values
+    return {**{field.name: ABSENT for field in decoding.frame.fields if field.carries}, **decoding.values}
 
 
 __all__ = ["CalcType", "Decoding", "Event", "Writer", "complete_fields", "decode", "padding"]

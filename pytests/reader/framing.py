@@ -65,9 +65,7 @@ class Framer:
         return event
 
     def _eof(self):
-        if self.skipping:
-            return Event("eof-in-frame")
-        if not self.buffer:
+        if self.skipping or not self.buffer:
             return Event("eof")
         return Event("eof-in-frame", complete_fields(self.spec, self.sender, self.picker, self.buffer))
 
@@ -112,13 +110,15 @@ class Framer:
 
     def _next_fields(self):
         reader = Reader(self.buffer, None if self.skipping else self.frame.max)
+        walk = Decoding(self.spec, self.sender, self.picker, walking=True)
         try:
-            Decoding(self.spec, self.sender, self.picker, walking=True).run(reader)
+            walk.run(reader)
         except Short:
             return None
-        except Oversize:
-            self.skipping = True
-            return Event("oversize")
+        except Oversize as oversize:
+            self.skipping = oversize.told and walk.end_is_told()
+            self.broken = not self.skipping
+            return Event("oversize", fatal=self.broken)
         except Fault as fault:
             return self._break(fault)
         return self._cut(reader.position)

@@ -37,6 +37,11 @@ class Picker:
         raise Fault("unknown", "no message begins so")
 
     @property
+    def ends_frames(self):
+        """Whether messages' own fields, behind those of the frame, tell where a frame ends."""
+        return self.frame.end == "fields" and not self.frame.body and any(message.fields for message in self.messages)
+
+    @property
     def needs_first_byte(self):
         """Whether the first byte decides."""
         return self.frame.tag is None and len(self.messages) > 1 and not any(message.when for message in self.messages)

@@ -11,7 +11,7 @@ from . import expr
 from .functions import parse_decimal
 from .values import (ABSENT, INT_MAX, INT_MIN, Duration, EnumType, EnumValue, SpecError, Undefined, Unfit, kind,
                      parse_duration)
-from .wire import Endless, Fault, Short, find_delimiter
+from .wire import Endless, Fault, Oversize, Short, find_delimiter
 
 WHITE = b" \t\n\v\f\r"
 
@@ -233,6 +233,14 @@ class Extent:
             raise Endless("the size is negative")
         return size
 
+    def _prefix(self, reader, scope):
+        try:
+            return self.detail.read(reader, scope, frozenset())
+        except Oversize:
+            raise Oversize(told=False) from None
+        except Fault as fault:
+            raise Endless("the size is not told: %s" % fault) from fault
+
     def read(self, reader, scope):
         """Take the bytes."""
         if self.form == "rest":
@@ -240,7 +248,7 @@ class Extent:
         if self.form == "until":
             return reader.until(self.detail)
         if self.form == "prefix":
-            size = self.detail.read(reader, scope, frozenset())
+            size = self._prefix(reader, scope)
             if size > INT_MAX:
                 raise Endless("the size is beyond 64 bits")
             return reader.take(size)
@@ -451,11 +459,18 @@ class VarintType(Type):
         """Whether so many groups can carry the number."""
         return 0 <= number <= min((1 << (7 * self.most)) - 1, INT_MAX)
 
+    @staticmethod
+    def _next(reader):
+        try:
+            return reader.take(1)[0]
+        except Oversize:
+            raise Oversize(told=False) from None
+
     def read(self, reader, scope, lenient):
         """Take groups up to the one without the high bit."""
         groups = []
         while True:
-            byte = reader.take(1)[0]
+            byte = self._next(reader)
             groups.append(byte & 0x7F)
             if byte < 0x80:
                 break
@@ -524,11 +539,11 @@ class CalcType(Type):
         self.node = node
 
     def read(self, reader, scope, lenient):
-        """The expression's value, absent when undefined."""
+        """The expression's value; malformed when it is undefined."""
         try:
             return self.node.eval(scope)
-        except Undefined:
-            return ABSENT
+        except Undefined as error:
+            raise Fault("malformed", "calc: %s" % error) from error
 
     def write(self, writer, value, scope):
         """Nothing."""
@@ -565,7 +580,12 @@ class ListType(Type):
         width = getattr(self.element, "base", self.element)
         if isinstance(width, IntType) and width.width % 8 == 0:
             reader.need(count * width.width // 8)
-        return tuple(self.element.read(reader, scope, lenient) for _ in range(count))
+        try:
+            return tuple(self.element.read(reader, scope, lenient) for _ in range(count))
+        except Oversize:
+            raise Oversize(told=False) from None
+        except Fault as fault:
+            raise Endless("an element: %s" % fault) from fault
 
     def _read_rest(self, reader, scope, lenient):
         items = []

@@ -23,7 +23,11 @@ class Short(Exception):
 
 
 class Oversize(Exception):
-    """The frame is longer than its maximum; `end` is as far as is known."""
+    """The frame is longer than its maximum. `told`: whether the end of the field that makes it so is known."""
+
+    def __init__(self, told=True):
+        super().__init__()
+        self.told = told
 
 
 class Reader:
@@ -76,7 +80,7 @@ class Reader:
         found = find_delimiter(self.data, delimiters, start, growing)
         known_end = len(self.data) if found is None else found[0] + len(found[1])
         if self.maximum is not None and (known_end > self.maximum or found is None and known_end == self.maximum):
-            raise Oversize()
+            raise Oversize(told=False)
         if found is None:
             raise Short()
         self.bit = 8 * known_end
