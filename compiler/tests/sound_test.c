@@ -340,7 +340,8 @@ static void mutate_examples(const struct assay_spec *spec, uint8_t from, const b
 /* Also the other way round: what is called feasible does come up, oversize apart where it takes a long input. */
 static void test_decoding_raises_feasible_events_only(void **state)
 {
-    static const char *const names[] = {"spec/candy.yaml", "spec/msglog.yaml", "pytests/specs/meter.yaml"};
+    static const char *const names[] = {"spec/candy.yaml", "spec/msglog.yaml", "pytests/specs/meter.yaml",
+                                        "pytests/specs/tagged.yaml"};
     const char *root = getenv("ASSAY_ROOT");
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
