@@ -125,6 +125,18 @@ def test_msglog_refusals(serve, connect, name, password, error):
         assert error_of(client, "msg", text=b"x").name == "closed"
 
 
+def test_tagged(serve, connect):
+    """Messages that tell their own ends, both ways; a refusal between results."""
+    with serve("tagged") as server, connect("tagged", server.address) as client:
+        assert result(client.call("get")) == [b""]
+        client.call("put", owner="bob" if hasattr(client, "module") else b"bob", value=b"\n;\0" + b"x" * 29)
+        assert result(client.call("get")) == [b"\n;\0" + b"x" * 29]
+        assert [result(client.call("add", amount=n)) for n in (0, 0x7fffffff, 0x7fffffff)] == [[0], [0x7fffffff], [0xfffffffe]]
+        assert error_of(client, "add", amount=2).name == "refused"
+        assert result(client.call("add", amount=1)) == [0xffffffff]
+        client.call("bye")
+
+
 def test_meter(serve, connect):
     """Enums over text, lists, numbers of 40 and 64 bits, an error with its text, a pattern that must hold."""
     with serve("meter") as server, connect("meter", server.address) as client:

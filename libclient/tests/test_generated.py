@@ -23,6 +23,7 @@ SPECS = {
     "candy": ROOT / "spec/candy.yaml",
     "msglog": ROOT / "spec/msglog.yaml",
     "kinds": ROOT / "libclient/tests/kinds.yaml",
+    "tagged": ROOT / "pytests/specs/tagged.yaml",
 }
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 SANITIZE = ["-fsanitize=address,undefined"] if BUILD.name == "asan" else []
@@ -241,6 +242,10 @@ def test_candy_in_c(build, serve):
     assert run(program, address, "bar", 20) == "524287\n"
     done = subprocess.run([program, address, "square", "50000", "2"], capture_output=True, timeout=60)
     assert done.returncode == 1 and done.stdout == b"4\n" and b"refused: too many" in done.stderr
+
+
+def test_messages_that_end_themselves_in_c(build, serve):
+    assert run(build("libclient/tests/apps/tagged.c", "tagged"), serve("tagged")[0]) == "a\nb;c\n2147483647\n4294967294\n"
 
 
 def test_candy_in_c_without_a_server(build):
