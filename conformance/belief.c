@@ -110,6 +110,14 @@ static bool has_choices(const struct assay_model *model)
     return false;
 }
 
+static bool has_shoulds(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->rules_count; i++)
+        if (model->rules[i].machine == model->server && model->rules[i].level == ASSAY_SHOULD)
+            return true;
+    return false;
+}
+
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
 {
     const struct assay_model *model = config->model;
@@ -125,7 +133,8 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     if (config->circumstance.memory)
         world->config.limits.memory = config->circumstance.memory;
     world->engine_size = assay_engine_size(&world->config);
-    world->branches = has_choices(model);
+    world->shoulds = has_shoulds(model);
+    world->branches = world->shoulds || has_choices(model);
     world->spare_count = 0;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
@@ -171,6 +180,7 @@ void assay_belief_free(struct assay_belief *b)
     for (uint32_t i = 0; i < b->chunk_count; i++)
         free(b->chunks[i].where);
     free(b->chunks);
+    free(b->choices.stances);
     free(b->effects);
     free(b->effects_bytes.p);
     free(b->in.p);
@@ -224,6 +234,18 @@ static bool copy_effects(struct assay_belief *to, const struct assay_belief *fro
     return copy_buf(&to->effects_bytes, &from->effects_bytes);
 }
 
+static bool copy_stances(const struct assay_belief_world *world, struct assay_belief *to,
+                         const struct assay_belief *from)
+{
+    uint16_t rules = world->config.model->rules_count;
+    if (!world->shoulds)
+        return true;
+    to->choices.stances = calloc(rules, 1);
+    if (to->choices.stances && from)
+        memcpy(to->choices.stances, from->choices.stances, rules);
+    return to->choices.stances;
+}
+
 struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from)
 {
     struct assay_belief *to = malloc(sizeof *to);
@@ -233,13 +255,16 @@ struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const s
     to->engine = take_block(world);
     to->chunks = NULL;
     to->effects = NULL;
+    to->choices.stances = NULL;
     to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
     if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
-        !copy_buf(&to->out, &from->out)) {
+        !copy_buf(&to->out, &from->out) || !copy_stances(world, to, from)) {
         assay_belief_free(to);
         return NULL;
     }
     assay_engine_copy(to->engine, from->engine);
+    assay_choose(to->engine, &to->choices);
+    to->choices.picks = to->choices.met = 0;
     return to;
 }
 
@@ -277,6 +302,7 @@ static void note_chunk(struct assay_belief *b, const struct assay_event *event)
     *c = (struct assay_chunk){.at = event->sent.at,
                               .size = event->sent.size,
                               .message = event->sent.message,
+                              .wave = b->wave,
                               .rule = event->sent.rule,
                               .free = event->sent.free};
     if (!c->free || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
@@ -475,6 +501,7 @@ static void run_feed(struct assay_belief_world *world, struct assay_belief_set *
     if (b->ended)
         return;
     assay_buf_add(&b->in, bytes->p, bytes->n);
+    b->wave++;
     settle(world, set, b, now);
 }
 
@@ -496,12 +523,12 @@ typedef void stimulus(struct assay_belief_world *world, struct assay_belief_set 
 static void run_branches(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                          int64_t now, stimulus *run, const void *arg, uint8_t fixed, const uint8_t *pick)
 {
-    struct assay_choices choices = {.picks = fixed};
     struct assay_belief *before = assay_belief_copy(world, b);
-    memcpy(choices.pick, pick, fixed);
-    assay_choose(b->engine, &choices);
+    b->choices.picks = fixed;
+    memcpy(b->choices.pick, pick, fixed);
     run(world, set, b, now, arg);
-    assay_choose(b->engine, NULL);
+    struct assay_choices choices = b->choices;
+    b->choices.picks = 0;
     for (uint8_t i = fixed; before && i < choices.met && i < ASSAY_CHOICES_MAX; i++)
         for (uint8_t way = 1; way < choices.ways[i]; way++) {
             uint8_t path[ASSAY_CHOICES_MAX] = {0};
@@ -511,23 +538,36 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
             if (add(set, other))
                 run_branches(world, set, other, now, run, arg, (uint8_t)(i + 1), path);
         }
+    for (uint16_t rule = 0; before && world->shoulds && rule < world->config.model->rules_count; rule++) {
+        if (before->choices.stances[rule] == choices.stances[rule])
+            continue;
+        struct assay_belief *other = assay_belief_copy(world, before);
+        before->choices.stances[rule] = ASSAY_STANCE_FOLLOWED; /* in those that come now */
+        if (!add(set, other))
+            continue;
+        other->choices.stances[rule] = ASSAY_STANCE_PASSED;
+        run_branches(world, set, other, now, run, arg, fixed, pick);
+    }
     assay_belief_free(before);
+}
+
+static void run_all_ways(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                         int64_t now, stimulus *run, const void *arg)
+{
+    static const uint8_t none[1] = {0};
+    if (world->branches)
+        run_branches(world, set, b, now, run, arg, 0, none);
+    else
+        run(world, set, b, now, arg);
 }
 
 static void stimulate(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now, stimulus *run,
                       const void *arg)
 {
     size_t count = set->count; /* those that are added on the way have been run */
-    static const uint8_t none[1] = {0};
-    for (size_t i = 0; i < count; i++) {
-        struct assay_belief *b = set->items[i];
-        if (b->ended)
-            continue;
-        if (world->branches)
-            run_branches(world, set, b, now, run, arg, 0, none);
-        else
-            run(world, set, b, now, arg);
-    }
+    for (size_t i = 0; i < count; i++)
+        if (!set->items[i]->ended)
+            run_all_ways(world, set, set->items[i], now, run, arg);
 }
 
 /* ---- stimuli ----------------------------------------------------------- */
@@ -559,10 +599,11 @@ bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_se
     b->world = world;
     b->engine = take_block(world);
     void *mem = b->engine;
-    if (!mem || !assay_engine_init(mem, world->engine_size, &world->config)) {
+    if (!mem || !assay_engine_init(mem, world->engine_size, &world->config) || !copy_stances(world, b, NULL)) {
         assay_belief_free(b);
         return false;
     }
+    assay_choose(b->engine, &b->choices);
     if (!add(set, b))
         return false;
     stimulate(world, set, now, run_open, NULL);
@@ -596,6 +637,14 @@ void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_
 void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
 {
     stimulate(world, set, now, run_tick, NULL);
+}
+
+uint16_t assay_belief_passes_over(const struct assay_belief *b)
+{
+    for (uint16_t i = 0; b->world->shoulds && i < b->world->config.model->rules_count; i++)
+        if (b->choices.stances[i] == ASSAY_STANCE_PASSED)
+            return i;
+    return ASSAY_NONE;
 }
 
 /* ---- time -------------------------------------------------------------- */
@@ -646,7 +695,7 @@ static bool pass_time(struct assay_belief_world *world, struct assay_belief_set 
         if (!add(set, fired))
             return false;
         b->forked = due;
-        run_tick(world, set, fired, due, NULL);
+        run_all_ways(world, set, fired, due, run_tick, NULL);
     }
     return now > due + t.late;
 }

@@ -18,6 +18,7 @@ void assay_buf_drop(struct assay_bytes_buf *buf, uint32_t n); /* the first n */
 struct assay_chunk {
     uint32_t at, size;
     uint16_t message, rule, state, event;
+    uint32_t wave;   /* of the input that it answers */
     uint64_t free;   /* slots that a target fills as it likes ... */
     uint16_t *where; /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
 };
@@ -31,7 +32,8 @@ struct assay_belief {
     struct assay_belief_world *world; /* that its memory comes from */
     struct assay_engine *engine;
     assay_sid sid;
-    bool faulted; /* since `steps` was cleared some `else` was taken, or a variable found no room */
+    struct assay_choices choices; /* `stances` is owned; NULL where no rule is a SHOULD */
+    bool faulted;                 /* since `steps` was cleared some `else` was taken, or a variable found no room */
     bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
@@ -39,6 +41,7 @@ struct assay_belief {
     uint16_t last_rule, last_state, last_event; /* of the last step */
     uint16_t first_rule, first_event;           /* of the first step since `steps` was cleared */
     uint32_t steps;
+    uint32_t wave;             /* pieces of input by now */
     struct assay_bytes_buf in; /* not used up by the engine yet */
     struct assay_bytes_buf out;
     struct assay_chunk *chunks;
@@ -65,7 +68,8 @@ struct assay_belief_world {
     struct assay_config config;
     size_t engine_size;
     struct assay_lens lens, other;
-    bool branches;        /* the model has choices */
+    bool branches;        /* the model has choices, */
+    bool shoulds;         /* among them rules that only should be followed */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
 };
 
@@ -91,6 +95,9 @@ bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief 
 
 /* A message whose end only the next stimulus tells is as long as what was seen by now. */
 void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen);
+
+/* A rule that should be followed, and is not in this belief; ASSAY_NONE. */
+uint16_t assay_belief_passes_over(const struct assay_belief *belief);
 
 /* Everything that it sent was seen. */
 bool assay_belief_satisfied(const struct assay_belief *belief);

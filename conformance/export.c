@@ -188,6 +188,8 @@ static cJSON *outcome_json(struct playing *p, const struct assay_belief *b)
         cJSON_AddItemToArray(bytes, free_json(p, &b->chunks[i], sent));
         from = at + sent.n;
     }
+    if (assay_belief_passes_over(b) != ASSAY_NONE)
+        cJSON_AddStringToObject(o, "breaks", levels[ASSAY_SHOULD]);
     cJSON_AddStringToObject(o, "end", !b->ended ? "open" : b->how == ASSAY_END_CLOSE ? "fin" : "rst");
     return o;
 }

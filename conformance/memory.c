@@ -329,6 +329,15 @@ static bool observe(struct run *run)
     return same || say(run, 0, run->c->step_count, "the effect as the observer has to show it");
 }
 
+static bool keeps_what_should_be(struct run *run)
+{
+    if (run->c->by_hand || !run->oracle || !assay_oracle_broken(run->oracle, &run->result->blame))
+        return true;
+    run->result->passed = false;
+    run->result->step = run->c->step_count;
+    return false;
+}
+
 static bool run_case(struct run *run)
 {
     if (!open_links(run))
@@ -339,7 +348,7 @@ static bool run_case(struct run *run)
     for (uint8_t i = 0; i < run->c->links; i++)
         if (!finish_link(run, i))
             return false;
-    return observe(run);
+    return observe(run) && keeps_what_should_be(run);
 }
 
 static bool start(struct run *run, const struct assay_memory_config *config, const struct assay_case *c, bool judge)

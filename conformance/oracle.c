@@ -160,13 +160,21 @@ static void take_words(struct assay_oracle *o, struct link *l, const struct assa
     describe_seen(o, &seen, l, b->cursor);
 }
 
-/* The belief that explains the most of what was seen. */
+/* Which input the next answer of a belief is for. */
+static uint32_t wave_of(const struct assay_belief *b)
+{
+    return b->chunk < b->chunk_count ? b->chunks[b->chunk].wave : b->wave;
+}
+
+/* The belief that explains the most of what was seen; of several, one that does not look back at earlier input. */
 static struct assay_belief *best_of(const struct assay_belief_set *set)
 {
     struct assay_belief *best = NULL;
-    for (size_t i = 0; i < set->count; i++)
-        if (!best || set->items[i]->cursor > best->cursor)
-            best = set->items[i];
+    for (size_t i = 0; i < set->count; i++) {
+        struct assay_belief *b = set->items[i];
+        if (!best || b->cursor > best->cursor || (b->cursor == best->cursor && wave_of(b) > wave_of(best)))
+            best = b;
+    }
     return best;
 }
 
@@ -306,9 +314,31 @@ void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay
     memcpy(blame->seen, words->seen, sizeof blame->seen);
 }
 
-enum assay_level assay_oracle_worst(const struct assay_oracle *o, bool *broken)
+/* The rule that each surviving belief about a link has passed over; ASSAY_NONE: some has not. */
+static uint16_t passed_by_all(const struct link *l)
 {
-    (void)o;
-    *broken = false;
-    return ASSAY_MUST;
+    uint16_t passed = ASSAY_NONE;
+    for (size_t i = 0; i < l->beliefs.count; i++) {
+        passed = assay_belief_passes_over(l->beliefs.items[i]);
+        if (passed == ASSAY_NONE)
+            return passed;
+    }
+    return l->beliefs.overflow ? ASSAY_NONE : passed;
+}
+
+bool assay_oracle_broken(const struct assay_oracle *o, struct assay_blame *blame)
+{
+    const struct assay_model *model = o->world.config.model;
+    for (uint8_t i = 0; i < o->link_count; i++) {
+        uint16_t rule = passed_by_all(&o->links[i]);
+        if (rule == ASSAY_NONE)
+            continue;
+        *blame = (struct assay_blame){.rule = rule, .state = ASSAY_NONE, .event = ASSAY_NONE};
+        blame->req = model->rules[rule].req;
+        blame->level = model->rules[rule].level;
+        snprintf(blame->expected, sizeof blame->expected, "what the rule says");
+        snprintf(blame->seen, sizeof blame->seen, "all as if the rule were not there");
+        return true;
+    }
+    return false;
 }

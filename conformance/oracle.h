@@ -16,7 +16,7 @@ struct assay_oracle;
 
 struct assay_oracle_config {
     const struct assay_model *model;
-    const assay_val *options;  /* params of the target; NULL: the spec's defaults */
+    const assay_val *options; /* params of the target; NULL: the spec's defaults */
     uint64_t leniencies;
     uint64_t seed;
     struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
@@ -41,9 +41,9 @@ bool assay_oracle_silence(struct assay_oracle *oracle, uint8_t link); /* proven:
 
 /* What is still owed on a link, by any surviving belief. */
 struct assay_owed {
-    bool bytes;  /* some belief waits for more bytes */
-    bool end;    /* some belief waits for the end (FIN) */
-    bool maybe;  /* some belief is content as things are */
+    bool bytes; /* some belief waits for more bytes */
+    bool end;   /* some belief waits for the end (FIN) */
+    bool maybe; /* some belief is content as things are */
 };
 struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
 
@@ -62,7 +62,8 @@ struct assay_blame {
 };
 void assay_oracle_blame(const struct assay_oracle *oracle, uint8_t link, struct assay_blame *blame);
 
-/* The worst level that a surviving belief breaks: above MUST the case passes with a warning. */
-enum assay_level assay_oracle_worst(const struct assay_oracle *oracle, bool *broken);
+/* Whether all that agrees with what was seen, on some link, leaves out what should be done: *blame says which rule
+ * was not followed. The case then passes with a warning, unless it fails elsewhere. */
+bool assay_oracle_broken(const struct assay_oracle *oracle, struct assay_blame *blame);
 
 #endif

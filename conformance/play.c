@@ -110,7 +110,7 @@ static enum pace_of_step finish(struct assay_play_run *r, enum assay_finding fin
     if (r->oracle && (finding == ASSAY_FOUND_MISMATCH || finding == ASSAY_FOUND_LATE))
         assay_oracle_blame(r->oracle, o->link, &o->blame);
     if (r->oracle && finding == ASSAY_FOUND_AGREES)
-        o->worst = assay_oracle_worst(r->oracle, &o->warned);
+        o->warned = assay_oracle_broken(r->oracle, &o->blame);
     if (finding == ASSAY_FOUND_AGREES)
         keep_effect(r);
     name_fins(r);

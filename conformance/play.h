@@ -37,9 +37,8 @@ struct assay_played {
     bool sent_any, saw_any;
     bool cuts_requested; /* some cut could not be proven to have been seen as one */
     bool silence_waited; /* some silence rests on a quiet time alone */
-    bool warned;         /* agreed, but only with a requirement of `worst` broken */
+    bool warned;         /* agreed, but something that should be done was not: see `blame` */
     uint8_t link;
-    enum assay_level worst;
     struct assay_blame blame;
     char trouble[160];
     int64_t began, took; /* ns */

@@ -50,7 +50,7 @@ static enum assay_verdict missed(enum assay_level level, bool strict)
     return level == ASSAY_SHOULD ? ASSAY_VERDICT_WARN : ASSAY_VERDICT_UNSUPPORTED;
 }
 
-/* The weaker of what the case is about and what was broken decides. */
+/* The weaker of what the case is about and what was broken decides, and its requirement is named. */
 static void judge_miss(const struct assay_judging *j, const struct assay_played *p, struct assay_result *r,
                        const char *why)
 {
@@ -59,7 +59,7 @@ static void judge_miss(const struct assay_judging *j, const struct assay_played 
     assay_result_set(r, r->c, missed(level, j->strict), "%s", why);
     r->level = level;
     r->rule = b->rule;
-    if (b->req != ASSAY_NONE)
+    if (b->req != ASSAY_NONE && (b->level >= r->c->level || r->c->req == ASSAY_NONE))
         r->req = b->req;
     else if (r->req == ASSAY_NONE)
         r->req = r->c->field_req;
@@ -72,10 +72,8 @@ static void judge_miss(const struct assay_judging *j, const struct assay_played 
 static void judge_agreement(const struct assay_judging *j, const struct assay_played *p, struct assay_result *r)
 {
     assay_result_set(r, r->c, ASSAY_VERDICT_PASS, "%s", "");
-    if (!p->warned)
-        return;
-    assay_result_set(r, r->c, missed(p->worst, j->strict), "a %s was not kept", assay_level_name(p->worst));
-    r->level = p->worst;
+    if (p->warned)
+        judge_miss(j, p, r, "what should be done was not");
 }
 
 void assay_judge(const struct assay_judging *j, const struct assay_case *c, struct assay_played *p,
@@ -110,7 +108,8 @@ void assay_judge(const struct assay_judging *j, const struct assay_case *c, stru
 
 bool assay_judge_again(const struct assay_judging *j, const struct assay_played *p)
 {
-    bool by_time = p->finding == ASSAY_FOUND_LATE || (p->finding == ASSAY_FOUND_MISMATCH && p->by_time);
+    bool judged = p->finding == ASSAY_FOUND_MISMATCH || p->warned;
+    bool by_time = p->finding == ASSAY_FOUND_LATE || (judged && p->by_time);
     /* Ended before the first byte: it may have been one connection too many. */
     bool crowded = p->finding == ASSAY_FOUND_TROUBLE || p->finding == ASSAY_FOUND_REFUSED || (p->by_end && !p->saw_any);
     return (by_time && (!j->alone || j->late)) || (crowded && !j->alone);

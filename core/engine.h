@@ -29,11 +29,16 @@ struct assay_engine;
 
 /* Choices that a protocol leaves free (`may`, `choose`). `pick` says which way
  * to go at the first, second, ... choice of a call of the engine; beyond
- * `picks` the first way is taken. `ways` tells how many there were at each. */
+ * `picks` the first way is taken. `ways` tells how many there were at each.
+ * Whether a rule of level SHOULD is followed is free, too: one that is passed
+ * over is as if it were not there (where no rule stands behind it: nothing
+ * happens). An undecided one is followed from when it is first met. */
+enum assay_stance { ASSAY_STANCE_NONE, ASSAY_STANCE_FOLLOWED, ASSAY_STANCE_PASSED };
 #define ASSAY_CHOICES_MAX 16
 struct assay_choices {
     uint8_t picks, met;
     uint8_t pick[ASSAY_CHOICES_MAX], ways[ASSAY_CHOICES_MAX];
+    uint8_t *stances; /* by rule: enum assay_stance towards those of level SHOULD; NULL: all are followed */
 };
 
 struct assay_config {

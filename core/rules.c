@@ -8,23 +8,36 @@ void assay_bind(struct assay_engine *e, struct assay_session *s)
 
 /* ---- choosing a rule --------------------------------------------------- */
 
-static uint16_t first_that_holds(struct assay_engine *e, uint16_t state, uint16_t event)
+/* A judge also looks at how things go where what should be done is not. */
+static bool passed_over(struct assay_engine *e, uint16_t rule)
+{
+    if (!e->choices || !e->choices->stances || e->model->rules[rule].level != ASSAY_SHOULD)
+        return false;
+    uint8_t *stance = &e->choices->stances[rule];
+    *stance = *stance == ASSAY_STANCE_NONE ? ASSAY_STANCE_FOLLOWED : *stance;
+    return *stance == ASSAY_STANCE_PASSED;
+}
+
+static uint16_t first_that_holds(struct assay_engine *e, uint16_t state, uint16_t event, uint16_t *passed)
 {
     uint16_t at = e->model->dispatch[(size_t)state * e->model->events_count + event];
     if (at == ASSAY_NONE)
         return ASSAY_NONE;
     for (const uint16_t *rule = &e->model->rule_lists[at]; *rule != ASSAY_NONE; rule++)
-        if (assay_holds(&e->env, e->model->rules[*rule].guard))
-            return *rule;
+        if (assay_holds(&e->env, e->model->rules[*rule].guard)) {
+            if (!passed_over(e, *rule))
+                return *rule;
+            *passed = *rule;
+        }
     return ASSAY_NONE;
 }
 
 /* The machine's own state is asked first: what it takes never reaches a call. */
-static uint16_t choose_rule(struct assay_engine *e, const struct assay_session *s, uint16_t event)
+static uint16_t choose_rule(struct assay_engine *e, const struct assay_session *s, uint16_t event, uint16_t *passed)
 {
-    uint16_t rule = first_that_holds(e, s->state, event);
+    uint16_t rule = first_that_holds(e, s->state, event, passed);
     if (rule == ASSAY_NONE && s->wait != ASSAY_NONE)
-        rule = first_that_holds(e, s->wait, event);
+        rule = first_that_holds(e, s->wait, event, passed);
     return rule;
 }
 
@@ -231,12 +244,22 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
     return event == ASSAY_EV_CONNECT ? ASSAY_OK : assay_session_end(e, s, ASSAY_END_CLOSE, event);
 }
 
+/* The only rule was passed over: the event is there, and nothing is done about it. */
+static enum assay_rc do_nothing(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event)
+{
+    begin(e, s);
+    if (e->config.trace)
+        tell_step(e, s, rule, event, false);
+    return ASSAY_OK;
+}
+
 enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin)
 {
+    uint16_t passed = ASSAY_NONE;
     assay_bind(e, s);
-    uint16_t rule = choose_rule(e, s, event);
+    uint16_t rule = choose_rule(e, s, event, &passed);
     if (rule == ASSAY_NONE)
-        return default_of(e, s, event);
+        return passed == ASSAY_NONE ? default_of(e, s, event) : do_nothing(e, s, passed, event);
     if (!has_room(e, rule))
         return ASSAY_FULL;
     s->origin = (uint8_t)origin;

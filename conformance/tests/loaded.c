@@ -2,7 +2,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +18,33 @@ struct assay_spec *load_spec(const char *path)
         assay_diags_print(&diags, stderr);
     assay_diags_free(&diags);
     assert_non_null(spec);
+    return spec;
+}
+
+void write_changed(const char *path, const char *from, const char *to, char changed[CHANGED_PATH_MAX])
+{
+    static char text[1 << 16];
+    FILE *in = fopen(path, "re");
+    assert_non_null(in);
+    text[fread(text, 1, sizeof text - 1, in)] = '\0';
+    fclose(in);
+    const char *at = strstr(text, from);
+    assert_non_null(at);
+    assert_null(strstr(at + 1, from));
+    strcpy(changed, "/tmp/assay-changed-XXXXXX");
+    int fd = mkstemp(changed);
+    FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+    assert_non_null(out);
+    fprintf(out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    fclose(out);
+}
+
+struct assay_spec *load_changed(const char *path, const char *from, const char *to)
+{
+    char changed[CHANGED_PATH_MAX];
+    write_changed(path, from, to, changed);
+    struct assay_spec *spec = load_spec(changed);
+    unlink(changed);
     return spec;
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "conformance/tests/loaded.h"
 #include "conformance/tests/wrong_host.h"
 
 #define SPEC     "spec/msglog.yaml"
@@ -86,7 +87,10 @@ struct setup {
     const struct assay_case *cases;
     size_t count;
     const char *fault, *listen;
-    const char *target; /* instead of a host of ours */
+    const char *target;        /* instead of a host of ours */
+    struct assay_spec *judged; /* instead of SPEC */
+    const char *served;        /* the spec that our host serves */
+    bool strict;
     double scale;
     unsigned repeat;
     bool observed;
@@ -95,13 +99,14 @@ struct setup {
 
 static enum assay_run_end run(struct setup *s)
 {
-    const struct assay_model *model = assay_spec_model(spec);
+    const struct assay_model *model = assay_spec_model(s->judged ? s->judged : spec);
     struct assay_suite suite = {.spec = spec, .model = model, .cases = s->cases, .count = s->count};
     struct assay_report report = {.begin = on_begin, .judged = on_judged, .end = on_end}, *reports[] = {&report};
     struct assay_observers observers = {0};
     struct assay_net_error error = {""};
     char text[1024], observe[128];
-    snprintf(text, sizeof text, "exec:%s host %s %s %s", self, s->fault, s->listen ? s->listen : "127.0.0.1:0", data);
+    snprintf(text, sizeof text, "exec:%s host %s %s %s %s", self, s->fault, s->listen ? s->listen : "127.0.0.1:0", data,
+             s->served ? s->served : SPEC);
     snprintf(observe, sizeof observe, "record=%s", data);
     if (s->observed)
         assert_true(assay_observer_add(&observers, observe));
@@ -117,6 +122,7 @@ static enum assay_run_end run(struct setup *s)
         .jobs = 32,
         .repeat = s->repeat ? s->repeat : 1,
         .timeout_scale = s->scale > 0 ? s->scale : 1,
+        .strict = s->strict,
     };
     assert_non_null(o.target);
     enum assay_run_end end = assay_run(&o, &s->summary, &error);
@@ -346,6 +352,57 @@ static void says_when_the_target_cannot_be_reached(void **state)
     assert_int_equal(told.count, 0);
 }
 
+/* ---- levels: a server without manners ------------------------------------ */
+
+#define POLITE "conformance/tests/polite.yaml"
+#define GREET  "{when: Greet, send: {Welcome: {}}"
+#define PRAISE "{when: Flatter, send: {Blush: {}}"
+
+static void judge_manners(const char *from, const char *to, bool strict, int exit)
+{
+    char served[CHANGED_PATH_MAX];
+    struct assay_spec *polite = load_spec(POLITE);
+    struct assay_suite *suite = assay_suite_make(polite, &(struct assay_suite_options){.seed = 1});
+    write_changed(POLITE, from, to, served);
+    struct setup s = {.cases = suite->cases,
+                      .count = suite->count,
+                      .fault = "none",
+                      .judged = polite,
+                      .served = served,
+                      .strict = strict};
+    assert_int_equal(run(&s), ASSAY_RUN_DONE);
+    assert_int_equal(told.count, suite->count);
+    assert_int_equal(assay_tally_exit(&s.summary.tally), exit);
+    unlink(served);
+    assay_suite_free(suite);
+    assay_spec_free(polite);
+}
+
+static void what_should_be_done_and_is_not_is_a_warning(void **state)
+{
+    (void)state;
+    judge_manners(GREET, "{when: Greet, ignore: true", false, 0);
+    assert_int_equal(result_of("polite/open/greet/example-1")->verdict, ASSAY_VERDICT_WARN);
+    assert_string_equal(result_of("polite/open/greet/example-1")->req, "PO-2");
+    assert_int_equal(result_of("polite/open/framing/hundreds-at-once")->verdict, ASSAY_VERDICT_WARN);
+    assert_int_equal(result_of("polite/open/unknown/greet-kind-0")->verdict, ASSAY_VERDICT_PASS);
+    assert_int_equal(count_of(ASSAY_VERDICT_FAIL) + count_of(ASSAY_VERDICT_INCONCLUSIVE), 0);
+    judge_manners(GREET, "{when: Greet, ignore: true", true, 1);
+    assert_int_equal(result_of("polite/open/greet/example-1")->verdict, ASSAY_VERDICT_FAIL);
+    assert_int_equal(result_of("polite/open/unknown/greet-kind-0")->verdict, ASSAY_VERDICT_PASS);
+}
+
+static void what_may_be_left_out_is_no_failure(void **state)
+{
+    (void)state;
+    for (int strict = 0; strict < 2; strict++) {
+        judge_manners(PRAISE, "{when: Flatter, ignore: true", strict, 0);
+        assert_int_equal(result_of("polite/open/flatter/example-1")->verdict, ASSAY_VERDICT_UNSUPPORTED);
+        assert_string_equal(result_of("polite/open/flatter/example-1")->req, "PO-3");
+        assert_int_equal(count_of(ASSAY_VERDICT_PASS), told.count - 1);
+    }
+}
+
 static int load(void **state)
 {
     struct assay_diags diags = {0};
@@ -388,6 +445,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(late_answers_are_no_failure),
         cmocka_unit_test(gives_up_on_a_target_that_answers_nothing),
         cmocka_unit_test(says_when_the_target_cannot_be_reached),
+        cmocka_unit_test(what_should_be_done_and_is_not_is_a_warning),
+        cmocka_unit_test(what_may_be_left_out_is_no_failure),
     };
     if (argc >= 3 && strcmp(argv[1], "host") == 0)
         return be_host(argc, argv);
