@@ -1,5 +1,7 @@
 # Assay: one Makefile for everything. `make help` lists the targets.
 
+# ---- variants: debug, release, asan, cov, fuzz ----
+
 VARIANT ?= debug
 BUILD := build/$(VARIANT)
 
@@ -22,22 +24,26 @@ LDFLAGS_fuzz   := -fsanitize=address,undefined
 ALL_CFLAGS := -std=c11 -D_GNU_SOURCE -I. -fPIC -fvisibility=hidden $(WARNINGS) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 ALL_LDFLAGS := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 
-# Layers, each a folder and an archive; a layer may use those named behind it.
+# ---- layers ----
+
+# Layers, each a folder and an archive, and what they are linked with. ARCHITECTURE.md says what they may include.
 LAYERS := core base net compiler libclient ref-server conformance cli
 uses_core        :=
 uses_base        :=
-uses_net         := base core
-uses_compiler    := base core
-uses_libclient   := net base core
+uses_net         := core
+uses_compiler    := core
+uses_libclient   := net core
 uses_ref-server  := net base core
 uses_conformance := compiler net base core
 uses_cli         := conformance ref-server libclient compiler net base core
-syslibs_compiler := -lyaml
-syslibs_ref-server := -lcrypt -pthread
-syslibs_conformance := -lcjson
 
-# every system library that a set of layers needs
+# System libraries: of a layer, and of a set of layers.
+syslibs_compiler    := -lyaml
+syslibs_ref-server  := -lcrypt -pthread
+syslibs_conformance := -lcjson
 syslibs = $(foreach l,$(1),$(syslibs_$(l)))
+
+# ---- how things are built ----
 
 all: $(BUILD)/assay ## build the program
 
@@ -65,7 +71,7 @@ tests_$(1) := $$(patsubst %.c,$(BUILD)/%,$$(wildcard $(1)/tests/*_test.c))
 helpers_$(1) := $$(patsubst %.c,$(BUILD)/%.o,$$(filter-out %_test.c,$$(wildcard $(1)/tests/*.c)))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $$(helpers_$(1)) $(BUILD)/lib$(1).a $$(foreach l,$$(uses_$(1)),$(BUILD)/lib$$(l).a)
 	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call syslibs,$(1) $$(uses_$(1))) -lcmocka
-test-$(1): $$(tests_$(1)) ## unit tests of one layer
+test-$(1): $$(tests_$(1))
 	@set -e; for t in $$(tests_$(1)); do echo "== $$$$t"; ./$$$$t; done
 DEPS += $$(src_$(1):%.c=$(BUILD)/%.d) $$(tests_$(1):%=%.d) $$(helpers_$(1):%.o=%.d)
 endef
@@ -74,12 +80,70 @@ $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l).a)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
 
+# Python that generated clients carry, as numbers that a C array is made of.
+$(BUILD)/compiler/%.inc: compiler/%.py
+	@mkdir -p $(@D)
+	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
+$(BUILD)/compiler/python_text.o: $(BUILD)/compiler/python_head.inc $(BUILD)/compiler/python_runtime.inc
+$(BUILD)/compiler/python_text.o: ALL_CFLAGS += -I$(BUILD)
+
+# ---- what users and CI call ----
+
+demo: ## serve the bundled protocols, judge them, show the report
+	@scripts/deps build
+	@$(MAKE) --no-print-directory -j2 build/$(VARIANT)/assay
+	@scripts/demo build/$(VARIANT)/assay
+
+test: ## all tests, after installing what they need
+	@scripts/deps test
+	@$(MAKE) --no-print-directory -j2 VARIANT=debug
+	@scripts/test
+
+deps: ## install what building and testing need (apt-get; sudo only when not root)
+	@scripts/deps test
+
+unit-build: $(foreach l,$(LAYERS),$(tests_$(l)))
+unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests; test-LAYER: those of one
+
+clean: ## remove everything built
+	rm -rf build
+
+help: ## this list
+	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+# ---- what watches the code and its tests ----
+
+PYTHON = $(shell scripts/python)
+VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
+valgrind_layers := core base compiler libclient
+
+purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
+	@sh core/tests/purity.sh $<
+
+layers: ## includes are as ARCHITECTURE.md's table says; the engine names no protocol
+	@scripts/layers
+
+valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) ## unit tests and a served suite under valgrind
+	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
+	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay || exit 1; done
+
+served-asan: ## the bundled suites against a server built with sanitizers
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay
+	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec build/asan/assay || exit 1; done
+
+test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
+
+test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider conformance/tests
+	conformance/tests/steady.sh 3 $(BUILD)/assay
+
 # ---- fuzzing: one generic harness each for decoding, a session and the spec reader ----
 
 HARNESSES  := spec decode session
 FUZZ_SPECS ?= $(wildcard spec/*.yaml)
 TIME       ?= 60
-fuzz_archives := $(foreach l,compiler base core,$(BUILD)/lib$(l).a)
+fuzz_archives := $(foreach l,compiler core,$(BUILD)/lib$(l).a)
 
 $(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(fuzz_archives)
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call syslibs,compiler)
@@ -98,19 +162,6 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan $(HARNESSES:%=build/asan/replay-%) build/asan/fuzz-seeds
 	@scripts/fuzz-replay build/asan $(FUZZ_SPECS)
 
-# ---- what watches the tests ----
-
-VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
-valgrind_layers := core base compiler libclient
-
-valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) ## unit tests and a served suite under valgrind
-	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
-	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay || exit 1; done
-
-served-asan: ## the bundled suites against a server built with sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay
-	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec build/asan/assay || exit 1; done
-
 # ---- benchmarks ----
 
 $(BUILD)/load $(BUILD)/append: $(BUILD)/%: $(BUILD)/bench/%.o
@@ -125,54 +176,13 @@ $(BUILD)/core_bench: $(BUILD)/bench/core_bench.o $(BUILD)/core/tests/models.o $(
 core-bench: ## nanoseconds a request in core alone
 	@$(MAKE) --no-print-directory VARIANT=release build/release/core_bench
 	@build/release/core_bench
-.PHONY: core-bench
 
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
 	@python3 bench/run.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
 
-# ---- what users and CI call ----
-
-PYTHON = $(shell scripts/python)
-
-demo: ## serve the bundled protocols, judge them, show the report
-	@scripts/deps build
-	@$(MAKE) --no-print-directory -j2 build/$(VARIANT)/assay
-	@scripts/demo build/$(VARIANT)/assay
-
-test: ## all tests, after installing what they need
-	@scripts/deps test
-	@$(MAKE) --no-print-directory -j2 VARIANT=debug
-	@scripts/test
-
-deps: ## install what building and testing need (apt-get; sudo only when not root)
-	@scripts/deps test
-
-unit-build: $(foreach l,$(LAYERS),$(tests_$(l)))
-unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests
-
-clean: ## remove everything built
-	rm -rf build
-
-help: ## this list
-	@sed -n 's/^\([a-zA-Z_-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
-
-.PHONY: all unit unit-build clean help fuzz fuzz-replay valgrind served-asan bench demo test deps FORCE
--include $(sort $(DEPS)) $(BUILD)/cli/main.d
-
-purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
-	@sh core/tests/purity.sh $<
-.PHONY: purity
-
-# ---- libclient: libassay, its installation; texts built into the emitters ----
-
-# Python that generated clients carry, as numbers that a C array is made of.
-$(BUILD)/compiler/%.inc: compiler/%.py
-	@mkdir -p $(@D)
-	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
-$(BUILD)/compiler/python_text.o: $(BUILD)/compiler/python_head.inc $(BUILD)/compiler/python_runtime.inc
-$(BUILD)/compiler/python_text.o: ALL_CFLAGS += -I$(BUILD)
+# ---- libassay, and installing ----
 
 LIBASSAY_SO      := libassay.so.0
 LIBASSAY_VERSION := 0.1.0
@@ -217,11 +227,6 @@ $(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libcl
 
 stage: $(BUILD)/stage/lib/libassay.a
 
-test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
-
-test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider conformance/tests
-	conformance/tests/steady.sh 3 $(BUILD)/assay
-
-.PHONY: test-judge lib install install-all install-lib stage test-clients
+.PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-judge \
+        fuzz fuzz-replay core-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+-include $(sort $(DEPS)) $(BUILD)/cli/main.d

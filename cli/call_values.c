@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/args.h"
+#include "base/escape.h"
 #include "compiler/diag.h"
 #include "core/code.h"
 #include "core/number.h"
@@ -236,8 +237,7 @@ static void print_bytes(const uint8_t *p, size_t n, FILE *to)
         return;
     }
     fputs("hex:", to);
-    for (size_t i = 0; i < n; i++)
-        fprintf(to, "%02x", p[i]);
+    assay_print_hex(to, p, n);
 }
 
 static void print_list(const struct assay_value *value, FILE *to)
@@ -286,8 +286,7 @@ void assay_bytes_json(const void *bytes, size_t size, FILE *to)
         return;
     }
     fputs("{\"hex\": \"", to);
-    for (size_t i = 0; i < size; i++)
-        fprintf(to, "%02x", p[i]);
+    assay_print_hex(to, p, size);
     fputs("\"}", to);
 }
 

@@ -34,7 +34,7 @@ static const char text[] =
     "Do calls of a spec against the server at ADDR (HOST:PORT or [IPV6]:PORT), one after another on one\n"
     "connection. A comma that stands alone separates them:\n"
     "\n"
-    "  assay call msglog.yaml localhost:5555 connect name=bob password=abc , msg text=@note.txt , disconnect\n"
+    "  assay call my.yaml localhost:5555 connect name=bob password=abc , msg text=@note.txt , disconnect\n"
     "\n"
     "Values: numbers (12, -3, 0x1f), names of enums, true and false, durations (200ms), lists (1,2,3); bytes and\n"
     "text as they are, hex:00ff, @FILE for what a file holds (@-: standard input), text:@x where the text itself\n"

@@ -1,8 +1,9 @@
 #include "cli/dump.h"
 
-#include <ctype.h>
-
+#include "base/escape.h"
 #include "core/code.h"
+
+#define BLOB_SHOWN 60u /* bytes */
 
 static const char *const op_names[] = {
 #define X(name, pops, pushes, text) #name,
@@ -14,13 +15,9 @@ static const char *const op_names[] = {
 
 static void print_blob(FILE *to, struct assay_blob blob)
 {
-    fputc('\'', to);
-    for (uint32_t i = 0; i < blob.n && i < 60; i++)
-        if (isprint(blob.p[i]))
-            fputc(blob.p[i], to);
-        else
-            fprintf(to, "\\x%02x", blob.p[i]);
-    fputs(blob.n > 60 ? "...'" : "'", to);
+    char text[ASSAY_ESCAPED_MAX(BLOB_SHOWN)];
+    uint32_t n = blob.n < BLOB_SHOWN ? blob.n : BLOB_SHOWN;
+    fprintf(to, "'%.*s%s'", (int)assay_escape(text, blob.p, n, '\''), text, n < blob.n ? "..." : "");
 }
 
 /* What the operand of an instruction refers to. */
@@ -70,33 +67,15 @@ static void print_operand(const struct assay_model *m, uint32_t ins, FILE *to)
     }
 }
 
-static uint32_t target(uint32_t pc, uint32_t ins)
-{
-    switch ((unsigned)assay_ins_op(ins)) {
-    case ASSAY_OP_JUMP:
-    case ASSAY_OP_UNLESS:
-    case ASSAY_OP_AND_ELSE:
-    case ASSAY_OP_OR_ELSE:
-        return pc + 1 + assay_ins_b(ins);
-    case ASSAY_OP_CHOOSE:
-        return pc + assay_ins_a(ins);
-    }
-    return pc;
-}
-
 static void print_code(const struct assay_model *m, const char *what, uint16_t code, FILE *to)
 {
     if (code == ASSAY_NONE)
         return;
     fprintf(to, "    %s\n", what);
-    for (uint32_t pc = code, far = code; pc < m->code_count; pc++) {
-        uint32_t ins = m->code[pc];
-        far = target(pc, ins) > far ? target(pc, ins) : far;
-        fprintf(to, "      %5u  %-9s ", pc, op_names[assay_ins_op(ins)]);
-        print_operand(m, ins, to);
+    for (uint32_t pc = code, end = assay_code_end(m, code); pc <= end; pc++) {
+        fprintf(to, "      %5u  %-9s ", pc, op_names[assay_ins_op(m->code[pc])]);
+        print_operand(m, m->code[pc], to);
         fputc('\n', to);
-        if (assay_ins_op(ins) == ASSAY_OP_END && pc >= far)
-            return;
     }
 }
 

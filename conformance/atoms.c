@@ -11,22 +11,6 @@ uint16_t assay_frame_in(const struct assay_model *model)
     return model->machines[model->server].frame_in;
 }
 
-/* Codes end with an END that no jump leaps over. */
-uint32_t assay_code_end(const struct assay_model *model, uint32_t code)
-{
-    uint32_t furthest = code;
-    for (uint32_t pc = code; pc < model->code_count; pc++) {
-        enum assay_op op = assay_ins_op(model->code[pc]);
-        if (op == ASSAY_OP_END && pc >= furthest)
-            return pc;
-        bool jumps = op == ASSAY_OP_JUMP || op == ASSAY_OP_UNLESS || op == ASSAY_OP_AND_ELSE || op == ASSAY_OP_OR_ELSE;
-        uint32_t to = pc + 1 + (jumps ? assay_ins_b(model->code[pc]) : 0);
-        if (to > furthest)
-            furthest = to;
-    }
-    return model->code_count ? model->code_count - 1u : 0;
-}
-
 void assay_atoms_add(struct assay_atoms *atoms, int64_t n)
 {
     int64_t *to = assay_items_add((void **)&atoms->ints, &atoms->int_count, &atoms->int_cap, sizeof *to);

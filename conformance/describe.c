@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "conformance/describe.h"
 #include "conformance/lens.h"
 
@@ -39,15 +40,8 @@ void assay_text_quoted(struct assay_text *text, struct assay_span bytes, uint32_
 {
     assay_text_add(text, "\"");
     for (uint32_t i = 0; i < bytes.n && i < most; i++) {
-        uint8_t c = bytes.p[i];
-        if (c == '\n')
-            assay_text_add(text, "\\n");
-        else if (c == '\r')
-            assay_text_add(text, "\\r");
-        else if (c == '"' || c == '\\')
-            assay_text_add(text, "\\%c", c);
-        else
-            assay_text_add(text, c >= 0x20 && c < 0x7f ? "%c" : "\\x%02x", c);
+        char byte[ASSAY_ESCAPED_MAX(1)];
+        assay_text_add(text, "%.*s", (int)assay_escape(byte, bytes.p + i, 1, '"'), byte);
     }
     assay_text_add(text, "\"");
     if (bytes.n > most)

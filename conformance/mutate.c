@@ -1,6 +1,5 @@
 #include "conformance/mutate.h"
 #include "conformance/operator.h"
-#include "conformance/witness.h"
 
 static const struct assay_operator *const families[] = {
     assay_operators_rules,  assay_operators_actions,  assay_operators_states,

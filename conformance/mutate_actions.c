@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "conformance/operator.h"
-#include "conformance/witness.h"
 
 #define SPARE_SLOT (ASSAY_SLOTS_MAX - 1u)
 

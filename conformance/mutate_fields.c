@@ -1,6 +1,5 @@
 /* Mutation operators: fields on the wire and their types. */
 #include "conformance/operator.h"
-#include "conformance/witness.h"
 
 static const char *name_of(const struct assay_lab *lab)
 {

@@ -1,6 +1,5 @@
 /* Mutation operators: timers. */
 #include "conformance/operator.h"
-#include "conformance/witness.h"
 
 enum timer_fault { TOO_LATE, TOO_EARLY, RESTART_INPUT, RESTART_SEND, STATE_LOST };
 

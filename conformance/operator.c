@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "conformance/operator.h"
-#include "conformance/witness.h"
 
 #define CODE_ROOM 512u /* instructions that a mutant may add */
 

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "conformance/report.h"
 
 /* One JSON document, written as the cases come. */
@@ -47,8 +48,7 @@ static void put_moment(const struct assay_exchange *x, const struct assay_moment
     put_member("what", assay_happening_name((enum assay_happening)m->what), to);
     if (m->what == ASSAY_DID_SEND || m->what == ASSAY_SAW_BYTES) {
         fprintf(to, ", \"size\": %" PRIu32 ", \"hex\": \"", m->size);
-        for (uint32_t i = 0; i < bytes.n; i++)
-            fprintf(to, "%02x", bytes.p[i]);
+        assay_print_hex(to, bytes.p, bytes.n);
         fputc('"', to);
     }
     fputc('}', to);

@@ -72,9 +72,6 @@ void assay_atoms_borders(const struct assay_witness_config *config, uint16_t mes
 bool assay_input_encode(struct assay_store *store, const struct assay_model *model, const assay_val *options,
                         uint64_t leniencies, struct assay_input *input);
 
-/* The last instruction of a code. */
-uint32_t assay_code_end(const struct assay_model *model, uint32_t code);
-
 /* The frame in which a server reads. */
 uint16_t assay_frame_in(const struct assay_model *model);
 

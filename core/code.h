@@ -111,4 +111,7 @@ bool assay_holds(struct assay_env *env, uint16_t code);
  * bodies, indices inside their tables. On false, *where is the instruction. */
 bool assay_code_verify(const struct assay_model *model, uint32_t *where);
 
+/* The last instruction, an END, of a piece of code that verifies. */
+uint32_t assay_code_end(const struct assay_model *model, uint32_t code);
+
 #endif

@@ -19,7 +19,7 @@ static void count_needs(struct assay_engine *e, uint16_t code, uint32_t *events,
 {
     if (code == ASSAY_NONE)
         return;
-    uint32_t last = assay_code_last(e->model, code);
+    uint32_t last = assay_code_end(e->model, code);
     for (uint32_t pc = code; pc < last; pc++) {
         uint32_t ins = e->model->code[pc];
         enum assay_op op = assay_ins_op(ins);

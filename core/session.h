@@ -176,9 +176,4 @@ void assay_bind(struct assay_engine *e, struct assay_session *s);
 void assay_call_slots(struct assay_engine *e, struct assay_session *s);
 void assay_call_result(struct assay_engine *e, struct assay_session *s, int32_t outcome, uint16_t cause);
 
-/* ---- verify.c ----------------------------------------------------------- */
-
-/* The last instruction of a piece of code that verifies. */
-uint32_t assay_code_last(const struct assay_model *model, uint32_t code);
-
 #endif

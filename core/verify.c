@@ -38,7 +38,7 @@ static uint32_t target_max(uint32_t pc, uint32_t ins)
     return pc;
 }
 
-uint32_t assay_code_last(const struct assay_model *model, uint32_t code)
+uint32_t assay_code_end(const struct assay_model *model, uint32_t code)
 {
     uint32_t far = code, pc = code;
     for (;; pc++) {

@@ -7,9 +7,9 @@
  *
  *     struct assay_client *client;
  *     struct assay_value args[] = {assay_number(12), assay_number(0)}, amount;
- *     int status = assay_client_open(&candy_model, "127.0.0.1:8080", NULL, &client);
+ *     int status = assay_client_open(&lamp_model, "127.0.0.1:8080", NULL, &client);
  *     if (status == ASSAY_CLIENT_OK)
- *         status = assay_client_call(client, assay_client_find(client, "fetch_candy"), args, &amount);
+ *         status = assay_client_call(client, assay_client_find(client, "brightness"), args, &amount);
  *     if (status != ASSAY_CLIENT_OK)
  *         fprintf(stderr, "%s\n", assay_client_message(client));
  *     assay_client_close(client);

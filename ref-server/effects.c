@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ref-server/escape.h"
+#include "base/escape.h"
 
 #define ARGS_MAX 32
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "core/codec.h"
-#include "ref-server/escape.h"
 #include "ref-server/shard.h"
 
 #define SHOWN_MAX 256u /* bytes of a value */

@@ -1,4 +1,4 @@
-#include "ref-server/escape.h"
+#include "base/escape.h"
 
 #include <string.h>
 
@@ -35,4 +35,11 @@ size_t assay_escape(char *to, const uint8_t *bytes, size_t n, char quote)
     for (size_t i = 0; i < n; i++)
         used += escape_byte(to + used, bytes[i], quote);
     return used;
+}
+
+void assay_print_hex(FILE *to, const void *bytes, size_t n)
+{
+    const uint8_t *p = bytes;
+    for (size_t i = 0; i < n; i++)
+        fprintf(to, "%02x", p[i]);
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "ref-server/escape.h"
+#include "base/escape.h"
 
 static void expect(const char *bytes, size_t n, char quote, const char *text)
 {
