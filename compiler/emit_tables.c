@@ -141,6 +141,7 @@ static void emit_leniency(FILE *to, const struct assay_leniency *l)
     text(to, "text", l->text);
     number(to, "on", l->on);
     name_of(to, "level", levels, l->level);
+    reference(to, "req", l->req);
 }
 
 static void emit_type(FILE *to, const struct assay_type *t)

@@ -91,7 +91,12 @@ static void lower_facts(struct lower *l)
     SPEC_EACH (struct spec_transport, t, &l->spec->transports)
         PUSH(l, transports, struct assay_transport, {.name = t->name, .bind = t->bind, .port = t->port});
     SPEC_EACH (struct spec_leniency, y, &l->spec->leniencies)
-        PUSH(l, leniencies, struct assay_leniency, {.name = y->name, .text = y->text, .on = y->on, .level = y->level});
+        PUSH(l, leniencies, struct assay_leniency,
+             {.name = y->name,
+              .text = y->text,
+              .on = y->on,
+              .level = y->level,
+              .req = y->req ? y->req->index : ASSAY_NONE});
     SPEC_EACH (struct spec_param, p, &l->spec->params)
         lower_option(l, p);
 }

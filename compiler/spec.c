@@ -140,8 +140,8 @@ static void read_leniencies(struct assay_spec *spec, const struct assay_node *no
             continue;
         l->text = of[0] ? of[0]->text : "";
         l->on = assay_read_bool(spec, of[1], false);
-        l->level = assay_read_level(spec, of[2], ASSAY_MAY);
-        assay_read_req(spec, of[3]);
+        l->req = assay_read_req(spec, of[3]);
+        l->level = assay_read_level(spec, of[2], l->req ? l->req->level : ASSAY_MAY);
     }
     if (spec->leniencies.count > 64)
         assay_spec_error(spec, node->key->at, "more than 64 leniencies");

@@ -57,6 +57,7 @@ struct spec_leniency {
     bool on;
     uint8_t level;
     uint16_t index;
+    const struct spec_requirement *req;
 };
 
 /* ---- types ------------------------------------------------------------- */

@@ -76,6 +76,17 @@ static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input,
     return extreme(b, node, input) && cell->count <= PLAIN_PER_CELL;
 }
 
+/* The case just made shows a leniency: a target without it breaks that requirement, and none of the rule that acts. */
+static void lean_on(struct assay_builder *b, uint16_t leniency)
+{
+    if (leniency == ASSAY_NONE)
+        return;
+    struct assay_case *c = &b->all->cases[b->all->count - 1];
+    c->level = b->model->leniencies[leniency].level;
+    if (b->model->leniencies[leniency].req != ASSAY_NONE)
+        c->req = b->model->leniencies[leniency].req;
+}
+
 static void add_case(struct assay_builder *b, uint32_t node, size_t i, const char *suffix)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
@@ -91,9 +102,7 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
     assay_build_tail(b, 0, state, r);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s in state %s: %s", assay_build_event_name(b, r->event),
                        assay_build_state_name(b, state), input->label);
-    uint16_t leniency = assay_leaning(&b->explored, input);
-    if (leniency != ASSAY_NONE)
-        b->all->cases[b->all->count - 1].level = b->model->leniencies[leniency].level;
+    lean_on(b, assay_leaning(&b->explored, input));
 }
 
 /* The first node of each state in full; the same state with other variables where rules look at them. */
@@ -215,9 +224,7 @@ static void segment_case(struct assay_builder *b, size_t i, size_t probe)
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     }
     assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "a segment is a message: %s", input->label);
-    uint16_t leniency = b->frame->segment_leniency;
-    struct assay_case *c = &b->all->cases[b->all->count - 1];
-    c->level = b->model->leniencies[leniency].level;
+    lean_on(b, b->frame->segment_leniency);
 }
 
 void assay_generate_segments(struct assay_builder *b)

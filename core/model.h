@@ -317,6 +317,7 @@ struct assay_leniency {
     const char *name, *text;
     bool on; /* by default */
     uint8_t level;
+    uint16_t req; /* that a target without it does not meet; ASSAY_NONE: none is named */
 };
 
 struct assay_option {

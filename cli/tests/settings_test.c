@@ -24,7 +24,8 @@ static const struct assay_option options[] = {
     {"pause", "", 3, 5, {0}},
     {"name", "", 4, 0, {(const uint8_t *)"none", 4}},
 };
-static const struct assay_leniency leniencies[] = {{"loose", "", true, ASSAY_MAY}, {"spaces", "", false, ASSAY_MAY}};
+static const struct assay_leniency leniencies[] = {{"loose", "", true, ASSAY_MAY, ASSAY_NONE},
+                                                   {"spaces", "", false, ASSAY_MAY, ASSAY_NONE}};
 static const struct assay_model model = {
     .limits = {.sessions = 10, .memory = 1000, .effects = 5, .output = 64, .drain = 3, .drain_time = 4},
     .types = types,

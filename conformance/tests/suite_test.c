@@ -137,6 +137,12 @@ static void test_cases_name_their_requirement(void **state)
     b = start(specs[0], false);
     assert_int_equal(find_case(&b, "candy/open/order/count-plus")->level, ASSAY_MAY); /* a leniency */
     assert_int_equal(find_case(&b, "candy/open/order/square-count-1")->level, ASSAY_MUST);
+    assert_int_equal(find_case(&b, "candy/open/order/count-plus")->req, requirement_named(b.model, "CA-7"));
+    assert_int_equal(find_case(&b, "candy/open/order/count-tail")->req, requirement_named(b.model, "CA-7"));
+    assert_int_equal(find_case(&b, "candy/open/order/segment-order-example-1")->req,
+                     requirement_named(b.model, "CA-6"));
+    assert_int_equal(find_case(&b, "candy/open/order/segment-order-example-1")->level, ASSAY_MAY);
+    assert_int_equal(find_case(&b, "candy/open/order/example-1")->req, requirement_named(b.model, "CA-1"));
     stop(&b);
 }
 

@@ -37,6 +37,7 @@ static void the_weaker_level_of_case_and_rule_decides(void **state)
     assert_int_equal(judge(&lax, &must, mismatch).req, 1);
     assert_int_equal(judge(&lax, &must, should_broken).verdict, ASSAY_VERDICT_WARN);
     assert_int_equal(judge(&lax, &should, mismatch).verdict, ASSAY_VERDICT_WARN);
+    assert_int_equal(judge(&lax, &should, mismatch).req, 0); /* the case's own, as it is the weaker one */
     assert_int_equal(judge(&strict, &should, mismatch).verdict, ASSAY_VERDICT_FAIL);
     assert_int_equal(judge(&lax, &may, mismatch).verdict, ASSAY_VERDICT_UNSUPPORTED);
     assert_int_equal(judge(&strict, &may, mismatch).verdict, ASSAY_VERDICT_UNSUPPORTED);
