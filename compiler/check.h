@@ -41,6 +41,11 @@ struct facts {
 struct value_range assay_range_of(struct facts *facts, const struct spec_expr *e);
 struct value_range assay_range_of_type(const struct spec_type *type);
 
+/* The smallest range that holds both. */
+struct value_range assay_range_hull(struct value_range x, struct value_range y);
+
+/* ---- what is known there (check_assume.c) -------------------------------- */
+
 /* What is known now, to come back to it. */
 struct facts_mark {
     size_t count, less_count;
@@ -62,7 +67,7 @@ void assay_assume_range(struct facts *facts, const struct spec_expr *e, int64_t 
 /* What a rule knows about its event: its pattern, its guard, and that earlier rules did not take it. */
 void assay_assume_rule(struct facts *facts, const struct spec_rule *rule);
 
-/* Structurally the same. */
+/* Structurally the same (expr_same.c). */
 bool assay_expr_same(const struct spec_expr *x, const struct spec_expr *y);
 
 /* ---- what input can raise (check_events.c) ------------------------------ */
