@@ -1152,7 +1152,9 @@ class _Session:
         if rule is None:
             self._default(event)
         elif not self._attempt(rule.body, event):
-            if rule.otherwise is None or not self._attempt(rule.otherwise, event):
+            if rule.otherwise is None and _EVENTS[event].kind == "call":
+                self._end_call("protocol", event)  # it has sent nothing: the session goes on
+            elif rule.otherwise is None or not self._attempt(rule.otherwise, event):
                 self._end(event, self._outcome(event))
 
     def _default(self, event):

@@ -161,8 +161,8 @@ enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now
                            struct assay_span in, struct assay_out *out);
 
 /* Start a call. `values` and `spans` are its arguments as in struct
- * assay_event; they are copied; one outside its type ends the call with PROTOCOL and leaves
- * the session alone. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER; the
+ * assay_event; they are copied; one outside its type, or that no message can
+ * carry, ends the call with PROTOCOL and leaves the session alone. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER; the
  * session ends with it, as a late answer would be taken for that to the next call. */
 enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
                          const struct assay_span *spans, assay_time deadline, struct assay_out *out);

@@ -166,11 +166,21 @@ enum assay_rc assay_session_end(struct assay_engine *e, struct assay_session *s,
 
 static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, uint16_t event);
 
+/* A call whose first actions cannot be done has sent nothing: it ends alone. */
+static enum assay_rc refuse_call(struct assay_engine *e, struct assay_session *s, uint16_t cause)
+{
+    e->tx.call = s->call;
+    assay_call_result(e, s, ASSAY_CALL_PROTOCOL, cause);
+    return ASSAY_OK;
+}
+
 /* `else`; where there is none, or it fails as well, the session ends. */
 static enum assay_rc run_otherwise(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
                                    uint16_t skip, enum assay_ran why)
 {
     uint16_t code = e->model->rules[rule].otherwise;
+    if (code == ASSAY_NONE && e->model->events[event].kind == ASSAY_EVK_CALL)
+        return refuse_call(e, s, why == ASSAY_RAN_NO_ROOM ? ASSAY_EV_NO_ROOM : event);
     if (code == ASSAY_NONE)
         return why == ASSAY_RAN_NO_ROOM ? no_room(e, s, event) : assay_session_end(e, s, ASSAY_END_CLOSE, event);
     begin(e, s);
@@ -234,9 +244,7 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
     case ASSAY_EVK_TIMER:
         return ASSAY_OK;
     case ASSAY_EVK_CALL:
-        e->tx.call = s->call;
-        assay_call_result(e, s, ASSAY_CALL_PROTOCOL, event);
-        return ASSAY_OK;
+        return refuse_call(e, s, event);
     case ASSAY_EVK_FAULT:
     case ASSAY_EVK_BUILTIN:
         break;

@@ -610,6 +610,36 @@ static void arguments_that_do_not_fit_are_refused(void **state)
     host_free(&host);
 }
 
+/* Within its type, but longer than a frame: nothing was sent, so the session goes on. */
+static void arguments_that_no_frame_carries_are_refused(void **state)
+{
+    (void)state;
+    static uint8_t big[1001];
+    static struct assay_model model;
+    static struct assay_type types[32];
+    static struct assay_var vars[16];
+    model = *notes_model(false);
+    assert_true(model.types_count < 32 && model.vars_count <= 16);
+    memcpy(types, model.types, model.types_count * sizeof types[0]);
+    memcpy(vars, model.vars, model.vars_count * sizeof vars[0]);
+    types[model.types_count] = types[vars[NOTES_VAR_ARG_TEXT].type];
+    types[model.types_count].max = 2000;
+    vars[NOTES_VAR_ARG_TEXT].type = model.types_count++;
+    model.types = types;
+    model.vars = vars;
+    host_init(&host, (struct assay_config){.model = &model, .machine = 1});
+    host_open(&host);
+    struct assay_span args[] = {{big, sizeof big}};
+    assert_int_equal(host_call(&host, NOTES_CALL_POST, args, ASSAY_NEVER), ASSAY_OK);
+    assert_int_equal(host.results, 1);
+    assert_int_equal(host.result.result.outcome, ASSAY_CALL_PROTOCOL);
+    assert_int_equal(host.result.result.cause, model.calls[NOTES_CALL_POST].event);
+    assert_false(host.ended);
+    assert_int_equal(host_call(&host, NOTES_CALL_LOGIN, login_args, ASSAY_NEVER), ASSAY_OK);
+    expect_sent(&host, LIT("\1\3\0bob"));
+    host_free(&host);
+}
+
 /* ---- judges ------------------------------------------------------------ */
 
 static void copies_go_their_own_way(void **state)
@@ -688,6 +718,7 @@ int main(void)
         cmocka_unit_test(calls_fail_as_they_should),
         cmocka_unit_test(a_stray_message_ends_the_session),
         cmocka_unit_test(arguments_that_do_not_fit_are_refused),
+        cmocka_unit_test(arguments_that_no_frame_carries_are_refused),
         cmocka_unit_test(copies_go_their_own_way),
         cmocka_unit_test(judges_see_steps_and_messages),
     };

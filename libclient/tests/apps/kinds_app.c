@@ -56,6 +56,8 @@ static void refusals(struct kinds_client *c)
     CHECK(strcmp(kinds_detail(c), "the number is too big") == 0);
     CHECK(strstr(kinds_message(c), "echo: refused: the number is too big") != NULL);
     CHECK(echo_small(c, 0, "\xff", 0) == ASSAY_CLIENT_VALUE); /* not UTF-8 */
+    CHECK(echo_small(c, 3, "", 0) == ASSAY_CLIENT_VALUE); /* counts another list: nothing is sent, and nothing ends */
+    CHECK(echo_small(c, 0, "", 0) == ASSAY_CLIENT_OK);
     CHECK(kinds_echo(c, 0, 0, false, (enum kinds_color)3, 0, KINDS_WORD_CLASS, "", NULL, 0, NULL, 0, NULL, NULL, NULL,
                      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) == ASSAY_CLIENT_VALUE);
     CHECK(echo_small(c, 0, "", 0) == ASSAY_CLIENT_OK);
