@@ -5,6 +5,7 @@
 #include "compiler/emit.h"
 #include "compiler/python_text.h"
 #include "core/code.h"
+#include "core/value.h"
 
 /* ---- names and literals ------------------------------------------------ */
 
@@ -215,6 +216,87 @@ static void annotation(const struct assay_model *model, FILE *to, uint16_t index
         fputs(names[type->kind], to);
 }
 
+/* A value as applications write it: what the runtime's _to_value() takes. */
+static void list_value(FILE *to, struct assay_span s)
+{
+    fputc('(', to);
+    for (uint32_t at = 0; at + sizeof(int64_t) <= s.n; at += (uint32_t)sizeof(int64_t)) {
+        int64_t n = 0;
+        memcpy(&n, s.p + at, sizeof n);
+        fprintf(to, "%" PRId64 ", ", n);
+    }
+    fputc(')', to);
+}
+
+static void enum_value(const struct assay_model *model, FILE *to, uint16_t index, int64_t n)
+{
+    const struct assay_enum *e = &model->enums[index];
+    for (uint16_t i = 0; e->name && i < e->items.count; i++) {
+        const struct assay_enum_item *item = &model->enum_items[e->items.first + i];
+        if (item->value != n)
+            continue;
+        class_name(to, e->name);
+        fputc('.', to);
+        assay_emit_name(to, item->name, ASSAY_UPPER_SNAKE);
+        return;
+    }
+    fprintf(to, "%" PRId64, n);
+}
+
+static void value(const struct assay_model *model, FILE *to, const struct assay_env *env, uint16_t index, assay_val v)
+{
+    const struct assay_type *type = &model->types[index];
+    struct assay_span s = {0};
+    if (type->kind >= ASSAY_T_BYTES)
+        s = assay_bytes(env, v);
+    switch ((enum assay_type_kind)type->kind) {
+    case ASSAY_T_INT:
+        fprintf(to, "%" PRId64, (int64_t)v);
+        break;
+    case ASSAY_T_BOOL:
+        fputs(truth(v != 0), to);
+        break;
+    case ASSAY_T_ENUM:
+        enum_value(model, to, type->of, (int64_t)v);
+        break;
+    case ASSAY_T_DURATION:
+        fprintf(to, "%.9g", (double)(int64_t)v / 1e9);
+        break;
+    case ASSAY_T_BYTES:
+    case ASSAY_T_TEXT: /* of any bytes: the runtime takes them, too */
+        bytes(to, (struct assay_blob){s.p, s.n});
+        break;
+    case ASSAY_T_LIST:
+        list_value(to, s);
+        break;
+    }
+}
+
+static void default_value(const struct assay_model *model, FILE *to, const struct assay_param *param)
+{
+    uint8_t scratch[4096];
+    assay_val slots[ASSAY_SLOTS_MAX], v;
+    struct assay_env env = {
+        .model = model, .slots = slots, .frame = scratch, .scratch = scratch, .scratch_cap = sizeof scratch};
+    if (param->init == ASSAY_NONE || !assay_eval(&env, param->init, &v))
+        return;
+    fputs(" = ", to);
+    value(model, to, &env, param->type, v);
+}
+
+/* Python wants parameters without a default in front: those that follow one with a default must be named. */
+static bool named_from_here(const struct assay_model *model, const struct assay_call *call, uint16_t at)
+{
+    bool before = false;
+    for (uint16_t i = 0; i < at; i++) {
+        bool has = model->params[call->args.first + i].init != ASSAY_NONE;
+        if (before && !has)
+            return false; /* told already */
+        before = before || has;
+    }
+    return before && model->params[call->args.first + at].init == ASSAY_NONE;
+}
+
 static void signature(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
     fputs("    def ", to);
@@ -222,10 +304,11 @@ static void signature(const struct assay_model *model, FILE *to, const struct as
     fputs("(self", to);
     for (uint16_t i = 0; i < call->args.count; i++) {
         const struct assay_param *param = &model->params[call->args.first + i];
-        fputs(", ", to);
+        fputs(named_from_here(model, call, i) ? ", *, " : ", ", to);
         variable(to, param->name);
         fputs(": ", to);
         annotation(model, to, param->type);
+        default_value(model, to, param);
     }
     fputs(")", to);
     if (call->results.count == 1) {

@@ -300,9 +300,22 @@ def test_every_kind_of_value_in_python(python, serve):
         for position, bad in ((0, 256), (1, 1 << 63), (3, 3), (3, "blue"), (6, "x" * 201), (7, [40000]), (8, bytes(1001)), (0, "3"), (0, 1.5)):
             with pytest.raises(kinds.BadArgument):
                 client.echo(*(values[:position] + (bad,) + values[position + 1:]))
+        with pytest.raises(kinds.BadArgument, match="cannot carry these arguments"):
+            client.echo(*((4,) + values[1:]))  # small is the count of the list: nothing can be sent, and nothing ends
         assert client.echo(*values).big == -(1 << 63)
         client.close_call()
         assert not client.connected
+
+
+def test_arguments_with_a_default_in_python(python, serve):
+    kinds = python("generated.kinds_client")
+    with kinds.Client("127.0.0.1", serve("kinds")[1]) as client:
+        defaults = (kinds.Level.HIGH, kinds.Word.REGISTER, "d\u00e9j\u00e0 \"", [-1, 7], b"\0\\")
+        assert tuple(client.echo(2, 5, False, "red"))[4:] == defaults
+        assert client.echo(2, 5, False, "red", data=b"x").data == b"x"
+        assert client.scaled(count=1) == client.scaled(1, count=1)
+        with pytest.raises(TypeError):
+            client.scaled(1, 1)  # a needed argument behind one with a default goes by its name
 
 
 def test_effects_in_python(python, serve):
