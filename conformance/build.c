@@ -13,7 +13,7 @@ static const char *lowered(struct assay_builder *b, const char *text)
     size_t n = strlen(text);
     char *to = assay_store_copy(b->store, text, n + 1);
     for (size_t i = 0; i < n; i++)
-        to[i] = to[i] == '_' ? '-' : (char)tolower((unsigned char)to[i]);
+        to[i] = to[i] == '_' || to[i] == ' ' ? '-' : (char)tolower((unsigned char)to[i]);
     return to;
 }
 
