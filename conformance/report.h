@@ -22,6 +22,7 @@ struct assay_run_summary {
     struct assay_tally tally;
     int64_t took; /* ns */
     int64_t round_trip;
+    size_t connections; /* the most that were open at once while cases ran beside each other */
     bool interrupted;
     bool died;           /* the target died, and no case that was not reported yet carries that */
     bool serial; /* alone the target gave answers that it left out with others beside it: the rest ran one by one */

@@ -28,7 +28,7 @@ struct run {
     struct assay_play **flying; /* by case */
     size_t *order;              /* in which the cases start; timed ones first */
     size_t *suspects;
-    size_t next, in_flight, timed_in_flight, judged, emitted, failed, again, late_again;
+    size_t next, in_flight, timed_in_flight, links_in_flight, judged, emitted, failed, again, late_again;
     size_t recent[RECENT], recent_n;
     size_t confirmed_late, refuted_late, silent, agreed;
     unsigned jobs;
@@ -307,7 +307,7 @@ static size_t ground_all(struct run *r)
         r->stand[i] = STAND_WAITING;
         r->suspects[n++] = i;
     }
-    r->in_flight = r->timed_in_flight = 0;
+    r->in_flight = r->timed_in_flight = r->links_in_flight = 0;
     qsort(r->suspects, n, sizeof r->suspects[0], by_start);
     return n;
 }
@@ -379,12 +379,18 @@ static bool is_timed(const struct run *r, size_t i)
     return r->suite->cases[i].class == ASSAY_CASE_TIMED;
 }
 
+static size_t links_of(const struct run *r, size_t i)
+{
+    return r->suite->cases[i].links ? r->suite->cases[i].links : 1;
+}
+
 static void land(struct run *r, size_t i)
 {
     assay_play_free(r->flying[i]);
     r->flying[i] = NULL;
     r->in_flight--;
     r->timed_in_flight -= is_timed(r, i);
+    r->links_in_flight -= links_of(r, i);
 }
 
 /* A first verdict "did not come" is believed once some were confirmed, unless others were refuted. */
@@ -429,8 +435,11 @@ static bool runs_alone(struct run *r, size_t i)
     return r->suite->cases[i].class == ASSAY_CASE_EXCLUSIVE || eye_of(r, i);
 }
 
+/* A target may refuse one session more than its limit: there are never more connections. */
 static bool room_for(const struct run *r, size_t i)
 {
+    if (r->links_in_flight + links_of(r, i) > r->suite->model->limits.sessions)
+        return false;
     return is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->jobs;
 }
 
@@ -456,6 +465,9 @@ static void launch(struct run *r)
         r->stand[i] = STAND_FLYING;
         r->in_flight++;
         r->timed_in_flight += is_timed(r, i);
+        r->links_in_flight += links_of(r, i);
+        if (r->links_in_flight > r->summary->connections)
+            r->summary->connections = r->links_in_flight;
     }
 }
 
@@ -508,17 +520,29 @@ static void fly(struct run *r)
     }
 }
 
+/* Cases that cannot be run here; they are told, and do not count as passed. */
+static void settle_unsupported(struct run *r, size_t i)
+{
+    const struct assay_case *c = &r->suite->cases[i];
+    uint32_t most = r->suite->model->limits.sessions;
+    if (c->observe && !eye_of(r, i))
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
+                         "nobody watches effect `%s`: give --observe %s=FILE|CMD", c->observe, c->observe);
+    else if (links_of(r, i) > most)
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
+                         "needs %zu connections at once, and the spec's limit is %u sessions", links_of(r, i),
+                         (unsigned)most);
+    else
+        return;
+    settle(r, i);
+}
+
 static void one_round(struct run *r)
 {
     memset(r->stand, STAND_WAITING, case_count(r));
     r->next = r->judged = r->recent_n = 0;
     for (size_t i = 0; i < case_count(r); i++)
-        if (r->suite->cases[i].observe && !eye_of(r, i)) {
-            assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_UNSUPPORTED,
-                             "nobody watches effect `%s`: give --observe %s=FILE|CMD", r->suite->cases[i].observe,
-                             r->suite->cases[i].observe);
-            settle(r, i);
-        }
+        settle_unsupported(r, i);
     fly(r);
     for (size_t i = 0; i < case_count(r) && worth_it(r); i++)
         if (r->stand[i] == STAND_WAITING)

@@ -92,7 +92,7 @@ struct setup {
     const char *served;        /* the spec that our host serves */
     bool strict;
     double scale;
-    unsigned repeat;
+    unsigned repeat, jobs;
     bool observed;
     struct assay_run_summary summary;
 };
@@ -119,7 +119,7 @@ static enum assay_run_end run(struct setup *s)
         .observers = &observers,
         .reports = reports,
         .report_count = 1,
-        .jobs = 32,
+        .jobs = s->jobs ? s->jobs : 32,
         .repeat = s->repeat ? s->repeat : 1,
         .timeout_scale = s->scale > 0 ? s->scale : 1,
         .strict = s->strict,
@@ -265,21 +265,24 @@ struct expectation {
     const char *fails[CASES + 1]; /* at least these */
     const char *passes[3];        /* and these still pass */
     const char *why;              /* of the first */
+    unsigned jobs;                /* if that matters */
 };
 
 static const struct expectation expectations[] = {
-    {"split", {"m/cut"}, {"m/log-in", "m/unknown"}, "the connection ended"},
-    {"partial", {"m/many"}, {"m/log-in", "m/cut"}, NULL},
-    {"shared", {"m/two"}, {NULL}, NULL},
-    {"crash", {"m/unknown"}, {"m/log-in", "m/cut", "m/two"}, "the target died: killed by signal 6"},
-    {"reset", {"m/unknown", "m/log-in"}, {NULL}, "the connection ended"},
-    {"silent", {"m/log-in"}, {"m/reset"}, "did not come"},
-    {"early", {"m/log-in"}, {"m/reset"}, "the connection ended"},
-    {"hang-up", {"m/end-of-stream"}, {"m/log-in", "m/cut"}, "the connection ended"},
-    {"open", {"m/unknown", "m/log-in"}, {"m/reset"}, "did not come"},
-    {"forget", {"m/effect"}, {"m/log-in", "m/many"}, "effect `record`"},
-    {"twice", {"m/effect"}, {"m/log-in", "m/many"}, "effect `record`"},
-    {"stall", {"m/two"}, {"m/log-in", "m/many", "m/cut"}, "did not come"},
+    {"split", {"m/cut"}, {"m/log-in", "m/unknown"}, "the connection ended", 0},
+    {"partial", {"m/many"}, {"m/log-in", "m/cut"}, NULL, 0},
+    /* beside others, one of those may end the session that all share, and m/two has a fresh one then: that it is
+     * found for sure takes a host that serves nobody else meanwhile */
+    {"shared", {"m/two"}, {NULL}, NULL, 1},
+    {"crash", {"m/unknown"}, {"m/log-in", "m/cut", "m/two"}, "the target died: killed by signal 6", 0},
+    {"reset", {"m/unknown", "m/log-in"}, {NULL}, "the connection ended", 0},
+    {"silent", {"m/log-in"}, {"m/reset"}, "did not come", 0},
+    {"early", {"m/log-in"}, {"m/reset"}, "the connection ended", 0},
+    {"hang-up", {"m/end-of-stream"}, {"m/log-in", "m/cut"}, "the connection ended", 0},
+    {"open", {"m/unknown", "m/log-in"}, {"m/reset"}, "did not come", 0},
+    {"forget", {"m/effect"}, {"m/log-in", "m/many"}, "effect `record`", 0},
+    {"twice", {"m/effect"}, {"m/log-in", "m/many"}, "effect `record`", 0},
+    {"stall", {"m/two"}, {"m/log-in", "m/many", "m/cut"}, "did not come", 0},
 };
 
 static void finds_each_wrong_host(void **state)
@@ -289,6 +292,7 @@ static void finds_each_wrong_host(void **state)
         const struct expectation *e = &expectations[i];
         struct setup s = against(e->fault);
         s.scale = 0.25;
+        s.jobs = e->jobs;
         assert_int_equal(run(&s), ASSAY_RUN_DONE);
         for (size_t k = 0; e->fails[k]; k++)
             if (result_of(e->fails[k])->verdict != ASSAY_VERDICT_FAIL)
@@ -350,6 +354,30 @@ static void says_when_the_target_cannot_be_reached(void **state)
     s.target = "exec:exit 3";
     assert_int_equal(run(&s), ASSAY_RUN_UNREACHABLE);
     assert_int_equal(told.count, 0);
+}
+
+/* ---- as many connections as the spec allows ------------------------------- */
+
+static void never_more_connections_than_sessions(void **state)
+{
+    static const struct {
+        const char *limit;
+        size_t most, unsupported;
+    } limits[] = {{"sessions: 1", 1, 1}, {"sessions: 3", 3, 0}, {"sessions: 20000", 7, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        struct setup s = against("none");
+        s.judged = load_changed(SPEC, "sessions: 20000", limits[i].limit);
+        s.repeat = 5;
+        assert_int_equal(run(&s), ASSAY_RUN_DONE);
+        if (limits[i].most < 7)
+            assert_int_equal(s.summary.connections, limits[i].most);
+        else
+            assert_true(s.summary.connections >= limits[i].most);
+        assert_int_equal(count_of(ASSAY_VERDICT_UNSUPPORTED), limits[i].unsupported); /* m/two needs two */
+        assert_int_equal(count_of(ASSAY_VERDICT_PASS), CASES - limits[i].unsupported);
+        assay_spec_free(s.judged);
+    }
 }
 
 /* ---- levels: a server without manners ------------------------------------ */
@@ -445,6 +473,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(late_answers_are_no_failure),
         cmocka_unit_test(gives_up_on_a_target_that_answers_nothing),
         cmocka_unit_test(says_when_the_target_cannot_be_reached),
+        cmocka_unit_test(never_more_connections_than_sessions),
         cmocka_unit_test(what_should_be_done_and_is_not_is_a_warning),
         cmocka_unit_test(what_may_be_left_out_is_no_failure),
     };
