@@ -111,8 +111,9 @@ class BaseClient:
     def _call(self, index, args):
         """Do a call and wait for its end; a tuple of its results."""
         self._need_connection()
-        self._catch_up()
         call = _CALLS[index]
+        if not self._session.listens(call):
+            self._catch_up()
         values = [self._argument(call, i, value) for i, value in enumerate(args)]
         start = _now()
         limit = int(self.timeout * 1e9) if self.timeout is not None else call.within or int(30e9)

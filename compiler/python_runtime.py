@@ -999,6 +999,13 @@ def _some_value(index):
     return max(t.min, min(0, t.max)) if t.kind in ("int", "duration") else 0
 
 
+def _sends(pc):
+    """Whether code can send something."""
+    while _OPS[_CODE[pc] & 0xff] not in ("SEND", "END"):
+        pc += 1
+    return _OPS[_CODE[pc] & 0xff] == "SEND"
+
+
 class _Session:
     def __init__(self, lenient, on_effect, now):
         self.on_effect, self.now = on_effect, now
@@ -1025,6 +1032,11 @@ class _Session:
         self.now, self.env.slots = now, {}
         if not self.ended:
             self._handle(name)
+
+    def listens(self, call):
+        """Whether a call sends nothing before it has heard something: what came already may be what it waits for."""
+        rules = _DISPATCH.get((self.state, call.event), ())
+        return bool(rules) and not any(_sends(_RULES[rule].body) for rule in rules)
 
     def call(self, index, values, now, limit):
         self.now, self.result, self.running = now, None, index

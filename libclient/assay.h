@@ -202,7 +202,8 @@ struct assay_client_event {
 ASSAY_API int assay_client_begin(struct assay_client *client);
 
 /* Start a call, after all events were taken (else BUSY); the event RESULT
- * follows, unless this fails. */
+ * follows, unless this fails. A call that waits for a greeting is started on
+ * CONNECTED, before anything is processed. */
 ASSAY_API int assay_client_start(struct assay_client *client, int call, const struct assay_value *args);
 
 /* The descriptor to wait for; -1: none. It changes while connecting. */

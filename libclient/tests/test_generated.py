@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import pathlib
+import select
 import shutil
 import socket
 import subprocess
@@ -421,6 +422,22 @@ def test_replies_together_and_too_many_in_python(python):
     fake.join()
 
 
+DONE = b"\x83\2\0\7\0"
+
+
+def test_a_greeting_waits_for_the_call_that_expects_it_in_python(python):
+    kinds = python("generated.kinds_client")
+    fake = Fake([("send", DONE), "gone"], [("send", DONE), "gone"])
+    with kinds.Client("127.0.0.1", fake.port) as client:
+        select.select([client._socket], [], [], 20)
+        assert client.listen() == 7
+    with kinds.Client("127.0.0.1", fake.port) as client:
+        select.select([client._socket], [], [], 20)
+        with pytest.raises(kinds.ProtocolViolation):  # a call that asks something does not take it for its answer
+            client.scaled(count=1)
+    fake.join()
+
+
 def test_a_reply_in_pieces_in_python(python):
     candy = python("generated.candy_client")
     fake = Fake([b"s 12\n", ("drip", b"144\n"), b"s 3\n", ("send", b"9\n"), "gone"])
@@ -522,6 +539,13 @@ def test_call_without_a_server():
     port = closed_port()
     assert "127.0.0.1:%d" % port in failing_call("candy", "127.0.0.1:%d" % port, "fetch_candy", "count=1", "kind=bar", code=69)
     assert "no-such-host" in failing_call("candy", "no-such-host.invalid:1", "fetch_candy", "count=1", "kind=bar", code=69)
+
+
+@pytest.mark.parametrize("call, code", [("listen", 0), ("scaled", 1)])
+def test_a_greeting_waits_for_the_call_that_expects_it(build, call, code):
+    fake = Fake([("send", DONE), "gone"])
+    run(build("libclient/tests/apps/greeted.c", "kinds"), fake.address, call, code=code)
+    fake.join()
 
 
 def test_call_times_out():
