@@ -549,7 +549,9 @@ static void one_round(struct run *r)
             judge_alone(r, i);
     ground_all(r);
     for (size_t i = 0; i < case_count(r); i++)
-        if (r->stand[i] == STAND_AGAIN)
+        if (r->stand[i] == STAND_AGAIN && r->interrupted)
+            settle_as(r, i, ASSAY_VERDICT_ERROR, "not confirmed: interrupted");
+        else if (r->stand[i] == STAND_AGAIN)
             settle(r, i);
         else if (r->stand[i] != STAND_JUDGED)
             settle_as(r, i, ASSAY_VERDICT_ERROR, r->interrupted ? "not run: interrupted" : "not run: see the end");

@@ -341,6 +341,25 @@ def test_interrupt_is_2_and_the_report_is_whole(tmp_path):
     assert document["summary"]["interrupted"] and document["summary"]["cases"] == len(document["cases"])
 
 
+def test_interrupted_first_verdicts_are_no_failures(tmp_path):
+    """A first bad verdict is confirmed alone before it counts; who is interrupted before that has judged nothing."""
+    report, held = tmp_path / "report.json", []
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+        listener.settimeout(20)
+        process = subprocess.Popen([str(ASSAY), "test", str(MSGLOG), f"tcp:127.0.0.1:{listener.getsockname()[1]}",
+                                    f"--json={report}"], cwd=ROOT, stdout=subprocess.DEVNULL)
+        for _ in range(40):  # as a server does that has no room for so many: some are turned away, others wait
+            connection, _ = listener.accept()
+            held.append(connection)
+            if len(held) % 2:
+                connection.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 2
+    cases = json.loads(report.read_text())["cases"]
+    verdicts = {case["verdict"] for case in cases}
+    assert "fail" not in verdicts and any("not confirmed" in case.get("why", "") for case in cases), verdicts
+
+
 def test_a_harness_that_was_held_up_blames_nobody(tmp_path):
     """The tester is stopped for longer than an answer may take, in the middle of the run."""
     report = tmp_path / "report.json"
