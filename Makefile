@@ -13,7 +13,7 @@ endif
 
 CC ?= cc
 CFLAGS_debug   := -O1 -g
-CFLAGS_release := -O2 -g -DNDEBUG
+CFLAGS_release := -O3 -g -DNDEBUG
 CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CFLAGS_cov     := -O0 -g --coverage
 CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined

@@ -5,7 +5,7 @@
 
 /* ---- reading one field ------------------------------------------------- */
 
-static enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_span *s)
+static inline enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_span *s)
 {
     if (r->bit || n > INT64_MAX)
         return ASSAY_READ_LOST;
@@ -19,7 +19,7 @@ static enum assay_read take(struct assay_reader *r, uint64_t n, struct assay_spa
     return ASSAY_READ;
 }
 
-static uint64_t load(const uint8_t *p, unsigned bytes, bool little)
+static inline uint64_t load(const uint8_t *p, unsigned bytes, bool little)
 {
     if (bytes == 1)
         return *p;
@@ -51,7 +51,7 @@ static enum assay_read read_bits(struct assay_reader *r, unsigned bits, uint64_t
     return ASSAY_READ;
 }
 
-static enum assay_read read_uint(struct assay_reader *r, unsigned bits, bool little, uint64_t *v)
+static inline enum assay_read read_uint(struct assay_reader *r, unsigned bits, bool little, uint64_t *v)
 {
     if (r->bit || bits % 8)
         return read_bits(r, bits, v);
@@ -108,8 +108,8 @@ static enum assay_read read_varint(struct assay_env *env, const struct assay_fie
     return varint(r, f->bits / 8, f->flags & ASSAY_F_LITTLE, v);
 }
 
-static enum assay_read extent_code(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
-                                   struct assay_span *s)
+static inline enum assay_read extent_code(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                          struct assay_span *s)
 {
     assay_val size;
     if (!assay_eval(env, f->extent_arg, &size) || (int64_t)size < 0)
@@ -117,7 +117,7 @@ static enum assay_read extent_code(struct assay_env *env, const struct assay_fie
     return take(r, size, s);
 }
 
-static enum assay_read extent_prefix(const struct assay_field *f, struct assay_reader *r, struct assay_span *s)
+static inline enum assay_read extent_prefix(const struct assay_field *f, struct assay_reader *r, struct assay_span *s)
 {
     uint64_t size;
     bool little = f->flags & ASSAY_F_LITTLE;
@@ -137,8 +137,8 @@ static uint32_t leading_space(const struct assay_reader *r)
     return n;
 }
 
-static enum assay_read extent_until(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
-                                    struct assay_span *s)
+static inline enum assay_read extent_until(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                           struct assay_span *s)
 {
     uint32_t skipped = assay_loose(env, f) & ASSAY_LOOSE_SPACE ? leading_space(r) : 0;
     struct assay_span rest = {r->p + r->pos + skipped, r->n - r->pos - skipped};
@@ -158,8 +158,8 @@ static enum assay_read extent_rest(struct assay_reader *r, struct assay_span *s)
     return take(r, (uint64_t)(r->n - r->pos) + (r->cut_off ? 1 : 0), s);
 }
 
-static enum assay_read read_extent(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
-                                   struct assay_span *s)
+static inline enum assay_read read_extent(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                          struct assay_span *s)
 {
     switch ((enum assay_extent)f->extent) {
     case ASSAY_EXT_FIXED:
@@ -202,7 +202,7 @@ static enum assay_read read_hex(struct assay_env *env, const struct assay_field 
     return status;
 }
 
-static assay_val frame_bytes(const struct assay_env *env, struct assay_span s)
+static inline assay_val frame_bytes(const struct assay_env *env, struct assay_span s)
 {
     return assay_val_bytes(ASSAY_REGION_FRAME, (uint32_t)(s.p - env->frame), s.n);
 }
@@ -319,12 +319,12 @@ struct stop {
 
 static const struct stop go_on = {ASSAY_NONE, ASSAY_NONE, ASSAY_NONE};
 
-static struct stop stop_at(const struct assay_env *env, uint32_t field, uint16_t event)
+static inline struct stop stop_at(const struct assay_env *env, uint32_t field, uint16_t event)
 {
     return (struct stop){event, (uint16_t)field, env->model->fields[field].req};
 }
 
-static struct stop fault_at(const struct assay_env *env, uint32_t field)
+static inline struct stop fault_at(const struct assay_env *env, uint32_t field)
 {
     uint16_t fault = env->model->fields[field].fault;
     return stop_at(env, field, fault == ASSAY_NONE ? ASSAY_EV_MALFORMED : fault);
@@ -359,7 +359,7 @@ static bool padding_holds(struct assay_env *env, const struct assay_field *f, as
     return assay_eval(env, code, &written) && same_value(env, f, v, written);
 }
 
-static struct stop judge_field(struct assay_env *env, uint32_t i, assay_val v)
+static inline struct stop judge_field(struct assay_env *env, uint32_t i, assay_val v)
 {
     const struct assay_field *f = &env->model->fields[i];
     if (!f->name && f->slot == ASSAY_NONE)
@@ -375,7 +375,7 @@ static struct stop judge_field(struct assay_env *env, uint32_t i, assay_val v)
     return fault_at(env, i);
 }
 
-static struct stop decode_field(struct assay_env *env, uint32_t i, struct assay_reader *r)
+static inline struct stop decode_field(struct assay_env *env, uint32_t i, struct assay_reader *r)
 {
     const struct assay_field *f = &env->model->fields[i];
     assay_val v;
@@ -424,7 +424,7 @@ static struct stop check_wheres(struct assay_env *env, struct assay_range wheres
 
 /* ---- messages ---------------------------------------------------------- */
 
-static bool tag_matches(struct assay_env *env, uint16_t tag, const struct assay_message *m)
+static inline bool tag_matches(struct assay_env *env, uint16_t tag, const struct assay_message *m)
 {
     switch ((enum assay_tag_kind)m->tag_kind) {
     case ASSAY_TAG_NONE:
@@ -442,22 +442,22 @@ static bool tag_matches(struct assay_env *env, uint16_t tag, const struct assay_
     return s.n == m->tag_text.n && (s.n == 0 || memcmp(s.p, m->tag_text.p, s.n) == 0);
 }
 
-static bool leads(const struct assay_model *model, uint16_t set, struct assay_span body)
+static inline bool leads(const struct assay_model *model, uint16_t set, struct assay_span body)
 {
     if (set == ASSAY_NONE)
         return true;
     return body.n && (model->sets[set].bits[body.p[0] >> 6] >> (body.p[0] & 63) & 1);
 }
 
-static bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const struct assay_message *m,
-                      struct assay_span body)
+static inline bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const struct assay_message *m,
+                             struct assay_span body)
 {
     return (m->from & from) && tag_matches(env, tag, m) && leads(env->model, m->leads, body);
 }
 
 /* What is checked behind all fields. */
-static struct assay_decoded finish_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
-                                           struct stop stop, uint32_t offset)
+static inline struct assay_decoded finish_message(struct assay_env *env, const struct assay_frame *frame,
+                                                  uint16_t index, struct stop stop, uint32_t offset)
 {
     const struct assay_message *m = &env->model->messages[index];
     if (stop.event == ASSAY_NONE)
@@ -470,8 +470,8 @@ static struct assay_decoded finish_message(struct assay_env *env, const struct a
                                   stop.req};
 }
 
-static struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame, uint16_t index,
-                                           struct assay_span body, uint32_t base)
+static inline struct assay_decoded decode_message(struct assay_env *env, const struct assay_frame *frame,
+                                                  uint16_t index, struct assay_span body, uint32_t base)
 {
     struct assay_reader r = {.p = body.p, .n = body.n};
     struct stop stop = decode_fields(env, env->model->messages[index].fields, &r);
@@ -514,14 +514,14 @@ static struct assay_decoded decode_body(struct assay_env *env, const struct assa
     return best;
 }
 
-static struct assay_span behind(struct assay_span s, uint32_t n)
+static inline struct assay_span behind(struct assay_span s, uint32_t n)
 {
     return (struct assay_span){s.p + n, s.n - n};
 }
 
 /* Fields that were walked to find the end of the frame stand in their slots already: those of `found`. False: they
  * have to be read. */
-static bool judge_found(struct assay_env *env, struct assay_range fields, uint64_t found)
+static inline bool judge_found(struct assay_env *env, struct assay_range fields, uint64_t found)
 {
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         uint16_t slot = env->model->fields[i].slot;

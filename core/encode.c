@@ -11,7 +11,7 @@ struct writer {
 
 /* ---- writing one field ------------------------------------------------- */
 
-static enum assay_encode_status put(struct writer *w, const uint8_t *p, uint32_t n)
+static inline enum assay_encode_status put(struct writer *w, const uint8_t *p, uint32_t n)
 {
     if (w->bit)
         return ASSAY_ENCODE_FIELD;
@@ -134,8 +134,8 @@ static enum assay_encode_status put_prefixed(const struct assay_field *f, struct
     return status == ASSAY_ENCODED ? put(w, s.p, s.n) : status;
 }
 
-static enum assay_encode_status write_extent(struct assay_env *env, const struct assay_field *f, struct writer *w,
-                                             struct assay_span s)
+static inline enum assay_encode_status write_extent(struct assay_env *env, const struct assay_field *f,
+                                                    struct writer *w, struct assay_span s)
 {
     switch ((enum assay_extent)f->extent) {
     case ASSAY_EXT_FIXED:
@@ -244,7 +244,7 @@ static enum assay_encode_status write_field(struct assay_env *env, const struct 
 
 /* ---- values ------------------------------------------------------------ */
 
-static bool present(struct assay_env *env, const struct assay_field *f)
+static inline bool present(struct assay_env *env, const struct assay_field *f)
 {
     return f->present == ASSAY_NONE || assay_holds(env, f->present);
 }
@@ -318,7 +318,7 @@ static void complete_values(struct assay_env *env, struct assay_range outer, str
     }
 }
 
-static bool value_of(struct assay_env *env, const struct assay_field *f, assay_val *v)
+static inline bool value_of(struct assay_env *env, const struct assay_field *f, assay_val *v)
 {
     if (assay_slot_known(env, f->slot)) {
         *v = env->slots[f->slot];

@@ -32,13 +32,13 @@ static inline struct assay_span pop_bytes(struct assay_vm *vm)
     return assay_bytes(vm->env, pop(vm));
 }
 
-static bool push_scratch(struct assay_vm *vm, const uint8_t *p, uint32_t n)
+static inline bool push_scratch(struct assay_vm *vm, const uint8_t *p, uint32_t n)
 {
     push(vm, assay_scratch_val(vm->env, p, n));
     return true;
 }
 
-static bool push_copy(struct assay_vm *vm, const uint8_t *p, uint32_t n)
+static inline bool push_copy(struct assay_vm *vm, const uint8_t *p, uint32_t n)
 {
     uint8_t *to = assay_scratch(vm->env, n);
     if (!to)

@@ -41,7 +41,7 @@ static uint32_t next_candidate(const struct assay_model *model, struct assay_ran
     return best;
 }
 
-static struct assay_delim_found find_byte(struct assay_span in, uint32_t from, uint8_t byte)
+static inline struct assay_delim_found find_byte(struct assay_span in, uint32_t from, uint8_t byte)
 {
     const uint8_t *hit = from < in.n ? memchr(in.p + from, byte, in.n - from) : NULL;
     uint32_t at = hit ? (uint32_t)(hit - in.p) : in.n;
@@ -70,7 +70,8 @@ struct assay_delim_found assay_delim_find(const struct assay_model *model, uint1
 
 /* ---- frames ------------------------------------------------------------ */
 
-static struct assay_frame_found found(enum assay_frame_status status, uint64_t size, uint32_t content, uint32_t scanned)
+static inline struct assay_frame_found found(enum assay_frame_status status, uint64_t size, uint32_t content,
+                                             uint32_t scanned)
 {
     return (struct assay_frame_found){
         .status = status, .size = size, .content = content, .scanned = scanned, .message = ASSAY_NONE};
@@ -157,7 +158,7 @@ static struct assay_frame_found find_short(const struct assay_env *env, const st
     return found(ASSAY_FRAME_OVERSIZE, end_behind(env, left, r), 0, 0);
 }
 
-static struct assay_frame_found find_end(const struct assay_reader *r)
+static inline struct assay_frame_found find_end(const struct assay_reader *r)
 {
     if (r->bit || r->pos == 0)
         return found(ASSAY_FRAME_BROKEN, 0, 0, 0);

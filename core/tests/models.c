@@ -343,8 +343,8 @@ static const struct assay_blob sums_blobs[] = {BLOB("\r\n"),        BLOB("\n"), 
                                                BLOB("bad request"), BLOB("too long")};
 /* requests may end in CR LF or LF; replies end in LF */
 static const struct assay_delims sums_delims[] = {{RANGE(0, 2)}, {RANGE(2, 1)}, {RANGE(3, 1)}};
-static const struct assay_leniency sums_leniencies[] = {{"segments", "", true, ASSAY_MAY},
-                                                        {"plus", "", false, ASSAY_MAY}};
+static const struct assay_leniency sums_leniencies[] = {{"segments", "", true, ASSAY_MAY, ASSAY_NONE},
+                                                        {"plus", "", false, ASSAY_MAY, ASSAY_NONE}};
 static const struct assay_message sums_messages[] = {
     {.name = "Ask",
      .from = ASSAY_CLIENT,
