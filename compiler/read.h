@@ -73,7 +73,6 @@ struct spec_type *assay_read_type(struct assay_spec *spec, const struct assay_no
                                   const struct assay_node **extras);
 /* Its own copy, with expressions of its own. */
 struct spec_type *assay_type_instance(struct assay_spec *spec, const struct spec_type *type);
-struct spec_type *assay_type_builtin(struct assay_spec *spec, const char *name);
 
 void assay_read_frames(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_messages(struct assay_spec *spec, const struct assay_node *node);

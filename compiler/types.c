@@ -1,5 +1,6 @@
 #include "compiler/types.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const struct spec_type assay_type_int = {.name = "number", .kind = ASSAY_T_INT, .min = INT64_MIN, .max = INT64_MAX};
@@ -57,4 +58,70 @@ struct spec_enum *assay_find_enum(const struct assay_spec *spec, const char *nam
         if (e->name && strcmp(e->name, name) == 0)
             return e;
     return NULL;
+}
+
+/* ---- built-in names ---------------------------------------------------- */
+
+static void set_int(struct spec_type *t, unsigned bits, bool is_signed)
+{
+    t->kind = ASSAY_T_INT;
+    t->form = ASSAY_FORM_INT;
+    t->bits = (uint8_t)bits;
+    t->wire = t->bounded = true;
+    t->min = is_signed ? INT64_MIN >> (64 - bits) : 0;
+    t->max = is_signed || bits == 64 ? INT64_MAX >> (is_signed ? 64 - bits : 0) : (int64_t)(((uint64_t)1 << bits) - 1);
+    t->flags = is_signed ? ASSAY_F_SIGNED : 0;
+}
+
+/* u1..u64, i2..i64, with be or le behind. */
+static bool int_name(struct assay_spec *spec, const char *name, struct spec_type *t)
+{
+    char *end;
+    if ((name[0] != 'u' && name[0] != 'i') || name[1] < '1' || name[1] > '9')
+        return false;
+    unsigned long bits = strtoul(name + 1, &end, 10);
+    bool is_signed = name[0] == 'i', big = strcmp(end, "be") == 0, little = strcmp(end, "le") == 0;
+    if (bits > 64 || (is_signed && bits < 2) || (*end && ((!big && !little) || bits % 8)))
+        return false;
+    set_int(t, (unsigned)bits, is_signed);
+    if (little || (!big && spec->little && bits % 8 == 0))
+        t->flags |= ASSAY_F_LITTLE;
+    return true;
+}
+
+static bool builtin(struct assay_spec *spec, const char *name, struct spec_type *t)
+{
+    static const struct {
+        const char *name;
+        uint8_t kind, charset;
+    } values[] = {{"bytes", ASSAY_T_BYTES, ASSAY_CS_BYTES},
+                  {"text", ASSAY_T_TEXT, ASSAY_CS_UTF8},
+                  {"duration", ASSAY_T_DURATION, 0},
+                  {"bool", ASSAY_T_BOOL, 0}};
+    *t = (struct spec_type){.name = name};
+    if (int_name(spec, name, t))
+        return true;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        if (strcmp(values[i].name, name) != 0)
+            continue;
+        t->kind = values[i].kind;
+        t->charset = values[i].charset;
+        t->max = t->kind == ASSAY_T_DURATION ? INT64_MAX : UINT32_MAX;
+        if (t->kind == ASSAY_T_BOOL) {
+            t->max = t->bits = 1;
+            t->form = ASSAY_FORM_INT;
+            t->wire = t->bounded = true;
+        }
+        return true;
+    }
+    return false;
+}
+
+struct spec_type *assay_type_builtin(struct assay_spec *spec, const char *name)
+{
+    struct spec_type t;
+    if (!builtin(spec, name, &t))
+        return NULL;
+    t.name = assay_arena_text(&spec->arena, name, strlen(name));
+    return assay_arena_copy(&spec->arena, &t, sizeof t);
 }

@@ -25,4 +25,7 @@ bool assay_type_usable(const struct spec_type *wanted, const struct spec_type *i
 const struct spec_enum_item *assay_enum_item_named(const struct spec_enum *e, const char *name);
 struct spec_enum *assay_find_enum(const struct assay_spec *spec, const char *name);
 
+/* A type of the arena by its built-in name (u16le, text, duration ...); NULL: there is none of this name. */
+struct spec_type *assay_type_builtin(struct assay_spec *spec, const char *name);
+
 #endif
