@@ -174,6 +174,9 @@ static void hand_cases(void **state)
     (void)state;
     size_t size;
     char *text = text_of("spec/candy.yaml", &size);
+    char *own = strstr(text, "\ncases:"); /* the last key of the file */
+    assert_non_null(own);
+    own[1] = '\0';
     strcat(text,
            "cases:\n  - {name: half close, req: CA-8, steps: ['> \"s 12\\n\"', '> eof', '< \"144\\n\"', '< FIN']}\n");
     struct assay_diags diags = {0};
