@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conformance/loose.h"
+#include "core/code.h"
 #include "core/number.h"
 
 bool assay_loose_is_raw(const struct assay_field *f)
@@ -39,6 +40,38 @@ static bool is_wrapped_body(const struct assay_model *m, uint16_t field)
     return false;
 }
 
+/* Whether a condition reads a number or text that a loose model holds as bytes: it could not be told there. */
+static bool reads_raw(const struct assay_model *m, uint32_t before, uint16_t code)
+{
+    for (uint32_t pc = code; code != ASSAY_NONE && assay_ins_op(m->code[pc]) != ASSAY_OP_END; pc++) {
+        if (assay_ins_op(m->code[pc]) != ASSAY_OP_SLOT)
+            continue;
+        uint32_t i = before;
+        while (i > 0 && m->fields[i - 1].slot != assay_ins_b(m->code[pc]))
+            i--;
+        if (i > 0 && assay_loose_is_raw(&m->fields[i - 1]))
+            return true;
+    }
+    return false;
+}
+
+/* Fields under such conditions are there when they have a value. */
+static void loosen_conditions(struct assay_store *store, struct assay_model *m, struct assay_field *fields)
+{
+    uint32_t *code = assay_store(store, (m->code_count + 2u * m->fields_count) * sizeof *code);
+    uint32_t count = m->code_count;
+    memcpy(code, m->code, m->code_count * sizeof *code);
+    for (uint16_t i = 0; i < m->fields_count; i++) {
+        if (fields[i].slot == ASSAY_NONE || !reads_raw(m, i, fields[i].present) || count + 2 >= ASSAY_NONE)
+            continue;
+        fields[i].present = (uint16_t)count;
+        code[count++] = assay_ins(ASSAY_OP_KNOWN, 0, fields[i].slot);
+        code[count++] = assay_ins(ASSAY_OP_END, 0, 0);
+    }
+    m->code = code;
+    m->code_count = (uint16_t)count;
+}
+
 static void loosen_field(const struct assay_model *m, struct assay_field *f, enum assay_loose_kind kind)
 {
     if (f->slot == ASSAY_NONE || f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_LIST ||
@@ -61,6 +94,7 @@ static void loosen_fields(struct assay_store *store, struct assay_model *m, enum
     for (uint16_t i = 0; i < m->fields_count; i++)
         if (kind == ASSAY_LOOSE_GRAFT || !is_wrapped_body(m, i))
             loosen_field(m, &fields[i], kind);
+    loosen_conditions(store, m, fields);
     m->fields = fields;
 }
 

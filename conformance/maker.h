@@ -40,6 +40,9 @@ struct assay_input assay_input_with(struct assay_maker *m, const struct assay_in
                                     struct assay_value v);
 
 /* "FIELD-5", "FIELD-minus-5" */
+/* What the bits of a field that holds a number can say, within what its type allows. */
+void assay_field_bounds(const struct assay_model *model, const struct assay_field *f, int64_t *min, int64_t *max);
+
 const char *assay_number_label(struct assay_maker *m, const char *field, int64_t n);
 
 /* Letters, but for the first byte. */

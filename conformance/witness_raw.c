@@ -55,6 +55,7 @@ static const struct raw_text bad_numbers[] = {
     {"huge", "99999999999999999999"},
     {"huge-negative", "-99999999999999999999"},
     {"upper", "A"},
+    {"all-ones", "ffffffffffffffff"},
     {"tab-before", "\t1"},
 };
 
@@ -186,6 +187,23 @@ static void raw_number(struct assay_maker *m, const struct assay_model *model, c
     assay_maker_add_raw(m, model, assay_input_with(m, base, f->slot, (struct assay_value){.n = n}), label);
 }
 
+/* Numbers of which a check of the field, or of the whole message, may say no: an encoder refuses them. */
+static void raw_checked_number(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f)
+{
+    struct assay_atoms atoms = {0};
+    int64_t n = base->values[f->slot].n, min, max;
+    assay_field_bounds(m->model, f, &min, &max);
+    assay_atoms_collect(m->model, f->check, &atoms);
+    const int64_t always[] = {min, max, n - 1, n + 1};
+    for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+        assay_atoms_add(&atoms, always[i]);
+    assay_atoms_sort(&atoms);
+    for (size_t i = 0; i < atoms.int_count; i++)
+        if (atoms.ints[i] >= min && atoms.ints[i] <= max)
+            raw_number(m, m->raw, base, f, atoms.ints[i], NULL);
+    assay_atoms_free(&atoms);
+}
+
 static void raw_field_number(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f)
 {
     const struct assay_type *t = &m->model->types[f->type];
@@ -206,6 +224,8 @@ static void raw_field_number(struct assay_maker *m, const struct assay_input *ba
                 raw_number(m, m->raw, base, f, tried[i], NULL);
         return;
     }
+    if (f->check != ASSAY_NONE || m->model->messages[base->message].wheres.count)
+        raw_checked_number(m, base, f);
 }
 
 void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *base)
@@ -222,20 +242,33 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
     }
 }
 
+/* What is there on condition may hang on the very number that is wrong: the same without it. */
+static struct assay_input unconditional(struct assay_maker *m, struct assay_input input)
+{
+    struct assay_walk w = {.model = m->model, .message = input.message};
+    for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
+        if (f->present != ASSAY_NONE)
+            input.known &= ~((uint64_t)1 << f->slot);
+    return input;
+}
+
 /* Numbers just outside their type: with every value of the enumerations beside them. */
 static void raw_bounds(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f,
                        const char *label)
 {
     const struct assay_type *t = &m->model->types[f->type];
-    bool decimal = f->form == ASSAY_FORM_DECIMAL;
     for (int above = 0; above < 2; above++) {
         char text[32];
         const char *what = assay_store_text(m->store, "%s%s", label, above ? "above-max" : "below-min");
         if (above ? t->max == INT64_MAX : t->min == INT64_MIN)
             continue;
         int64_t n = above ? t->max + 1 : t->min - 1;
-        if (decimal)
+        if (f->form == ASSAY_FORM_HEX && n < 0)
+            continue; /* hexadecimal has no sign */
+        if (f->form == ASSAY_FORM_DECIMAL)
             raw_bytes(m, base, f, what, text, (size_t)snprintf(text, sizeof text, "%" PRId64, n));
+        else if (f->form == ASSAY_FORM_HEX)
+            raw_bytes(m, base, f, what, text, (size_t)snprintf(text, sizeof text, "%" PRIx64, (uint64_t)n));
         else
             raw_number(m, m->raw, base, f, n, what);
     }
@@ -250,8 +283,12 @@ void assay_witness_raw_bounds(struct assay_maker *m, const struct assay_input *b
         struct assay_walk w = {.model = m->model, .message = base->message};
         for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
             if ((raw.known >> f->slot & 1) && m->model->types[f->type].kind == ASSAY_T_INT &&
-                f->form != ASSAY_FORM_HEX && f->form != ASSAY_FORM_LIST)
+                f->form != ASSAY_FORM_LIST) {
+                struct assay_input bare = unconditional(m, raw);
                 raw_bounds(m, &raw, f, c->items[i].label);
+                if (bare.known >> f->slot & 1 && bare.known != raw.known)
+                    raw_bounds(m, &bare, f, assay_store_text(m->store, "%sbare-", c->items[i].label));
+            }
     }
     free(c);
 }

@@ -6,6 +6,7 @@
 #include "conformance/maker.h"
 
 #define VALUES_MAX 512
+#define LIST_MAX   1024
 #define SIZES_MAX  4096 /* larger sizes are tested at the limits only */
 
 /* ---- values of a field ------------------------------------------------- */
@@ -28,8 +29,7 @@ static void add_candidate(struct candidates *c, const char *label, struct assay_
         c->items[c->count++] = (struct candidate){label, value, false, border};
 }
 
-/* What an INT field's bits can say, within what its type allows. */
-static void bounds_of(const struct assay_model *model, const struct assay_field *f, int64_t *min, int64_t *max)
+void assay_field_bounds(const struct assay_model *model, const struct assay_field *f, int64_t *min, int64_t *max)
 {
     const struct assay_type *t = &model->types[f->type];
     *min = t->min;
@@ -70,7 +70,7 @@ static void number_candidates(struct assay_maker *m, const struct assay_input *b
 {
     struct assay_atoms atoms = {0};
     int64_t min, max;
-    bounds_of(m->model, f, &min, &max);
+    assay_field_bounds(m->model, f, &min, &max);
     collect(m, base->message, &atoms);
     assay_atoms_add(&atoms, min);
     assay_atoms_add(&atoms, max);
@@ -113,6 +113,7 @@ static void size_candidates(struct assay_maker *m, const struct assay_field *f, 
                                    : assay_store_text(m->store, "%s-size-%" PRId64, f->name, n);
         struct assay_blob bytes = assay_filler(m, (uint32_t)n, 'a');
         add_candidate(c, label, (struct assay_value){.bytes = bytes}, n > max - 16 && n > t->min + 2);
+        c->items[c->count - 1].limit = n == t->min || n == t->max;
     }
     assay_atoms_free(&sizes);
 }
@@ -169,19 +170,37 @@ static void bytes_candidates(struct assay_maker *m, const struct assay_input *ba
     assay_atoms_free(&atoms);
 }
 
-static void list_candidates(struct assay_maker *m, const struct assay_field *f, struct candidates *c)
+static void add_list(struct assay_maker *m, const struct assay_field *f, struct candidates *c, const char *label,
+                     int64_t count, int64_t first, bool limit)
+{
+    uint8_t *p = assay_store(m->store, (size_t)(8 * count) + 1);
+    for (int64_t k = 0; k < count; k++) {
+        int64_t n = k ? k + 1 : first;
+        memcpy(p + 8 * k, &n, sizeof n);
+    }
+    add_candidate(c, assay_store_text(m->store, "%s-%s", f->name, label),
+                  (struct assay_value){.bytes = {p, (uint32_t)(8 * count)}}, false);
+    c->items[c->count - 1].limit = limit;
+}
+
+static void list_candidates(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f,
+                            struct candidates *c)
 {
     const struct assay_type *t = &m->model->types[f->type];
-    static const int64_t counts[] = {0, 1, 2};
-    for (size_t i = 0; i < 3; i++) {
-        uint8_t *p = assay_store(m->store, 32);
-        if (counts[i] < t->min || counts[i] > t->max)
+    const int64_t counts[] = {0, 1, 2, t->min, t->max};
+    const struct assay_field *element = &m->model->fields[f->element];
+    int64_t min, max, own = base->known >> f->slot & 1 ? base->values[f->slot].bytes.n / 8 : 0;
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        if (counts[i] < t->min || counts[i] > t->max || counts[i] > LIST_MAX)
             continue;
-        for (int64_t k = 0; k < counts[i]; k++)
-            p[8 * k] = (uint8_t)(k + 1);
-        add_candidate(c, assay_store_text(m->store, "%s-count-%" PRId64, f->name, counts[i]),
-                      (struct assay_value){.bytes = {p, (uint32_t)(8 * counts[i])}}, false);
+        add_list(m, f, c, assay_store_text(m->store, "count-%" PRId64, counts[i]), counts[i], 1,
+                 counts[i] == t->min || counts[i] == t->max);
     }
+    if (own == 0 || own > LIST_MAX)
+        return;
+    assay_field_bounds(m->model, element, &min, &max);
+    add_list(m, f, c, "element-least", own, min, true);
+    add_list(m, f, c, "element-most", own, max, true);
 }
 
 static void candidates_of(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f,
@@ -189,7 +208,7 @@ static void candidates_of(struct assay_maker *m, const struct assay_input *base,
 {
     c->count = 0;
     if (m->model->types[f->type].kind == ASSAY_T_LIST)
-        list_candidates(m, f, c);
+        list_candidates(m, base, f, c);
     else if (assay_field_is_bytes(m->model, f))
         bytes_candidates(m, base, f, c);
     else if (!assay_field_is_enum(m->model, f))

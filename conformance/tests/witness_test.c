@@ -86,6 +86,28 @@ static void test_bytes_that_no_encoder_makes(void **state)
     stop(&b);
 }
 
+static void test_constraints_are_broken_one_by_one(void **state)
+{
+    struct bench b = start("conformance/tests/checked.yaml");
+    (void)state;
+    assert_has(&b, "\0\1\0"); /* a version outside of `in` */
+    assert_has(&b, "\2\1\0");
+    assert_has(&b, "\377\1\0");
+    assert_has(&b, "\1\2\6\2\0\1\0\2\7"); /* a sum that `where` refuses */
+    assert_has(&b, "\1\2\6\2\0\1\0\2\0");
+    assert_has(&b, "\1\3\xd"
+                   "1000000 1 abc"); /* a hexadecimal number above its type's */
+    assert_has(&b, "\1\3\xf"
+                   "f 1 abcdefghijk"); /* a text that is there on condition, one byte too long */
+    assert_has(&b, "\1\3\xe"
+                   "f 1 abcdefghij");
+    assert_has(&b, "\1\3\4"
+                   "f 2 ");                 /* a number above its type's, without what hangs on it */
+    assert_has(&b, "\1\2\6\2\x80\0\0\2\6"); /* the least element of a list */
+    assert_has(&b, "\1\2\6\2\x7f\xff\0\2\6");
+    stop(&b);
+}
+
 static void test_sizes_at_their_limits(void **state)
 {
     struct bench b = start("spec/candy.yaml");
@@ -121,6 +143,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_borders_are_found_by_search),
         cmocka_unit_test(test_bytes_that_no_encoder_makes),
+        cmocka_unit_test(test_constraints_are_broken_one_by_one),
         cmocka_unit_test(test_sizes_at_their_limits),
         cmocka_unit_test(test_labels_are_unique_and_samples_are_there),
     };
