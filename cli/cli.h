@@ -29,6 +29,12 @@ int assay_cmd_test(int argc, char **argv);
 int assay_cmd_cases(int argc, char **argv);
 int assay_cmd_mutants(int argc, char **argv);
 
+/* How a command ends whose command line says no more (HELP or BAD). */
+static inline int assay_cli_exit(enum assay_args_result read)
+{
+    return read == ASSAY_ARGS_HELP ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE;
+}
+
 /* Load a spec for a command that runs it: prints what is wrong to stderr and
  * returns NULL if it has errors or uses constructs that are declared only. */
 struct assay_spec *assay_cli_spec(const char *path);

@@ -314,21 +314,11 @@ int assay_cmd_call(int argc, char **argv)
 {
     struct call_options o = {0};
     struct assay_arg_spec spec = {0};
-    int code = ASSAY_EXIT_INTERNAL;
     spec.positional = calloc((size_t)argc + 1, sizeof *spec.positional);
     if (!spec.positional)
-        return code;
-    switch (read_args(&o, &spec, argc, argv)) {
-    case ASSAY_ARGS_HELP:
-        code = ASSAY_EXIT_OK;
-        break;
-    case ASSAY_ARGS_BAD:
-        code = ASSAY_EXIT_USAGE;
-        break;
-    case ASSAY_ARGS_OK:
-        code = with_words(&o, spec.positional, spec.count);
-        break;
-    }
+        return ASSAY_EXIT_INTERNAL;
+    enum assay_args_result read = read_args(&o, &spec, argc, argv);
+    int code = read == ASSAY_ARGS_OK ? with_words(&o, spec.positional, spec.count) : assay_cli_exit(read);
     free(spec.positional);
     return code;
 }

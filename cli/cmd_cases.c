@@ -74,9 +74,9 @@ static int show(const struct cases *c, const struct assay_spec *spec, const stru
 int assay_cmd_cases(int argc, char **argv)
 {
     struct cases c = {.seed = 1};
-    enum assay_args_result args = read_args(&c, argc, argv);
-    if (args != ASSAY_ARGS_OK)
-        return args == ASSAY_ARGS_HELP ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE;
+    enum assay_args_result read = read_args(&c, argc, argv);
+    if (read != ASSAY_ARGS_OK)
+        return assay_cli_exit(read);
     struct assay_spec *spec = assay_cli_spec(c.places[0]);
     if (!spec)
         return ASSAY_EXIT_USAGE;

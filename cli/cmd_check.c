@@ -47,14 +47,9 @@ int assay_cmd_check(int argc, char **argv)
         .least = 1,
         .most = sizeof paths / sizeof paths[0],
     };
-    switch (assay_args_read(&spec, argc, argv)) {
-    case ASSAY_ARGS_HELP:
-        return ASSAY_EXIT_OK;
-    case ASSAY_ARGS_BAD:
-        return ASSAY_EXIT_USAGE;
-    case ASSAY_ARGS_OK:
-        break;
-    }
+    enum assay_args_result read = assay_args_read(&spec, argc, argv);
+    if (read != ASSAY_ARGS_OK)
+        return assay_cli_exit(read);
     bool good = true;
     for (size_t i = 0; i < spec.count; i++)
         good = check(paths[i], dump) && good;

@@ -106,14 +106,9 @@ int assay_cmd_gen(int argc, char **argv)
         .most = 2,
     };
     lengthen(argc, argv);
-    switch (assay_args_read(&args, argc, argv)) {
-    case ASSAY_ARGS_HELP:
-        return ASSAY_EXIT_OK;
-    case ASSAY_ARGS_BAD:
-        return ASSAY_EXIT_USAGE;
-    case ASSAY_ARGS_OK:
-        break;
-    }
+    enum assay_args_result read = assay_args_read(&args, argc, argv);
+    if (read != ASSAY_ARGS_OK)
+        return assay_cli_exit(read);
     if (!known(words[0]))
         return ASSAY_EXIT_USAGE;
     struct assay_spec *spec = assay_cli_spec(words[1]);

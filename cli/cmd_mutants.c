@@ -101,9 +101,9 @@ static int measure(const struct mutants *m, const struct assay_spec *spec)
 int assay_cmd_mutants(int argc, char **argv)
 {
     struct mutants m = {.seed = 1};
-    enum assay_args_result args = read_args(&m, argc, argv);
-    if (args != ASSAY_ARGS_OK)
-        return args == ASSAY_ARGS_HELP ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE;
+    enum assay_args_result read = read_args(&m, argc, argv);
+    if (read != ASSAY_ARGS_OK)
+        return assay_cli_exit(read);
     struct assay_spec *spec = assay_cli_spec(m.places[0]);
     if (!spec)
         return ASSAY_EXIT_USAGE;

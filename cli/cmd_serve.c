@@ -61,14 +61,9 @@ static int run(const struct serve *serve, const struct assay_settings *settings)
 int assay_cmd_serve(int argc, char **argv)
 {
     struct serve serve = {.data = "."};
-    switch (read_args(&serve, argc, argv)) {
-    case ASSAY_ARGS_HELP:
-        return ASSAY_EXIT_OK;
-    case ASSAY_ARGS_BAD:
-        return ASSAY_EXIT_USAGE;
-    case ASSAY_ARGS_OK:
-        break;
-    }
+    enum assay_args_result read = read_args(&serve, argc, argv);
+    if (read != ASSAY_ARGS_OK)
+        return assay_cli_exit(read);
     struct assay_spec *spec = assay_cli_spec(serve.spec);
     if (!spec)
         return ASSAY_EXIT_USAGE;

@@ -29,7 +29,8 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
         {"filter", ASSAY_ARG_STRING, &t->filter, "GLOB", "only cases whose id matches"},
         {"list", ASSAY_ARG_FLAG, &t->list, NULL, "list the cases; TARGET is not needed"},
         {"seed", ASSAY_ARG_UINT, &t->seed, "N", "of every random choice (1)"},
-        {"jobs", ASSAY_ARG_UINT, &t->jobs, "N", "cases in flight (32); their connections never exceed the limit of sessions"},
+        {"jobs", ASSAY_ARG_UINT, &t->jobs, "N",
+         "cases in flight (32); their connections never exceed the limit of sessions"},
         {"repeat", ASSAY_ARG_UINT, &t->repeat, "N", "judge all cases N times; the worst verdict counts"},
         {"timeout-scale", ASSAY_ARG_REAL, &t->timeout_scale, "X", "stretch all waiting (1.0)"},
         {"junit", ASSAY_ARG_STRING, &t->junit, "FILE", "write JUnit XML; - is stdout"},
@@ -314,22 +315,16 @@ int assay_cmd_test(int argc, char **argv)
     struct test t = {.seed = 1, .jobs = JOBS, .repeat = 1, .timeout_scale = 1.0};
     size_t given = 0;
     char **args = with_values(argc, argv);
+    enum assay_args_result read = args ? read_args(&t, argc, args, &given) : ASSAY_ARGS_BAD;
     int code = ASSAY_EXIT_USAGE;
-    switch (args ? read_args(&t, argc, args, &given) : ASSAY_ARGS_BAD) {
-    case ASSAY_ARGS_HELP:
-        code = ASSAY_EXIT_OK;
-        break;
-    case ASSAY_ARGS_BAD:
-        break;
-    case ASSAY_ARGS_OK:
-        if (given < 2 && !t.list)
-            fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT or exec:COMMAND\n");
-        else if (t.jobs < 1 || t.jobs > JOBS_MAX || t.repeat < 1 || t.repeat > UINT32_MAX)
-            fprintf(stderr, "assay: --jobs is from 1 to %d, --repeat at least 1\n", JOBS_MAX);
-        else
-            code = with_spec(&t);
-        break;
-    }
+    if (read != ASSAY_ARGS_OK)
+        code = assay_cli_exit(read);
+    else if (given < 2 && !t.list)
+        fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT or exec:COMMAND\n");
+    else if (t.jobs < 1 || t.jobs > JOBS_MAX || t.repeat < 1 || t.repeat > UINT32_MAX)
+        fprintf(stderr, "assay: --jobs is from 1 to %d, --repeat at least 1\n", JOBS_MAX);
+    else
+        code = with_spec(&t);
     free(args);
     return code;
 }

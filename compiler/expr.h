@@ -117,7 +117,7 @@ bool assay_expr_resolve(struct assay_spec *spec, struct spec_expr *e, const stru
 bool assay_expr_number(const struct spec_expr *e, int64_t *value);
 
 /* The bytes of a constant text; false: it is none. */
-bool assay_expr_text(struct assay_spec *spec, const struct spec_expr *e, struct assay_blob *text);
+bool assay_expr_text(const struct spec_expr *e, struct assay_blob *text);
 
 struct assay_at assay_expr_at(const struct assay_spec *spec, const struct spec_expr *e);
 

@@ -32,6 +32,9 @@ uint16_t assay_lower_blob(struct lower *l, struct assay_blob blob);
 uint16_t assay_lower_set(struct lower *l, const struct assay_byteset *set);
 struct assay_range assay_lower_params(struct lower *l, const struct spec_list *params);
 
+/* What tells messages apart that have neither tag nor `when` (lower_leads.c); an error where nothing does. */
+void assay_lower_leads(struct lower *l);
+
 /* ---- code ---- */
 uint16_t assay_emit(struct lower *l, enum assay_op op, unsigned a, unsigned b); /* its index */
 void assay_patch(struct lower *l, uint16_t jump); /* the jump lands on the next instruction */

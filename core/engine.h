@@ -19,7 +19,8 @@
 typedef int64_t assay_time;
 #define ASSAY_NEVER INT64_MAX
 
-/* A session: slot and generation, so that a stale id is a no-op. 0 is no session. */
+/* A session: its slot in the low 32 bits, its generation in the high ones, so that a stale id is a no-op. Slots
+ * count from 0 and stay below the limit of sessions: a host may index a table of its own with them. 0 is no session. */
 typedef uint64_t assay_sid;
 
 /* An effect in flight. 0 is none. */
@@ -162,8 +163,9 @@ enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now
 
 /* Start a call. `values` and `spans` are its arguments as in struct
  * assay_event; they are copied; one outside its type, or that no message can
- * carry, ends the call with PROTOCOL and leaves the session alone. `deadline`: when it ends with TIMEOUT, or ASSAY_NEVER; the
- * session ends with it, as a late answer would be taken for that to the next call. */
+ * carry, ends the call with PROTOCOL and leaves the session alone. `deadline`:
+ * when it ends with TIMEOUT, or ASSAY_NEVER; the session ends with it, as a
+ * late answer would be taken for that to the next call. */
 enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
                          const struct assay_span *spans, assay_time deadline, struct assay_out *out);
 
