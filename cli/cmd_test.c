@@ -8,12 +8,14 @@
 
 #define REPORTS_MAX 4
 #define JOBS        32
+#define FAULTS_MAX  16
+#define NO_ROOM     "no-room"
 #define JOBS_MAX    1024
 
 struct test {
     const char *places[2]; /* SPEC, TARGET */
     const char *filter, *junit, *tap, *json;
-    struct assay_arg_list observe, params, lenient;
+    struct assay_arg_list observe, fault, params, lenient;
     uint64_t seed, jobs, repeat;
     double timeout_scale;
     bool strict, list, verbose;
@@ -23,6 +25,7 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
 {
     const struct assay_arg options[] = {
         {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD", "where effect NAME shows: a file, or cmd:COMMAND"},
+        {"fault", ASSAY_ARG_LIST, &t->fault, "NAME=COMMAND", "start a target in which effect NAME fails, or no-room"},
         {"param", ASSAY_ARG_LIST, &t->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
         {"lenient", ASSAY_ARG_LIST, &t->lenient, "NAME=0|1", "whether the target has this leniency"},
         {"strict", ASSAY_ARG_FLAG, &t->strict, NULL, "all leniencies off; a missed SHOULD is a failure"},
@@ -41,10 +44,15 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
     };
     struct assay_arg_spec spec = {
         .usage = "test SPEC TARGET [OPTIONS]",
-        .text = "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) of a server that runs,\n"
-                "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
-                "port in place of {port}. Ends with 0: conformant, 1: failures, 4: usage or spec error,\n"
-                "5: no case ran, 69: the target cannot be reached.",
+        .text =
+            "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) of a server that runs,\n"
+            "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
+            "port in place of {port}.\n"
+            "Cases of an effect that fails need a target in which it does (--fault record='COMMAND', say with its\n"
+            "data on a full device), those of short memory one that has 32 bytes for the variables of all sessions\n"
+            "(--fault no-room='COMMAND', for ours with --limit memory=32); else they are unsupported. Ends with 0: "
+            "conformant, 1: failures, 4: usage or spec error,\n"
+            "5: no case ran, 69: the target cannot be reached.",
         .options = options,
         .positional = t->places,
         .least = 1,
@@ -161,6 +169,7 @@ static char *again(const struct test *t)
     assay_report_shell_word(t->places[1], f);
     fprintf(f, " --seed %llu", (unsigned long long)t->seed);
     put_list(f, "observe", &t->observe);
+    put_list(f, "fault", &t->fault);
     put_list(f, "param", &t->params);
     put_list(f, "lenient", &t->lenient);
     if (t->strict)
@@ -228,6 +237,67 @@ static int run(const struct test *t, struct assay_run_options *o, const struct r
     return exit_code(end, &summary);
 }
 
+/* ---- targets in which something is wrong ------------------------------- */
+
+struct faults {
+    struct assay_faulty items[FAULTS_MAX];
+    size_t count;
+};
+
+/* The circumstance called `name` (its first n characters). False: there is none. */
+static bool circumstance_of(const struct assay_model *model, const char *name, size_t n,
+                            struct assay_circumstance *circumstance)
+{
+    *circumstance = (struct assay_circumstance){0};
+    for (uint16_t i = 0; i < model->effects_count && !circumstance->failing; i++)
+        if (model->effects[i].fallible && strlen(model->effects[i].name) == n &&
+            strncmp(model->effects[i].name, name, n) == 0)
+            circumstance->failing = (uint16_t)(i + 1);
+    if (n == strlen(NO_ROOM) && strncmp(name, NO_ROOM, n) == 0)
+        circumstance->memory = ASSAY_SHORT_MEMORY;
+    return circumstance->failing || circumstance->memory;
+}
+
+static bool add_fault(struct faults *faults, const char *text, const struct assay_model *model, int64_t patience)
+{
+    const char *command = strchr(text, '=');
+    struct assay_faulty *f = &faults->items[faults->count];
+    struct assay_net_error error = {""};
+    if (!command || !command[1] || faults->count == FAULTS_MAX) {
+        fprintf(stderr, "assay: --fault %s: expected NAME=COMMAND\n", text);
+        return false;
+    }
+    if (!circumstance_of(model, text, (size_t)(command - text), &f->circumstance)) {
+        fprintf(stderr, "assay: --fault %s: expected the name of an effect that can fail, or " NO_ROOM "\n", text);
+        return false;
+    }
+    size_t size = strlen(command + 1) + sizeof "exec:";
+    char *target = malloc(size);
+    if (target) {
+        snprintf(target, size, "exec:%s", command + 1);
+        f->target = assay_target_new(target, patience, &error);
+    }
+    free(target);
+    faults->count += f->target != NULL;
+    return f->target;
+}
+
+static bool faults_of(const struct test *t, const struct assay_model *model, struct faults *faults)
+{
+    for (size_t i = 0; i < t->fault.count; i++)
+        if (!add_fault(faults, t->fault.items[i], model, (int64_t)(5e9 * t->timeout_scale)))
+            return false;
+    return true;
+}
+
+static void free_faults(struct faults *faults)
+{
+    while (faults->count)
+        assay_target_free(faults->items[--faults->count].target);
+}
+
+/* ---- observers --------------------------------------------------------- */
+
 static bool observers_of(const struct test *t, const struct assay_model *model, struct assay_observers *observers)
 {
     for (size_t i = 0; i < t->observe.count; i++) {
@@ -251,6 +321,7 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
 {
     struct assay_observers observers = {0};
     struct reports reports = {0};
+    struct faults faults = {0};
     char *command = again(t);
     struct assay_run_options o = {
         .facts = {.suite = suite,
@@ -269,9 +340,13 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
         .strict = t->strict,
     };
     int code = ASSAY_EXIT_USAGE;
-    if (command && observers_of(t, &settings->model, &observers) && open_reports(&reports, t))
+    bool ready = command && observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
+    o.faulty = faults.items;
+    o.faulty_count = faults.count;
+    if (ready && open_reports(&reports, t))
         code = run(t, &o, &reports);
     close_reports(&reports);
+    free_faults(&faults);
     free(command);
     return code;
 }
@@ -280,6 +355,7 @@ static int with_suite(const struct test *t, const struct assay_spec *spec, const
 {
     struct assay_suite_options options = {.seed = t->seed,
                                           .filter = t->filter,
+                                          .faults = true,
                                           .strict = t->strict,
                                           .model = &settings->model,
                                           .leniencies = &settings->leniencies};

@@ -22,6 +22,8 @@ struct run {
     const struct assay_run_options *o;
     const struct assay_suite *suite;
     struct assay_stage stage;
+    struct assay_target *target;  /* that the next case meets */
+    struct assay_net_error error; /* why it does not come up */
     struct assay_watch pipes[2], signals;
     struct assay_result *results, *merged;
     uint8_t *stand;
@@ -40,6 +42,23 @@ struct run {
 static size_t case_count(const struct run *r)
 {
     return r->suite->count;
+}
+
+static bool is_faulty(const struct assay_circumstance *c)
+{
+    return c->failing || c->memory;
+}
+
+/* The target for the circumstance of a case; NULL: there is none. */
+static struct assay_target *target_for(const struct run *r, size_t i)
+{
+    const struct assay_circumstance *c = &r->suite->cases[i].circumstance;
+    if (!is_faulty(c))
+        return r->o->target;
+    for (size_t k = 0; k < r->o->faulty_count; k++)
+        if (r->o->faulty[k].circumstance.failing == c->failing && r->o->faulty[k].circumstance.memory == c->memory)
+            return r->o->faulty[k].target;
+    return NULL;
 }
 
 /* ---- results ----------------------------------------------------------- */
@@ -90,7 +109,8 @@ static void settle(struct run *r, size_t i)
     r->judged++;
     r->failed += result->verdict == ASSAY_VERDICT_FAIL;
     r->agreed += result->verdict == ASSAY_VERDICT_PASS;
-    r->recent[r->recent_n++ % RECENT] = i;
+    if (!is_faulty(&r->suite->cases[i].circumstance))
+        r->recent[r->recent_n++ % RECENT] = i;
     merge(r, i);
     emit(r);
 }
@@ -106,7 +126,7 @@ static void settle_as(struct run *r, size_t i, enum assay_verdict verdict, const
 static void pipe_ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
     struct run *r = assay_loop_owner(loop);
-    assay_target_listen(r->o->target);
+    assay_target_listen(r->target);
     if (events & ASSAY_GONE)
         assay_loop_watch(loop, watch, 0);
 }
@@ -114,7 +134,7 @@ static void pipe_ready(struct assay_loop *loop, struct assay_watch *watch, unsig
 static void listen_to_target(struct run *r, bool on)
 {
     int fds[2];
-    assay_target_pipes(r->o->target, fds);
+    assay_target_pipes(r->target, fds);
     for (int i = 0; i < 2; i++) {
         assay_loop_watch(r->stage.loop, &r->pipes[i], 0);
         r->pipes[i] = (struct assay_watch){.ready = pipe_ready, .fd = fds[i]};
@@ -127,9 +147,9 @@ static void listen_to_target(struct run *r, bool on)
 static bool comes_back(struct run *r, struct assay_net_error *error)
 {
     int64_t end = assay_clock_now() + assay_pace_patience(&r->stage.pace);
-    for (int64_t tick = ASSAY_MS; !assay_target_up(r->o->target, &r->stage.address, error); tick *= 2) {
+    for (int64_t tick = ASSAY_MS; !assay_target_up(r->target, &r->stage.address, error); tick *= 2) {
         int64_t now = assay_clock_now();
-        if (now >= end || assay_target_owned(r->o->target) || r->interrupted)
+        if (now >= end || assay_target_owned(r->target) || r->interrupted)
             return false;
         for (int64_t until = now + tick; assay_clock_now() < until && !r->interrupted;)
             assay_loop_round(r->stage.loop, until);
@@ -139,34 +159,52 @@ static bool comes_back(struct run *r, struct assay_net_error *error)
 
 static bool bring_up(struct run *r, bool fresh)
 {
-    struct assay_net_error error;
     listen_to_target(r, false);
-    if (fresh && assay_target_owned(r->o->target))
-        assay_target_stop(r->o->target);
-    r->gone = !comes_back(r, &error);
+    if (fresh && assay_target_owned(r->target))
+        assay_target_stop(r->target);
+    r->gone = !comes_back(r, &r->error);
     listen_to_target(r, !r->gone);
     return !r->gone;
+}
+
+/* Turn to another target. With nothing in flight. */
+static void aim(struct run *r, struct assay_target *target, struct assay_circumstance circumstance)
+{
+    if (target == r->target)
+        return;
+    listen_to_target(r, false);
+    if (r->target != r->o->target)
+        assay_target_stop(r->target);
+    r->target = target;
+    r->stage.oracle.circumstance = circumstance;
+    bring_up(r, false);
+}
+
+/* What became of a faulty target does not touch the cases of others. */
+static void aim_back(struct run *r)
+{
+    aim(r, r->o->target, (struct assay_circumstance){0});
 }
 
 /* Whether what a case found may be the target's death. */
 static bool is_dead(struct run *r, const struct assay_played *p)
 {
     bool knock = p->finding == ASSAY_FOUND_REFUSED || p->finding == ASSAY_FOUND_LATE || p->by_end;
-    return !assay_target_alive(r->o->target, knock);
+    return !assay_target_alive(r->target, knock);
 }
 
 static void blame_death(struct run *r, size_t i, const char *when)
 {
     struct assay_result *result = &r->results[i];
-    const char *said = assay_target_said(r->o->target);
+    const char *said = assay_target_said(r->target);
     assay_result_set(result, &r->suite->cases[i], ASSAY_VERDICT_FAIL, "the target died%s: %s", when,
-                     assay_target_end(r->o->target));
+                     assay_target_end(r->target));
     result->ran = true;
     result->level = ASSAY_MUST;
     free(result->target_said);
     result->target_said = *said ? strdup(said) : NULL;
     snprintf(result->expected, sizeof result->expected, "a target that goes on serving");
-    snprintf(result->seen, sizeof result->seen, "%s", assay_target_end(r->o->target));
+    snprintf(result->seen, sizeof result->seen, "%s", assay_target_end(r->target));
 }
 
 /* ---- alone ------------------------------------------------------------- */
@@ -275,14 +313,19 @@ static bool judge_alone(struct run *r, size_t i)
 {
     const struct assay_case *c = &r->suite->cases[i];
     bool died = false;
+    aim(r, target_for(r, i), c->circumstance);
     if ((c->class == ASSAY_CASE_EXCLUSIVE && !bring_up(r, true)) || (r->gone && !bring_up(r, false))) {
-        settle_as(r, i, ASSAY_VERDICT_ERROR, "not run: the target is gone");
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_ERROR, "not run: the target is gone: %.200s", r->error.text);
+        settle(r, i);
+        aim_back(r);
         return false;
     }
     for (int n = 0; n < AGAIN_AT_MOST && try_alone(r, i, &died) && !died; n++)
         r->stand[i] = STAND_AGAIN;
     settle(r, i);
-    if (died)
+    if (r->target != r->o->target)
+        aim_back(r);
+    else if (died)
         bring_up(r, true);
     return died;
 }
@@ -339,7 +382,7 @@ static bool find_among_recent(struct run *r)
     for (size_t k = 0; k < n && !died && !r->gone && !r->interrupted; k++) {
         size_t i = r->recent[k];
         struct assay_play *play = play_alone(r, i, false);
-        died = play && play->over && !assay_target_alive(r->o->target, true);
+        died = play && play->over && !assay_target_alive(r->target, true);
         if (died) {
             judge(r, i, &play->outcome, true);
             blame_together(r, i, 1, "this case kills it, a little after its end");
@@ -520,6 +563,11 @@ static void fly(struct run *r)
     }
 }
 
+static const char *failing_effect(const struct run *r, size_t i)
+{
+    return r->suite->model->effects[r->suite->cases[i].circumstance.failing - 1].name;
+}
+
 /* Cases that cannot be run here; they are told, and do not count as passed. */
 static void settle_unsupported(struct run *r, size_t i)
 {
@@ -528,6 +576,14 @@ static void settle_unsupported(struct run *r, size_t i)
     if (c->observe && !eye_of(r, i))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "nobody watches effect `%s`: give --observe %s=FILE|CMD", c->observe, c->observe);
+    else if (c->circumstance.failing && !target_for(r, i))
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
+                         "no target whose effect `%s` fails: give --fault %s=COMMAND", failing_effect(r, i),
+                         failing_effect(r, i));
+    else if (c->circumstance.memory && !target_for(r, i))
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
+                         "no target with %u bytes for variables: give --fault no-room=COMMAND",
+                         (unsigned)c->circumstance.memory);
     else if (links_of(r, i) > most)
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "needs %zu connections at once, and the spec's limit is %u sessions", links_of(r, i),
@@ -571,7 +627,7 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
 {
     static const int signals[] = {SIGINT, SIGTERM, 0};
     size_t n = o->facts.suite->count + 1;
-    *r = (struct run){.o = o, .suite = o->facts.suite, .jobs = o->jobs};
+    *r = (struct run){.o = o, .suite = o->facts.suite, .target = o->target, .jobs = o->jobs};
     r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle};
     assay_pace_init(&r->stage.pace, o->timeout_scale);
     r->stage.table = assay_socktable_new();

@@ -23,10 +23,18 @@ struct assay_progress *assay_progress_bar(FILE *to);
 /* Whether to use colours on `to`: a terminal, NO_COLOR, CLICOLOR_FORCE, TERM=dumb. */
 bool assay_color_wanted(FILE *to);
 
+/* A target in which something is wrong on purpose, for the cases that are about it. */
+struct assay_faulty {
+    struct assay_circumstance circumstance;
+    struct assay_target *target;
+};
+
 struct assay_run_options {
     struct assay_run_facts facts;
     struct assay_oracle_config oracle;
     struct assay_target *target;
+    const struct assay_faulty *faulty; /* cases of other circumstances are unsupported */
+    size_t faulty_count;
     struct assay_observers *observers;
     struct assay_report **reports;
     size_t report_count;
