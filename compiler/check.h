@@ -62,7 +62,6 @@ static inline void assay_facts_back(struct facts *facts, struct facts_mark mark)
 
 /* From here on a condition is true (or not: false, never undefined). */
 void assay_assume(struct facts *facts, const struct spec_expr *e, bool truth);
-void assay_assume_range(struct facts *facts, const struct spec_expr *e, int64_t min, int64_t max);
 
 /* What a rule knows about its event: its pattern, its guard, and that earlier rules did not take it. */
 void assay_assume_rule(struct facts *facts, const struct spec_rule *rule);

@@ -13,12 +13,6 @@ static void add_fact(struct facts *facts, const struct spec_expr *e, int64_t min
     facts->count++;
 }
 
-/* Bytes and lists narrow by size, which is a fact about size(x); that they are defined is one, too. */
-void assay_assume_range(struct facts *facts, const struct spec_expr *e, int64_t min, int64_t max)
-{
-    add_fact(facts, e, min, max);
-}
-
 /* All that is evaluated on the way to a condition's value is defined. */
 static void assume_defined(struct facts *facts, const struct spec_expr *e)
 {

@@ -106,13 +106,6 @@ const struct assay_node *assay_read_single(struct assay_spec *spec, const struct
 
 /* ---- scalars ----------------------------------------------------------- */
 
-const char *assay_read_text(struct assay_spec *spec, const struct assay_node *node)
-{
-    if (!node || !assay_shape_is(spec, node, SHAPE_SCALAR, node->key ? node->key->text : "this"))
-        return NULL;
-    return node->text;
-}
-
 bool assay_read_bool(struct assay_spec *spec, const struct assay_node *node, bool otherwise)
 {
     if (!node)

@@ -32,7 +32,6 @@ bool assay_shape_is(struct assay_spec *spec, const struct assay_node *node, unsi
 const struct assay_node *assay_read_single(struct assay_spec *spec, const struct assay_node *node, const char *what);
 
 /* ---- scalars; node NULL: `otherwise`, without an error ---- */
-const char *assay_read_text(struct assay_spec *spec, const struct assay_node *node);
 bool assay_read_bool(struct assay_spec *spec, const struct assay_node *node, bool otherwise);
 bool assay_read_int(struct assay_spec *spec, const struct assay_node *node, int64_t min, int64_t max, int64_t *value);
 int64_t assay_read_duration(struct assay_spec *spec, const struct assay_node *node, int64_t otherwise);

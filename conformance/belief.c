@@ -1,3 +1,4 @@
+/* Beliefs: giving all of them what the target saw, every way that the model leaves free. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,280 +7,6 @@
 #include "core/code.h"
 
 #define TOKENS_MAX 16
-
-/* ---- buffers ----------------------------------------------------------- */
-
-static bool grow(void **p, uint32_t *cap, uint32_t need, size_t item)
-{
-    if (need <= *cap)
-        return true;
-    uint32_t wanted = *cap ? *cap : 16;
-    while (wanted < need)
-        wanted *= 2;
-    void *bigger = realloc(*p, wanted * item);
-    if (!bigger)
-        return false;
-    *p = bigger;
-    *cap = wanted;
-    return true;
-}
-
-static bool buf_reserve(struct assay_bytes_buf *buf, uint32_t cap)
-{
-    void *p = buf->p;
-    bool ok = grow(&p, &buf->cap, cap, 1);
-    buf->p = p;
-    return ok;
-}
-
-bool assay_buf_add(struct assay_bytes_buf *buf, const uint8_t *p, uint32_t n)
-{
-    if (n == 0)
-        return true;
-    if (!buf_reserve(buf, buf->n + n))
-        return false;
-    memcpy(buf->p + buf->n, p, n);
-    buf->n += n;
-    return true;
-}
-
-void assay_buf_drop(struct assay_bytes_buf *buf, uint32_t n)
-{
-    buf->n -= n;
-    if (buf->n && n)
-        memmove(buf->p, buf->p + n, buf->n);
-}
-
-/* ---- the world of a model ---------------------------------------------- */
-
-static bool is_bytes(const struct assay_model *model, uint16_t type)
-{
-    return type != ASSAY_NONE && model->types[type].kind >= ASSAY_T_BYTES;
-}
-
-/* The buddy allocator rounds up to powers of two; while a variable is set, its old bytes are still there. */
-static uint32_t session_memory(const struct assay_model *model)
-{
-    uint64_t sum = 256;
-    struct assay_range vars = model->machines[model->server].vars;
-    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
-        if (!is_bytes(model, model->vars[i].type))
-            continue;
-        const struct assay_type *type = &model->types[model->vars[i].type];
-        uint64_t size = 64, most = (uint64_t)type->max * (type->kind == ASSAY_T_LIST ? 8 : 1);
-        while (size < most)
-            size *= 2;
-        sum += 2 * size;
-    }
-    return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
-}
-
-struct assay_limits assay_belief_limits(const struct assay_model *model, uint32_t sessions)
-{
-    struct assay_limits limits = model->limits;
-    uint64_t memory = (uint64_t)session_memory(model) * sessions;
-    limits.sessions = sessions;
-    limits.memory = memory > model->limits.memory ? model->limits.memory : (uint32_t)memory;
-    limits.effects = 4 * sessions;
-    return limits;
-}
-
-/* What an effect's binding says about who decides on its success: the reference bindings `append` and `print`
- * succeed unless the target is broken; `crypt` without a file always does; the rest is up to the application. */
-static bool effect_is_free(const struct assay_model *model, const struct assay_effect *effect)
-{
-    if (!effect->fallible)
-        return false;
-    if (!effect->verb || strcmp(effect->verb, "application") == 0)
-        return true;
-    if (strcmp(effect->verb, "crypt") != 0 || !effect->object)
-        return false;
-    if (effect->object[0] != '$')
-        return effect->object[0] != '\0';
-    for (uint16_t i = 0; i < model->options_count; i++)
-        if (strcmp(model->options[i].name, effect->object + 1) == 0)
-            return model->options[i].blob.n > 0;
-    return true;
-}
-
-static bool has_choices(const struct assay_model *model)
-{
-    for (uint16_t i = 0; i < model->code_count; i++)
-        if (assay_ins_op(model->code[i]) == ASSAY_OP_CHOOSE)
-            return true;
-    return false;
-}
-
-static bool has_shoulds(const struct assay_model *model)
-{
-    for (uint16_t i = 0; i < model->rules_count; i++)
-        if (model->rules[i].machine == model->server && model->rules[i].level == ASSAY_SHOULD)
-            return true;
-    return false;
-}
-
-bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
-{
-    const struct assay_model *model = config->model;
-    world->config = (struct assay_config){.model = model,
-                                          .machine = model->server,
-                                          .limits = assay_belief_limits(model, 1),
-                                          .options = config->options,
-                                          .leniencies = config->leniencies,
-                                          .seed = config->seed,
-                                          .trace = true,
-                                          .judge = true};
-    world->circumstance = config->circumstance;
-    if (config->circumstance.memory)
-        world->config.limits.memory = config->circumstance.memory;
-    world->engine_size = assay_engine_size(&world->config);
-    world->shoulds = has_shoulds(model);
-    world->branches = world->shoulds || has_choices(model);
-    world->spare_count = 0;
-    world->effect_free = calloc(model->effects_count + 1u, 1);
-    if (!world->effect_free ||
-        !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
-        !assay_lens_init(&world->other, model, config->options, config->leniencies, model->frame_max))
-        return false;
-    for (uint16_t i = 0; i < model->effects_count; i++)
-        world->effect_free[i] = effect_is_free(model, &model->effects[i]);
-    return true;
-}
-
-void assay_belief_world_free(struct assay_belief_world *world)
-{
-    while (world->spare_count)
-        free(world->spare[--world->spare_count]);
-    free(world->effect_free);
-    assay_lens_free(&world->lens);
-    assay_lens_free(&world->other);
-}
-
-/* ---- making and copying ------------------------------------------------ */
-
-/* Blocks are large and short-lived: those that were given back serve again. */
-static void *take_block(struct assay_belief_world *world)
-{
-    if (world->spare_count)
-        return world->spare[--world->spare_count];
-    return malloc(world->engine_size);
-}
-
-static void give_block(struct assay_belief_world *world, void *block)
-{
-    if (block && world->spare_count < ASSAY_BELIEFS_SPARE)
-        world->spare[world->spare_count++] = block;
-    else
-        free(block);
-}
-
-void assay_belief_free(struct assay_belief *b)
-{
-    if (!b)
-        return;
-    for (uint32_t i = 0; i < b->chunk_count; i++)
-        free(b->chunks[i].where);
-    free(b->chunks);
-    free(b->choices.stances);
-    free(b->effects);
-    free(b->effects_bytes.p);
-    free(b->in.p);
-    free(b->out.p);
-    give_block(b->world, b->engine);
-    free(b);
-}
-
-void assay_beliefs_clear(struct assay_belief_set *set)
-{
-    for (size_t i = 0; i < set->count; i++)
-        assay_belief_free(set->items[i]);
-    set->count = 0;
-}
-
-static bool copy_buf(struct assay_bytes_buf *to, const struct assay_bytes_buf *from)
-{
-    *to = (struct assay_bytes_buf){0};
-    return assay_buf_add(to, from->p, from->n);
-}
-
-static bool copy_chunks(struct assay_belief *to, const struct assay_belief *from)
-{
-    to->chunks = NULL;
-    to->chunk_cap = to->chunk_count = 0;
-    if (!grow((void **)&to->chunks, &to->chunk_cap, from->chunk_count + 1, sizeof *to->chunks))
-        return false;
-    for (uint32_t i = 0; i < from->chunk_count; i++) {
-        to->chunks[i] = from->chunks[i];
-        if (!from->chunks[i].where)
-            continue;
-        to->chunks[i].where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t));
-        if (!to->chunks[i].where)
-            return false;
-        memcpy(to->chunks[i].where, from->chunks[i].where, ASSAY_SLOTS_MAX * sizeof(uint16_t));
-        to->chunk_count = i + 1;
-    }
-    to->chunk_count = from->chunk_count;
-    return true;
-}
-
-static bool copy_effects(struct assay_belief *to, const struct assay_belief *from)
-{
-    to->effects = NULL;
-    to->effect_cap = to->effect_count = 0;
-    if (!grow((void **)&to->effects, &to->effect_cap, from->effect_count + 1, sizeof *to->effects))
-        return false;
-    if (from->effect_count)
-        memcpy(to->effects, from->effects, from->effect_count * sizeof *to->effects);
-    to->effect_count = from->effect_count;
-    return copy_buf(&to->effects_bytes, &from->effects_bytes);
-}
-
-static bool copy_stances(const struct assay_belief_world *world, struct assay_belief *to,
-                         const struct assay_belief *from)
-{
-    uint16_t rules = world->config.model->rules_count;
-    if (!world->shoulds)
-        return true;
-    to->choices.stances = calloc(rules, 1);
-    if (to->choices.stances && from)
-        memcpy(to->choices.stances, from->choices.stances, rules);
-    return to->choices.stances;
-}
-
-struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from)
-{
-    struct assay_belief *to = malloc(sizeof *to);
-    if (!to)
-        return NULL;
-    *to = *from;
-    to->engine = take_block(world);
-    to->chunks = NULL;
-    to->effects = NULL;
-    to->choices.stances = NULL;
-    to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
-    if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
-        !copy_buf(&to->out, &from->out) || !copy_stances(world, to, from)) {
-        assay_belief_free(to);
-        return NULL;
-    }
-    assay_engine_copy(to->engine, from->engine);
-    assay_choose(to->engine, &to->choices);
-    to->choices.picks = to->choices.met = 0;
-    return to;
-}
-
-static bool add(struct assay_belief_set *set, struct assay_belief *belief)
-{
-    if (!belief)
-        return false;
-    if (set->count == ASSAY_BELIEFS_MAX) {
-        set->overflow = true;
-        assay_belief_free(belief);
-        return false;
-    }
-    set->items[set->count++] = belief;
-    return true;
-}
 
 /* ---- running the engine ------------------------------------------------ */
 
@@ -296,7 +23,7 @@ struct harvest {
 
 static void note_chunk(struct assay_belief *b, const struct assay_event *event)
 {
-    if (!grow((void **)&b->chunks, &b->chunk_cap, b->chunk_count + 1, sizeof *b->chunks))
+    if (!assay_grow((void **)&b->chunks, &b->chunk_cap, b->chunk_count + 1, sizeof *b->chunks))
         return;
     struct assay_chunk *c = &b->chunks[b->chunk_count++];
     *c = (struct assay_chunk){.at = event->sent.at,
@@ -319,13 +46,13 @@ static void note_effect(const struct assay_belief_world *world, struct assay_bel
     for (uint16_t i = 0; i < event->count; i++) {
         char number[24];
         struct assay_span s = event->spans[i];
-        if (!is_bytes(model, model->params[effect->args.first + i].type)) {
+        if (!assay_type_is_bytes(model, model->params[effect->args.first + i].type)) {
             int n = snprintf(number, sizeof number, "%lld", (long long)event->values[i]);
             s = (struct assay_span){(const uint8_t *)number, (uint32_t)n};
         }
         assay_buf_add(&b->effects_bytes, s.p, s.n);
     }
-    if (grow((void **)&b->effects, &b->effect_cap, b->effect_count + 1, sizeof *b->effects))
+    if (assay_grow((void **)&b->effects, &b->effect_cap, b->effect_count + 1, sizeof *b->effects))
         b->effects[b->effect_count++] = (struct assay_effect_seen){event->effect.effect, at, b->effects_bytes.n - at};
 }
 
@@ -383,7 +110,7 @@ static enum assay_rc call_engine(const struct assay_belief_world *world, struct 
 {
     uint32_t room = world->config.model->out_max + 64;
     for (;;) {
-        if (!buf_reserve(&b->out, b->out.n + room))
+        if (!assay_buf_reserve(&b->out, b->out.n + room))
             return ASSAY_STALE;
         struct assay_out out = out_of(b);
         b->clock = now > b->clock ? now : b->clock;
@@ -409,8 +136,6 @@ static enum assay_rc do_complete(struct assay_belief *b, int64_t now, const void
     return assay_complete(b->engine, c->token, now, c->done, out);
 }
 
-static void settle(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b, int64_t now);
-
 static void complete_with(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                           int64_t now, assay_token token, bool done);
 
@@ -422,10 +147,10 @@ static void answer_all(struct assay_belief_world *world, struct assay_belief_set
         struct assay_belief *other = NULL;
         if (world->effect_free[h->answers[i].effect] && world->circumstance.failing != h->answers[i].effect + 1)
             other = assay_belief_copy(world, b);
-        if (other && add(set, other)) {
+        if (other && assay_beliefs_add(set, other)) {
             forget_last_effect(other);
             complete_with(world, set, other, now, h->answers[i].token, false);
-            settle(world, set, other, now);
+            other->more = true;
         }
         bool fails = world->circumstance.failing == h->answers[i].effect + 1;
         if (fails)
@@ -457,16 +182,15 @@ static bool again(enum assay_rc rc, const struct harvest *h)
     return rc == ASSAY_PENDING || rc == ASSAY_TAKE || (rc == ASSAY_FULL && h->count);
 }
 
-/* Handle what input there is, to the end. */
-static void settle(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b, int64_t now)
+/* Handle input with one call of the engine: the choices that it meets are those of the call. */
+static void run_some(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                     int64_t now, const void *arg)
 {
-    for (bool go = b->in.n > 0 && b->open && !b->ended; go;) {
-        struct harvest h;
-        enum assay_rc rc = call_engine(world, b, now, do_feed, NULL, &h);
-        go = again(rc, &h);
-        answer_all(world, set, b, now, &h);
-        go = go && !b->ended;
-    }
+    struct harvest h;
+    enum assay_rc rc = call_engine(world, b, now, do_feed, arg, &h);
+    bool go = again(rc, &h);
+    answer_all(world, set, b, now, &h);
+    b->more = go && !b->ended;
     if (b->ended)
         b->in.n = 0;
 }
@@ -494,17 +218,6 @@ static void run_signal(struct assay_belief_world *world, struct assay_belief_set
     }
 }
 
-static void run_feed(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
-                     int64_t now, const void *arg)
-{
-    const struct assay_span *bytes = arg;
-    if (b->ended)
-        return;
-    assay_buf_add(&b->in, bytes->p, bytes->n);
-    b->wave++;
-    settle(world, set, b, now);
-}
-
 static void run_tick(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                      int64_t now, const void *arg)
 {
@@ -529,13 +242,14 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
     run(world, set, b, now, arg);
     struct assay_choices choices = b->choices;
     b->choices.picks = 0;
+    set->overflow = set->overflow || choices.met == ASSAY_CHOICES_MAX; /* there may have been more */
     for (uint8_t i = fixed; before && i < choices.met && i < ASSAY_CHOICES_MAX; i++)
         for (uint8_t way = 1; way < choices.ways[i]; way++) {
             uint8_t path[ASSAY_CHOICES_MAX] = {0};
             struct assay_belief *other = assay_belief_copy(world, before);
             memcpy(path, choices.pick, fixed);
             path[i] = way;
-            if (add(set, other))
+            if (assay_beliefs_add(set, other))
                 run_branches(world, set, other, now, run, arg, (uint8_t)(i + 1), path);
         }
     for (uint16_t rule = 0; before && world->shoulds && rule < world->config.model->rules_count; rule++) {
@@ -543,7 +257,7 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
             continue;
         struct assay_belief *other = assay_belief_copy(world, before);
         before->choices.stances[rule] = ASSAY_STANCE_FOLLOWED; /* in those that come now */
-        if (!add(set, other))
+        if (!assay_beliefs_add(set, other))
             continue;
         other->choices.stances[rule] = ASSAY_STANCE_PASSED;
         run_branches(world, set, other, now, run, arg, fixed, pick);
@@ -561,6 +275,18 @@ static void run_all_ways(struct assay_belief_world *world, struct assay_belief_s
         run(world, set, b, now, arg);
 }
 
+/* Handle what input is left, to the end. */
+static void settle(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
+{
+    for (size_t i = 0; i < set->count; i++)
+        while (set->items[i]->more) {
+            struct assay_belief *b = set->items[i];
+            b->more = false;
+            if (b->in.n > 0 && b->open && !b->ended)
+                run_all_ways(world, set, b, now, run_some, NULL);
+        }
+}
+
 static void stimulate(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now, stimulus *run,
                       const void *arg)
 {
@@ -568,6 +294,7 @@ static void stimulate(struct assay_belief_world *world, struct assay_belief_set 
     for (size_t i = 0; i < count; i++)
         if (!set->items[i]->ended)
             run_all_ways(world, set, set->items[i], now, run, arg);
+    settle(world, set, now);
 }
 
 /* ---- stimuli ----------------------------------------------------------- */
@@ -590,21 +317,7 @@ static void run_open(struct assay_belief_world *world, struct assay_belief_set *
 
 bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
 {
-    struct assay_belief *b = calloc(1, sizeof *b);
-    if (!b)
-        return false;
-    b->forked = b->clock = INT64_MIN;
-    b->last_rule = ASSAY_NONE;
-    b->last_state = world->config.model->machines[world->config.machine].start;
-    b->world = world;
-    b->engine = take_block(world);
-    void *mem = b->engine;
-    if (!mem || !assay_engine_init(mem, world->engine_size, &world->config) || !copy_stances(world, b, NULL)) {
-        assay_belief_free(b);
-        return false;
-    }
-    assay_choose(b->engine, &b->choices);
-    if (!add(set, b))
+    if (!assay_beliefs_add(set, assay_belief_new(world)))
         return false;
     stimulate(world, set, now, run_open, NULL);
     return true;
@@ -623,7 +336,15 @@ void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen)
 void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                         struct assay_span bytes)
 {
-    stimulate(world, set, now, run_feed, &bytes);
+    for (size_t i = 0; i < set->count; i++) {
+        struct assay_belief *b = set->items[i];
+        if (b->ended)
+            continue;
+        assay_buf_add(&b->in, bytes.p, bytes.n);
+        b->wave++;
+        b->more = true;
+    }
+    settle(world, set, now);
 }
 
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
@@ -692,7 +413,7 @@ static bool pass_time(struct assay_belief_world *world, struct assay_belief_set 
         return false;
     if (b->forked != due) {
         struct assay_belief *fired = assay_belief_copy(world, b);
-        if (!add(set, fired))
+        if (!assay_beliefs_add(set, fired))
             return false;
         b->forked = due;
         run_all_ways(world, set, fired, due, run_tick, NULL);
@@ -707,4 +428,5 @@ void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_se
             remove_at(set, i);
         else
             i++;
+    settle(world, set, now);
 }

@@ -34,6 +34,7 @@ struct assay_belief {
     assay_sid sid;
     struct assay_choices choices; /* `stances` is owned; NULL where no rule is a SHOULD */
     bool faulted;                 /* since `steps` was cleared some `else` was taken, or a variable found no room */
+    bool more;                    /* there is input that the engine has not looked at */
     bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
@@ -104,5 +105,21 @@ bool assay_belief_satisfied(const struct assay_belief *belief);
 
 struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from);
 void assay_belief_free(struct assay_belief *belief);
+
+/* ---- internal to belief*.c ---------------------------------------------- */
+
+struct assay_belief *assay_belief_new(struct assay_belief_world *world); /* of a session not yet open */
+
+/* Takes the belief, or frees it: there are too many. NULL is not taken. */
+bool assay_beliefs_add(struct assay_belief_set *set, struct assay_belief *belief);
+
+/* Room for `need` items, bytes. */
+bool assay_grow(void **p, uint32_t *cap, uint32_t need, size_t item);
+bool assay_buf_reserve(struct assay_bytes_buf *buf, uint32_t cap);
+
+static inline bool assay_type_is_bytes(const struct assay_model *model, uint16_t type)
+{
+    return type != ASSAY_NONE && model->types[type].kind >= ASSAY_T_BYTES;
+}
 
 #endif

@@ -27,8 +27,3 @@ void assay_lens_clear(struct assay_lens *lens)
     lens->env.known = 0;
     lens->env.scratch_used = 0;
 }
-
-uint8_t assay_lens_other(uint8_t role)
-{
-    return role == ASSAY_SERVER ? ASSAY_CLIENT : ASSAY_SERVER;
-}

@@ -19,7 +19,4 @@ void assay_lens_free(struct assay_lens *lens);
 /* Forget slots and scratch. */
 void assay_lens_clear(struct assay_lens *lens);
 
-/* The role that sends frames of this index: what assay_decode() asks for. */
-uint8_t assay_lens_other(uint8_t role);
-
 #endif

@@ -406,12 +406,3 @@ uint64_t assay_memory_hash(const struct assay_memory_config *config, const struc
     free(run);
     return hash;
 }
-
-size_t assay_memory_suite(const struct assay_memory_config *config, const struct assay_suite *suite,
-                          struct assay_memory_result *results)
-{
-    size_t passed = 0;
-    for (size_t i = 0; i < suite->count; i++)
-        passed += assay_memory_run(config, &suite->cases[i], &results[i]) && results[i].passed;
-    return passed;
-}

@@ -35,8 +35,4 @@ bool assay_memory_run(const struct assay_memory_config *config, const struct ass
 /* A hash of everything that the target does in a case: two models with equal hashes get equal verdicts. */
 uint64_t assay_memory_hash(const struct assay_memory_config *config, const struct assay_case *c);
 
-/* Run all cases; results[i] is that of cases[i]. Returns how many passed. */
-size_t assay_memory_suite(const struct assay_memory_config *config, const struct assay_suite *suite,
-                          struct assay_memory_result *results);
-
 #endif

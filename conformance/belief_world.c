@@ -1,0 +1,104 @@
+/* What beliefs of one model share: the smallest engine that will do, what the model leaves free. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "core/code.h"
+
+/* The buddy allocator rounds up to powers of two; while a variable is set, its old bytes are still there. */
+static uint32_t session_memory(const struct assay_model *model)
+{
+    uint64_t sum = 256;
+    struct assay_range vars = model->machines[model->server].vars;
+    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
+        if (!assay_type_is_bytes(model, model->vars[i].type))
+            continue;
+        const struct assay_type *type = &model->types[model->vars[i].type];
+        uint64_t size = 64, most = (uint64_t)type->max * (type->kind == ASSAY_T_LIST ? 8 : 1);
+        while (size < most)
+            size *= 2;
+        sum += 2 * size;
+    }
+    return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
+}
+
+struct assay_limits assay_belief_limits(const struct assay_model *model, uint32_t sessions)
+{
+    struct assay_limits limits = model->limits;
+    uint64_t memory = (uint64_t)session_memory(model) * sessions;
+    limits.sessions = sessions;
+    limits.memory = memory > model->limits.memory ? model->limits.memory : (uint32_t)memory;
+    limits.effects = 4 * sessions;
+    return limits;
+}
+
+/* What an effect's binding says about who decides on its success: the reference bindings `append` and `print`
+ * succeed unless the target is broken; `crypt` without a file always does; the rest is up to the application. */
+static bool effect_is_free(const struct assay_model *model, const struct assay_effect *effect)
+{
+    if (!effect->fallible)
+        return false;
+    if (!effect->verb || strcmp(effect->verb, "application") == 0)
+        return true;
+    if (strcmp(effect->verb, "crypt") != 0 || !effect->object)
+        return false;
+    if (effect->object[0] != '$')
+        return effect->object[0] != '\0';
+    for (uint16_t i = 0; i < model->options_count; i++)
+        if (strcmp(model->options[i].name, effect->object + 1) == 0)
+            return model->options[i].blob.n > 0;
+    return true;
+}
+
+static bool has_choices(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->code_count; i++)
+        if (assay_ins_op(model->code[i]) == ASSAY_OP_CHOOSE)
+            return true;
+    return false;
+}
+
+static bool has_shoulds(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->rules_count; i++)
+        if (model->rules[i].machine == model->server && model->rules[i].level == ASSAY_SHOULD)
+            return true;
+    return false;
+}
+
+bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
+{
+    const struct assay_model *model = config->model;
+    world->config = (struct assay_config){.model = model,
+                                          .machine = model->server,
+                                          .limits = assay_belief_limits(model, 1),
+                                          .options = config->options,
+                                          .leniencies = config->leniencies,
+                                          .seed = config->seed,
+                                          .trace = true,
+                                          .judge = true};
+    world->circumstance = config->circumstance;
+    if (config->circumstance.memory)
+        world->config.limits.memory = config->circumstance.memory;
+    world->engine_size = assay_engine_size(&world->config);
+    world->shoulds = has_shoulds(model);
+    world->branches = world->shoulds || has_choices(model);
+    world->spare_count = 0;
+    world->effect_free = calloc(model->effects_count + 1u, 1);
+    if (!world->effect_free ||
+        !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
+        !assay_lens_init(&world->other, model, config->options, config->leniencies, model->frame_max))
+        return false;
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        world->effect_free[i] = effect_is_free(model, &model->effects[i]);
+    return true;
+}
+
+void assay_belief_world_free(struct assay_belief_world *world)
+{
+    while (world->spare_count)
+        free(world->spare[--world->spare_count]);
+    free(world->effect_free);
+    assay_lens_free(&world->lens);
+    assay_lens_free(&world->other);
+}
