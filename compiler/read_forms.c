@@ -163,9 +163,9 @@ static void form_number_text(struct reading *r, unsigned key, uint8_t form)
     if (!r->of[T_TYPE]) {
         *t = *assay_type_builtin(r->spec, "i64");
         t->name = NULL;
-    }
-    if (t->kind != ASSAY_T_INT)
+    } else if (t->kind != ASSAY_T_INT) {
         assay_spec_error(r->spec, r->of[T_TYPE]->at, "%s needs a number type", assay_type_keys[key].name);
+    }
     t->name = t->name ? t->name : assay_type_keys[key].name;
     t->flags &= ASSAY_F_SIGNED;
     if (t->min < 0)
