@@ -105,24 +105,31 @@ static void forget_last_effect(struct assay_belief *b)
 
 typedef enum assay_rc engine_call(struct assay_belief *b, int64_t now, const void *arg, struct assay_out *out);
 
+/* One call, with that much room for output. */
+static enum assay_rc call_once(const struct assay_belief_world *world, struct assay_belief *b, int64_t now,
+                               engine_call *call, const void *arg, struct harvest *h, uint32_t room)
+{
+    if (!assay_buf_reserve(&b->out, b->out.n + room))
+        return ASSAY_STALE;
+    struct assay_out out = out_of(b);
+    out.cap = b->out.n + room;
+    b->clock = now > b->clock ? now : b->clock;
+    enum assay_rc rc = call(b, b->clock, arg, &out);
+    b->out.n = out.len;
+    harvest_events(world, b, h);
+    return rc;
+}
+
 static enum assay_rc call_engine(const struct assay_belief_world *world, struct assay_belief *b, int64_t now,
                                  engine_call *call, const void *arg, struct harvest *h)
 {
     uint32_t room = world->config.model->out_max + 64;
-    for (;;) {
-        if (!assay_buf_reserve(&b->out, b->out.n + room))
-            return ASSAY_STALE;
-        struct assay_out out = out_of(b);
-        b->clock = now > b->clock ? now : b->clock;
-        enum assay_rc rc = call(b, b->clock, arg, &out);
-        b->out.n = out.len;
-        harvest_events(world, b, h);
+    for (; room <= 1u << 28; room *= 2) {
+        enum assay_rc rc = call_once(world, b, now, call, arg, h, room);
         if (rc != ASSAY_FULL || h->count)
             return rc;
-        room *= 2;
-        if (room > 1u << 28)
-            return ASSAY_STALE;
     }
+    return ASSAY_STALE;
 }
 
 struct completion {
@@ -182,13 +189,16 @@ static bool again(enum assay_rc rc, const struct harvest *h)
     return rc == ASSAY_PENDING || rc == ASSAY_TAKE || (rc == ASSAY_FULL && h->count);
 }
 
-/* Handle input with one call of the engine: the choices that it meets are those of the call. */
+/* Handle input with one call of the engine: choices are those of a call. Little room keeps it to few of them. */
 static void run_some(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                      int64_t now, const void *arg)
 {
     struct harvest h;
-    enum assay_rc rc = call_engine(world, b, now, do_feed, arg, &h);
-    bool go = again(rc, &h);
+    uint32_t had = b->in.n, most = world->config.model->out_max;
+    enum assay_rc rc = call_once(world, b, now, do_feed, arg, &h, world->branches ? most + 1 : most + 4096);
+    if (rc == ASSAY_FULL && h.count == 0 && b->in.n == had)
+        rc = call_engine(world, b, now, do_feed, arg, &h);
+    bool go = again(rc, &h) || (rc == ASSAY_FULL && b->in.n < had);
     answer_all(world, set, b, now, &h);
     b->more = go && !b->ended;
     if (b->ended)

@@ -220,6 +220,33 @@ static void test_a_timer_within_its_tolerance(void **state)
     assay_spec_free(spec);
 }
 
+/* Many requests in one segment: at each the target chooses anew. */
+static void test_every_request_leaves_a_choice(void **state)
+{
+    uint8_t asked[50], refused[50], late[50];
+    (void)state;
+    memset(asked, 0x01, sizeof asked);
+    memset(refused, 0x82, sizeof refused);
+    memset(late, 0x82, sizeof late);
+    late[40] = 0x81;
+    memset(late + 41, 0x83, 9);
+    const struct {
+        const uint8_t *reply;
+        uint8_t at, instead;
+        bool right;
+    } tried[] = {{refused, 0, 0x82, true}, {late, 40, 0x81, true},    {late, 49, 0x82, false},
+                 {late, 41, 0x81, false},  {refused, 0, 0x83, false}, {refused, 30, 0x83, false}};
+    for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
+        struct bench b = start("conformance/tests/choosy.yaml", 1);
+        uint8_t reply[50];
+        memcpy(reply, tried[i].reply, sizeof reply);
+        reply[tried[i].at] = tried[i].instead;
+        bool agrees = answers(&b, (struct assay_span){asked, 50}, (struct assay_span){reply, 50});
+        assert_int_equal(agrees, tried[i].right);
+        stop(&b);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +261,7 @@ int main(void)
         cmocka_unit_test(test_segments),
         cmocka_unit_test(test_links_are_apart),
         cmocka_unit_test(test_a_timer_within_its_tolerance),
+        cmocka_unit_test(test_every_request_leaves_a_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
