@@ -36,8 +36,8 @@
  * State after an error. The spec's own errors leave the connection as the spec
  * says. CLOSED, TIMEOUT and PROTOCOL end it: a reply that comes too late can
  * never be taken for that of a later call. BUSY, VALUE and NOT_OPEN sent
- * nothing; an argument within its bounds that the protocol's messages cannot
- * carry all the same ends the connection, with VALUE, too. Without a
+ * nothing, and the connection goes on; VALUE also tells of an argument within
+ * its bounds that the protocol's messages cannot carry all the same. Without a
  * connection calls return NOT_OPEN until assay_client_connect() has made a new one.
  *
  * Binary interface. The soname stands for this header and the layout of the
