@@ -11,6 +11,7 @@
 /* How often the socket table is asked, at first and at most. */
 #define TICK_FIRST (30 * (ASSAY_MS / 1000))
 #define TICK_LAST  (1 * ASSAY_MS)
+#define QUESTION   8 /* part of the patience after which a proof is asked for */
 #define CHUNK      65536u
 #define INBOX_MAX  (1u << 20)
 
@@ -30,6 +31,7 @@ struct assay_play_run {
     struct assay_alarm alarm;
     size_t step; /* in c->steps; step_count: the ending */
     bool entered, patient;
+    bool questioned; /* our side was shut to prove that what is owed does not come */
     int64_t began, entered_at, progress_at, still_at, wake, tick;
     uint8_t connected, links_count;
     struct link links[];
@@ -180,6 +182,8 @@ static enum pace_of_step wait_a_tick(struct assay_play_run *r, int64_t now)
     return wait_until(r, now + tick);
 }
 
+static void shut(struct assay_play_run *r, struct link *l);
+
 static bool patience_is_over(struct assay_play_run *r, int64_t now)
 {
     int64_t end = last_progress(r) + assay_pace_patience(&r->stage->pace);
@@ -194,6 +198,24 @@ static bool ended(const struct link *l)
     return l->wire.state != ASSAY_WIRE_OPEN;
 }
 
+/* Instead of all the patience there is: the target has read everything and is still, so shut our side. What it owes has
+ * to come before its own end of stream; that one without the other is the proof that it does not come. Only for a case
+ * whose answer stayed away once before. */
+static void question(struct assay_play_run *r, struct link *l, int64_t now)
+{
+    int64_t at = last_progress(r) + assay_pace_patience(&r->stage->pace) / QUESTION;
+    if (!r->patient || r->stage->slow || r->questioned || l->wire.shut || ended(l))
+        return;
+    if (now < at) {
+        wait_until(r, at);
+        return;
+    }
+    if (assay_wire_still(&l->wire, r->stage->table) != ASSAY_TAKEN)
+        return;
+    r->questioned = true;
+    shut(r, l);
+}
+
 /* Everything that is owed on the link was seen, or may stay away and did. */
 static enum pace_of_step settle(struct assay_play_run *r, struct link *l)
 {
@@ -204,8 +226,10 @@ static enum pace_of_step settle(struct assay_play_run *r, struct link *l)
     struct assay_owed owed = assay_oracle_owed(r->oracle, l->index);
     if (!owed.bytes && !owed.end)
         return GO_ON;
-    if (!owed.maybe)
+    if (!owed.maybe) {
+        question(r, l, now);
         return patience_is_over(r, now) ? disagree(r, l, ASSAY_FOUND_LATE) : WAIT;
+    }
     int64_t quiet = last_progress(r) + quiet_time(r, false);
     return now >= quiet || ended(l) ? GO_ON : wait_until(r, quiet);
 }
@@ -474,6 +498,11 @@ static void saw_bytes(struct assay_play_run *r, struct link *l, struct assay_spa
     r->progress_at = now;
     r->play.outcome.saw_any = true;
     note(r, l, ASSAY_SAW_BYTES, bytes);
+    if (r->questioned) {
+        r->play.outcome.slow = r->stage->slow = true;
+        disagree(r, l, ASSAY_FOUND_LATE);
+        return;
+    }
     if (!r->oracle) {
         put_in_inbox(l, bytes);
         return;
@@ -495,6 +524,10 @@ static void saw_end(struct assay_play_run *r, struct link *l)
     if (!r->oracle)
         return;
     assay_oracle_time(r->oracle, now);
+    if (r->questioned) {
+        disagree(r, l, ASSAY_FOUND_LATE);
+        return;
+    }
     if (fin ? assay_oracle_fin(r->oracle, l->index) : assay_oracle_rst(r->oracle, l->index))
         return;
     r->play.outcome.by_end = true;

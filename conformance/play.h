@@ -20,6 +20,7 @@ struct assay_stage {
     struct assay_oracle_config oracle;
     struct assay_pace pace;
     struct assay_address address; /* where the target listens now */
+    bool slow;                    /* it was seen to answer later than it can be asked for a proof that nothing comes */
 };
 
 enum assay_finding {
@@ -33,6 +34,7 @@ enum assay_finding {
 struct assay_played {
     enum assay_finding finding;
     bool by_time; /* another timing might have given another finding */
+    bool slow;    /* what was owed came only after our end of stream: not judged, it needs more patience */
     bool by_end;  /* what disagreed was the end of the connection: the target may have died */
     bool sent_any, saw_any;
     bool cuts_requested; /* some cut could not be proven to have been seen as one */

@@ -303,7 +303,7 @@ static bool try_alone(struct run *r, size_t i, bool *died)
         again = watch_effect(r, i, p, eye);
     else
         again = assay_judge_again(&(struct assay_judging){.alone = true, .late = late}, p);
-    r->confirmed_late += p->finding == ASSAY_FOUND_LATE && !late;
+    r->confirmed_late += p->finding == ASSAY_FOUND_LATE && !late && !p->slow;
     assay_play_free(play);
     return again;
 }

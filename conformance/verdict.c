@@ -112,7 +112,7 @@ bool assay_judge_again(const struct assay_judging *j, const struct assay_played 
     bool by_time = p->finding == ASSAY_FOUND_LATE || (judged && p->by_time);
     /* Ended before the first byte: it may have been one connection too many. */
     bool crowded = p->finding == ASSAY_FOUND_TROUBLE || p->finding == ASSAY_FOUND_REFUSED || (p->by_end && !p->saw_any);
-    return (by_time && (!j->alone || j->late)) || (crowded && !j->alone);
+    return p->slow || (by_time && (!j->alone || j->late)) || (crowded && !j->alone);
 }
 
 void assay_tally_add(struct assay_tally *t, const struct assay_result *r)
