@@ -1,5 +1,6 @@
 /* Timers: nothing before they are due, what they do when they are, and what starts them anew. */
 #include "conformance/build.h"
+#include "core/engine.h"
 
 static bool runs_in(const struct assay_model *model, const struct assay_timer *timer, uint16_t state)
 {
@@ -9,11 +10,30 @@ static bool runs_in(const struct assay_model *model, const struct assay_timer *t
     return false;
 }
 
-static const struct assay_timer *timer_of(const struct assay_builder *b, uint16_t state)
+/* The event of the timer that is due first at a node; ASSAY_NONE: it cannot be told. */
+static uint16_t first_due(struct assay_builder *b, uint32_t node, int64_t due)
+{
+    struct assay_belief *copy = assay_belief_copy(&b->explored.world, b->explored.nodes[node].belief);
+    struct assay_belief_set set = {.items = {copy}, .count = copy ? 1 : 0};
+    if (copy)
+        copy->steps = 0;
+    assay_beliefs_time(&b->explored.world, &set, due);
+    uint16_t event = ASSAY_NONE;
+    for (size_t i = 0; i < set.count; i++)
+        if (set.items[i]->steps)
+            event = set.items[i]->first_event;
+    assay_beliefs_clear(&set);
+    return event;
+}
+
+/* The timer that runs out at a node, unless something comes. */
+static const struct assay_timer *timer_of(struct assay_builder *b, uint32_t node, int64_t due)
 {
     struct assay_range timers = b->model->machines[b->model->server].timers;
+    uint16_t event = first_due(b, node, due);
     for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++)
-        if (runs_in(b->model, &b->model->timers[i], state))
+        if (b->model->timers[i].event == event &&
+            runs_in(b->model, &b->model->timers[i], b->explored.nodes[node].state))
             return &b->model->timers[i];
     return NULL;
 }
@@ -75,20 +95,54 @@ static void slow_case(struct assay_builder *b, uint32_t node, int64_t due, const
     assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED, "a peer that sends a byte now and then");
 }
 
+/* An input that leads to where the timer does not run, nor another one that is due before; SIZE_MAX: none. */
+static size_t way_out(const struct assay_builder *b, uint32_t node, int64_t until, const struct assay_timer *timer)
+{
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (!r->stepped || r->ended || r->partial || r->next >= ASSAY_NODES_MAX ||
+            runs_in(b->model, timer, b->explored.nodes[r->next].state))
+            continue;
+        if (assay_deadline(b->explored.nodes[r->next].belief->engine) > until + until / 8)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static void left_case(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *timer)
+{
+    uint16_t state = b->explored.nodes[node].state;
+    int64_t wait = due + timer->late + 1;
+    size_t input = way_out(b, node, wait, timer);
+    if (input == SIZE_MAX)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, state), timer->name, "left-before");
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, b->inputs.items[input].bytes, 0);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_pause(b, wait);
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED, "state %s is left before %s runs out",
+                       assay_build_state_name(b, state), timer->name);
+}
+
 void assay_generate_times(struct assay_builder *b)
 {
     struct assay_range timers = b->model->machines[b->model->server].timers;
     bool ran = false;
     for (uint32_t node = 0; node < b->explored.count; node++) {
         const struct assay_node *n = &b->explored.nodes[node];
-        const struct assay_timer *timer = timer_of(b, n->state);
         assay_time due = assay_deadline(n->belief->engine);
-        if (!timer || due == ASSAY_NEVER || due <= 0 || assay_node_of(&b->explored, n->state) != node)
+        if (due == ASSAY_NEVER || due <= 0 || assay_node_of(&b->explored, n->state) != node)
+            continue;
+        const struct assay_timer *timer = timer_of(b, node, due);
+        if (!timer)
             continue;
         ran = true;
         idle_case(b, node, due, timer);
         restarted_case(b, node, due, timer);
         slow_case(b, node, due, timer);
+        left_case(b, node, due, timer);
     }
     if (timers.count && !ran)
         assay_build_note(b, "timer %s does not run with these params: no case waits for it",

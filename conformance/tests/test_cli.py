@@ -328,6 +328,19 @@ def test_progress_only_on_a_terminal(tmp_path):
     assert stderr_on_terminal("dumb") == b""
 
 
+def test_a_timer_that_outlives_its_state_is_found(tmp_path):
+    right, wrong = ROOT / "conformance/tests/checked.yaml", tmp_path / "wrong.yaml"
+    text = right.read_text().replace("shut: {after: open_time, in: [Open]}", "shut: {after: open_time, in: [Open, Shut]}")
+    wrong.write_text(text.replace("    Shut:\n", "    Shut:\n      - {when: shut, send: {Told: {what: 3, number: 0}}}\n"))
+    verdicts = {}
+    for spec in (right, wrong):
+        report = tmp_path / "report.json"
+        assay(right, served(spec), "--filter", "checked/open/shut/*", f"--json={report}")
+        verdicts[spec] = {case["id"]: case["verdict"] for case in json.loads(report.read_text())["cases"]}
+    assert set(verdicts[right].values()) == {"pass"} and "checked/open/shut/idle" in verdicts[right]
+    assert verdicts[wrong]["checked/open/shut/left-before"] == "fail"
+
+
 def test_interrupt_is_2_and_the_report_is_whole(tmp_path):
     report = tmp_path / "report.json"
     process = subprocess.Popen([str(ASSAY), "test", str(MSGLOG), host("silent"), f"--json={report}"], cwd=ROOT,
