@@ -219,7 +219,7 @@ install: ## install program and library: PREFIX=/usr/local DESTDIR=
 install-all: install-lib $(BUILD)/assay
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/assay/spec
 	install -m 755 $(BUILD)/assay $(DESTDIR)$(PREFIX)/bin/assay
-	install -m 644 $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
+	install -m 644 spec/LANGUAGE.md spec/assay.schema.json $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
 
 # The installed library as users get it, in a folder of the build.
 $(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libclient/assay.h core/model.h libclient/assay.pc.in
