@@ -45,6 +45,9 @@ syslibs = $(foreach l,$(1),$(syslibs_$(l)))
 
 # ---- how things are built ----
 
+# Commands are told in a word; `make V=1` shows them whole.
+tell = @$(if $(V),,echo '  $(1)$(2)' &&)
+
 all: $(BUILD)/assay ## build the program
 
 .DELETE_ON_ERROR:
@@ -59,18 +62,18 @@ FORCE:
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call tell,CC    ,$@) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 define layer
 src_$(1) := $$(filter-out cli/main.c,$$(wildcard $(1)/*.c))
 $(BUILD)/lib$(1).a: $$(src_$(1):%.c=$(BUILD)/%.o)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	$$(call tell,AR    ,$$@) ar rcs $$@ $$^
 
 tests_$(1) := $$(patsubst %.c,$(BUILD)/%,$$(wildcard $(1)/tests/*_test.c))
 helpers_$(1) := $$(patsubst %.c,$(BUILD)/%.o,$$(filter-out %_test.c,$$(wildcard $(1)/tests/*.c)))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $$(helpers_$(1)) $(BUILD)/lib$(1).a $$(foreach l,$$(uses_$(1)),$(BUILD)/lib$$(l).a)
-	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call syslibs,$(1) $$(uses_$(1))) -lcmocka
+	$$(call tell,LINK  ,$$@) $$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call syslibs,$(1) $$(uses_$(1))) -lcmocka
 test-$(1): $$(tests_$(1))
 	@set -e; for t in $$(tests_$(1)); do echo "== $$$$t"; ./$$$$t; done
 DEPS += $$(src_$(1):%.c=$(BUILD)/%.d) $$(tests_$(1):%=%.d) $$(helpers_$(1):%.o=%.d)
@@ -78,7 +81,7 @@ endef
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
 $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l).a)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
 
 # Python that generated clients carry, as numbers that a C array is made of.
 $(BUILD)/compiler/%.inc: compiler/%.py
@@ -146,11 +149,11 @@ TIME       ?= 60
 fuzz_archives := $(foreach l,compiler core,$(BUILD)/lib$(l).a)
 
 $(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(fuzz_archives)
-	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call syslibs,compiler)
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call syslibs,compiler)
 $(HARNESSES:%=$(BUILD)/replay-%): $(BUILD)/replay-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(BUILD)/fuzz/replay.o $(fuzz_archives)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
 $(BUILD)/fuzz-seeds: $(BUILD)/fuzz/seeds.o $(BUILD)/fuzz/target.o $(fuzz_archives)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
 DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard fuzz/*.c))
 
 fuzz: ## fuzz every harness with every spec: TIME=60 seconds each, FUZZ_SPECS="my.yaml ..."
@@ -165,13 +168,13 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 # ---- benchmarks ----
 
 $(BUILD)/load $(BUILD)/append: $(BUILD)/%: $(BUILD)/bench/%.o
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o $(BUILD)/bench/hand.o
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard bench/*.c))
 
 $(BUILD)/core_bench: $(BUILD)/bench/core_bench.o $(BUILD)/core/tests/models.o $(BUILD)/libcore.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 
 core-bench: ## nanoseconds a request in core alone
 	@$(MAKE) --no-print-directory VARIANT=release build/release/core_bench
@@ -195,9 +198,9 @@ $(BUILD)/libassay.o: $(libassay_parts)
 	objcopy --localize-hidden $@
 $(BUILD)/libassay.a: $(BUILD)/libassay.o
 	@rm -f $@
-	ar rcs $@ $<
+	$(call tell,AR    ,$@) ar rcs $@ $<
 $(BUILD)/$(LIBASSAY_SO): $(BUILD)/libassay.o libclient/libassay.map
-	$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(LIBASSAY_SO) -Wl,--version-script=libclient/libassay.map -Wl,-z,defs -o $@ $<
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(LIBASSAY_SO) -Wl,--version-script=libclient/libassay.map -Wl,-z,defs -o $@ $<
 $(BUILD)/assay.pc: libclient/assay.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
 	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
