@@ -46,6 +46,18 @@ static uint32_t encode(struct decoding *d, uint16_t frame, uint8_t *to)
     return e.size;
 }
 
+/* Texts compared without case, and delimiters with alternatives, have forms that no encoder writes. */
+static bool one_form_each(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->fields_count; i++)
+        if (model->fields[i].flags & ASSAY_F_FOLD)
+            return false;
+    for (uint16_t i = 0; i < model->delims_count; i++)
+        if (model->delims[i].blobs.count > 1)
+            return false;
+    return true;
+}
+
 static void check_direction(uint16_t frame, uint8_t from, uint64_t leniencies, const uint8_t *data, uint32_t size)
 {
     struct decoding one, two;
@@ -57,7 +69,7 @@ static void check_direction(uint16_t frame, uint8_t from, uint64_t leniencies, c
     if (model->events[one.result.event].kind != ASSAY_EVK_MESSAGE)
         return;
     uint32_t n = encode(&one, frame, encoded);
-    if (leniencies == 0)
+    if (leniencies == 0 && one_form_each(model))
         fuzz_require(n == size && memcmp(encoded, data, n) == 0, "encoding does not give the bytes back");
     begin(&two, 1, encoded);
     two.result = assay_decode(&two.env, frame, from, (struct assay_span){encoded, n});
