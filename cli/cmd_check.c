@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/dump.h"
@@ -33,7 +34,9 @@ static bool check(const char *path, bool dump)
 int assay_cmd_check(int argc, char **argv)
 {
     bool dump = false;
-    const char *paths[64];
+    const char **paths = calloc((size_t)argc, sizeof *paths);
+    if (!paths)
+        return ASSAY_EXIT_INTERNAL;
     const struct assay_arg options[] = {
         {"dump", ASSAY_ARG_FLAG, &dump, NULL, "also print the model that a spec becomes, code and all"},
         {0},
@@ -45,13 +48,14 @@ int assay_cmd_check(int argc, char **argv)
         .options = options,
         .positional = paths,
         .least = 1,
-        .most = sizeof paths / sizeof paths[0],
+        .most = (size_t)argc,
     };
     enum assay_args_result read = assay_args_read(&spec, argc, argv);
+    bool good = true;
+    for (size_t i = 0; read == ASSAY_ARGS_OK && i < spec.count; i++)
+        good = check(paths[i], dump) && good;
+    free(paths);
     if (read != ASSAY_ARGS_OK)
         return assay_cli_exit(read);
-    bool good = true;
-    for (size_t i = 0; i < spec.count; i++)
-        good = check(paths[i], dump) && good;
     return good ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE;
 }
