@@ -41,7 +41,10 @@ bool assay_parse_duration(const char *text, int64_t *ns)
     return true;
 }
 
-bool assay_parse_size(const char *text, uint64_t *n) { return parse_scaled(text, sizes, n); }
+bool assay_parse_size(const char *text, uint64_t *n)
+{
+    return parse_scaled(text, sizes, n);
+}
 
 static void help(const struct assay_arg_spec *spec)
 {
@@ -55,6 +58,13 @@ static void help(const struct assay_arg_spec *spec)
         snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         printf("  %-28s %s%s\n", left, o->text, o->kind == ASSAY_ARG_LIST ? " (may be given several times)" : "");
     }
+}
+
+static bool bad_option(const struct assay_arg_spec *spec, const struct assay_arg *option, const char *value)
+{
+    fprintf(stderr, "assay: --%s takes %s, and '%s' is none\nusage: assay %s\n", option->name, option->value, value,
+            spec->usage);
+    return false;
 }
 
 static bool bad(const struct assay_arg_spec *spec, const char *what, const char *about)
@@ -124,7 +134,7 @@ static bool read_option(const struct assay_arg_spec *spec, int argc, char **argv
             return bad(spec, "a value is missing after", argv[*i]);
         value = argv[++*i];
     }
-    return store(o, value) || bad(spec, "not a value for this option:", value);
+    return store(o, value) || bad_option(spec, o, value);
 }
 
 enum assay_args_result assay_args_read(struct assay_arg_spec *spec, int argc, char **argv)

@@ -50,9 +50,9 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
             "port in place of {port}.\n"
             "Cases of an effect that fails need a target in which it does (--fault record='COMMAND', say with its\n"
             "data on a full device), those of short memory one that has 32 bytes for the variables of all sessions\n"
-            "(--fault no-room='COMMAND', for ours with --limit memory=32); else they are unsupported. Ends with 0: "
-            "conformant, 1: failures, 4: usage or spec error,\n"
-            "5: no case ran, 69: the target cannot be reached.",
+            "(--fault no-room='COMMAND', for ours with --limit memory=32); else they are unsupported.\n"
+            "Ends with 0: conformant, 1: failures, 2: interrupted, 4: usage or spec error, 5: no case ran,\n"
+            "69: the target cannot be reached.",
         .options = options,
         .positional = t->places,
         .least = 1,

@@ -59,23 +59,27 @@ static void print_levels(struct assay_report *t, const struct assay_tally *tally
     }
 }
 
+static void print_requirement(struct assay_report *t, const char *id, const struct by_req *by)
+{
+    size_t all = 0;
+    for (int v = 0; v < ASSAY_VERDICTS; v++)
+        all += by->count[v];
+    fprintf(t->to, "  %-12s %5zu", id, all);
+    for (int v = 0; v < ASSAY_VERDICTS; v++)
+        if (by->count[v])
+            fprintf(t->to, "  %s %zu", assay_verdict_name((enum assay_verdict)v), by->count[v]);
+    fprintf(t->to, all ? "\n" : "  no case names it\n");
+}
+
+/* A requirement that no case names is shown, too: it was not judged. */
 static void print_requirements(struct assay_report *t)
 {
     const struct assay_model *model = t->facts->model;
     const struct by_req *by = t->own;
-    for (uint32_t i = 0; by && i <= model->requirements_count; i++) {
-        size_t all = 0;
-        for (int v = 0; v < ASSAY_VERDICTS; v++)
-            all += by[i].count[v];
-        if (all == 0)
-            continue;
-        const char *id = i < model->requirements_count ? model->requirements[i].id : "language";
-        fprintf(t->to, "  %-12s %5zu", id, all);
-        for (int v = 0; v < ASSAY_VERDICTS; v++)
-            if (by[i].count[v])
-                fprintf(t->to, "  %s %zu", assay_verdict_name((enum assay_verdict)v), by[i].count[v]);
-        fputc('\n', t->to);
-    }
+    for (uint16_t i = 0; by && i < model->requirements_count; i++)
+        print_requirement(t, model->requirements[i].id, &by[i]);
+    if (by)
+        print_requirement(t, "language", &by[model->requirements_count]);
 }
 
 static void print_notes(struct assay_report *t, const struct assay_run_summary *s)

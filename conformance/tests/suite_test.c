@@ -127,7 +127,9 @@ static void test_cases_name_their_requirement(void **state)
     struct bench b = start(specs[1], false);
     (void)state;
     assert_int_equal(find_case(&b, "msglog/name/name/example-1")->req, requirement_named(b.model, "ML-4"));
-    assert_int_equal(find_case(&b, "msglog/name/name/example-2")->req, requirement_named(b.model, "ML-2"));
+    assert_int_equal(find_case(&b, "msglog/name/name/example-2")->req, requirement_named(b.model, "ML-4"));
+    assert_int_equal(find_case(&b, "msglog/ready/password/example-1")->req, requirement_named(b.model, "ML-1"));
+    assert_int_equal(find_case(&b, "msglog/name/unknown/name-phase-0")->req, requirement_named(b.model, "ML-2"));
     assert_int_equal(find_case(&b, "msglog/ready/eof-in-frame/close-example-1-cut-1")->req,
                      requirement_named(b.model, "ML-7"));
     const struct assay_case *c = find_case(&b, "msglog/ready/effect/record-text-sample-2");
