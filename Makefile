@@ -46,7 +46,7 @@ syslibs = $(foreach l,$(1),$(syslibs_$(l)))
 # ---- how things are built ----
 
 # Commands are told in a word; `make V=1` shows them whole.
-tell = @$(if $(V),,echo '  $(1)$(2)' &&)
+tell = $(if $(V),,@echo '  $(1)$(2)' &&)
 
 all: $(BUILD)/assay ## build the program
 

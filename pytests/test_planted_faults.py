@@ -45,7 +45,7 @@ class Builder:
         archive = self.build.relative_to(ROOT) / "libcore.a"
         target = str(self.program.relative_to(ROOT))
         variant = "VARIANT=" + self.build.name
-        said = subprocess.run(["make", "-n", "--no-print-directory", variant, "--what-if", str(archive), target], cwd=ROOT,
+        said = subprocess.run(["make", "-n", "V=1", "--no-print-directory", variant, "--what-if", str(archive), target], cwd=ROOT,
                               capture_output=True, text=True, timeout=60, check=True).stdout
         return next(line.split() for line in said.split("\n") if "-o " + target in line)
 
@@ -61,6 +61,7 @@ class Builder:
         command = [str(archive) if word.endswith("/libcore.a") else word for word in self.link]
         command[command.index("-o") + 1] = str(folder / "assay")
         run(command)
+        assert (folder / "assay").exists(), "linked, but not there: %s" % " ".join(command)
         return folder / "assay"
 
 
