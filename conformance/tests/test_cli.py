@@ -210,7 +210,7 @@ WRONG = {
     "reset": ("/close/", "ML-6"),
     "early": ("/password/", "ML-4"),
     "hang-up": ("/eof-in-frame/", "ML-7"),
-    "unread": ("/framing/behind-the-end", "ML-2"),
+    "unread": ("/framing/behind-the-end", "ML-1"),
     "twice": ("/effect/record-", "ML-3"),
 }
 
