@@ -62,7 +62,11 @@ static struct bits content_bits(const struct spec_type *t)
     case ASSAY_FORM_VARINT:
     case ASSAY_FORM_CONST:
     case ASSAY_FORM_CALC:
+    case ASSAY_FORM_AHEAD:
+    case ASSAY_FORM_OBJECT:
         break;
+    case ASSAY_FORM_PAIRS:
+        return (struct bits){8 * (uint64_t)t->min, 8 * capped((uint64_t)t->max)};
     }
     return (struct bits){0, 0};
 }
@@ -98,6 +102,7 @@ static struct bits extent_bits(const struct spec_type *t)
     case ASSAY_EXT_CODE:
     case ASSAY_EXT_COUNT:
     case ASSAY_EXT_REST:
+    case ASSAY_EXT_BEFORE:
         break;
     }
     return b;
@@ -118,7 +123,10 @@ struct bits assay_field_bits(const struct spec_field *f)
         b.least = b.most = 8 * (uint64_t)t->bytes.n;
         break;
     case ASSAY_FORM_CALC:
+    case ASSAY_FORM_AHEAD:
+    case ASSAY_FORM_OBJECT:
         break;
+    case ASSAY_FORM_PAIRS:
     case ASSAY_FORM_DECIMAL:
     case ASSAY_FORM_HEX:
     case ASSAY_FORM_BYTES:
@@ -166,6 +174,7 @@ static uint64_t content_max(const struct spec_type *t, uint64_t room)
             return (uint64_t)x->size->type->max < most ? (uint64_t)x->size->type->max : most;
         break;
     case ASSAY_EXT_REST:
+    case ASSAY_EXT_BEFORE:
         break;
     }
     return most;

@@ -79,6 +79,7 @@ static struct span_of of_extent(struct events *ev, const struct spec_type *type)
         s.max = !type->element || r.max > UINT32_MAX ? BITS_MAX : element_bits(type->element) * r.max;
         break;
     case ASSAY_EXT_REST:
+    case ASSAY_EXT_BEFORE:
         break;
     }
     return s;

@@ -96,10 +96,12 @@ static void literal(FILE *to, const char *key, struct assay_blob blob)
 NAMES kinds[] = {"ASSAY_T_INT",   "ASSAY_T_BOOL", "ASSAY_T_ENUM", "ASSAY_T_DURATION",
                  "ASSAY_T_BYTES", "ASSAY_T_TEXT", "ASSAY_T_LIST"};
 NAMES forms[] = {"ASSAY_FORM_INT",   "ASSAY_FORM_VARINT", "ASSAY_FORM_DECIMAL", "ASSAY_FORM_HEX",
-                 "ASSAY_FORM_BYTES", "ASSAY_FORM_CONST",  "ASSAY_FORM_LIST",    "ASSAY_FORM_CALC"};
+                 "ASSAY_FORM_BYTES", "ASSAY_FORM_CONST",  "ASSAY_FORM_LIST",    "ASSAY_FORM_CALC",
+                       "ASSAY_FORM_AHEAD", "ASSAY_FORM_PAIRS",  "ASSAY_FORM_OBJECT"};
 NAMES extents[] = {"ASSAY_EXT_FIXED",  "ASSAY_EXT_CODE",  "ASSAY_EXT_COUNT",
-                   "ASSAY_EXT_PREFIX", "ASSAY_EXT_UNTIL", "ASSAY_EXT_REST"};
-NAMES ends[] = {"ASSAY_END_FIELDS", "ASSAY_END_UNTIL", "ASSAY_END_EOF", "ASSAY_END_SEGMENT", "ASSAY_END_DATAGRAM"};
+                   "ASSAY_EXT_PREFIX", "ASSAY_EXT_UNTIL", "ASSAY_EXT_REST", "ASSAY_EXT_BEFORE"};
+NAMES ends[] = {"ASSAY_END_FIELDS", "ASSAY_END_UNTIL", "ASSAY_END_EOF", "ASSAY_END_SEGMENT", "ASSAY_END_DATAGRAM",
+                    "ASSAY_END_STREAM"};
 NAMES event_kinds[] = {"ASSAY_EVK_BUILTIN", "ASSAY_EVK_FAULT", "ASSAY_EVK_TIMER", "ASSAY_EVK_MESSAGE",
                        "ASSAY_EVK_CALL"};
 NAMES levels[] = {"ASSAY_MUST", "ASSAY_SHOULD", "ASSAY_MAY"};
@@ -124,6 +126,9 @@ static void emit_transport(FILE *to, const struct assay_transport *t)
     text(to, "name", t->name);
     text(to, "bind", t->bind);
     number(to, "port", t->port);
+    number(to, "client_port", t->client_port);
+    reference(to, "server", t->server);
+    reference(to, "client", t->client);
 }
 
 static void emit_option(FILE *to, const struct assay_option *o)
@@ -209,11 +214,58 @@ static void emit_frame(FILE *to, const struct assay_frame *f)
     reference(to, "segment_leniency", f->segment_leniency);
     number(to, "max", f->max);
     number(to, "walked", f->walked);
+    number(to, "blank", f->blank);
+    reference(to, "trim", f->trim);
+    number(to, "transports", f->transports);
 }
 
 static void emit_delims(FILE *to, const struct assay_delims *d)
 {
     range(to, "blobs", d->blobs);
+}
+
+static void emit_ahead(FILE *to, const struct assay_ahead *a)
+{
+    number(to, "kind", a->kind);
+    literal(to, "text", a->text);
+    reference(to, "before", a->before);
+}
+
+static void octets(FILE *to, const char *key, const uint8_t *bytes, unsigned count)
+{
+    fprintf(to, ".%s = {", key);
+    for (unsigned i = 0; i < count; i++)
+        fprintf(to, i ? ", %u" : "%u", bytes[i]);
+    fputs(count ? "}, " : "0}, ", to);
+}
+
+static void emit_pairs(FILE *to, const struct assay_pairs *p)
+{
+    number(to, "separator", p->separator);
+    number(to, "assign", p->assign);
+    number(to, "quote", p->quote);
+    number(to, "escape", p->escape);
+    number(to, "escapes", p->escapes);
+    octets(to, "letters", p->letters, p->escapes);
+    octets(to, "stands", p->stands, p->escapes);
+    number(to, "duplicates", p->duplicates);
+    number(to, "sorted", p->sorted);
+    reference(to, "quote_if", p->quote_if);
+    reference(to, "name_type", p->name_type);
+    reference(to, "value_type", p->value_type);
+    number(to, "most", p->most);
+}
+
+static void emit_object(FILE *to, const struct assay_object *o)
+{
+    range(to, "members", o->members);
+    reference(to, "rest", o->rest);
+}
+
+static void emit_object_member(FILE *to, const struct assay_object_member *m)
+{
+    literal(to, "name", m->name);
+    reference(to, "field", m->field);
 }
 
 static void emit_message(FILE *to, const struct assay_message *m)
@@ -231,6 +283,7 @@ static void emit_message(FILE *to, const struct assay_message *m)
     reference(to, "event", m->event);
     number(to, "wire_max", m->wire_max);
     number(to, "line", m->line);
+    number(to, "transports", m->transports);
 }
 
 static void emit_where(FILE *to, const struct assay_where *w)
@@ -258,6 +311,14 @@ static void emit_machine(FILE *to, const struct assay_machine *m)
     range(to, "rules", m->rules);
     reference(to, "frame_in", m->frame_in);
     reference(to, "frame_out", m->frame_out);
+    fputs(".reconnect = {", to);
+    reference(to, "pause", m->reconnect.pause);
+    number(to, "growth", m->reconnect.growth);
+    number(to, "most", m->reconnect.most);
+    number(to, "cap", m->reconnect.cap);
+    number(to, "early", m->reconnect.early);
+    number(to, "late", m->reconnect.late);
+    fputs("}, ", to);
 }
 
 static void emit_state(FILE *to, const struct assay_state *s)
@@ -328,6 +389,7 @@ static void emit_call(FILE *to, const struct assay_call *c)
     range(to, "results", c->results);
     range(to, "errors", c->errors);
     reference(to, "first_var", c->first_var);
+    reference(to, "machine", c->machine);
     number(to, "within", c->within);
 }
 
@@ -349,22 +411,27 @@ SAME(byteset, 32);
 SAME(enum, 16);
 SAME(enum_item, 32);
 SAME(field, 40);
-SAME(frame, 24);
+SAME(frame, 28);
 SAME(delims, 4);
-SAME(message, 64);
+SAME(ahead, 32);
+SAME(pairs, 32);
+SAME(object, 6);
+SAME(object_member, 24);
+SAME(reconnect, 32);
+SAME(message, 72);
 SAME(where, 6);
 SAME(event_def, 16);
-SAME(machine, 32);
+SAME(machine, 64);
 SAME(state, 16);
 SAME(var, 16);
 SAME(timer, 32);
 SAME(rule, 28);
 SAME(effect, 40);
 SAME(param, 24);
-SAME(call, 40);
+SAME(call, 48);
 SAME(error, 16);
 SAME(limits, 32);
-SAME(model, 552);
+SAME(model, 616);
 #undef SAME
 
 /* ---- tables ------------------------------------------------------------ */
@@ -382,6 +449,10 @@ SAME(model, 552);
     X(fields, struct assay_field, emit_field)                                                                          \
     X(frames, struct assay_frame, emit_frame)                                                                          \
     X(delims, struct assay_delims, emit_delims)                                                                        \
+    X(aheads, struct assay_ahead, emit_ahead)                                                                          \
+    X(pairs, struct assay_pairs, emit_pairs)                                                                           \
+    X(objects, struct assay_object, emit_object)                                                                       \
+    X(object_members, struct assay_object_member, emit_object_member)                                                  \
     X(messages, struct assay_message, emit_message)                                                                    \
     X(wheres, struct assay_where, emit_where)                                                                          \
     X(events, struct assay_event_def, emit_event)                                                                      \

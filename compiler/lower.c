@@ -89,7 +89,8 @@ static void lower_facts(struct lower *l)
         PUSH(l, requirements, struct assay_requirement,
              {.id = r->id, .ref = r->ref, .text = r->text, .level = r->level});
     SPEC_EACH (struct spec_transport, t, &l->spec->transports)
-        PUSH(l, transports, struct assay_transport, {.name = t->name, .bind = t->bind, .port = t->port});
+        PUSH(l, transports, struct assay_transport,
+             {.name = t->name, .bind = t->bind, .port = t->port, .server = ASSAY_NONE, .client = ASSAY_NONE});
     SPEC_EACH (struct spec_leniency, y, &l->spec->leniencies)
         PUSH(l, leniencies, struct assay_leniency,
              {.name = y->name,
@@ -129,7 +130,7 @@ static void lower_calls(struct lower *l)
         c.args = assay_lower_params(l, &call->args);
         c.results = assay_lower_params(l, &call->results);
         c.errors = (struct assay_range){(uint16_t)l->errors.count, (uint16_t)call->errors.count};
-        c.first_var = ASSAY_NONE;
+        c.first_var = c.machine = ASSAY_NONE;
         c.within = call->within;
         SPEC_EACH (struct spec_error, e, &call->errors)
             e->index = PUSH(l, errors, struct assay_error, {.name = e->name, .text = e->text ? e->text : ""});
@@ -161,6 +162,7 @@ static void lower_extent(struct lower *l, const struct spec_type *t, struct assa
         f->extent_arg = assay_gen_value(l, x->size);
         break;
     case ASSAY_EXT_UNTIL:
+    case ASSAY_EXT_BEFORE:
         f->extent_arg = lower_delims(l, &x->delims);
         break;
     case ASSAY_EXT_REST:
@@ -250,7 +252,9 @@ static void lower_frame(struct lower *l, struct spec_frame *frame)
                             .delims = ASSAY_NONE,
                             .segment_leniency = ASSAY_NONE,
                             .max = (uint32_t)frame->max,
-                            .walked = walked_by(l, frame)};
+                            .walked = walked_by(l, frame),
+                            .trim = ASSAY_NONE,
+                            .transports = UINT16_MAX};
     f.fields = lower_fields(l, &frame->fields);
     if (frame->body)
         f.body = frame->body->index;
@@ -318,7 +322,7 @@ static void lower_tag(struct lower *l, const struct spec_message *m, struct assa
 
 static void lower_message(struct lower *l, struct spec_message *m)
 {
-    struct assay_message out = {.name = m->name, .from = m->from, .tag_code = ASSAY_NONE, .leads = ASSAY_NONE};
+    struct assay_message out = {.name = m->name, .from = m->from, .tag_code = ASSAY_NONE, .leads = ASSAY_NONE, .transports = UINT16_MAX};
     out.event = m->event->index;
     out.req = m->req ? m->req->index : ASSAY_NONE;
     out.line = m->at.line;
@@ -424,6 +428,10 @@ static void fill(struct lower *l)
     TABLE(fields);
     TABLE(frames);
     TABLE(delims);
+    TABLE(aheads);
+    TABLE(pairs);
+    TABLE(objects);
+    TABLE(object_members);
     TABLE(messages);
     TABLE(wheres);
     TABLE(examples);
@@ -488,6 +496,11 @@ struct assay_model *assay_lower(struct assay_spec *spec)
     lower_effects(l);
     lower_calls(l);
     assay_lower_machines(l);
+    for (size_t i = 0; i < l->transports.count; i++) {
+        struct assay_transport *t = (struct assay_transport *)l->transports.items + i;
+        t->server = m->server;
+        t->client = m->client;
+    }
     lower_timer_events(l);
     fill(l);
     if (l->too_large)

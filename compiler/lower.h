@@ -15,6 +15,7 @@ struct lower {
     struct assay_spec *spec;
     struct assay_model *model;
     struct table requirements, transports, options, leniencies, types, sets, enums, enum_items, fields, frames, delims,
+        aheads, pairs, objects, object_members,
         messages, wheres, examples, events, machines, states, vars, timers, rules, effects, params, calls, errors,
         blobs, ints, statesets, code;
     struct table rule_lists, dispatch;

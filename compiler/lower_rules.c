@@ -415,6 +415,7 @@ static void lower_vars(struct lower *l, struct spec_machine *m)
         if (!(m->role & ASSAY_CLIENT))
             break;
         struct assay_call *lowered = (struct assay_call *)l->calls.items + call->index;
+        lowered->machine = m->index;
         lowered->first_var = call->args.count ? (uint16_t)l->vars.count : ASSAY_NONE;
         SPEC_EACH (struct spec_param, p, &call->args) {
             p->var = (uint16_t)l->vars.count;
@@ -533,7 +534,8 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
 {
     struct table calls = {0};
     uint8_t other = (uint8_t)((ASSAY_CLIENT | ASSAY_SERVER) & ~m->role);
-    m->index = PUSH(l, machines, struct assay_machine, {.name = m->name, .role = m->role});
+    m->index = PUSH(l, machines, struct assay_machine,
+                    {.name = m->name, .role = m->role, .reconnect = {.pause = ASSAY_NONE, .growth = 100}});
     struct assay_machine *lowered = (struct assay_machine *)l->machines.items + m->index;
     lowered->frame_in = l->spec->frames[other == ASSAY_SERVER]->index;
     lowered->frame_out = l->spec->frames[m->role == ASSAY_SERVER]->index;

@@ -71,6 +71,7 @@
     X(STARTS, 2, 1, "whether x begins with y")                                     \
     X(ENDS, 2, 1, "whether x ends with y")                                         \
     X(CONTAINS, 2, 1, "whether y occurs in x")                                     \
+    X(PAIR, 2, 1, "the value under name y in text x of grammar pairs[b]; undefined if there is none") \
     X(NAME, 1, 1, "the name of value x in enums[b]; its number in decimal if it has none") \
     /* actions: only in rule bodies */                                             \
     X(OUT, 1, 0, "pop into field slot b of the message being made")                \
@@ -83,6 +84,7 @@
     X(RESULT, -1, 0, "the running call ends well with a results")                  \
     X(ERROR, -1, 0, "the running call ends with errors[b]; a = 1: pop a text that says more") \
     X(ABORT, 0, 0, "end the session with a reset")                                 \
+    X(CLOSE, 0, 0, "end this link, though its machine is not through (see struct assay_reconnect)") \
     X(CHOOSE, 0, 0, "one of a ways is free: continue at one of the next a instructions, all JUMPs")
 
 enum assay_op {

@@ -172,6 +172,7 @@ static inline enum assay_read read_extent(struct assay_env *env, const struct as
         return extent_until(env, f, r, s);
     case ASSAY_EXT_REST:
         return extent_rest(r, s);
+    case ASSAY_EXT_BEFORE:
     case ASSAY_EXT_COUNT: /* lists only, which read it themselves */
         break;
     }

@@ -147,6 +147,7 @@ static inline enum assay_encode_status write_extent(struct assay_env *env, const
     case ASSAY_EXT_UNTIL:
         return put_delimited(env->model, f->extent_arg, w, s);
     case ASSAY_EXT_REST:
+    case ASSAY_EXT_BEFORE:
     case ASSAY_EXT_COUNT: /* its count was checked by the list */
         break;
     }

@@ -56,7 +56,8 @@ struct assay_config {
 
 /* Where output goes. The host owns the bytes; the engine appends at `len`.
  * A cut marks output that must not leave before an effect has completed:
- * everything from `at` on. Cuts come in ascending order. When the effect
+ * everything from `at` on. Where frames are datagrams, a cut without a gate
+ * (0) stands in front of each message: the border of two datagrams. Cuts come in ascending order. When the effect
  * fails, the engine truncates `len` at its cut and goes on from there; the
  * host must pass to assay_complete() the same bytes, less a prefix that it has
  * sent (`at` moves with it). The engine takes a cut away when its effect has
@@ -127,6 +128,7 @@ struct assay_event {
         struct {
             enum assay_end how;
             uint16_t cause; /* event */
+            bool finished;  /* the machine went to End; else only this link is over (`close: true`) */
         } ended;
         struct {
             uint16_t event;
@@ -151,7 +153,9 @@ enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid,
 /* Bytes arrived. Handles as many frames as there are; *used is how many bytes
  * are done with. Events may point into `in`: take them before its bytes move.
  * Present the rest again, with what followed it, after MORE
- * (when there is more), FULL or PENDING (after the room or the completion). */
+ * (when there is more), FULL or PENDING (after the room or the completion).
+ * Where frames are datagrams, `in` is exactly one, which may be empty; MORE is
+ * never returned. */
 enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
                          struct assay_out *out);
 

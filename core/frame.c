@@ -244,6 +244,7 @@ struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index,
         return found(in.n > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_PARTIAL, 0, 0, 0);
     case ASSAY_END_SEGMENT:
     case ASSAY_END_DATAGRAM:
+    case ASSAY_END_STREAM:
         break;
     }
     return find_whole(frame, in);

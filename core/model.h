@@ -97,6 +97,11 @@ enum assay_form {
     ASSAY_FORM_CONST,   /* the bytes of blob `extent_arg`, no slot */
     ASSAY_FORM_LIST,    /* elements shaped as field `element`, one after another */
     ASSAY_FORM_CALC,    /* not on the wire: the value of code `is` */
+    ASSAY_FORM_AHEAD,   /* not on the wire: whether aheads[`element`] holds for the bytes that follow; encoders compute
+                           `is` instead, which decoders do not check */
+    ASSAY_FORM_PAIRS,   /* name=value text by grammar pairs[`element`], inside an extent; held in its canonical form */
+    ASSAY_FORM_OBJECT,  /* a JSON object by objects[`element`], inside an extent: gives other fields their values; keeps
+                           none and is never written */
 };
 
 /* Where the bytes of a field end. */
@@ -107,12 +112,18 @@ enum assay_extent {
     ASSAY_EXT_PREFIX, /* an unsigned integer of extent_arg bits stands before them, byte order as in flags; 0 bits: a varint */
     ASSAY_EXT_UNTIL,  /* up to the first of the delimiters in range blobs[extent_arg], which is consumed; encoders write the first */
     ASSAY_EXT_REST,   /* up to the end of the body (or frame) */
+    ASSAY_EXT_BEFORE, /* up to the first of the delimiters, as with UNTIL, or the end; it is left where it is */
 };
 
 enum assay_field_flags {
     ASSAY_F_LITTLE = 1, /* least significant byte (or group) first */
     ASSAY_F_SIGNED = 2,
     ASSAY_F_FOLD = 4, /* text enum: ASCII letters compare without case */
+    /* A member of pairs: not on the wire by itself, but the value (of form BYTES, DECIMAL or HEX) that stands under
+     * name blobs[`extent_arg`] in the pairs of field `element`, which is read before it. Encoders put the members of
+     * the message that they write into those pairs. */
+    ASSAY_F_MEMBER = 8,
+    ASSAY_F_OPTIONAL = 16, /* a member that need not be there: then its slot has no value */
 };
 
 /* What a named leniency widens in a field (only while it is switched on). */
@@ -127,8 +138,9 @@ struct assay_field {
     const char *name;    /* NULL: padding, which must hold the value that an encoder writes */
     uint16_t type;       /* what the slot holds; CONST: ASSAY_NONE */
     uint16_t slot;       /* ASSAY_NONE: no value is kept */
-    uint16_t extent_arg; /* see enum assay_extent; UNTIL: index in delims */
-    uint16_t element;    /* LIST: index in fields of the element's shape */
+    uint16_t extent_arg; /* see enum assay_extent; UNTIL, BEFORE: index in delims */
+    uint16_t element;    /* LIST: index in fields of the element's shape; AHEAD, PAIRS, OBJECT: in aheads, pairs, objects;
+                            a member: in fields, of its pairs */
     uint16_t present;    /* code: the field is there only if true; ASSAY_NONE: always */
     uint16_t is;         /* code: computed when encoding, checked when decoding */
     uint16_t init;       /* code: what an encoder writes when the field is not given */
@@ -145,6 +157,51 @@ enum assay_frame_end {
     ASSAY_END_EOF,      /* the peer's end of stream: one frame a direction */
     ASSAY_END_SEGMENT,  /* what one read returned is a frame (legacy) */
     ASSAY_END_DATAGRAM, /* the datagram */
+    ASSAY_END_STREAM,   /* bytes without borders: a frame is as many as there are, at most `max`; another reader of the
+                           same stream may cut it elsewhere */
+};
+
+/* What can be told of the bytes in front of a reader without taking them. */
+enum assay_ahead_kind {
+    ASSAY_AHEAD_BEGINS, /* they begin with `text` */
+    ASSAY_AHEAD_HOLDS,  /* `text` occurs in them before the first of `before`, or before the end if none is there */
+    ASSAY_AHEAD_LEFT,   /* there are any */
+};
+struct assay_ahead {
+    uint8_t kind; /* enum assay_ahead_kind */
+    struct assay_blob text;
+    uint16_t before; /* index in delims; ASSAY_NONE: the end */
+};
+
+/* What becomes of two pairs of one name. */
+enum assay_duplicates { ASSAY_DUP_LAST, ASSAY_DUP_FIRST, ASSAY_DUP_FAULT };
+
+/* A grammar of name=value text. Canonical form: names ascending by their bytes (if `sorted`), each once; a value in
+ * quotes only if it begins with the quote or holds a byte of `quote_if`; escapes where a byte has one. A byte that
+ * `escapes` gives stands for itself nowhere else in a value; the escaped quote is known inside quotes alone. */
+#define ASSAY_ESCAPES_MAX 8
+struct assay_pairs {
+    uint8_t separator, assign;
+    uint8_t quote, escape; /* 0: there is none */
+    uint8_t escapes;       /* how many: letter behind `escape`, and the byte that it stands for */
+    uint8_t letters[ASSAY_ESCAPES_MAX], stands[ASSAY_ESCAPES_MAX];
+    uint8_t duplicates; /* enum assay_duplicates */
+    bool sorted;
+    uint16_t quote_if;             /* in sets; ASSAY_NONE: nothing */
+    uint16_t name_type, value_type; /* TEXT or BYTES types that names and (unescaped) values must fit */
+    uint16_t most;                 /* pairs; at most ASSAY_PAIRS_MAX */
+};
+#define ASSAY_PAIRS_MAX 1024
+
+/* A JSON object as another form of some fields. Strings, numbers and true, false, null give their text (a string its
+ * UTF-8); an object or array inside is malformed. Of two equal names the last holds. */
+struct assay_object {
+    struct assay_range members; /* in object_members */
+    uint16_t rest;              /* field of form PAIRS that takes all other members; ASSAY_NONE: they are malformed */
+};
+struct assay_object_member {
+    struct assay_blob name;
+    uint16_t field; /* read from the value's text; a member that is not there leaves it without a value */
 };
 
 /* How one direction's bytes become frames. Content is read by `fields`; what
@@ -160,6 +217,10 @@ struct assay_frame {
     uint32_t max;              /* longest frame in bytes, delimiter included: more is event `oversize` */
     uint8_t walked;            /* FIELDS without a body: senders (bit set of enum assay_role) with messages that have
                                   fields of their own: those are walked, too, to find the end */
+    bool blank;                /* UNTIL, SEGMENT, DATAGRAM: a frame without content is no event; it is skipped */
+    uint16_t trim;             /* UNTIL, EOF, SEGMENT, DATAGRAM: bytes of this set are taken off both ends of the content;
+                                  index in sets, or ASSAY_NONE */
+    uint16_t transports;       /* bit i: it is used on transports[i] */
 };
 
 struct assay_delims {
@@ -188,6 +249,7 @@ struct assay_message {
     uint16_t event;            /* the event of receiving it */
     uint32_t wire_max;         /* longest encoding in bytes, frame included */
     uint32_t line;             /* in the spec */
+    uint16_t transports;       /* bit i: it is known on transports[i]; elsewhere it is as if it were not there */
 };
 
 /* A hand-checked example: bytes and what they decode to. */
@@ -272,6 +334,16 @@ struct assay_state {
     uint32_t line;
 };
 
+/* When a client connects again: after its link was refused, or ended otherwise than by `goto: End`. The pause runs from
+ * that moment. After each try it grows by `growth`; a link on which a message arrived makes it start from `pause`. */
+struct assay_reconnect {
+    uint16_t pause;      /* code: duration; ASSAY_NONE: it does not connect again */
+    uint16_t growth;     /* percent of the pause before it: 100 leaves it as it is */
+    uint32_t most;       /* tries in a row that may fail; 0: any number */
+    int64_t cap;         /* longest pause, ns; 0: none */
+    int64_t early, late; /* tolerance of a judge, ns */
+};
+
 struct assay_machine {
     const char *name;
     uint8_t role;               /* bit set of enum assay_role */
@@ -281,6 +353,7 @@ struct assay_machine {
     struct assay_range timers;
     struct assay_range rules;
     uint16_t frame_in, frame_out; /* how it reads and writes */
+    struct assay_reconnect reconnect; /* of a client's */
 };
 
 /* An effect is an order to the host; core only carries it. */
@@ -305,6 +378,7 @@ struct assay_call {
     struct assay_range results; /* in params */
     struct assay_range errors;  /* in errors */
     uint16_t first_var;         /* variables that hold the arguments while the call runs */
+    uint16_t machine;           /* that it is a call of, in machines */
     int64_t within;             /* total time it may take, ns; 0: no limit of its own */
 };
 
@@ -330,7 +404,9 @@ struct assay_option {
 struct assay_transport {
     const char *name; /* "tcp", "udp", "unix" */
     const char *bind; /* default address to listen on */
-    uint16_t port;
+    uint16_t port;    /* of servers */
+    uint16_t client_port;    /* that clients bind to; 0: any */
+    uint16_t server, client; /* the machine of each side of a link, in machines; ASSAY_NONE: it plays no part here */
 };
 
 /* Limits that the spec states and a host may override. */
@@ -364,6 +440,10 @@ struct assay_model {
     ASSAY_TABLE(struct assay_field, fields);
     ASSAY_TABLE(struct assay_frame, frames);
     ASSAY_TABLE(struct assay_delims, delims);
+    ASSAY_TABLE(struct assay_ahead, aheads);
+    ASSAY_TABLE(struct assay_pairs, pairs);
+    ASSAY_TABLE(struct assay_object, objects);
+    ASSAY_TABLE(struct assay_object_member, object_members);
     ASSAY_TABLE(struct assay_message, messages);
     ASSAY_TABLE(struct assay_where, wheres);
     ASSAY_TABLE(struct assay_example, examples);
@@ -389,7 +469,7 @@ struct assay_model {
     const uint16_t *rule_lists;
     uint32_t rule_lists_count;
 
-    uint16_t server, client; /* the link machine of each role, in machines; ASSAY_NONE */
+    uint16_t server, client; /* the link machine of each role on transports[0], in machines; ASSAY_NONE */
 };
 
 #endif

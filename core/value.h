@@ -18,11 +18,12 @@ struct assay_span {
 enum assay_region {
     ASSAY_REGION_FRAME,   /* offset from the first byte of the frame being handled (or of call arguments) */
     ASSAY_REGION_VARS,    /* offset in the engine's memory for variables */
-    ASSAY_REGION_CONST,   /* index in model->blobs */
+    ASSAY_REGION_CONST,   /* index in model->blobs, or, from ASSAY_CONST_OPTIONS on, in model->options: its blob */
     ASSAY_REGION_SCRATCH, /* offset in the engine's scratch: lives until the next event */
 };
 
-#define ASSAY_BYTES_MAX ((1u << 30) - 1)
+#define ASSAY_BYTES_MAX     ((1u << 30) - 1)
+#define ASSAY_CONST_OPTIONS (1u << 31)
 
 static inline assay_val assay_val_bytes(enum assay_region region, uint32_t offset, uint32_t size)
 {
@@ -63,6 +64,8 @@ static inline struct assay_span assay_bytes(const struct assay_env *env, assay_v
     case ASSAY_REGION_VARS:
         return (struct assay_span){env->heap + offset, size};
     case ASSAY_REGION_CONST:
+        if (offset >= ASSAY_CONST_OPTIONS)
+            return (struct assay_span){env->model->options[offset - ASSAY_CONST_OPTIONS].blob.p, size};
         return (struct assay_span){env->model->blobs[offset].p, size};
     case ASSAY_REGION_SCRATCH:
         break;
