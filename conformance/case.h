@@ -14,6 +14,11 @@ enum assay_step_kind {
     ASSAY_STEP_PAUSE,  /* let `pause` ns go by */
     ASSAY_STEP_EXPECT, /* by hand: exactly `bytes` come next */
     ASSAY_STEP_EXPECT_END, /* by hand: `ends` (bit set of enum assay_ending) */
+    /* for clients and peers, which connect by themselves: */
+    ASSAY_STEP_CALL,    /* the application that uses the target is told to do a call */
+    ASSAY_STEP_ARRIVE,  /* the target has to have made `link`: its first connection, or the one after a pause */
+    ASSAY_STEP_REFUSE,  /* from here on connections are refused */
+    ASSAY_STEP_WELCOME, /* from here on they are taken again */
 };
 
 enum assay_ending { ASSAY_SEEN_FIN = 1, ASSAY_SEEN_RST = 2, ASSAY_SEEN_SILENCE = 4 };
@@ -28,6 +33,9 @@ struct assay_step {
     uint8_t ends;
     struct assay_blob bytes; /* belongs to the suite */
     int64_t pause;
+    uint16_t call;                  /* CALL: in model->calls */
+    const assay_val *values;        /* CALL: its arguments, as assay_call() takes them */
+    const struct assay_span *spans;
 };
 
 enum assay_case_class {
@@ -56,7 +64,7 @@ struct assay_case {
     uint8_t level;    /* enum assay_level */
     uint8_t class;    /* enum assay_case_class */
     bool by_hand;
-    uint8_t links;
+    uint8_t links; /* of a client: connections that it makes, one after another */
     const struct assay_step *steps;
     size_t step_count;
     struct assay_circumstance circumstance; /* in which the target has to be for this case; zero: the usual one */
@@ -66,6 +74,8 @@ struct assay_case {
 struct assay_suite {
     const struct assay_spec *spec;
     const struct assay_model *model;
+    uint16_t machine;  /* that is judged, in model->machines */
+    uint16_t transport; /* that it is judged on, in model->transports */
     const struct assay_case *cases; /* sorted by id */
     size_t count;
     size_t states_explored, inputs_alphabet; /* for the report */
@@ -73,6 +83,8 @@ struct assay_suite {
 };
 
 struct assay_suite_options {
+    uint16_t transport; /* in model->transports */
+    uint8_t role;       /* enum assay_role: whose machine on that transport is judged; 0: the server's */
     uint64_t seed;
     const char *filter;   /* glob over ids, or NULL */
     bool faults;          /* also cases for targets whose effects fail or whose memory is short */
@@ -83,7 +95,7 @@ struct assay_suite_options {
                                 Cases of a timer are made only where they let it run. */
 };
 
-/* All cases that a spec yields for a server under test. The suite owns all it points to; the spec must outlive it. */
+/* All cases that a spec yields for a target of that role. The suite owns all it points to; the spec must outlive it. */
 struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options);
 void assay_suite_free(struct assay_suite *suite);
 

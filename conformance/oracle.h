@@ -16,6 +16,7 @@ struct assay_oracle;
 
 struct assay_oracle_config {
     const struct assay_model *model;
+    uint16_t machine; /* that is judged, in model->machines; a client's or a server's */
     const assay_val *options; /* params of the target; NULL: the spec's defaults */
     uint64_t leniencies;
     uint64_t seed;
@@ -26,12 +27,16 @@ struct assay_oracle_config {
 struct assay_oracle *assay_oracle_new(const struct assay_oracle_config *config, uint8_t links);
 void assay_oracle_free(struct assay_oracle *oracle);
 
-/* What the tester did, on its own clock (ns). */
+/* What the tester did, on its own clock (ns). For a client `connect` is what the target did: its connection arrived. */
 void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
 void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_time(struct assay_oracle *oracle, int64_t now);
+
+/* The application above a client was told to do a call; arguments as assay_call() takes them. */
+void assay_oracle_call(struct assay_oracle *oracle, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
+                       const struct assay_span *spans);
 
 /* What the tester saw. False: no belief agrees any more; see assay_oracle_blame(). */
 bool assay_oracle_received(struct assay_oracle *oracle, uint8_t link, struct assay_span bytes);
@@ -39,8 +44,30 @@ bool assay_oracle_fin(struct assay_oracle *oracle, uint8_t link);
 bool assay_oracle_rst(struct assay_oracle *oracle, uint8_t link);
 bool assay_oracle_silence(struct assay_oracle *oracle, uint8_t link); /* proven: nothing more came, the link is open */
 
+/* What the application above a client saw. Results and effects carry values as in struct assay_event; of an error
+ * `outcome` counts. */
+enum assay_upper_kind { ASSAY_UPPER_RESULT, ASSAY_UPPER_ERROR, ASSAY_UPPER_EFFECT };
+struct assay_upper {
+    uint8_t kind;    /* enum assay_upper_kind */
+    uint16_t index;  /* RESULT, ERROR: the call; EFFECT: the effect */
+    int32_t outcome; /* ERROR: as in struct assay_event */
+    uint16_t count;
+    const assay_val *values;
+    const struct assay_span *spans;
+};
+bool assay_oracle_upper(struct assay_oracle *oracle, uint8_t link, const struct assay_upper *seen);
+
+/* Whether and when a client connects again after `link` is over, on the tester's clock. */
+struct assay_again {
+    bool must, may;           /* all surviving beliefs say so; some do */
+    int64_t earliest, latest; /* when; from the end of the link, tolerances included */
+    bool finished;            /* some belief is through: its machine went to End */
+};
+struct assay_again assay_oracle_again(const struct assay_oracle *oracle, uint8_t link);
+
 /* What is still owed on a link, by any surviving belief. */
 struct assay_owed {
+    bool upper; /* some belief waits for a result, an error or an effect */
     bool bytes; /* some belief waits for more bytes */
     bool end;   /* some belief waits for the end (FIN) */
     bool maybe; /* some belief is content as things are */
