@@ -156,7 +156,12 @@ static bool expand(struct assay_explored *e, uint32_t node)
 bool assay_explore(struct assay_explored *e, const struct assay_witness_config *config,
                    const struct assay_inputs *inputs)
 {
-    struct assay_oracle_config oracle = {config->model, config->options, config->leniencies, 1, config->circumstance};
+    struct assay_oracle_config oracle = {.model = config->model,
+                                         .machine = config->model->server,
+                                         .options = config->options,
+                                         .leniencies = config->leniencies,
+                                         .seed = 1,
+                                         .circumstance = config->circumstance};
     struct assay_belief_set set = {0};
     memset(e, 0, sizeof *e);
     e->inputs = inputs;

@@ -46,7 +46,11 @@ static bool start(struct scorer *s, const struct assay_spec *spec, uint64_t seed
         return false;
     struct assay_suite_options options = {.seed = seed, .params = s->options, .faults = true};
     s->suite = assay_suite_build(spec, s->model, &options);
-    s->right = (struct assay_oracle_config){s->model, s->options, assay_leniencies_default(s->model), seed, {0}};
+    s->right = (struct assay_oracle_config){.model = s->model,
+                                            .machine = s->model->server,
+                                            .options = s->options,
+                                            .leniencies = assay_leniencies_default(s->model),
+                                            .seed = seed};
     if (!s->suite)
         return false;
     struct assay_witness_config config = {spec, s->model, s->options, s->right.leniencies, {0}};
