@@ -271,7 +271,8 @@ static bool write_json(cJSON *json, FILE *to)
 bool assay_export_json(const struct assay_suite *suite, const assay_val *params, uint64_t leniencies, uint64_t seed,
                        FILE *to)
 {
-    struct exporter x = {suite, suite->model, {suite->model, params, leniencies, seed, {0}}};
+    struct exporter x = {suite, suite->model, {.model = suite->model, .machine = suite->machine, .options = params,
+                                .leniencies = leniencies, .seed = seed}};
     bool ok = fprintf(to, "{\"protocol\":\"%s\",\"seed\":%llu,\"leniencies\":[", x.model->protocol,
                       (unsigned long long)seed) > 0;
     for (uint16_t i = 0, n = 0; i < x.model->leniencies_count; i++)

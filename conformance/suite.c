@@ -21,7 +21,11 @@ static int by_id(const void *a, const void *b)
 
 static bool can_fail(const struct assay_builder *b, const struct assay_case *c)
 {
-    struct assay_memory_config config = {.right = {b->model, b->config.options, b->config.leniencies, 1, {0}},
+    struct assay_memory_config config = {.right = {.model = b->model,
+                                                   .machine = b->all->suite.machine,
+                                                   .options = b->config.options,
+                                                   .leniencies = b->config.leniencies,
+                                                   .seed = 1},
                                          .model = b->model,
                                          .host = ASSAY_HOST_MUTE};
     struct assay_memory_result result;
