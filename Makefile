@@ -180,6 +180,13 @@ core-bench: ## nanoseconds a request in core alone
 	@$(MAKE) --no-print-directory VARIANT=release build/release/core_bench
 	@build/release/core_bench
 
+$(BUILD)/lines: $(BUILD)/bench/lines.o $(BUILD)/libcompiler.a $(BUILD)/libcore.a
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
+
+lines-bench: ## what the length of a line of name=value text costs to read
+	@$(MAKE) --no-print-directory VARIANT=release build/release/lines
+	@build/release/lines bench/lines.yaml
+
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
@@ -231,5 +238,5 @@ $(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libcl
 stage: $(BUILD)/stage/lib/libassay.a
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-judge \
-        fuzz fuzz-replay core-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay core-bench lines-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
