@@ -1,7 +1,8 @@
-/* A server session under arbitrary input, splits, closes, time and failing
+/* A session under arbitrary input, splits, calls, closes, time and failing
  * effects. The input is a script (see enum action); it is run four ways, as it
  * stands and byte by byte, with and without gates, and all four must give the
- * same output and the same end. */
+ * same output and the same end. Where the borders of arrivals mean something
+ * (datagrams, segments, streams) they are left as the script has them. */
 #include "fuzz/target.h"
 
 #include <stdlib.h>
@@ -15,12 +16,14 @@ enum action {
     ACTION_RESET, /* the connection is reset: the script ends */
     ACTION_TIME,  /* a byte n: 2^(n % 40) ns go by */
     ACTION_STOP,  /* the host stops: the script ends */
+    ACTION_CALL,  /* a byte says which, a byte n, n bytes that its arguments are made from (clients) */
     ACTION_COUNT,
 };
 
 enum {
     OUTPUT_CAP = 1 << 20,
     INPUT_CAP = 1 << 18,
+    ARGS_MAX = 32,
     CUTS_CAP = 64,
     SESSIONS = 2,
     MEMORY = 1 << 16,
@@ -53,6 +56,7 @@ struct run {
 };
 
 static struct assay_config config;
+static bool borders, datagrams; /* of arrivals: they mean something; each is a datagram */
 static void *memory;
 static size_t memory_size;
 static uint8_t *outputs[4], *input, counting[1 << 17];
@@ -62,7 +66,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argc;
     (void)argv;
     const struct assay_model *model = fuzz_model();
-    config = (struct assay_config){.model = model, .machine = model->server, .limits = model->limits, .gates = true};
+    config = (struct assay_config){.model = model, .machine = fuzz_machine(), .limits = model->limits, .gates = true};
+    uint8_t end = model->frames[model->machines[config.machine].frame_in].end;
+    datagrams = end == ASSAY_END_DATAGRAM;
+    borders = datagrams || end == ASSAY_END_SEGMENT || end == ASSAY_END_STREAM;
     config.limits.sessions = SESSIONS;
     config.limits.memory = MEMORY;
     memory_size = assay_engine_size(&config);
@@ -98,6 +105,16 @@ static void check(const struct run *r)
     fuzz_require(r->out.cuts_len <= r->out.cuts_cap, "cuts beyond their table");
 }
 
+/* Cuts between datagrams, of which there may be more than the table holds in a whole run. */
+static void forget_borders(struct run *r)
+{
+    uint16_t kept = 0;
+    for (uint16_t i = 0; i < r->out.cuts_len; i++)
+        if (r->out.cuts[i].gate)
+            r->out.cuts[kept++] = r->out.cuts[i];
+    r->out.cuts_len = kept;
+}
+
 /* Effects complete in the order in which they were ordered. */
 static void complete_effects(struct run *r)
 {
@@ -110,6 +127,7 @@ static void complete_effects(struct run *r)
         assay_complete(r->engine, token, r->now, done, &r->out);
         take_events(r);
         check(r);
+        forget_borders(r);
         if (done && r->out.cuts_len > 0 && r->out.cuts[0].gate == token) {
             r->out.cuts_len--;
             memmove(r->out.cuts, r->out.cuts + 1, r->out.cuts_len * sizeof *r->out.cuts);
@@ -128,7 +146,10 @@ static void handle_input(struct run *r)
         memmove(r->in, r->in + used, r->in_len - used);
         r->in_len -= used;
         take_events(r);
+        forget_borders(r);
         complete_effects(r);
+        if (datagrams && rc != ASSAY_PENDING && rc != ASSAY_TAKE && rc != ASSAY_FULL)
+            r->in_len = 0;
         if (rc == ASSAY_OK || rc == ASSAY_MORE || rc == ASSAY_ENDED || rc == ASSAY_STALE)
             return;
         if (r->out.cap - r->out.len < config.model->out_max)
@@ -141,7 +162,7 @@ static void arrive(struct run *r, const struct way *way, const uint8_t *bytes, u
 {
     for (uint32_t singles = SINGLES; n > 0 && !r->ended && r->in_len < INPUT_CAP - (1 << 16);) {
         uint32_t piece = singles > 0 ? 1 : PIECE < n ? PIECE : n;
-        uint32_t step = way->single ? piece : n;
+        uint32_t step = way->single && !borders ? piece : n;
         singles -= singles > 0;
         memcpy(r->in + r->in_len, bytes, step);
         r->in_len += step;
@@ -149,6 +170,34 @@ static void arrive(struct run *r, const struct way *way, const uint8_t *bytes, u
         n -= step;
         handle_input(r);
     }
+}
+
+/* Arguments from the bytes of a script: a number from 8 of them; a length byte and so many. */
+static void call(struct run *r, unsigned which, const uint8_t *bytes, size_t n)
+{
+    const struct assay_model *model = config.model;
+    assay_val values[ARGS_MAX] = {0};
+    struct assay_span spans[ARGS_MAX] = {{NULL, 0}};
+    if (model->calls_count == 0)
+        return;
+    uint16_t index = (uint16_t)(which % model->calls_count);
+    const struct assay_call *c = &model->calls[index];
+    if (c->machine != config.machine || c->args.count > ARGS_MAX || r->ended)
+        return;
+    for (uint16_t i = 0; i < c->args.count; i++) {
+        size_t take = n > 0 ? bytes[0] : 0;
+        take = take > n - (n > 0) ? n - (n > 0) : take;
+        spans[i] = (struct assay_span){bytes + (n > 0), (uint32_t)take};
+        for (size_t k = 0; k < take && k < 8; k++)
+            values[i] = values[i] << 8 | bytes[1 + k];
+        bytes += take + (n > 0);
+        n -= take + (n > 0);
+    }
+    assay_call(r->engine, r->sid, r->now, index, values, spans, ASSAY_NEVER, &r->out);
+    take_events(r);
+    forget_borders(r);
+    check(r);
+    complete_effects(r);
 }
 
 static void pass_time(struct run *r, assay_time by)
@@ -203,10 +252,20 @@ static bool act(struct run *r, const struct way *way, const uint8_t **data, size
         pass_time(r, (assay_time)1 << p[1] % 40);
         taken = 2;
         break;
+    case ACTION_CALL:
+        if (left < 3)
+            return false;
+        taken = 3u + p[2] > left ? left : 3u + p[2];
+        call(r, p[1], p + 3, taken - 3);
+        break;
     case ACTION_EOF:
+        if (datagrams)
+            return false;
         signal_session(r, r->in_len > 0 ? ASSAY_EV_EOF_IN_FRAME : ASSAY_EV_EOF);
         return false;
     case ACTION_RESET:
+        if (datagrams)
+            return false;
         signal_session(r, ASSAY_EV_RESET);
         return false;
     case ACTION_STOP:

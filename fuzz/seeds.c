@@ -1,11 +1,13 @@
 /* Writes what a fuzzer starts from, made from a spec: a dictionary and a seed
  * corpus for each harness.
  *
- * usage: ASSAY_FUZZ_SPEC=my.yaml fuzz-seeds FOLDER
+ * usage: ASSAY_FUZZ_SPEC=my.yaml [ASSAY_FUZZ_MACHINE=1] fuzz-seeds FOLDER
+ *        ASSAY_FUZZ_SPEC=my.yaml fuzz-seeds --machines
  *
  * FOLDER/dict holds constants, tags and texts of the spec; FOLDER/decode the
  * spec's examples; FOLDER/session scripts for fuzz_session: each example alone,
  * then followed by the end of the stream, and all of them in a row.
+ * --machines lists the spec's machines: number, name and role of each.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 #include "fuzz/target.h"
 
-enum { ACTION_FEED, ACTION_EOF = 2, CHUNK_MAX = 255 };
+enum { ACTION_FEED, ACTION_EOF = 2, ACTION_CALL = 6, CHUNK_MAX = 255 };
 
 static void write_all(const char *folder, const char *kind, size_t number, const uint8_t *bytes, size_t n)
 {
@@ -83,15 +85,34 @@ static size_t add_feed(uint8_t *script, size_t at, struct assay_blob bytes)
     return at;
 }
 
+static int list_machines(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->machines_count; i++)
+        printf("%u %s-%s\n", i, model->machines[i].name, model->machines[i].role == ASSAY_SERVER ? "server" : "client");
+    return 0;
+}
+
+/* A call of a client's machine, its arguments made from a few bytes, and an answer to it. */
+static void write_calls(const struct assay_model *model, const char *folder)
+{
+    for (uint16_t i = 0; i < model->calls_count; i++) {
+        uint8_t script[64] = {0, ACTION_CALL, (uint8_t)i, 9, 3, 'a', 'b', 'c', 1, 'x', 0, 0, 0};
+        write_all(folder, "session", 2000u + i, script, 13);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t all[1 << 20], one[1 << 17];
     if (argc != 2) {
-        fputs("usage: ASSAY_FUZZ_SPEC=my.yaml fuzz-seeds FOLDER\n", stderr);
+        fputs("usage: ASSAY_FUZZ_SPEC=my.yaml fuzz-seeds FOLDER|--machines\n", stderr);
         return 4;
     }
     const struct assay_model *model = fuzz_model();
     const char *folder = argv[1];
+    uint8_t peer = (uint8_t)((ASSAY_CLIENT | ASSAY_SERVER) & ~model->machines[fuzz_machine()].role);
+    if (strcmp(folder, "--machines") == 0)
+        return list_machines(model);
     make_folder(folder, "decode");
     make_folder(folder, "session");
     write_dictionary(model, folder);
@@ -99,7 +120,7 @@ int main(int argc, char **argv)
     for (uint16_t i = 0; i < model->examples_count; i++) {
         const struct assay_example *example = &model->examples[i];
         write_all(folder, "decode", i, example->bytes.p, example->bytes.n);
-        if ((example->from & ASSAY_CLIENT) == 0 || example->bytes.n > sizeof one / 2)
+        if ((example->from & peer) == 0 || example->bytes.n > sizeof one / 2)
             continue;
         one[0] = 0;
         size_t n = add_feed(one, 1, example->bytes);
@@ -111,5 +132,6 @@ int main(int argc, char **argv)
             all_n = add_feed(all, all_n, example->bytes);
     }
     write_all(folder, "session", 999, all, all_n);
+    write_calls(model, folder);
     return 0;
 }

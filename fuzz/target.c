@@ -29,6 +29,20 @@ const struct assay_model *fuzz_model(void)
     return model;
 }
 
+uint16_t fuzz_machine(void)
+{
+    const struct assay_model *model = fuzz_model();
+    const char *number = getenv("ASSAY_FUZZ_MACHINE");
+    if (!number)
+        return model->server != ASSAY_NONE ? model->server : model->client;
+    unsigned long machine = strtoul(number, NULL, 10);
+    if (machine >= model->machines_count) {
+        fprintf(stderr, "fuzz: %s has no machine number %s\n", model->protocol, number);
+        exit(4);
+    }
+    return (uint16_t)machine;
+}
+
 void fuzz_fault(const char *what)
 {
     fprintf(stderr, "fuzz: %s\n", what);
