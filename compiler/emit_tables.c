@@ -390,6 +390,7 @@ static void emit_call(FILE *to, const struct assay_call *c)
     range(to, "errors", c->errors);
     reference(to, "first_var", c->first_var);
     reference(to, "machine", c->machine);
+    reference(to, "opens", c->opens);
     number(to, "within", c->within);
 }
 

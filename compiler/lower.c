@@ -130,7 +130,7 @@ static void lower_calls(struct lower *l)
         c.args = assay_lower_params(l, &call->args);
         c.results = assay_lower_params(l, &call->results);
         c.errors = (struct assay_range){(uint16_t)l->errors.count, (uint16_t)call->errors.count};
-        c.first_var = c.machine = ASSAY_NONE;
+        c.first_var = c.machine = c.opens = ASSAY_NONE;
         c.within = call->within;
         SPEC_EACH (struct spec_error, e, &call->errors)
             e->index = PUSH(l, errors, struct assay_error, {.name = e->name, .text = e->text ? e->text : ""});

@@ -379,6 +379,8 @@ struct assay_call {
     struct assay_range errors;  /* in errors */
     uint16_t first_var;         /* variables that hold the arguments while the call runs */
     uint16_t machine;           /* that it is a call of, in machines */
+    uint16_t opens;             /* it makes a link of its own over that one of transports, which ends with it;
+                                   ASSAY_NONE: it works on the client's link */
     int64_t within;             /* total time it may take, ns; 0: no limit of its own */
 };
 

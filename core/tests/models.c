@@ -179,9 +179,9 @@ static const struct assay_effect notes_effects[] = {
     {"notice", RANGE(1, 1), NULL, NULL, false},
 };
 static const struct assay_call notes_calls[] = {
-    {"login", "", EV_CALL, RANGE(2, 2), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_NAME, 0},
-    {"post", "", EV_CALL + 1, RANGE(4, 1), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_TEXT, 0},
-    {"bye", "", EV_CALL + 2, RANGE(0, 0), RANGE(0, 0), RANGE(0, 0), NONE, 0},
+    {"login", "", EV_CALL, RANGE(2, 2), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_NAME, 1, NONE, 0},
+    {"post", "", EV_CALL + 1, RANGE(4, 1), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_TEXT, 1, NONE, 0},
+    {"bye", "", EV_CALL + 2, RANGE(0, 0), RANGE(0, 0), RANGE(0, 0), NONE, 1, NONE, 0},
 };
 static const struct assay_error notes_errors[] = {{"refused", "the server refused"}};
 
