@@ -1,9 +1,10 @@
 /* libassay: the client side of a protocol that is described by an Assay spec.
  *
- * A client is one connection to one server. It runs the protocol's tables,
- * which `assay gen c` writes as C (or a spec reader builds at run time), and
- * offers the calls that the spec names. Generated headers wrap all of this in
- * typed functions; this one is what they stand on, and what they do not hide.
+ * A client is one link to one server (or peer): a connection, or datagrams.
+ * It runs the protocol's tables, which `assay gen c` writes as C (or a spec
+ * reader builds at run time), and offers the calls that the spec names.
+ * Generated headers wrap all of this in typed functions; this one is what they
+ * stand on, and what they do not hide.
  *
  *     struct assay_client *client;
  *     struct assay_value args[] = {assay_number(12), assay_number(0)}, amount;
@@ -13,6 +14,17 @@
  *     if (status != ASSAY_CLIENT_OK)
  *         fprintf(stderr, "%s\n", assay_client_message(client));
  *     assay_client_close(client);
+ *
+ * Which machine. A client plays one of the spec's machines over one of its
+ * transports: those of the address ("udp:HOST:PORT"), or of the options, else
+ * those that the spec names first. A call that the spec says to open a link of
+ * its own needs no connection: it makes its link, does its steps, ends the link
+ * in order, and only then is through. One call runs at a time.
+ *
+ * Machines that run by themselves. What a machine does without being told to
+ * begins with the connection; assay_client_run() waits for its end. A machine
+ * that reconnects does so in assay_client_run() and in the form that does not
+ * wait; assay_client_connect() tries once.
  *
  * Memory. assay_client_new() and assay_client_open() allocate one block for
  * everything, sized by the protocol's limits; nothing is allocated afterwards
@@ -32,6 +44,10 @@
  * that the spec itself names (its place in the spec's list, from 1), or one of
  * enum assay_client_status. assay_client_message() is a sentence about the
  * last failure that names the server.
+ *
+ * Datagrams. A UDP client is reached by its server alone, unless it is bound.
+ * A refused datagram ends a call that waits with UNREACHABLE, and with it the
+ * session; where no call runs the machine goes on.
  *
  * State after an error. The spec's own errors leave the connection as the spec
  * says. CLOSED, TIMEOUT and PROTOCOL end it: a reply that comes too late can
@@ -70,7 +86,8 @@ enum assay_client_status {
     ASSAY_CLIENT_BUSY = -7,        /* a call is running */
     ASSAY_CLIENT_VALUE = -8,       /* an argument, or the call's number, is outside what the spec allows */
     ASSAY_CLIENT_MEMORY = -9,
-    ASSAY_CLIENT_MODEL = -10 /* the protocol has no client side that this library can run */
+    ASSAY_CLIENT_MODEL = -10,  /* the protocol has no client side that this library can run */
+    ASSAY_CLIENT_STOPPED = -11 /* assay_client_stop() was called */
 };
 
 /* ---- values ------------------------------------------------------------ */
@@ -101,6 +118,15 @@ static inline struct assay_value assay_blob_value(const void *bytes, size_t size
 
 struct assay_client_event;
 
+/* A frame that was sent or received. */
+struct assay_client_frame {
+    bool sent;           /* else received */
+    const char *message; /* its name in the spec, where it is one that was sent; else NULL */
+    const void *bytes;   /* as on the wire, delimiter included; valid during the callback */
+    size_t size;
+    const char *address; /* of the other side, as it was given */
+};
+
 /* All zero (or NULL instead of the struct) is the default. */
 struct assay_client_options {
     int64_t connect_ms; /* how long connecting may take; 0: 10 s */
@@ -118,12 +144,31 @@ struct assay_client_options {
      * can fail, fails. The non-blocking form hands these out as events. */
     bool (*effect)(void *user, const struct assay_client_event *effect);
     void *user;
+
+    /* Which of the spec's transports and machines, by name. NULL: as the address says, else the first transport; the
+     * machine that plays the client there. */
+    const char *transport, *machine;
+
+    /* Params of the spec, "NAME=VALUE" each, the last one NULL: numbers (0x10, 64KiB), true and false, names of enums,
+     * durations (200ms, 2s, 1min), texts as they are. NULL: the defaults. */
+    const char *const *params;
+
+    /* Address to send from ("HOST:PORT", port 0: any). A UDP client that is bound hears whoever sends there, all as one
+     * session, and what its machine sends goes to who was heard last. NULL: the system chooses. */
+    const char *bind;
+
+    /* Told of every frame, in the order of the wire in each direction. Must not call the client. */
+    void (*trace)(void *user, const struct assay_client_frame *frame);
 };
 
-/* A client for the server at `address` ("HOST:PORT", "[IPV6]:PORT", each also
- * with "tcp:" before it), not connected yet. A host name is looked up when it
- * is first needed. MEMORY, MODEL, or VALUE (a leniency that the spec does not
- * have): *client is NULL. */
+/* A client for the server at `address`, not connected yet: "HOST:PORT" or
+ * "[IPV6]:PORT", each also with a transport's name ("tcp:", "udp:") before it.
+ * Behind commas may stand where it is reached over its other transports:
+ * "10.0.0.1:3001,udp:10.0.0.1:3002"; a call over a transport that is not named
+ * goes to the same host, at the port of the spec. A host name is looked up when
+ * it is first needed, and again before each new try. MEMORY, MODEL, or VALUE
+ * (an option that the spec does not have, or a value that it does not allow;
+ * assay_client_problem() tells which): *client is NULL. */
 ASSAY_API int assay_client_new(const struct assay_model *model, const char *address,
                                const struct assay_client_options *options, struct assay_client **client);
 
@@ -131,6 +176,9 @@ ASSAY_API int assay_client_new(const struct assay_model *model, const char *addr
  * same: it can tell why, try again, and must be closed. */
 ASSAY_API int assay_client_open(const struct assay_model *model, const char *address,
                                 const struct assay_client_options *options, struct assay_client **client);
+
+/* Why assay_client_new() or assay_client_open() gave no client, as a sentence; of this thread, valid until the next. */
+ASSAY_API const char *assay_client_problem(void);
 
 /* Make a new connection and wait for it; one that is there is ended first.
  * Nothing of the old session survives. OK, UNREACHABLE or ADDRESS. */
@@ -142,6 +190,11 @@ ASSAY_API void assay_client_disconnect(struct assay_client *client);
 
 /* Disconnect and free. NULL is allowed. */
 ASSAY_API void assay_client_close(struct assay_client *client);
+
+/* Take over a connected stream socket (one that was accepted, say) in place of
+ * a connection made here; it becomes the client's. For peers: a machine plays
+ * on a connection that the other side made. OK or UNREACHABLE (it is no socket). */
+ASSAY_API int assay_client_adopt(struct assay_client *client, int fd);
 
 ASSAY_API bool assay_client_connected(const struct assay_client *client);
 
@@ -166,6 +219,28 @@ ASSAY_API int assay_client_find(const struct assay_client *client, const char *n
 ASSAY_API int assay_client_call(struct assay_client *client, int call, const struct assay_value *args,
                                 struct assay_value *results);
 
+/* A frame that the application made itself, sent as it is, past the machine;
+ * waits until it has left. For tools that send anything. VALUE: it is not
+ * exactly one frame of the client's transport, and nothing was sent. */
+ASSAY_API int assay_client_send(struct assay_client *client, const void *frame, size_t size);
+
+/* ---- machines that run by themselves ------------------------------------ */
+
+/* Connect (unless that is so already) and let the machine do what it does by
+ * itself, connecting again as the spec says, until it is through:
+ *   OK            it came to its end
+ *   CLOSED, PROTOCOL, UNREACHABLE, ADDRESS   it has no connection and will not
+ *                 try again (any more)
+ *   TIMEOUT       `deadline_ms` are over (below 0: there is no limit)
+ *   STOPPED       assay_client_stop() was called
+ * After TIMEOUT and STOPPED everything stands as it did: calling this again
+ * goes on, disconnecting ends it in order. Sleeps while there is nothing to do. */
+ASSAY_API int assay_client_run(struct assay_client *client, int64_t deadline_ms);
+
+/* Have assay_client_run() return, or the next one if none runs. May be called from a signal handler or another thread.
+ */
+ASSAY_API void assay_client_stop(struct assay_client *client);
+
 /* ---- calls that do not wait -------------------------------------------- */
 
 /* A loop of one's own: begin, start calls, and whenever the descriptor is
@@ -183,7 +258,9 @@ enum assay_client_event_kind {
     ASSAY_CLIENT_CONNECTED, /* calls may be started */
     ASSAY_CLIENT_RESULT,    /* the call ended: `status`; if OK with its results */
     ASSAY_CLIENT_EFFECT,    /* the application is to do something */
-    ASSAY_CLIENT_ENDED      /* the connection is over; `status`: why (OK: as the protocol wants it) */
+    ASSAY_CLIENT_ENDED,     /* the connection is over; `status`: why (OK: as the protocol wants it) */
+    ASSAY_CLIENT_RETRYING   /* so is a connection of a machine that connects again, or a try failed: the next one begins
+                               after `pause_ms`; `status`: why */
 };
 
 struct assay_client_event {
@@ -194,11 +271,14 @@ struct assay_client_event {
     uint32_t token;   /* EFFECT: 0, or what assay_client_complete() is told; until then the session waits */
     unsigned count;   /* results, or arguments of the effect */
     const struct assay_value *values; /* those of a RESULT stay valid until the next call is started */
+    int64_t pause_ms;                 /* RETRYING */
+    bool finished;                    /* ENDED: the machine came to its end */
 };
 
 /* Begin to connect; a connection that is there is closed first. Only a host
  * name that has to be looked up can make this wait. The event CONNECTED or
- * ENDED follows; ADDRESS and UNREACHABLE can come at once. */
+ * ENDED follows (or RETRYING, where the machine reconnects: then ENDED comes
+ * when it is through or gives up); ADDRESS and UNREACHABLE can come at once. */
 ASSAY_API int assay_client_begin(struct assay_client *client);
 
 /* Start a call, after all events were taken (else BUSY); the event RESULT
@@ -206,8 +286,15 @@ ASSAY_API int assay_client_begin(struct assay_client *client);
  * CONNECTED, before anything is processed. */
 ASSAY_API int assay_client_start(struct assay_client *client, int call, const struct assay_value *args);
 
-/* The descriptor to wait for; -1: none. It changes while connecting. */
+/* The descriptor to wait for; -1: none. It changes while connecting. While a
+ * call runs over a link of its own it is that one's, unless the client's own
+ * link is there, too: then there are two, and assay_client_fds() has both. */
 ASSAY_API int assay_client_fd(const struct assay_client *client);
+
+/* All descriptors to wait for, as poll(2) wants them, at most ASSAY_CLIENT_FDS; returns how many. */
+#define ASSAY_CLIENT_FDS 2
+struct pollfd;
+ASSAY_API unsigned assay_client_fds(const struct assay_client *client, struct pollfd fds[ASSAY_CLIENT_FDS]);
 
 /* POLLIN and POLLOUT, as poll(2) wants them. */
 ASSAY_API short assay_client_wants(const struct assay_client *client);
@@ -223,6 +310,16 @@ ASSAY_API bool assay_client_next(struct assay_client *client, struct assay_clien
 
 /* An effect was done, or failed. A token of a session that is over is ignored. */
 ASSAY_API void assay_client_complete(struct assay_client *client, uint32_t token, bool done);
+
+/* ---- a program for every protocol --------------------------------------- */
+
+/* The main function of a program that is driven by lines on standard input and
+ * tells on standard output what happens (LANGUAGE.md, section 14):
+ *     PROGRAM ADDRESS [--run] [--transport NAME] [--machine NAME] [--param NAME=VALUE] [--lenient NAME]
+ *             [--bind ADDRESS] [--trace]
+ * --run: connect at once and exit when the machine is through, 0 if it came to
+ * its end. Returns the exit status. */
+ASSAY_API int assay_client_drive(const struct assay_model *model, int argc, char **argv);
 
 /* ---- about the protocol ------------------------------------------------ */
 

@@ -290,6 +290,7 @@ const struct assay_model *notes_model(bool gated)
                                          RANGE(server_rules, (uint16_t)(rules_used - server_rules)),
                                          1,
                                          0};
+    machines[0].reconnect.pause = machines[1].reconnect.pause = NONE;
     m = (struct assay_model){.protocol = "notes",
                              .limits = {8, 4096, 8, 1024, 1024, 0},
                              .scratch = 2048,
