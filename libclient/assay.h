@@ -294,7 +294,7 @@ ASSAY_API int assay_client_fd(const struct assay_client *client);
 /* All descriptors to wait for, as poll(2) wants them, at most ASSAY_CLIENT_FDS; returns how many. */
 #define ASSAY_CLIENT_FDS 2
 struct pollfd;
-ASSAY_API unsigned assay_client_fds(const struct assay_client *client, struct pollfd fds[ASSAY_CLIENT_FDS]);
+ASSAY_API unsigned assay_client_fds(const struct assay_client *client, struct pollfd *fds);
 
 /* POLLIN and POLLOUT, as poll(2) wants them. */
 ASSAY_API short assay_client_wants(const struct assay_client *client);
