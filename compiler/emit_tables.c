@@ -254,6 +254,8 @@ static void emit_pairs(FILE *to, const struct assay_pairs *p)
     reference(to, "name_type", p->name_type);
     reference(to, "value_type", p->value_type);
     number(to, "most", p->most);
+    reference(to, "name_first", p->name_first);
+    reference(to, "value_first", p->value_first);
 }
 
 static void emit_object(FILE *to, const struct assay_object *o)
@@ -415,7 +417,7 @@ SAME(field, 40);
 SAME(frame, 28);
 SAME(delims, 4);
 SAME(ahead, 32);
-SAME(pairs, 32);
+SAME(pairs, 36);
 SAME(object, 6);
 SAME(object_member, 24);
 SAME(reconnect, 32);

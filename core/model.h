@@ -123,7 +123,9 @@ enum assay_field_flags {
      * name blobs[`extent_arg`] in the pairs of field `element`, which is read before it. Encoders put the members of
      * the message that they write into those pairs. */
     ASSAY_F_MEMBER = 8,
-    ASSAY_F_OPTIONAL = 16, /* a member that need not be there: then its slot has no value */
+    /* A member of pairs, or of an object, that need not be there: then its slot has no value. Also of an object's `rest`:
+     * without other members it has no value, instead of an empty one. */
+    ASSAY_F_OPTIONAL = 16,
 };
 
 /* What a named leniency widens in a field (only while it is switched on). */
@@ -176,9 +178,10 @@ struct assay_ahead {
 /* What becomes of two pairs of one name. */
 enum assay_duplicates { ASSAY_DUP_LAST, ASSAY_DUP_FIRST, ASSAY_DUP_FAULT };
 
-/* A grammar of name=value text. Canonical form: names ascending by their bytes (if `sorted`), each once; a value in
- * quotes only if it begins with the quote or holds a byte of `quote_if`; escapes where a byte has one. A byte that
- * `escapes` gives stands for itself nowhere else in a value; the escaped quote is known inside quotes alone. */
+/* A grammar of name=value text. Empty text is no pairs. Canonical form: names ascending by their bytes (if `sorted`;
+ * else a pair that counts stays where it stands), each once; a value in quotes only if it begins with the quote or holds
+ * a byte of `quote_if`; escapes where a byte has one. Readers take such a byte as itself, too; the escaped quote is known
+ * inside quotes alone. */
 #define ASSAY_ESCAPES_MAX 8
 struct assay_pairs {
     uint8_t separator, assign;
@@ -189,19 +192,27 @@ struct assay_pairs {
     bool sorted;
     uint16_t quote_if;             /* in sets; ASSAY_NONE: nothing */
     uint16_t name_type, value_type; /* TEXT or BYTES types that names and (unescaped) values must fit */
-    uint16_t most;                 /* pairs; at most ASSAY_PAIRS_MAX */
+    uint16_t most;                 /* pairs; from 1 to ASSAY_PAIRS_MAX */
+    uint16_t name_first, value_first; /* in sets: what they may begin with; ASSAY_NONE: any byte */
 };
 #define ASSAY_PAIRS_MAX 1024
 
+/* The most scratch that reading or writing n bytes of pairs (or of an object whose rest they take) needs, to be counted
+ * once into a model's `scratch` for reading and once for writing: a canonical copy, texts without their escapes, and an
+ * index of at most `most` pairs and `members` members. Where it is used up, the message is malformed (or not sent). */
+#define ASSAY_PAIRS_SCRATCH(n, most, members) (5u * (uint32_t)(n) + 48u * ((uint32_t)(most) + (members) + 1u))
+
 /* A JSON object as another form of some fields. Strings, numbers and true, false, null give their text (a string its
- * UTF-8); an object or array inside is malformed. Of two equal names the last holds. */
+ * UTF-8); an object or array inside is malformed. Of two equal names the last holds. Its fields stand behind it, with a
+ * `present` that is false where the object is there. */
 struct assay_object {
     struct assay_range members; /* in object_members */
     uint16_t rest;              /* field of form PAIRS that takes all other members; ASSAY_NONE: they are malformed */
 };
 struct assay_object_member {
     struct assay_blob name;
-    uint16_t field; /* read from the value's text; a member that is not there leaves it without a value */
+    uint16_t field; /* of form BYTES, DECIMAL or HEX, read from the value's text, of which nothing may be left; without
+                       ASSAY_F_OPTIONAL the object is malformed if it has no such member */
 };
 
 /* How one direction's bytes become frames. Content is read by `fields`; what
