@@ -55,6 +55,15 @@ struct assay_hand_case {
 size_t assay_spec_samples(const struct assay_spec *spec, uint16_t field, const struct assay_blob **samples);
 size_t assay_spec_cases(const struct assay_spec *spec, const struct assay_hand_case **cases);
 
+/* How a program that speaks the protocol looks from its terminal (LANGUAGE.md, section 13). */
+struct assay_terminal {
+    const uint16_t *calls;   /* by index in model->calls: code, in the model, of what is typed; ASSAY_NONE: it cannot be */
+    const uint16_t *effects; /* by index in model->effects: code of what is shown; ASSAY_NONE: nothing */
+};
+/* NULL: the spec says nothing of it. The arguments stand in slots 0, 1 ... of the assay_env that the code is evaluated
+ * with; the result is bytes. */
+const struct assay_terminal *assay_spec_terminal(const struct assay_spec *spec);
+
 void assay_spec_free(struct assay_spec *spec);
 
 #endif

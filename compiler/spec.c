@@ -453,6 +453,11 @@ size_t assay_spec_cases(const struct assay_spec *spec, const struct assay_hand_c
     return spec->cases.count;
 }
 
+const struct assay_terminal *assay_spec_terminal(const struct assay_spec *spec)
+{
+    return spec->shown;
+}
+
 void assay_spec_free(struct assay_spec *spec)
 {
     if (!spec)

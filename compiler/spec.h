@@ -412,6 +412,7 @@ struct assay_spec {
     struct assay_model *model; /* NULL: none */
     struct spec_list samples;  /* struct spec_samples */
     struct assay_hand_case *hand_cases;
+    struct assay_terminal *shown; /* `terminal`; NULL: there is none */
 };
 
 /* An error, warning or note at a place. */
