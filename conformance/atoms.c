@@ -6,11 +6,6 @@
 #include "conformance/witness.h"
 #include "core/code.h"
 
-uint16_t assay_frame_in(const struct assay_model *model)
-{
-    return model->machines[model->server].frame_in;
-}
-
 void assay_atoms_add(struct assay_atoms *atoms, int64_t n)
 {
     int64_t *to = assay_items_add((void **)&atoms->ints, &atoms->int_count, &atoms->int_cap, sizeof *to);
@@ -84,10 +79,10 @@ struct guard {
     uint16_t code, slot;
 };
 
-static void load_slots(struct assay_lens *lens, const struct assay_input *input)
+static void load_slots(struct assay_lens *lens, uint16_t frame, const struct assay_input *input)
 {
     const struct assay_model *model = lens->env.model;
-    struct assay_range ranges[] = {model->frames[assay_frame_in(model)].fields, model->messages[input->message].fields};
+    struct assay_range ranges[] = {model->frames[frame].fields, model->messages[input->message].fields};
     assay_lens_clear(lens);
     for (size_t r = 0; r < 2; r++)
         for (uint32_t i = ranges[r].first; i < (uint32_t)ranges[r].first + ranges[r].count; i++) {
@@ -159,9 +154,10 @@ static void add_points(const struct assay_atoms *seeds, int64_t min, int64_t max
     assay_atoms_sort(points);
 }
 
-static bool names_event(const struct assay_model *model, uint16_t rule, uint16_t event)
+static bool names_event(const struct assay_witness_config *config, uint16_t rule, uint16_t event)
 {
-    struct assay_range states = model->machines[model->server].states;
+    const struct assay_model *model = config->model;
+    struct assay_range states = model->machines[config->machine].states;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
         uint16_t at = model->dispatch[(size_t)s * model->events_count + event];
         for (const uint16_t *r = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; r && *r != ASSAY_NONE; r++)
@@ -184,10 +180,10 @@ void assay_atoms_borders(const struct assay_witness_config *config, uint16_t mes
     for (uint16_t i = 0; i < model->vars_count; i++)
         g.vars[i] = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : 0;
     g.lens.env.vars = g.vars;
-    load_slots(&g.lens, base);
+    load_slots(&g.lens, assay_frame_in(config), base);
     for (uint16_t r = 0; r < model->rules_count; r++) {
         g.code = model->rules[r].guard;
-        if (g.code != ASSAY_NONE && names_event(model, r, model->messages[message].event))
+        if (g.code != ASSAY_NONE && names_event(config, r, model->messages[message].event))
             search(&g, &points, atoms);
     }
     assay_lens_free(&g.lens);

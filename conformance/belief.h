@@ -78,7 +78,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
 void assay_belief_world_free(struct assay_belief_world *world);
 
 /* Limits for an engine that holds `sessions` sessions and nothing more than they can need. */
-struct assay_limits assay_belief_limits(const struct assay_model *model, uint32_t sessions);
+struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_t machine, uint32_t sessions);
 
 void assay_beliefs_clear(struct assay_belief_set *set);
 bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);

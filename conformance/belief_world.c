@@ -6,10 +6,10 @@
 #include "core/code.h"
 
 /* The buddy allocator rounds up to powers of two; while a variable is set, its old bytes are still there. */
-static uint32_t session_memory(const struct assay_model *model)
+static uint32_t session_memory(const struct assay_model *model, uint16_t machine)
 {
     uint64_t sum = 256;
-    struct assay_range vars = model->machines[model->server].vars;
+    struct assay_range vars = model->machines[machine].vars;
     for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
         if (!assay_type_is_bytes(model, model->vars[i].type))
             continue;
@@ -22,10 +22,10 @@ static uint32_t session_memory(const struct assay_model *model)
     return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
 }
 
-struct assay_limits assay_belief_limits(const struct assay_model *model, uint32_t sessions)
+struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_t machine, uint32_t sessions)
 {
     struct assay_limits limits = model->limits;
-    uint64_t memory = (uint64_t)session_memory(model) * sessions;
+    uint64_t memory = (uint64_t)session_memory(model, machine) * sessions;
     limits.sessions = sessions;
     limits.memory = memory > model->limits.memory ? model->limits.memory : (uint32_t)memory;
     limits.effects = 4 * sessions;
@@ -58,10 +58,10 @@ static bool has_choices(const struct assay_model *model)
     return false;
 }
 
-static bool has_shoulds(const struct assay_model *model)
+static bool has_shoulds(const struct assay_model *model, uint16_t machine)
 {
     for (uint16_t i = 0; i < model->rules_count; i++)
-        if (model->rules[i].machine == model->server && model->rules[i].level == ASSAY_SHOULD)
+        if (model->rules[i].machine == machine && model->rules[i].level == ASSAY_SHOULD)
             return true;
     return false;
 }
@@ -70,8 +70,8 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
 {
     const struct assay_model *model = config->model;
     world->config = (struct assay_config){.model = model,
-                                          .machine = model->server,
-                                          .limits = assay_belief_limits(model, 1),
+                                          .machine = config->machine,
+                                          .limits = assay_belief_limits(model, config->machine, 1),
                                           .options = config->options,
                                           .leniencies = config->leniencies,
                                           .seed = config->seed,
@@ -81,7 +81,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     if (config->circumstance.memory)
         world->config.limits.memory = config->circumstance.memory;
     world->engine_size = assay_engine_size(&world->config);
-    world->shoulds = has_shoulds(model);
+    world->shoulds = has_shoulds(model, config->machine);
     world->branches = world->shoulds || has_choices(model);
     world->spare_count = 0;
     world->effect_free = calloc(model->effects_count + 1u, 1);

@@ -99,4 +99,7 @@ struct assay_suite_options {
 struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options);
 void assay_suite_free(struct assay_suite *suite);
 
+/* The machine that these options judge, in model->machines; ASSAY_NONE: there is none. */
+uint16_t assay_suite_machine(const struct assay_model *model, const struct assay_suite_options *options);
+
 #endif

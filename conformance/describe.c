@@ -6,6 +6,7 @@
 #include "base/escape.h"
 #include "conformance/describe.h"
 #include "conformance/lens.h"
+#include "conformance/side.h"
 
 #define SHOWN_BYTES  48u
 #define SHOWN_FRAMES 6
@@ -106,12 +107,6 @@ void assay_describe_fields(struct assay_text *text, const struct assay_env *env,
     assay_text_add(text, "}");
 }
 
-static uint16_t frame_from(const struct assay_model *model, uint8_t from)
-{
-    const struct assay_machine *server = &model->machines[model->server];
-    return from == ASSAY_SERVER ? server->frame_out : server->frame_in;
-}
-
 static void describe_frame(struct assay_text *text, struct assay_lens *lens, uint16_t frame, uint8_t from,
                            struct assay_span whole, uint32_t content)
 {
@@ -129,9 +124,9 @@ static void describe_frame(struct assay_text *text, struct assay_lens *lens, uin
     assay_text_add(text, ")");
 }
 
-static void describe_all(struct assay_text *text, struct assay_lens *lens, uint8_t from, struct assay_span bytes)
+static void describe_all(struct assay_text *text, struct assay_lens *lens, uint16_t frame, uint8_t from,
+                         struct assay_span bytes)
 {
-    uint16_t frame = frame_from(lens->env.model, from);
     for (int shown = 0; bytes.n; shown++) {
         assay_lens_clear(lens);
         struct assay_frame_found f = assay_frame_find(&lens->env, frame, from, bytes, 0, false);
@@ -150,12 +145,21 @@ static void describe_all(struct assay_text *text, struct assay_lens *lens, uint8
     }
 }
 
+void assay_describe_link(struct assay_text *text, const struct assay_model *model, uint16_t machine,
+                         uint64_t leniencies, bool outgoing, struct assay_span bytes)
+{
+    const struct assay_machine *m = &model->machines[machine];
+    uint8_t from = outgoing ? assay_target_role(model, machine) : assay_tester_role(model, machine);
+    struct assay_lens lens;
+    if (!assay_lens_init(&lens, model, NULL, leniencies, 0))
+        return;
+    describe_all(text, &lens, outgoing ? m->frame_out : m->frame_in, from, bytes);
+    assay_lens_free(&lens);
+}
+
 void assay_describe(struct assay_text *text, const struct assay_model *model, uint64_t leniencies, uint8_t from,
                     struct assay_span bytes)
 {
-    struct assay_lens lens;
-    if (model->server != ASSAY_NONE && assay_lens_init(&lens, model, NULL, leniencies, 0)) {
-        describe_all(text, &lens, from, bytes);
-        assay_lens_free(&lens);
-    }
+    if (model->server != ASSAY_NONE)
+        assay_describe_link(text, model, model->server, leniencies, from == ASSAY_SERVER, bytes);
 }

@@ -14,7 +14,12 @@ void assay_text_add(struct assay_text *text, const char *format, ...) __attribut
 void assay_text_hex(struct assay_text *text, struct assay_span bytes, uint32_t most);
 void assay_text_quoted(struct assay_text *text, struct assay_span bytes, uint32_t most);
 
-/* All messages that `from` (enum assay_role) sent in `bytes`, decoded, each with its bytes in hex. */
+/* All messages in `bytes`, decoded, each with its bytes in hex: those that the side which plays `machine` sent
+ * (`outgoing`), or received. */
+void assay_describe_link(struct assay_text *text, const struct assay_model *model, uint16_t machine,
+                         uint64_t leniencies, bool outgoing, struct assay_span bytes);
+
+/* The same by who sent them (enum assay_role), on a link of the first transport. */
 void assay_describe(struct assay_text *text, const struct assay_model *model, uint64_t leniencies, uint8_t from,
                     struct assay_span bytes);
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conformance/explore.h"
+#include "conformance/side.h"
 #include "core/code.h"
 
 #define FNV_START 0xcbf29ce484222325u
@@ -157,7 +158,7 @@ bool assay_explore(struct assay_explored *e, const struct assay_witness_config *
                    const struct assay_inputs *inputs)
 {
     struct assay_oracle_config oracle = {.model = config->model,
-                                         .machine = config->model->server,
+                                         .machine = config->machine,
                                          .options = config->options,
                                          .leniencies = config->leniencies,
                                          .seed = 1,
@@ -221,20 +222,21 @@ uint64_t assay_signature(struct assay_explored *e, const struct assay_input *inp
 {
     struct assay_lens *lens = &e->world.lens;
     const struct assay_model *model = e->world.config.model;
-    uint16_t frame = model->machines[model->server].frame_in;
+    uint16_t frame = model->machines[e->world.config.machine].frame_in;
+    uint8_t from = assay_tester_role(model, e->world.config.machine);
     struct assay_span bytes = {input->bytes.p, input->bytes.n};
     assay_val *vars = calloc(model->vars_count + 1u, sizeof *vars);
     uint64_t h = FNV_START;
     assay_lens_clear(lens);
-    struct assay_frame_found f = assay_frame_find(&lens->env, frame, ASSAY_CLIENT, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, from, bytes, 0, false);
     for (uint16_t i = 0; vars && i < model->vars_count; i++)
         vars[i] = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : 0;
     lens->env.vars = vars;
     if (vars && f.status == ASSAY_FRAME_WHOLE) {
         lens->env.frame = bytes.p;
-        assay_decode(&lens->env, frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content});
+        assay_decode(&lens->env, frame, from, (struct assay_span){bytes.p, f.content});
         for (uint16_t i = 0; i < model->rules_count; i++) {
-            bool holds = model->rules[i].machine == model->server && assay_holds(&lens->env, model->rules[i].guard);
+            bool holds = model->rules[i].machine == e->world.config.machine && assay_holds(&lens->env, model->rules[i].guard);
             h = hash_bytes(h, &holds, sizeof holds);
         }
     }
@@ -243,19 +245,21 @@ uint64_t assay_signature(struct assay_explored *e, const struct assay_input *inp
     return h;
 }
 
-static uint16_t decoded_event(struct assay_lens *lens, const struct assay_input *input, uint64_t leniencies)
+static uint16_t decoded_event(struct assay_explored *e, const struct assay_input *input, uint64_t leniencies)
 {
+    struct assay_lens *lens = &e->world.lens;
     const struct assay_model *model = lens->env.model;
-    uint16_t frame = model->machines[model->server].frame_in;
+    uint16_t frame = model->machines[e->world.config.machine].frame_in;
+    uint8_t from = assay_tester_role(model, e->world.config.machine);
     struct assay_span bytes = {input->bytes.p, input->bytes.n};
     uint64_t usual = lens->env.leniencies;
     uint16_t event = ASSAY_NONE;
     lens->env.leniencies = leniencies;
     assay_lens_clear(lens);
-    struct assay_frame_found f = assay_frame_find(&lens->env, frame, ASSAY_CLIENT, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&lens->env, frame, from, bytes, 0, false);
     lens->env.frame = bytes.p;
     if (f.status == ASSAY_FRAME_WHOLE)
-        event = assay_decode(&lens->env, frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content}).event;
+        event = assay_decode(&lens->env, frame, from, (struct assay_span){bytes.p, f.content}).event;
     lens->env.leniencies = usual;
     return event;
 }
@@ -264,9 +268,9 @@ uint16_t assay_leaning(struct assay_explored *e, const struct assay_input *input
 {
     struct assay_lens *lens = &e->world.lens;
     uint64_t usual = lens->env.leniencies;
-    uint16_t event = decoded_event(lens, input, usual);
+    uint16_t event = decoded_event(e, input, usual);
     for (uint16_t i = 0; i < lens->env.model->leniencies_count && i < 64; i++)
-        if ((usual >> i & 1) && decoded_event(lens, input, usual & ~((uint64_t)1 << i)) != event)
+        if ((usual >> i & 1) && decoded_event(e, input, usual & ~((uint64_t)1 << i)) != event)
             return i;
     return ASSAY_NONE;
 }

@@ -4,6 +4,7 @@
 
 #include "conformance/belief.h"
 #include "conformance/export.h"
+#include "conformance/side.h"
 
 struct exporter {
     const struct assay_suite *suite;
@@ -156,13 +157,14 @@ static void add_fields(cJSON *fixed, cJSON *any, const struct assay_env *env, st
 static cJSON *free_json(struct playing *p, const struct assay_chunk *c, struct assay_span sent)
 {
     const struct assay_model *model = p->x->model;
-    uint16_t frame = model->machines[model->server].frame_out;
+    uint16_t frame = model->machines[p->world.config.machine].frame_out;
+    uint8_t from = assay_target_role(model, p->world.config.machine);
     struct assay_env *env = &p->world.lens.env;
     assay_lens_clear(&p->world.lens);
-    struct assay_frame_found f = assay_frame_find(env, frame, ASSAY_SERVER, sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(env, frame, from, sent, 0, false);
     bool delimited = f.status == ASSAY_FRAME_WHOLE && f.size == sent.n;
     env->frame = sent.p;
-    assay_decode(env, frame, ASSAY_SERVER, (struct assay_span){sent.p, delimited ? f.content : sent.n});
+    assay_decode(env, frame, from, (struct assay_span){sent.p, delimited ? f.content : sent.n});
     cJSON *outer = cJSON_CreateObject(), *o = cJSON_AddObjectToObject(outer, "free");
     cJSON_AddStringToObject(o, "message", model->messages[c->message].name);
     cJSON *fixed = cJSON_AddObjectToObject(o, "fields"), *any = cJSON_AddArrayToObject(o, "any");

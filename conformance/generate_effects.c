@@ -37,7 +37,7 @@ static struct assay_input marked(struct assay_builder *b, const struct assay_inp
             b, assay_build_join(b, mark, (struct assay_blob){(const uint8_t *)" ", 1}), values[f->slot].bytes);
     }
     copy.values = values;
-    if (!assay_input_encode(b->store, b->model, b->config.options, b->config.leniencies, &copy))
+    if (!assay_input_encode(b->store, &b->config, &copy))
         return *input;
     return copy;
 }

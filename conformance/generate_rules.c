@@ -164,7 +164,7 @@ static void generate_node(struct assay_builder *b, uint32_t node)
 /* Rules that no input reached. */
 static void note_unwitnessed(struct assay_builder *b)
 {
-    struct assay_range states = b->model->machines[b->model->server].states;
+    struct assay_range states = b->model->machines[b->config.machine].states;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
         if (b->model->states[s].kind == ASSAY_STATE_PLAIN &&
             assay_node_of(&b->explored, (uint16_t)s) == ASSAY_NODES_MAX)
@@ -185,7 +185,7 @@ static void note_unwitnessed(struct assay_builder *b)
                     message = message || *p == rule;
             }
         }
-        if (r->machine == b->model->server && message && !seen)
+        if (r->machine == b->config.machine && message && !seen)
             assay_build_note(b, "%s:%u: no witness for this rule was found",
                              b->model->source ? b->model->source : "spec", (unsigned)r->line);
     }

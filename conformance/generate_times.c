@@ -29,7 +29,7 @@ static uint16_t first_due(struct assay_builder *b, uint32_t node, int64_t due)
 /* The timer that runs out at a node, unless something comes. */
 static const struct assay_timer *timer_of(struct assay_builder *b, uint32_t node, int64_t due)
 {
-    struct assay_range timers = b->model->machines[b->model->server].timers;
+    struct assay_range timers = b->model->machines[b->config.machine].timers;
     uint16_t event = first_due(b, node, due);
     for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++)
         if (b->model->timers[i].event == event &&
@@ -128,7 +128,7 @@ static void left_case(struct assay_builder *b, uint32_t node, int64_t due, const
 
 void assay_generate_times(struct assay_builder *b)
 {
-    struct assay_range timers = b->model->machines[b->model->server].timers;
+    struct assay_range timers = b->model->machines[b->config.machine].timers;
     bool ran = false;
     for (uint32_t node = 0; node < b->explored.count; node++) {
         const struct assay_node *n = &b->explored.nodes[node];

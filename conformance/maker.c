@@ -18,7 +18,7 @@ bool assay_field_is_enum(const struct assay_model *model, const struct assay_fie
 
 const struct assay_field *assay_next_field(struct assay_walk *w)
 {
-    const struct assay_frame *frame = &w->model->frames[assay_frame_in(w->model)];
+    const struct assay_frame *frame = &w->model->frames[w->frame];
     struct assay_range ranges[] = {frame->fields, w->model->messages[w->message].fields};
     for (; w->part < 2; w->part++, w->i = 0)
         while (w->i < ranges[w->part].count) {
@@ -39,7 +39,7 @@ struct assay_input assay_input_with(struct assay_maker *m, const struct assay_in
     struct assay_input input = *base;
     struct assay_value *values = assay_store_copy(m->store, base->values, ASSAY_SLOTS_MAX * sizeof *values);
     values[slot] = v;
-    struct assay_walk w = {.model = m->model, .message = base->message, .computed = true};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
         if (f->slot == slot)
             input.req = f->req;
@@ -67,9 +67,9 @@ struct assay_blob assay_filler(struct assay_maker *m, uint32_t size, uint8_t fir
 
 /* ---- encoding ---------------------------------------------------------- */
 
-static void put_values(struct assay_lens *lens, const struct assay_input *input)
+static void put_values(struct assay_lens *lens, uint16_t frame, const struct assay_input *input)
 {
-    struct assay_walk w = {.model = lens->env.model, .message = input->message, .computed = true};
+    struct assay_walk w = {.model = lens->env.model, .frame = frame, .message = input->message, .computed = true};
     assay_lens_clear(lens);
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
         if (!(input->known >> f->slot & 1))
@@ -88,43 +88,43 @@ static void put_values(struct assay_lens *lens, const struct assay_input *input)
     }
 }
 
-static struct assay_blob encode(struct assay_store *store, struct assay_lens *lens, const struct assay_input *input,
-                                bool undelimited)
+static struct assay_blob encode(struct assay_store *store, struct assay_lens *lens, uint16_t frame,
+                                const struct assay_input *input, bool undelimited)
 {
-    const struct assay_model *model = lens->env.model;
     uint32_t cap = 64;
     for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
         cap += (input->known >> i & 1) ? input->values[i].bytes.n + 64 : 0;
     uint8_t *out = malloc(cap);
     struct assay_blob blob = {0};
-    put_values(lens, input);
-    struct assay_encoded e = assay_encode(&lens->env, assay_frame_in(model), input->message, out, cap, undelimited);
+    put_values(lens, frame, input);
+    struct assay_encoded e = assay_encode(&lens->env, frame, input->message, out, cap, undelimited);
     if (e.status == ASSAY_ENCODED)
         blob = assay_store_blob(store, out, e.size);
     free(out);
     return blob;
 }
 
-static struct assay_blob bare_of(const struct assay_model *model, struct assay_store *store, struct assay_lens *lens,
-                                 const struct assay_input *input)
-{
-    if (model->frames[assay_frame_in(model)].end != ASSAY_END_UNTIL)
-        return (struct assay_blob){0};
-    return encode(store, lens, input, true);
-}
-
-bool assay_input_encode(struct assay_store *store, const struct assay_model *model, const assay_val *options,
-                        uint64_t leniencies, struct assay_input *input)
+/* With the encoder of `model`, which may be a looser one than the config's. */
+static bool encode_by(struct assay_store *store, const struct assay_witness_config *config,
+                      const struct assay_model *model, struct assay_input *input)
 {
     struct assay_lens lens;
+    uint16_t frame = assay_frame_in(config);
     uint32_t room = 8 * model->frame_max + 65536;
-    if (!assay_lens_init(&lens, model, options, leniencies, room < (1u << 26) ? room : 1u << 26))
+    if (!assay_lens_init(&lens, model, config->options, config->leniencies, room < (1u << 26) ? room : 1u << 26))
         return false;
-    input->bytes = encode(store, &lens, input, false);
-    if (input->bytes.n)
-        input->bare = bare_of(model, store, &lens, input);
+    input->bytes = encode(store, &lens, frame, input, false);
+    input->bare = (struct assay_blob){0};
+    if (input->bytes.n && model->frames[frame].end == ASSAY_END_UNTIL)
+        input->bare = encode(store, &lens, frame, input, true);
     assay_lens_free(&lens);
     return input->bytes.n > 0;
+}
+
+bool assay_input_encode(struct assay_store *store, const struct assay_witness_config *config,
+                        struct assay_input *input)
+{
+    return encode_by(store, config, config->model, input);
 }
 
 /* ---- adding inputs ----------------------------------------------------- */
@@ -169,7 +169,7 @@ void assay_maker_add_whole(struct assay_maker *m, struct assay_input input, cons
     input.label = label;
     input.kind = (uint8_t)kind;
     input.whole = true;
-    if (assay_input_encode(m->store, m->model, m->config->options, m->config->leniencies, &input))
+    if (encode_by(m->store, m->config, m->model, &input))
         assay_maker_add(m, input);
 }
 
@@ -177,6 +177,6 @@ void assay_maker_add_raw(struct assay_maker *m, const struct assay_model *model,
                          const char *label)
 {
     input.label = label;
-    if (assay_input_encode(m->store, model, m->config->options, m->config->leniencies, &input))
+    if (encode_by(m->store, m->config, model, &input))
         assay_maker_add(m, input);
 }

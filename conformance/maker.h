@@ -16,7 +16,8 @@ struct assay_maker {
     const struct assay_model *raw, *lying, *graft; /* encode what is wrong, see loose.h */
     struct assay_inputs *inputs;
     struct assay_lens lens;
-    uint16_t frame; /* in which the server reads */
+    uint16_t frame; /* in which the target reads */
+    uint8_t from;   /* whose messages it reads: bit set of enum assay_role */
 };
 
 /* ---- fields ------------------------------------------------------------ */
@@ -27,7 +28,7 @@ bool assay_field_is_enum(const struct assay_model *model, const struct assay_fie
 /* Fields of a message that a tester sets: frame fields first, computed ones and the body left out. */
 struct assay_walk {
     const struct assay_model *model;
-    uint16_t message;
+    uint16_t frame, message;
     uint32_t part, i;
     bool computed; /* computed ones, too */
 };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conformance/belief.h"
+#include "conformance/side.h"
 #include "core/code.h"
 
 enum verdict { MATCHES, WAITS, DIFFERS };
@@ -11,10 +12,15 @@ static uint16_t frame_out(const struct assay_belief_world *world)
     return world->config.model->machines[world->config.machine].frame_out;
 }
 
+static uint8_t role_of(const struct assay_belief_world *world)
+{
+    return assay_target_role(world->config.model, world->config.machine);
+}
+
 static bool delimited(struct assay_belief_world *world, struct assay_span sent)
 {
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), ASSAY_SERVER, sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), role_of(world), sent, 0, false);
     return f.status == ASSAY_FRAME_WHOLE && f.size == sent.n;
 }
 
@@ -26,11 +32,11 @@ static enum verdict match_exact(struct assay_span sent, struct assay_span seen)
     return n == sent.n ? MATCHES : WAITS;
 }
 
-static bool decode_as(struct assay_lens *lens, uint16_t frame, uint16_t message, struct assay_span content)
+static bool decode_as(struct assay_lens *lens, uint16_t frame, uint8_t from, uint16_t message, struct assay_span content)
 {
     assay_lens_clear(lens);
     lens->env.frame = content.p;
-    struct assay_decoded d = assay_decode(&lens->env, frame, ASSAY_SERVER, content);
+    struct assay_decoded d = assay_decode(&lens->env, frame, from, content);
     return d.message == message && d.event == lens->env.model->messages[message].event;
 }
 
@@ -82,10 +88,10 @@ static bool fits(struct assay_belief_world *world, const struct assay_chunk *c, 
 {
     uint16_t frame = frame_out(world);
     assay_lens_clear(&world->other);
-    struct assay_frame_found f = assay_frame_find(&world->other.env, frame, ASSAY_SERVER, sent, 0, undelimited);
+    struct assay_frame_found f = assay_frame_find(&world->other.env, frame, role_of(world), sent, 0, undelimited);
     uint32_t n = f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n;
-    return decode_as(&world->other, frame, c->message, (struct assay_span){sent.p, n}) &&
-           decode_as(&world->lens, frame, c->message, content) && free_hold(&world->lens, c) && rest_same(world, c);
+    return decode_as(&world->other, frame, role_of(world), c->message, (struct assay_span){sent.p, n}) &&
+           decode_as(&world->lens, frame, role_of(world), c->message, content) && free_hold(&world->lens, c) && rest_same(world, c);
 }
 
 /* A free message whose frame tells its end. */
@@ -93,7 +99,7 @@ static enum verdict match_frame(struct assay_belief_world *world, const struct a
                                 struct assay_span seen, uint32_t *size)
 {
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), ASSAY_SERVER, seen, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), role_of(world), seen, 0, false);
     *size = (uint32_t)f.size;
     if (f.status == ASSAY_FRAME_PARTIAL)
         return WAITS;

@@ -1,5 +1,6 @@
 #include "conformance/mutate.h"
 #include "conformance/operator.h"
+#include "conformance/side.h"
 
 static const struct assay_operator *const families[] = {
     assay_operators_rules,  assay_operators_actions,  assay_operators_states,
@@ -53,7 +54,7 @@ static bool is_on_rules(const struct assay_operator *op)
 static void list_on_rules(struct assay_lister *l, const struct assay_operator *op)
 {
     for (uint16_t r = 0; r < l->m->rules_count; r++) {
-        if (l->m->rules[r].machine != l->m->server)
+        if (l->m->rules[r].machine != l->machine)
             continue;
         if (op->rules)
             op->rules(l, r);
@@ -68,14 +69,15 @@ static bool in_range(struct assay_range range, uint32_t i)
     return i >= range.first && i < (uint32_t)range.first + range.count;
 }
 
-/* Whether the server reads or writes the field. */
-static bool on_wire(const struct assay_model *m, uint16_t field)
+/* Whether the machine reads or writes the field. */
+static bool on_wire(const struct assay_lister *l, uint16_t field)
 {
-    const struct assay_machine *server = &m->machines[m->server];
-    if (in_range(m->frames[server->frame_in].fields, field) || in_range(m->frames[server->frame_out].fields, field))
+    const struct assay_model *m = l->m;
+    const struct assay_machine *judged = &m->machines[l->machine];
+    if (in_range(m->frames[judged->frame_in].fields, field) || in_range(m->frames[judged->frame_out].fields, field))
         return true;
     for (uint16_t k = 0; k < m->messages_count; k++)
-        if (in_range(m->messages[k].fields, field))
+        if (in_range(m->messages[k].fields, field) && assay_known_in(m, judged->frame_in, k))
             return true;
     return false;
 }
@@ -85,17 +87,17 @@ static void list_places(struct assay_lister *l, const struct assay_operator *op)
     if (is_on_rules(op))
         list_on_rules(l, op);
     for (uint16_t i = 0; op->fields && i < l->m->fields_count; i++)
-        if (on_wire(l->m, i))
+        if (on_wire(l, i))
             op->fields(l, i);
     if (op->model)
         op->model(l);
 }
 
-void assay_mutations_list(const struct assay_model *model, struct assay_mutations *mutations)
+void assay_mutations_list(const struct assay_model *model, uint16_t machine, struct assay_mutations *mutations)
 {
     const struct assay_operator *op;
     for (uint16_t kind = 0; (op = operator_at(kind)); kind++) {
-        struct assay_lister l = {model, mutations, kind};
+        struct assay_lister l = {model, machine, mutations, kind};
         list_places(&l, op);
     }
 }
@@ -112,12 +114,12 @@ static void place(struct assay_mutant *mutant, const struct assay_model *model)
             assay_store_text(&mutant->store, "%s (rule in line %u)", text, (unsigned)model->rules[mutant->rule].line);
 }
 
-bool assay_mutant_make(const struct assay_model *model, const struct assay_mutation *mutation,
+bool assay_mutant_make(const struct assay_model *model, uint16_t machine, const struct assay_mutation *mutation,
                        struct assay_mutant *mutant)
 {
     const struct assay_operator *op = operator_at(mutation->kind);
     *mutant = (struct assay_mutant){.model = *model, .kind = op->name, .rule = ASSAY_NONE, .req = ASSAY_NONE};
-    struct assay_lab lab = {mutant, &mutant->model, mutation};
+    struct assay_lab lab = {mutant, &mutant->model, mutation, machine};
     uint32_t where;
     if (is_on_rules(op))
         mutant->rule = mutation->index;

@@ -27,11 +27,11 @@ struct assay_mutant {
     uint16_t req;     /* requirement that it breaks; ASSAY_NONE: the language's own rules */
 };
 
-/* Every mutation of the server's side; free(items). */
-void assay_mutations_list(const struct assay_model *model, struct assay_mutations *mutations);
+/* Every mutation of what the side does that plays `machine`; free(items). */
+void assay_mutations_list(const struct assay_model *model, uint16_t machine, struct assay_mutations *mutations);
 
 /* False: the result would not be well formed, there is no such mutant. Free it in any case. */
-bool assay_mutant_make(const struct assay_model *model, const struct assay_mutation *mutation,
+bool assay_mutant_make(const struct assay_model *model, uint16_t machine, const struct assay_mutation *mutation,
                        struct assay_mutant *mutant);
 void assay_mutant_free(struct assay_mutant *mutant);
 

@@ -89,7 +89,7 @@ static bool variable_not_set(struct assay_lab *lab)
 
 static void each_retarget(struct assay_lister *l, uint16_t rule, enum assay_part part, uint32_t pc)
 {
-    struct assay_range states = l->m->machines[l->m->server].states;
+    struct assay_range states = l->m->machines[l->machine].states;
     if (part == ASSAY_PART_GUARD || assay_ins_op(l->m->code[pc]) != ASSAY_OP_GOTO)
         return;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
@@ -107,7 +107,7 @@ static bool transition_retargeted(struct assay_lab *lab)
 
 static void each_stay(struct assay_lister *l, uint16_t rule)
 {
-    struct assay_range states = l->m->machines[l->m->server].states;
+    struct assay_range states = l->m->machines[l->machine].states;
     uint16_t body = l->m->rules[rule].body;
     if (body == ASSAY_NONE)
         return;
@@ -132,7 +132,7 @@ static bool wire_reset(struct assay_lab *lab)
     const uint32_t put[] = {assay_ins(ASSAY_OP_ABORT, 0, 0)};
     const struct assay_model *m = lab->m;
     uint32_t to = assay_ins_b(m->code[lab->mutation->at]);
-    struct assay_range states = m->machines[m->server].states;
+    struct assay_range states = m->machines[lab->machine].states;
     if (to != states.first + states.count - 1u)
         return false;
     return assay_lab_replace(lab, 0, put, 1, "the connection is reset, not closed, in the");

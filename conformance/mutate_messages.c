@@ -5,8 +5,8 @@ enum frame_fault { ONE_LONGER, ONE_SHORTER, TWICE_AS_LONG, NO_SEGMENTS };
 
 static void list_frames(struct assay_lister *l)
 {
-    const struct assay_machine *server = &l->m->machines[l->m->server];
-    uint16_t frames[] = {server->frame_in, server->frame_out};
+    const struct assay_machine *judged = &l->m->machines[l->machine];
+    uint16_t frames[] = {judged->frame_in, judged->frame_out};
     for (size_t i = 0; i < (frames[0] == frames[1] ? 1 : 2); i++) {
         for (int32_t v = ONE_LONGER; i == 0 && v <= TWICE_AS_LONG; v++)
             assay_mutation_add(l, frames[i], 0, v);

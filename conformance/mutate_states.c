@@ -1,12 +1,13 @@
 /* Mutation operators: the start state, and one event or state taken for another. */
 #include "conformance/operator.h"
+#include "conformance/side.h"
 
 static void list_starts(struct assay_lister *l)
 {
-    struct assay_range states = l->m->machines[l->m->server].states;
+    struct assay_range states = l->m->machines[l->machine].states;
     for (uint32_t s = states.first; s + 1 < (uint32_t)states.first + states.count; s++)
-        if (s != l->m->machines[l->m->server].start)
-            assay_mutation_add(l, l->m->server, 0, (int32_t)s);
+        if (s != l->m->machines[l->machine].start)
+            assay_mutation_add(l, l->machine, 0, (int32_t)s);
 }
 
 static bool start_wrong(struct assay_lab *lab)
@@ -32,30 +33,32 @@ static bool same_list(const struct assay_model *m, uint16_t a, uint16_t b)
     return *x == *y;
 }
 
-static bool client_message(const struct assay_model *m, uint16_t event)
+static bool readable(const struct assay_lister *l, uint16_t event)
 {
-    return m->events[event].kind == ASSAY_EVK_MESSAGE && (m->messages[m->events[event].index].from & ASSAY_CLIENT);
+    const struct assay_model *m = l->m;
+    return m->events[event].kind == ASSAY_EVK_MESSAGE && assay_tester_sends(m, l->machine, m->events[event].index);
 }
 
-static bool from_wire(const struct assay_model *m, uint16_t event)
+static bool from_wire(const struct assay_lister *l, uint16_t event)
 {
-    return client_message(m, event) || m->events[event].kind == ASSAY_EVK_FAULT ||
+    const struct assay_model *m = l->m;
+    return readable(l, event) || m->events[event].kind == ASSAY_EVK_FAULT ||
            (m->events[event].kind == ASSAY_EVK_BUILTIN && event >= ASSAY_EV_MALFORMED &&
             event <= ASSAY_EV_EOF_IN_FRAME);
 }
 
-static bool same_sort(const struct assay_model *m, uint16_t a, uint16_t b)
+static bool same_sort(const struct assay_lister *l, uint16_t a, uint16_t b)
 {
-    return client_message(m, a) == client_message(m, b) && from_wire(m, a) && from_wire(m, b);
+    return readable(l, a) == readable(l, b) && from_wire(l, a) && from_wire(l, b);
 }
 
 static void list_event_confusions(struct assay_lister *l)
 {
-    struct assay_range states = l->m->machines[l->m->server].states;
+    struct assay_range states = l->m->machines[l->machine].states;
     for (uint32_t s = states.first; s + 1 < (uint32_t)states.first + states.count; s++)
         for (uint16_t e = 0; e < l->m->events_count; e++)
             for (uint16_t other = 0; other < l->m->events_count; other++)
-                if (e != other && same_sort(l->m, e, other) &&
+                if (e != other && same_sort(l, e, other) &&
                     !same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, s, other)))
                     assay_mutation_add(l, s, e, other);
 }
@@ -81,10 +84,10 @@ static bool event_confused(struct assay_lab *lab)
 
 static void list_state_confusions(struct assay_lister *l)
 {
-    struct assay_range states = l->m->machines[l->m->server].states;
+    struct assay_range states = l->m->machines[l->machine].states;
     uint32_t end = (uint32_t)states.first + states.count - 1;
     for (uint16_t e = 0; e < l->m->events_count; e++)
-        for (uint32_t s = states.first; s < end && from_wire(l->m, e); s++)
+        for (uint32_t s = states.first; s < end && from_wire(l, e); s++)
             for (uint32_t other = states.first; other < end; other++)
                 if (!same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, other, e)))
                     assay_mutation_add(l, s, e, (int32_t)other);

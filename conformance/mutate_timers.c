@@ -5,7 +5,7 @@ enum timer_fault { TOO_LATE, TOO_EARLY, RESTART_INPUT, RESTART_SEND, STATE_LOST 
 
 static void list_timers(struct assay_lister *l)
 {
-    struct assay_range timers = l->m->machines[l->m->server].timers;
+    struct assay_range timers = l->m->machines[l->machine].timers;
     for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++) {
         const uint16_t *states = &l->m->statesets[l->m->timers[i].states];
         for (int32_t v = TOO_LATE; v <= RESTART_SEND; v++)
@@ -47,7 +47,7 @@ static bool timer_wrong(struct assay_lab *lab)
 {
     ASSAY_OWN(lab, timers, 0);
     struct assay_timer *t = ASSAY_MUTABLE(struct assay_timer, &lab->m->timers[lab->mutation->index]);
-    for (uint32_t s = lab->m->machines[lab->m->server].states.first; s < lab->m->states_count; s++)
+    for (uint32_t s = lab->m->machines[lab->machine].states.first; s < lab->m->states_count; s++)
         if (assay_dispatched(lab->m, s, t->event) != ASSAY_NONE)
             assay_lab_blame(lab, assay_dispatched(lab->m, s, t->event));
     switch ((enum timer_fault)lab->mutation->variant) {

@@ -15,7 +15,7 @@ struct assay_lab;    /* a mutant in the making */
 struct assay_operator {
     const char *name; /* "guard-negated" */
 
-    /* Where it applies. One of these is set; the first four are called for each of the server's. */
+    /* Where it applies. One of these is set; the first four are called for each of the machine's. */
     void (*rules)(struct assay_lister *l, uint16_t rule);
     void (*code)(struct assay_lister *l, uint16_t rule, enum assay_part part, uint32_t pc);
     enum assay_op action; /* every instruction of this kind in a body or an else */
@@ -36,6 +36,7 @@ extern const struct assay_operator assay_operators_rules[], assay_operators_acti
 
 struct assay_lister {
     const struct assay_model *m;
+    uint16_t machine; /* that is made wrong */
     struct assay_mutations *to;
     uint16_t kind;
 };
@@ -52,6 +53,7 @@ struct assay_lab {
     struct assay_mutant *mutant;
     struct assay_model *m; /* of the mutant */
     const struct assay_mutation *mutation;
+    uint16_t machine; /* that is made wrong */
 };
 
 /* A copy in the mutant's store, with room for `extra` items more. */

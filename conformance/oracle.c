@@ -5,6 +5,7 @@
 #include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/oracle.h"
+#include "conformance/side.h"
 
 /* How a link stood when the last belief about it was given up. */
 struct last_words {
@@ -102,15 +103,16 @@ static void describe_chunk(struct assay_belief_world *world, struct assay_text *
     const struct assay_config *config = &world->config;
     struct assay_span sent = {b->out.p + c->at, c->size};
     uint16_t frame = config->model->machines[config->machine].frame_out;
+    uint8_t from = assay_target_role(config->model, config->machine);
     if (!c->free) {
-        assay_describe(text, config->model, config->leniencies, ASSAY_SERVER, sent);
+        assay_describe_link(text, config->model, config->machine, config->leniencies, true, sent);
         return;
     }
     assay_lens_clear(&world->lens);
-    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame, ASSAY_SERVER, sent, 0, false);
+    struct assay_frame_found f = assay_frame_find(&world->lens.env, frame, from, sent, 0, false);
     world->lens.env.frame = sent.p;
     struct assay_span content = {sent.p, f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n};
-    assay_decode(&world->lens.env, frame, ASSAY_SERVER, content);
+    assay_decode(&world->lens.env, frame, from, content);
     assay_describe_fields(text, &world->lens.env, c->message, frame, c->free);
 }
 
@@ -139,7 +141,7 @@ static void describe_seen(const struct assay_oracle *o, struct assay_text *text,
     const struct assay_config *config = &o->world.config;
     struct assay_span rest = {l->seen.p + from, l->seen.n - from};
     if (rest.n)
-        assay_describe(text, config->model, config->leniencies, ASSAY_SERVER, rest);
+        assay_describe_link(text, config->model, config->machine, config->leniencies, true, rest);
     if (ends[l->end])
         assay_text_add(text, "%s%s", rest.n ? ", then " : "", ends[l->end]);
     else if (!rest.n)
@@ -341,4 +343,25 @@ bool assay_oracle_broken(const struct assay_oracle *o, struct assay_blame *blame
         return true;
     }
     return false;
+}
+
+/* ---- the application above a client ------------------------------------ */
+
+void assay_oracle_call(struct assay_oracle *o, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
+                       const struct assay_span *spans)
+{
+    (void)link, (void)call, (void)values, (void)spans;
+    assay_oracle_time(o, now);
+}
+
+bool assay_oracle_upper(struct assay_oracle *o, uint8_t link, const struct assay_upper *seen)
+{
+    (void)o, (void)link, (void)seen;
+    return true;
+}
+
+struct assay_again assay_oracle_again(const struct assay_oracle *o, uint8_t link)
+{
+    (void)o, (void)link;
+    return (struct assay_again){.earliest = ASSAY_NEVER, .latest = ASSAY_NEVER};
 }

@@ -16,6 +16,7 @@ struct scorer {
     struct assay_store store;
     size_t cap;
     const struct assay_model *model;
+    uint16_t machine;
     struct assay_suite *suite;
     struct assay_inputs inputs;
     struct assay_oracle_config right;
@@ -40,20 +41,26 @@ static bool make_options(struct scorer *s)
     return s->options != NULL;
 }
 
-static bool start(struct scorer *s, const struct assay_spec *spec, uint64_t seed)
+static bool start(struct scorer *s, const struct assay_spec *spec, const struct assay_score_options *wanted)
 {
+    uint64_t seed = wanted->seed;
     if (!make_options(s))
         return false;
-    struct assay_suite_options options = {.seed = seed, .params = s->options, .faults = true};
+    struct assay_suite_options options = {.transport = wanted->transport,
+                                          .role = wanted->role,
+                                          .seed = seed,
+                                          .params = s->options,
+                                          .faults = true};
+    s->machine = assay_suite_machine(s->model, &options);
     s->suite = assay_suite_build(spec, s->model, &options);
     s->right = (struct assay_oracle_config){.model = s->model,
-                                            .machine = s->model->server,
+                                            .machine = s->machine,
                                             .options = s->options,
                                             .leniencies = assay_leniencies_default(s->model),
                                             .seed = seed};
     if (!s->suite)
         return false;
-    struct assay_witness_config config = {spec, s->model, s->options, s->right.leniencies, {0}};
+    struct assay_witness_config config = {spec, s->model, s->machine, s->options, s->right.leniencies, {0}};
     assay_inputs_make(&s->store, &config, &s->inputs);
     s->hashes = calloc(s->suite->count + 1, sizeof *s->hashes);
     s->order = calloc(s->suite->count + 1, sizeof *s->order);
@@ -151,7 +158,7 @@ static void count(struct assay_score *score, const struct assay_score_row *row)
 static void judge(struct scorer *s, const struct assay_mutation *mutation, const char *filter)
 {
     struct assay_mutant mutant;
-    bool valid = assay_mutant_make(s->model, mutation, &mutant);
+    bool valid = assay_mutant_make(s->model, s->machine, mutation, &mutant);
     bool wanted = valid && (!filter || fnmatch(filter, mutant.kind, 0) == 0);
     s->score.malformed += !valid;
     if (wanted) {
@@ -178,11 +185,11 @@ struct assay_score *assay_score_make(const struct assay_spec *spec, const struct
     if (!s)
         return NULL;
     s->model = model;
-    if (!start(s, spec, options->seed)) {
+    if (!start(s, spec, options)) {
         assay_score_free(&s->score);
         return NULL;
     }
-    assay_mutations_list(model, &mutations);
+    assay_mutations_list(model, s->machine, &mutations);
     for (size_t i = 0; i < mutations.count; i++) {
         judge(s, &mutations.items[i], options->filter);
         if (options->progress)

@@ -28,13 +28,15 @@ struct assay_score {
 
 struct assay_score_options {
     uint64_t seed;
+    uint16_t transport; /* in model->transports */
+    uint8_t role;       /* enum assay_role: whose machine is made wrong; 0: the server's */
     const char *filter; /* glob over kinds of mutation, or NULL */
     void (*progress)(void *context, size_t done, size_t of);
     void *context;
 };
 
 /* Timers that the defaults leave off are switched on: their mutants count, too. NULL: out of memory, or the right
- * model failed its own suite. */
+ * model failed its own suite, or there is no such machine. */
 struct assay_score *assay_score_make(const struct assay_spec *spec, const struct assay_model *model,
                                      const struct assay_score_options *options);
 void assay_score_free(struct assay_score *score);

@@ -92,6 +92,8 @@ static void publish(struct assay_builder *b, const char *filter)
     *end = NULL;
     all->suite = (struct assay_suite){.spec = b->spec,
                                       .model = b->model,
+                                      .machine = b->config.machine,
+                                      .transport = all->suite.transport,
                                       .cases = all->cases,
                                       .count = all->count,
                                       .states_explored = b->explored.count,
@@ -99,10 +101,19 @@ static void publish(struct assay_builder *b, const char *filter)
                                       .notes = all->notes};
 }
 
-static bool segments_matter(const struct assay_model *model, uint64_t leniencies)
+static bool segments_matter(const struct assay_frame *frame, uint64_t leniencies)
 {
-    uint16_t leniency = model->frames[assay_frame_in(model)].segment_leniency;
+    uint16_t leniency = frame->segment_leniency;
     return leniency != ASSAY_NONE && (leniencies >> leniency & 1);
+}
+
+uint16_t assay_suite_machine(const struct assay_model *model, const struct assay_suite_options *options)
+{
+    bool client = options->role == ASSAY_CLIENT;
+    if (options->transport >= model->transports_count)
+        return ASSAY_NONE;
+    const struct assay_transport *t = &model->transports[options->transport];
+    return client ? t->client : t->server;
 }
 
 struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
@@ -115,16 +126,20 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
         leniencies = 0;
     else if (options->leniencies)
         leniencies = *options->leniencies;
-    bool ok = all && b && model->server != ASSAY_NONE;
+    uint16_t machine = assay_suite_machine(model, options);
+    bool ok = all && b && machine != ASSAY_NONE;
     if (ok) {
+        const struct assay_frame *frame = &model->frames[model->machines[machine].frame_in];
+        all->suite.machine = machine;
+        all->suite.transport = options->transport;
         *b = (struct assay_builder){.all = all,
                                     .store = &all->store,
                                     .spec = spec,
                                     .model = model,
-                                    .frame = &model->frames[assay_frame_in(model)],
-                                    .config = {spec, model, options->params, leniencies, {0}},
+                                    .frame = frame,
+                                    .config = {spec, model, machine, options->params, leniencies, {0}},
                                     .faults = options->faults,
-                                    .segments = segments_matter(model, leniencies)};
+                                    .segments = segments_matter(frame, leniencies)};
         ok = generate(b);
         publish(b, options->filter);
         assay_explored_free(&b->explored);

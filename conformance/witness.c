@@ -3,13 +3,14 @@
 
 #include "conformance/loose.h"
 #include "conformance/maker.h"
+#include "conformance/side.h"
 
 /* ---- examples ---------------------------------------------------------- */
 
 static void take_values(struct assay_maker *m, uint16_t message, struct assay_input *input)
 {
     struct assay_value *values = assay_store(m->store, ASSAY_SLOTS_MAX * sizeof *values);
-    struct assay_walk w = {.model = m->model, .message = message, .computed = true};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
         assay_val v = m->lens.slots[f->slot];
         if (!(m->lens.env.known >> f->slot & 1))
@@ -28,12 +29,12 @@ static bool read_example(struct assay_maker *m, const struct assay_example *x, s
 {
     struct assay_span bytes = {x->bytes.p, x->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     if (f.status != ASSAY_FRAME_WHOLE || f.size != bytes.n)
         return false;
     m->lens.env.frame = bytes.p;
     struct assay_decoded d =
-        assay_decode(&m->lens.env, m->frame, ASSAY_CLIENT, (struct assay_span){bytes.p, f.content});
+        assay_decode(&m->lens.env, m->frame, m->from, (struct assay_span){bytes.p, f.content});
     if (d.message == ASSAY_NONE || d.event != m->model->messages[d.message].event)
         return false;
     *input = (struct assay_input){
@@ -52,7 +53,7 @@ static void add_examples(struct assay_maker *m)
         struct assay_input input = {
             .message = x->message, .kind = ASSAY_INPUT_RAW, .req = ASSAY_NONE, .bytes = x->bytes};
         number = i && m->model->examples[i - 1].message == x->message ? number + 1 : 1;
-        if (!(x->from & ASSAY_CLIENT))
+        if (!(x->from & m->from) || !assay_known_in(m->model, m->frame, x->message))
             continue;
         if (x->fault == ASSAY_NONE && !read_example(m, x, &input))
             continue;
@@ -66,7 +67,7 @@ static bool base_of(struct assay_maker *m, uint16_t message, struct assay_input 
 {
     for (uint16_t i = 0; i < m->model->examples_count; i++) {
         const struct assay_example *x = &m->model->examples[i];
-        if ((x->from & ASSAY_CLIENT) && x->fault == ASSAY_NONE && !x->other_form && x->message == message &&
+        if ((x->from & m->from) && x->fault == ASSAY_NONE && !x->other_form && x->message == message &&
             read_example(m, x, base) && base->message == message)
             return true;
     }
@@ -78,7 +79,7 @@ static bool base_of(struct assay_maker *m, uint16_t message, struct assay_input 
 static void add_message(struct assay_maker *m, uint16_t message)
 {
     struct assay_input base;
-    if (!(m->model->messages[message].from & ASSAY_CLIENT) || !base_of(m, message, &base))
+    if (!assay_tester_sends(m->model, m->config->machine, message) || !base_of(m, message, &base))
         return;
     assay_witness_samples(m, &base);
     assay_witness_values(m, &base);
@@ -101,7 +102,8 @@ void assay_inputs_make(struct assay_store *store, const struct assay_witness_con
                             .lying = assay_loose_model(store, model, ASSAY_LOOSE_LYING),
                             .graft = assay_loose_model(store, model, ASSAY_LOOSE_GRAFT),
                             .inputs = inputs,
-                            .frame = assay_frame_in(model)};
+                            .frame = assay_frame_in(config),
+                            .from = assay_tester_role(model, config->machine)};
     if (!assay_lens_init(&m.lens, model, config->options, config->leniencies, 2 * model->frame_max))
         abort();
     add_examples(&m);

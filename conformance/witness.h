@@ -1,4 +1,4 @@
-/* Inputs: frames that a client may send, right and wrong ones, made from the
+/* Inputs: frames that the other side may send, right and wrong ones, made from the
  * tables of a model. Which rule takes one is found by giving it to an engine
  * (see explore.h). Internal to the suite. */
 #ifndef ASSAY_CONFORMANCE_WITNESS_H
@@ -42,12 +42,13 @@ struct assay_inputs {
 struct assay_witness_config {
     const struct assay_spec *spec; /* for samples; NULL: none */
     const struct assay_model *model;
+    uint16_t machine; /* that is judged; inputs are what the other side sends */
     const assay_val *options;
     uint64_t leniencies;
     struct assay_circumstance circumstance; /* for exploring */
 };
 
-/* Every input worth sending to a server. Labels, values and bytes live in the store; free(items). */
+/* Every input worth sending to the target. Labels, values and bytes live in the store; free(items). */
 void assay_inputs_make(struct assay_store *store, const struct assay_witness_config *config,
                        struct assay_inputs *inputs);
 
@@ -69,10 +70,13 @@ void assay_atoms_borders(const struct assay_witness_config *config, uint16_t mes
                          const struct assay_input *base, int64_t min, int64_t max, struct assay_atoms *atoms);
 
 /* Encode a message from values; false: they do not fit. `bytes` and `bare` land in the store. */
-bool assay_input_encode(struct assay_store *store, const struct assay_model *model, const assay_val *options,
-                        uint64_t leniencies, struct assay_input *input);
+bool assay_input_encode(struct assay_store *store, const struct assay_witness_config *config,
+                        struct assay_input *input);
 
-/* The frame in which a server reads. */
-uint16_t assay_frame_in(const struct assay_model *model);
+/* The frame in which the judged machine reads. */
+static inline uint16_t assay_frame_in(const struct assay_witness_config *config)
+{
+    return config->model->machines[config->machine].frame_in;
+}
 
 #endif

@@ -39,9 +39,9 @@ static struct assay_blob body_of(struct assay_maker *m, const struct assay_input
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     const struct assay_frame *frame = &m->model->frames[m->frame];
     assay_lens_clear(&m->lens);
-    assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
+    assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     m->lens.env.frame = bytes.p;
-    assay_decode(&m->lens.env, m->frame, ASSAY_CLIENT, bytes);
+    assay_decode(&m->lens.env, m->frame, m->from, bytes);
     struct assay_span body = assay_bytes(&m->lens.env, m->lens.slots[m->model->fields[frame->body].slot]);
     return assay_store_blob(m->store, body.p, body.n);
 }
@@ -70,7 +70,7 @@ static void add_content(struct assay_maker *m, const struct assay_input *base, c
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     uint32_t delim = (uint32_t)(f.size - f.content);
     uint8_t *p = assay_store(m->store, content.n + delim + 1u);
     if (content.n)
@@ -88,7 +88,7 @@ void assay_witness_contents(struct assay_maker *m, const struct assay_input *bas
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     assay_lens_clear(&m->lens);
-    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, ASSAY_CLIENT, bytes, 0, false);
+    struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     struct assay_blob content = {bytes.p, f.content};
     int64_t room = (int64_t)m->model->frames[m->frame].max - (bytes.n - f.content);
     add_content(m, base, "content-empty", (struct assay_blob){bytes.p, 0});

@@ -12,7 +12,7 @@ struct assay_input assay_maker_raw_base(struct assay_maker *m, const struct assa
 {
     struct assay_input input = *base;
     struct assay_value *values = assay_store_copy(m->store, base->values, ASSAY_SLOTS_MAX * sizeof *values);
-    struct assay_walk w = {.model = m->model, .message = base->message, .computed = true};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
         if ((base->known >> f->slot & 1) && assay_loose_is_raw(f))
             values[f->slot].bytes =
@@ -231,7 +231,7 @@ static void raw_field_number(struct assay_maker *m, const struct assay_input *ba
 void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *base)
 {
     struct assay_input raw = assay_maker_raw_base(m, base);
-    struct assay_walk w = {.model = m->model, .message = base->message, .computed = true};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
         if (!(raw.known >> f->slot & 1) || f->form == ASSAY_FORM_LIST)
             continue;
@@ -245,7 +245,7 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
 /* What is there on condition may hang on the very number that is wrong: the same without it. */
 static struct assay_input unconditional(struct assay_maker *m, struct assay_input input)
 {
-    struct assay_walk w = {.model = m->model, .message = input.message};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = input.message};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
         if (f->present != ASSAY_NONE)
             input.known &= ~((uint64_t)1 << f->slot);
@@ -280,7 +280,7 @@ void assay_witness_raw_bounds(struct assay_maker *m, const struct assay_input *b
     assay_maker_combine(m, base, c);
     for (size_t i = 0; i < c->count; i++) {
         struct assay_input raw = assay_maker_raw_base(m, &c->items[i].input);
-        struct assay_walk w = {.model = m->model, .message = base->message};
+        struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
         for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
             if ((raw.known >> f->slot & 1) && m->model->types[f->type].kind == ASSAY_T_INT &&
                 f->form != ASSAY_FORM_LIST) {

@@ -51,7 +51,7 @@ void assay_field_bounds(const struct assay_model *model, const struct assay_fiel
 static void collect(struct assay_maker *m, uint16_t message, struct assay_atoms *atoms)
 {
     const struct assay_model *model = m->model;
-    struct assay_range states = model->machines[model->server].states;
+    struct assay_range states = model->machines[m->config->machine].states;
     uint16_t event = model->messages[message].event;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
         uint16_t at = model->dispatch[(size_t)s * model->events_count + event];
@@ -60,7 +60,7 @@ static void collect(struct assay_maker *m, uint16_t message, struct assay_atoms 
             assay_atoms_collect(model, model->rules[*r].body, atoms);
         }
     }
-    struct assay_walk w = {.model = model, .message = message};
+    struct assay_walk w = {.model = model, .frame = m->frame, .message = message};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
         assay_atoms_collect(model, f->check, atoms);
 }
@@ -243,7 +243,7 @@ static void multiply(struct assay_maker *m, const struct assay_field *f, struct 
 
 void assay_maker_combine(struct assay_maker *m, const struct assay_input *base, struct assay_combinations *c)
 {
-    struct assay_walk w = {.model = m->model, .message = base->message};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
     c->count = 1;
     c->items[0] = (struct assay_combination){*base, ""};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
@@ -282,7 +282,7 @@ void assay_witness_values(struct assay_maker *m, const struct assay_input *base)
     struct candidates *values = malloc(sizeof *values);
     assay_maker_combine(m, base, c);
     for (size_t i = 0; i < c->count; i++) {
-        struct assay_walk w = {.model = m->model, .message = base->message};
+        struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
         if (c->items[i].label[0])
             assay_maker_add_whole(m, c->items[i].input, assay_store_text(m->store, "%sexample", c->items[i].label),
                                   ASSAY_INPUT_BOUNDARY);
@@ -296,7 +296,7 @@ void assay_witness_values(struct assay_maker *m, const struct assay_input *base)
 
 void assay_witness_samples(struct assay_maker *m, const struct assay_input *base)
 {
-    struct assay_walk w = {.model = m->model, .message = base->message};
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
     for (const struct assay_field *f = assay_next_field(&w); f && m->config->spec; f = assay_next_field(&w)) {
         const struct assay_blob *samples = NULL;
         size_t count = assay_spec_samples(m->config->spec, (uint16_t)(f - m->model->fields), &samples);

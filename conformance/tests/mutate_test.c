@@ -20,9 +20,9 @@ static struct assay_mutant mutant_of(const struct assay_model *model, const char
     struct assay_mutations all = {0};
     struct assay_mutant m = {0};
     bool found = false;
-    assay_mutations_list(model, &all);
+    assay_mutations_list(model, model->server, &all);
     for (size_t i = 0; i < all.count && !found; i++) {
-        found = assay_mutant_make(model, &all.items[i], &m) && strcmp(m.kind, kind) == 0 && strstr(m.text, text);
+        found = assay_mutant_make(model, model->server, &all.items[i], &m) && strcmp(m.kind, kind) == 0 && strstr(m.text, text);
         if (!found)
             assay_mutant_free(&m);
     }
@@ -39,10 +39,10 @@ static void test_every_operator_applies(void **state)
     for (size_t k = 0; k < 2; k++) { /* the third needs no more operators */
         struct assay_spec *spec = load_spec(specs[k]);
         struct assay_mutations all = {0};
-        assay_mutations_list(assay_spec_model(spec), &all);
+        assay_mutations_list(assay_spec_model(spec), assay_spec_model(spec)->server, &all);
         for (size_t i = 0; i < all.count; i++) {
             struct assay_mutant m;
-            if (assay_mutant_make(assay_spec_model(spec), &all.items[i], &m))
+            if (assay_mutant_make(assay_spec_model(spec), assay_spec_model(spec)->server, &all.items[i], &m))
                 used[all.items[i].kind] = true;
             assay_mutant_free(&m);
         }

@@ -1,0 +1,36 @@
+/* Which side of a link is judged, and what can stand on the link: everything
+ * that depends on it is asked here. Internal to the suite. */
+#ifndef ASSAY_CONFORMANCE_SIDE_H
+#define ASSAY_CONFORMANCE_SIDE_H
+
+#include "core/model.h"
+
+#define ASSAY_BOTH_ROLES ((uint8_t)(ASSAY_CLIENT | ASSAY_SERVER))
+
+/* Whose messages come from the target: bit set of enum assay_role. */
+static inline uint8_t assay_target_role(const struct assay_model *model, uint16_t machine)
+{
+    return model->machines[machine].role & ASSAY_BOTH_ROLES;
+}
+
+/* Whose messages the tester sends: those of the other side; of both where both ends play the same machine. */
+static inline uint8_t assay_tester_role(const struct assay_model *model, uint16_t machine)
+{
+    uint8_t role = assay_target_role(model, machine);
+    return role == ASSAY_BOTH_ROLES ? role : role ^ ASSAY_BOTH_ROLES;
+}
+
+/* Whether a message is known where frames of this kind are used. */
+static inline bool assay_known_in(const struct assay_model *model, uint16_t frame, uint16_t message)
+{
+    uint16_t here = model->frames[frame].transports;
+    return here == 0 || (model->messages[message].transports & here);
+}
+
+static inline bool assay_tester_sends(const struct assay_model *model, uint16_t machine, uint16_t message)
+{
+    return (model->messages[message].from & assay_tester_role(model, machine)) &&
+           assay_known_in(model, model->machines[machine].frame_in, message);
+}
+
+#endif
