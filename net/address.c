@@ -77,11 +77,21 @@ static size_t wildcard(const char *port, struct assay_address *address)
     return 1;
 }
 
+bool assay_address_is_udp(const char *text)
+{
+    return strncmp(text, "udp:", 4) == 0;
+}
+
+bool assay_address_is_tcp(const char *text)
+{
+    return strncmp(text, "tcp:", 4) == 0;
+}
+
 size_t assay_address_resolve(const char *text, enum assay_address_use use,
                              struct assay_address addresses[ASSAY_ADDRESSES_MAX], struct assay_net_error *error)
 {
     struct place place;
-    const char *rest = strncmp(text, "tcp:", 4) == 0 ? text + 4 : text;
+    const char *rest = assay_address_is_udp(text) || assay_address_is_tcp(text) ? text + 4 : text;
     const char *wrong = split(rest, &place);
     if (wrong)
         return refuse(error, text, wrong);
@@ -107,6 +117,15 @@ void assay_address_format(const struct assay_address *address, char text[ASSAY_A
     inet_ntop(address->any.sa_family, v6 ? (const void *)&address->v6.sin6_addr : &address->v4.sin_addr, host,
               sizeof host);
     snprintf(text, ASSAY_ADDRESS_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", host, assay_address_port(address));
+}
+
+bool assay_address_equal(const struct assay_address *a, const struct assay_address *b)
+{
+    if (a->any.sa_family != b->any.sa_family || assay_address_port(a) != assay_address_port(b))
+        return false;
+    if (a->any.sa_family == AF_INET)
+        return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+    return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) && a->v6.sin6_scope_id == b->v6.sin6_scope_id;
 }
 
 uint16_t assay_address_port(const struct assay_address *address)

@@ -1,6 +1,6 @@
 /* Socket addresses and their text.
  *
- *   HOST:PORT   [V6]:PORT   *:PORT   :PORT     each with or without "tcp:" before it
+ *   HOST:PORT   [V6]:PORT   *:PORT   :PORT     each with or without "tcp:" or "udp:" before it
  *
  * HOST is a name or an address; "*" and nothing mean every address of this
  * machine when listening. PORT is a number from 0 to 65535.
@@ -33,6 +33,10 @@ struct assay_net_error {
 
 enum assay_address_use { ASSAY_ADDRESS_CONNECT, ASSAY_ADDRESS_LISTEN };
 
+/* Whether `text` begins with "udp:", and with "tcp:". */
+bool assay_address_is_udp(const char *text);
+bool assay_address_is_tcp(const char *text);
+
 /* The addresses that `text` stands for, at most ASSAY_ADDRESSES_MAX, in the
  * order in which to try them; names are looked up, which may block. 0: *error
  * says why. */
@@ -41,6 +45,9 @@ size_t assay_address_resolve(const char *text, enum assay_address_use use,
 
 /* "127.0.0.1:80", "[::1]:80". */
 void assay_address_format(const struct assay_address *address, char text[ASSAY_ADDRESS_TEXT_MAX]);
+
+/* Same family, host and port. */
+bool assay_address_equal(const struct assay_address *a, const struct assay_address *b);
 
 uint16_t assay_address_port(const struct assay_address *address);
 void assay_address_set_port(struct assay_address *address, uint16_t port);

@@ -1,0 +1,191 @@
+#include "net/datagram.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define DATAGRAM (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
+
+/* Room for what many senders say at once. The kernel cuts it down to net.core.rmem_max. */
+#define RECEIVE_ROOM (1 << 20)
+
+/* ---- sockets ----------------------------------------------------------- */
+
+static int set(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int fail(int fd, const char *doing, const struct assay_address *address, struct assay_net_error *error)
+{
+    int why = errno;
+    char text[ASSAY_ADDRESS_TEXT_MAX];
+    assay_address_format(address, text);
+    snprintf(error->text, sizeof error->text, "cannot %s udp:%s: %s", doing, text, strerror(why));
+    if (fd >= 0)
+        close(fd);
+    errno = why;
+    return -1;
+}
+
+/* No SO_REUSEADDR: with it two servers would share the port, and one of them hear nothing. */
+static int bind_to(const struct assay_address *at, bool shared, struct assay_net_error *error)
+{
+    int fd = socket(at->any.sa_family, DATAGRAM, 0);
+    if (fd < 0)
+        return fail(fd, "listen on", at, error);
+    bool v6 = at->any.sa_family == AF_INET6;
+    if (v6)
+        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr));
+    set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
+    set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_ROOM);
+    if (shared)
+        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    if (bind(fd, &at->any, at->size) < 0)
+        return fail(fd, "listen on", at, error);
+    return fd;
+}
+
+static bool no_ipv6(const struct assay_address *at, int why)
+{
+    return at->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr) &&
+           (why == EAFNOSUPPORT || why == EADDRNOTAVAIL);
+}
+
+int assay_udp_bind(const struct assay_address *at, struct assay_net_error *error)
+{
+    int fd = bind_to(at, false, error);
+    if (fd < 0 && no_ipv6(at, errno)) {
+        struct assay_address v4 = {.v4 = {.sin_family = AF_INET, .sin_port = at->v6.sin6_port}, .size = sizeof v4.v4};
+        fd = bind_to(&v4, false, error);
+    }
+    /* As in assay_listen(): a bind that shares would also succeed beside a server of somebody else. */
+    if (fd >= 0 && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
+        return fail(fd, "listen on", at, error);
+    return fd;
+}
+
+int assay_udp_bind_again(const struct assay_address *at, struct assay_net_error *error)
+{
+    return bind_to(at, true, error);
+}
+
+static int bind_port(int fd, int family, uint16_t port)
+{
+    struct assay_address any = {.v6 = {.sin6_family = AF_INET6}, .size = sizeof any.v6};
+    if (family == AF_INET)
+        any = (struct assay_address){.v4 = {.sin_family = AF_INET}, .size = sizeof any.v4};
+    assay_address_set_port(&any, port);
+    return port == 0 ? 0 : bind(fd, &any.any, any.size);
+}
+
+int assay_udp_connect(const struct assay_address *to, uint16_t port, struct assay_net_error *error)
+{
+    int fd = socket(to->any.sa_family, DATAGRAM, 0);
+    if (fd < 0 || bind_port(fd, to->any.sa_family, port) < 0 || connect(fd, &to->any, to->size) < 0)
+        return fail(fd, "send to", to, error);
+    return fd;
+}
+
+/* ---- datagrams --------------------------------------------------------- */
+
+union control {
+    struct cmsghdr head; /* for its alignment */
+    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static ssize_t failed(void)
+{
+    bool again = errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+    return again ? (ssize_t)ASSAY_DATAGRAM_AGAIN : (ssize_t)ASSAY_DATAGRAM_FAILED;
+}
+
+static struct in6_addr mapped(struct in_addr v4)
+{
+    struct in6_addr v6 = {.s6_addr = {[10] = 0xff, [11] = 0xff}};
+    memcpy(&v6.s6_addr[12], &v4, sizeof v4);
+    return v6;
+}
+
+static void read_local(struct msghdr *m, struct in6_addr *local)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            *local = mapped(info.ipi_spec_dst);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo info;
+            memcpy(&info, CMSG_DATA(c), sizeof info);
+            *local = info.ipi6_addr;
+        }
+    }
+}
+
+ssize_t assay_udp_receive(int fd, void *bytes, size_t size, struct assay_path *path)
+{
+    struct iovec part = {bytes, size};
+    union control control;
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    if (path) {
+        *path = (struct assay_path){.peer.size = 0};
+        m.msg_name = &path->peer.any;
+        m.msg_namelen = sizeof path->peer.v6;
+        m.msg_control = control.bytes;
+        m.msg_controllen = sizeof control;
+    }
+    ssize_t n = recvmsg(fd, &m, MSG_TRUNC);
+    if (n < 0)
+        return failed();
+    if (path) {
+        path->peer.size = m.msg_namelen;
+        read_local(&m, &path->local);
+    }
+    return n;
+}
+
+static void put_control(struct msghdr *m, int level, int type, const void *info, size_t size)
+{
+    struct cmsghdr *c = CMSG_FIRSTHDR(m);
+    c->cmsg_level = level;
+    c->cmsg_type = type;
+    c->cmsg_len = CMSG_LEN(size);
+    memcpy(CMSG_DATA(c), info, size);
+    m->msg_controllen = CMSG_SPACE(size);
+}
+
+/* An answer comes from the address that was asked, also where the socket has them all. */
+static void write_local(struct msghdr *m, const struct assay_path *path)
+{
+    if (path->peer.any.sa_family == AF_INET6) {
+        struct in6_pktinfo info = {.ipi6_addr = path->local};
+        put_control(m, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+    } else {
+        struct in_pktinfo info = {.ipi_ifindex = 0};
+        memcpy(&info.ipi_spec_dst, &path->local.s6_addr[12], sizeof info.ipi_spec_dst);
+        put_control(m, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
+    }
+}
+
+ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assay_path *path)
+{
+    struct iovec part = {.iov_len = size};
+    union control control = {.bytes = {0}};
+    struct sockaddr_in6 to;
+    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
+    memcpy(&part.iov_base, &bytes, sizeof bytes); /* an iovec knows no const */
+    if (path) {
+        memcpy(&to, &path->peer.any, path->peer.size);
+        m.msg_name = &to;
+        m.msg_namelen = path->peer.size;
+    }
+    if (path && !IN6_IS_ADDR_UNSPECIFIED(&path->local)) {
+        m.msg_control = control.bytes;
+        m.msg_controllen = sizeof control;
+        write_local(&m, path);
+    }
+    ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+    return n >= 0 ? n : failed();
+}
