@@ -19,7 +19,7 @@
 
 struct settings {
     const char *server, *control, *log;
-    const char *params[4]; /* NAME=VALUE, for both clients */
+    const char *params[4]; /* pause, patience, secret: for both clients */
     int trace;
 };
 
@@ -148,13 +148,31 @@ static int serve(struct assay_client *asker, struct assay_client *control)
 
 /* ---- the command line --------------------------------------------------- */
 
-static const char *param(const char *name, const char *value, const char *unit)
+static char params[3][300]; /* NAME=VALUE */
+
+/* Seconds, with a fraction if need be, as the spec writes durations. */
+static int set_seconds(struct settings *s, unsigned which, const char *name, const char *value)
 {
-    size_t size = strlen(name) + strlen(value) + strlen(unit) + 2;
-    char *text = malloc(size);
-    if (text)
-        snprintf(text, size, "%s=%s%s", name, value, unit);
-    return text;
+    char *end;
+    double seconds = strtod(value, &end);
+    if (end == value || *end || !(seconds >= 0 && seconds < 1e6)) {
+        fprintf(stderr, "dispatch: --%s '%s': seconds are wanted, e.g. 60 or 0.5\n", name, value);
+        return 0;
+    }
+    snprintf(params[which], sizeof params[which], "%s=%ldms", name, (long)(seconds * 1000));
+    s->params[which] = params[which];
+    return 1;
+}
+
+static int set_secret(struct settings *s, const char *value)
+{
+    if (strlen(value) > 256) {
+        fputs("dispatch: --secret: at most 256 bytes are wanted\n", stderr);
+        return 0;
+    }
+    snprintf(params[2], sizeof params[2], "secret=%s", value);
+    s->params[2] = params[2];
+    return 1;
 }
 
 static int parse(int argc, char **argv, struct settings *s)
@@ -168,8 +186,7 @@ static int parse(int argc, char **argv, struct settings *s)
                                             {"trace", no_argument, NULL, 'T'},
                                             {"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
-    size_t n = 0;
-    *s = (struct settings){.server = "127.0.0.1:3001"};
+    *s = (struct settings){.server = "127.0.0.1:3001", .params = {"pause=60s", "patience=30s", "secret="}};
     for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
         switch (c) {
         case 's':
@@ -177,14 +194,15 @@ static int parse(int argc, char **argv, struct settings *s)
             break;
         case 'p':
         case 'w':
-            if (n < 2)
-                s->params[n++] = param(c == 'p' ? "pause" : "patience", optarg, "s");
+            if (!set_seconds(s, c == 'w', c == 'p' ? "pause" : "patience", optarg))
+                return 0;
             break;
         case 'c':
             s->control = optarg;
             break;
         case 'S':
-            s->params[n++] = param("secret", optarg, "");
+            if (!set_secret(s, optarg))
+                return 0;
             break;
         case 'l':
             s->log = optarg;
