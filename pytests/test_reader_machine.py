@@ -253,7 +253,7 @@ messages:
 
 
 @pytest.mark.parametrize("more", [
-    "probe: {}", "machines: {}", "types: {R: {record: []}}", "params: {p: {type: nosuch, default: 1}}", "types: {on: u8}",
+    "probe: {}", "machines: {A: {role: server, per: server, rules: []}}", "types: {R: {record: [a: {record: [b: u8]}]}}", "params: {p: {type: nosuch, default: 1}}", "types: {on: u8}",
     "types: {A: u8, A: u8}", "types: &x {A: u8}", "types: {A: !!int 1}"])
 def test_what_is_not_run_or_wrong_is_refused(more):
     """Declared constructs, and YAML that would surprise."""

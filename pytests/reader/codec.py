@@ -28,9 +28,9 @@ def decode_stream(spec, sender, pieces, closed=False):
 def sendable(spec, sender, event):
     """The fields of a decoded message as its sender would give them: without those that the codec fills in."""
     frame, message = spec.frames[sender], spec.messages[event.name]
-    own = {field.name for field in message.fields if field.computed is None}
+    own = {field.name for field in message.fields if field.given}
     filled = {frame.tag, frame.body} | set(message.fixed)
-    own |= {field.name for field in frame.fields if field.computed is None and field.name not in filled}
+    own |= {field.name for field in frame.fields if field.given and field.name not in filled}
     own |= {frame.tag} if len(message.tags) > 1 else set()
     calc = {field.name for field in frame.fields + message.fields if field.type.name == "calc"}
     return {name: value for name, value in event.fields.items() if name in own - calc and value is not ABSENT}

@@ -1,7 +1,8 @@
 """From the content of a frame to exactly one event."""
 
 from . import expr
-from .types import CalcType, ConstType, IntType
+from .structured import parse_object
+from .types import CalcType, ConstType, IntType, ObjectType, PairsType, RecordType
 from .values import ABSENT, Undefined
 from .wire import Endless, Fault, Reader, Short, Writer
 
@@ -27,6 +28,8 @@ class Decoding:
         self.frame = spec.frames[sender]
         self.values, self.computed, self.message, self.body_reader = {}, [], None, None
         self.scope, self.ahead = spec.scope(self.values), None
+        self.unpicked = None
+        self.texts = {}  # what an object gave: by field, the text of a value, or pairs; None: nothing
 
     def run(self, reader):
         """Decode all; Fault, Short or Oversize otherwise."""
@@ -44,13 +47,22 @@ class Decoding:
             self.ahead = None if self.picker.ends_frames else self.frame.fields[place + 1:]
             self._field(field, reader)
             if field.name == self.frame.tag and not self.walking:
-                self._pick_by_tag()
+                self._pick_or_remember()
             elif self.message is not None:
                 self._check_fixed(field.name)
             if field.name == self.frame.body and self.message is not None:
                 self._message(reader)
+        if self.unpicked is not None:
+            raise self.unpicked
         if self.body_reader is None and (self.picker.ends_frames or not self.walking):
             self._message(reader)
+
+    def _pick_or_remember(self):
+        """That no message has the tag is said when all fields of the frame are read."""
+        try:
+            self._pick_by_tag()
+        except Fault as fault:
+            self.unpicked = fault
 
     def end_is_told(self):
         """Whether, when a field whose own end is known makes the frame too long, the end of the frame is known, too."""
@@ -108,20 +120,91 @@ class Decoding:
     def _field(self, field, reader):
         if field.condition is not None and not expr.holds(field.condition, self.scope):
             self._store(field, ABSENT)
+        elif isinstance(field.type, ObjectType):
+            self._object(field, reader)
+        elif field.name in self.texts:
+            self._from_object(field, self.texts[field.name])
+        elif field.pairs is not None:
+            self._member(field)
+        else:
+            self._on_the_wire(field, reader)
+
+    def _on_the_wire(self, field, reader):
+        partial = getattr(reader, "partial", False)
+        if not field.there(reader, partial or reader.maximum is not None):
+            self._store(field, ABSENT)
             return
-        if getattr(reader, "partial", False) and _takes_rest(field.type):
-            raise Short()
         try:
+            field.read_constant(reader, field.lead)
+            if partial and _takes_rest(field.type):
+                raise Short()
             value = field.type.read(reader, self.scope, self.spec.lenient)
         except Endless:
             raise
         except Fault as fault:
-            if self.walking:
-                self._store(field, ABSENT)
-                return
-            raise self._named(field, fault)
+            if not self.walking:
+                raise self._named(field, fault)
+            value = ABSENT
         if not self.walking:
             self._verify(field, value)
+        self._store(field, value)
+        self._tail(field, reader)
+
+    def _tail(self, field, reader):
+        try:
+            field.read_constant(reader, field.tail)
+        except Fault:
+            if not self.walking:
+                raise
+
+    # ---- fields that are not on the wire by themselves ----
+
+    def _object(self, field, reader):
+        found = reader.data[reader.position:reader.position + 1] == b"{"
+        if found and getattr(reader, "partial", False):
+            raise Short()
+        self._store(field, found)
+        if not found:
+            return
+        members = parse_object(reader.take(reader.left()))
+        for name, target in field.type.members.items():
+            self.texts[target] = members.pop(name, None)
+            if self.texts[target] is None and self._field_named(target).optional is None:
+                raise Fault("malformed", "the object has no %r" % name)
+        if field.type.rest is not None:
+            self.texts[field.type.rest] = list(members.items())
+        elif members:
+            raise Fault("malformed", "the object has more members")
+
+    def _field_named(self, name):
+        own = self.message.fields if self.message is not None else []
+        return next(field for field in self.frame.fields + own if field.name == name)
+
+    def _from_object(self, field, given):
+        if isinstance(field.type, PairsType):
+            value = field.type.of_pairs(given, self.scope) if given or field.optional is None else ABSENT
+        else:
+            value = ABSENT if given is None else self._of_text(field, given)
+        self._verify(field, value)
+        self._store(field, value)
+
+    def _of_text(self, field, text):
+        """The value that stands alone in a text."""
+        reader = Reader(text)
+        try:
+            value = field.type.read(reader, self.scope, self.spec.lenient)
+        except Short:
+            raise Fault("malformed", "%s: ends early" % field.name) from None
+        self._used_up(reader)
+        return value
+
+    def _member(self, field):
+        pairs = self.values.get(field.pairs, ABSENT)
+        text = None if pairs is ABSENT else pairs.value(field.key)
+        if text is None and field.optional is None:
+            raise Fault("malformed", "no pair %r" % field.key)
+        value = ABSENT if text is None else self._of_text(field, text)
+        self._verify(field, value)
         self._store(field, value)
 
     @staticmethod
@@ -161,6 +244,8 @@ class Decoding:
 
 
 def _takes_rest(of_type):
+    if isinstance(of_type, PairsType):
+        return True
     extent = getattr(of_type, "extent", None)
     return extent is not None and extent.form == "rest" or getattr(of_type, "to_end", False)
 
@@ -169,7 +254,9 @@ def fixed_size(spec, field):
     """Whether a field is as long whatever its value is."""
     base = getattr(field.type, "base", field.type)
     extent = getattr(field.type, "extent", None)
-    if field.condition is not None:
+    if isinstance(field.type, RecordType):
+        return field.optional is None and all(fixed_size(spec, part) for part in field.type.fields)
+    if field.condition is not None or field.optional is not None:
         return False
     if isinstance(base, (IntType, ConstType, CalcType)):
         return True

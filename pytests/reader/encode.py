@@ -2,9 +2,10 @@
 
 from . import expr
 from .decode import padding
-from .types import CalcType, ConstType
+from .fields import text_of
+from .types import CalcType, ConstType, ObjectType, PairsType
 from .values import ABSENT, SpecError, Undefined, Unfit
-from .wire import Writer, find_delimiter
+from .wire import Fault, Reader, Short, Writer, find_delimiter
 
 
 class Free:
@@ -60,7 +61,7 @@ class _Lazy:
 
     def present(self, name):
         """Whether the sender gave a conditional field; its condition may ask for just that."""
-        if self.encoding.fields[name].condition is not None:
+        if self.encoding.fields[name].condition is not None or self.encoding.fields[name].optional is not None:
             return self.encoding.given.get(name, ABSENT) is not ABSENT
         return self[name] is not ABSENT
 
@@ -94,6 +95,10 @@ class Encoding:
             return self.body_writer().data()
         if isinstance(field.type, CalcType):
             return field.type.read(None, self.scope, None)
+        if isinstance(field.type, ObjectType):
+            return False
+        if isinstance(field.type, PairsType):
+            return self._pairs(field)
         if field.computed is not None:
             return field.computed.eval(self.scope, field.type.enum)
         if field.condition is not None:
@@ -107,9 +112,34 @@ class Encoding:
             raise Unfit("%s cannot be present" % field.name)
         return self._plain(field) if present else ABSENT
 
+    def _pairs(self, field):
+        """What was given, with the message's members over it."""
+        over = {}
+        for member in self.message.fields:
+            if member.pairs == field.name and self.value(member.name) is not ABSENT:
+                over[member.key] = self._text(member, field.type)
+        given = self.given.get(field.name, ABSENT)
+        if given is ABSENT:
+            given = b"" if field.default is None else field.default.eval(self.scope)
+        value = field.type.given(given, over, self.scope)
+        return ABSENT if not value and field.optional is not None else value
+
+    def _text(self, member, pairs):
+        """The text of a member: one that is read back as the same."""
+        text = text_of(member.type, self.value(member.name), self.scope)
+        reader = Reader(text)
+        try:
+            same = member.type.read(reader, self.scope, frozenset()) == self.value(member.name) and not reader.left()
+        except (Fault, Short):
+            same = False
+        if not same:
+            raise Unfit("%s: cannot stand as a member" % member.name)
+        return text
+
     def _plain(self, field):
         name = field.name
         if self.given.get(name, ABSENT) is not ABSENT:
+            self._allow_tag(field)
             return self.given[name]
         if name == self.frame.tag:
             return field.type.from_data(self.message.tags[0])
@@ -117,7 +147,14 @@ class Encoding:
             return field.type.from_data(self.message.fixed[name])
         if field.default is not None:
             return field.default.eval(self.scope, field.type.enum)
+        if field.optional is not None:
+            return ABSENT
         raise Unfit("%s.%s has no value" % (self.message.name, name))
+
+    def _allow_tag(self, field):
+        if field.name == self.frame.tag and self.message.tags:
+            if self.given[field.name] not in [field.type.from_data(tag) for tag in self.message.tags]:
+                raise Unfit("%s: no tag of %s" % (self.given[field.name], self.message.name))
 
     def body_writer(self):
         """The message's own fields, written."""
@@ -144,10 +181,14 @@ class Encoding:
             field.type.write(writer, value, self.scope)
             return
         value = self.value(field.name)
-        if value is ABSENT or isinstance(field.type, CalcType):
+        if value is ABSENT or isinstance(field.type, CalcType) or field.pairs is not None:
             return
         field.type.accept(value, self.scope)
+        if field.lead:
+            writer.put(field.lead)
         field.type.write(writer, value, self.scope)
+        if field.tail:
+            writer.put(field.tail)
 
     def run(self, bare):
         """The pattern of the whole frame."""
@@ -159,6 +200,8 @@ class Encoding:
             if not expr.holds(condition, self.scope):
                 raise Unfit(fault)
         content = writer.data()
+        if self.frame.trimmed(content) != content or self.frame.ignores(content):
+            raise Unfit("what the other side takes off is part of the content, or nothing is left")
         data = content + self._delimiter(content, bare)
         if len(data) > self.frame.max:
             raise Unfit("longer than the longest frame")
@@ -179,6 +222,7 @@ class Encoding:
         while True:
             more = {field.name for field in self.fields.values()
                     if field.computed is not None and self._depends(field, loose)} - loose
+            more |= {self.fields[name].pairs for name in loose if self.fields[name].pairs is not None} - loose
             if not more:
                 return loose
             loose |= more

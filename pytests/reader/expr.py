@@ -8,7 +8,8 @@ the enum whose literals may stand there bare.
 import re
 
 from .functions import FUNCTIONS
-from .values import (ABSENT, Duration, EnumType, EnumValue, SpecError, Undefined, in_range, kind, need, parse_duration)
+from .values import (ABSENT, Duration, EnumType, EnumValue, Record, SpecError, Undefined, in_range, kind, need,
+                     parse_duration)
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<duration>\d+(?:ns|us|ms|min|s)\b)|(?P<number>0x[0-9a-fA-F]+|\d+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
@@ -33,6 +34,9 @@ class Scope:
     def inner(self, names):
         """A scope with one more layer in front."""
         return Scope([names] + self.layers, self.types, self.self_vars)
+
+    def __contains__(self, name):
+        return any(name in layer for layer in self.layers)
 
     def find(self, name):
         """The value or ABSENT; Unresolved if nothing bears the name."""
@@ -119,13 +123,24 @@ class Attribute:
     def eval(self, scope, _want=None):
         """The variable or the literal."""
         if not isinstance(self.base, Name):
-            raise SpecError(".%s: only self.variable and Type.literal are known" % self.name)
+            raise SpecError(".%s: only self.variable, Type.literal and field.part are known" % self.name)
+        if self.base.name in scope and self.base.name != "self":
+            return self._part(scope.find(self.base.name))
         if self.base.name == "self":
             return scope.self_vars[self.name]
         enum_type = getattr(scope.types.get(self.base.name), "enum", None)
         if enum_type is None or self.name not in enum_type.literals:
             raise Unresolved("%s.%s: no such literal" % (self.base.name, self.name))
         return enum_type.value(self.name)
+
+    def _part(self, value):
+        if value is ABSENT:
+            raise Undefined("%s is absent" % self.base.name)
+        if not isinstance(value, Record) or self.name not in value.parts:
+            raise Unresolved("%s has no part %s" % (self.base.name, self.name))
+        if value.parts[self.name] is ABSENT:
+            raise Undefined("%s.%s is absent" % (self.base.name, self.name))
+        return value.parts[self.name]
 
 
 class Unary:

@@ -8,6 +8,9 @@ from .values import SpecError
 from .wire import Fault, Oversize, Reader, Short, find_delimiter
 
 
+BLANK = object()  # a frame that is no event
+
+
 class Framer:
     """The incoming side of one link. Feed it bytes, then take events until there is none."""
 
@@ -35,12 +38,12 @@ class Framer:
 
     def feed(self, data):
         """Hand over what one read returned."""
-        if not data:
+        if not data and self.mode != "datagram":
             return
         if self.mode == "undecided":
             found = find_delimiter(data, self.frame.delimiters)
             self.mode = "delimiter" if found else "segment"
-        if self.mode == "segment":
+        if self.mode in ("segment", "datagram"):
             self.segments += (bytes(data),)
         else:
             self.buffer += data
@@ -58,7 +61,10 @@ class Framer:
         """The next event, or None. After `eof` there is none."""
         if self.broken:
             return None
-        event = getattr(self, "_next_" + ("delimiter" if self.mode == "undecided" else self.mode))()
+        take = getattr(self, "_next_" + ("delimiter" if self.mode == "undecided" else self.mode))
+        event = take()
+        while event is BLANK:
+            event = take()
         if event is None and self.closed and not self.said_eof:
             self.said_eof = True
             return self._eof()
@@ -67,16 +73,24 @@ class Framer:
     def _eof(self):
         if self.skipping or not self.buffer:
             return Event("eof")
-        return Event("eof-in-frame", complete_fields(self.spec, self.sender, self.picker, self.buffer))
+        begun = self.buffer.lstrip(self.frame.trim) if self.frame.trim else self.buffer
+        return Event("eof-in-frame", complete_fields(self.spec, self.sender, self.picker, begun))
 
     def _decode(self, content):
-        return decode(self.spec, self.sender, self.picker, content)
+        content = self.frame.trimmed(content)
+        return BLANK if self.frame.ignores(content) else decode(self.spec, self.sender, self.picker, content)
 
     def _next_segment(self):
         if not self.segments:
             return None
         content, self.segments = self.segments[0], self.segments[1:]
         return Event("oversize") if len(content) > self.frame.max else self._decode(content)
+
+    _next_datagram = _next_segment
+
+    def _next_stream(self):
+        content, self.buffer = self.buffer[:self.frame.max], self.buffer[self.frame.max:]
+        return self._decode(content) if content else None
 
     def _next_eof(self):
         if len(self.buffer) > self.frame.max:

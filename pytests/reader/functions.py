@@ -2,6 +2,7 @@
 
 import re
 
+from .structured import PairsText
 from .values import INT_MAX, INT_MIN, SpecError, Undefined, need
 
 _LINE = {0x5C: b"\\\\", 0x0D: b"\\r", 0x0A: b"\\n", 0x00: b"\\0"}
@@ -50,6 +51,15 @@ def _bytes_pair(relation):
     return function
 
 
+def _pair(pairs, name):
+    if not isinstance(pairs, PairsText):
+        raise SpecError("pair() wants a field of type pairs")
+    value = pairs.value(need(name, "bytes"))
+    if value is None:
+        raise Undefined("no pair %r" % name)
+    return value
+
+
 FUNCTIONS = {
     "size": lambda value: len(need(value, "bytes")),
     "len": lambda value: len(need(value, "list")),
@@ -64,4 +74,5 @@ FUNCTIONS = {
     "decimal": lambda value: b"%d" % need(value, "number"),
     "hex": _hex,
     "number": _number,
+    "pair": _pair,
 }

@@ -23,7 +23,7 @@ class Session:
         self.state, self.vars, self.args = machine.own.start, machine.initial_vars(), {}
         self.now, self.timers = 0, {}
         self.sent, self.effects = [], []
-        self.ended = None
+        self.ended, self.finished = None, False
         self.waiting = []
         self.rules_taken = []
 
@@ -59,11 +59,11 @@ class Session:
 class Machine:
     """The rules of one role, applied to sessions."""
 
-    def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None):
-        """`effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own
+    def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None, own=None):
+        """`own`: another machine than that of the transport. `effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own
         outcomes; `keep` drops sessions that something seen speaks against."""
         self.spec, self.role, self.other = spec, role, "client" if role == "server" else "server"
-        self.own = spec.machines[role]
+        self.own = own or spec.machines[role]
         self.effect = effect or (lambda session, name, args: True)
         self.ours_only, self.keep = ours_only, keep
 
@@ -268,7 +268,7 @@ class Machine:
     def _go(self, session, plan):
         session.outcome = (plan.result, plan.error)
         if plan.close or plan.goto == END:
-            session.ended, session.timers = plan.close or "fin", {}
+            session.ended, session.finished, session.timers = plan.close or "fin", plan.goto == END, {}
             return
         if plan.goto is not None:
             before, session.state = session.state, plan.goto

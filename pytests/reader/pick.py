@@ -1,7 +1,8 @@
 """Which message a frame holds: by tag, by condition or by first byte."""
 
 from . import expr
-from .types import BytesType, ConstType, DecimalType, EnumIntType, EnumTextType, IntType, ListType
+from .types import (BytesType, ConstType, DecimalType, EnumIntType, EnumTextType, IntType, ListType, ObjectType, PairsType,
+                    RecordType)
 from .wire import Fault, Writer
 
 
@@ -51,10 +52,20 @@ def first_bytes(fields):
     """The bytes that can come first in these fields; None among them: nothing at all."""
     found = {None}
     for field in fields:
-        found |= _first_of(field.type)
-        if field.condition is None and None not in _first_of(field.type):
+        first = _first_of_field(field)
+        found |= first
+        if field.condition is None and None not in first:
             return found - {None}
     return found
+
+
+def _first_of_field(field):
+    if field.pairs is not None:
+        return {None}
+    maybe = {None} if field.optional is not None else set()
+    if field.lead:
+        return {field.lead[0]} | maybe
+    return _first_of(field.type) | maybe
 
 
 def _written(base, number):
@@ -74,6 +85,10 @@ def _first_of(of_type):
         return set(b"0123456789abcdef" if of_type.name == "hex" else b"-0123456789")
     if isinstance(of_type, IntType):
         return set(range(256))
-    if isinstance(of_type, ListType) or isinstance(of_type, BytesType) and of_type.extent.form in ("rest", "size"):
+    if isinstance(of_type, RecordType):
+        return first_bytes(of_type.fields)
+    if isinstance(of_type, ObjectType):
+        return {ord("{"), None}
+    if isinstance(of_type, (ListType, PairsType)) or isinstance(of_type, BytesType) and of_type.extent.form in ("rest", "size", "before"):
         return set(range(256)) | {None}
     return {None} if of_type.name == "calc" else set(range(256))

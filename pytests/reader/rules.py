@@ -8,6 +8,7 @@ nothing of the rule has happened then.
 from . import expr
 from .encode import Free, encode
 from .typetable import flag
+from .types import RecordType
 from .values import ABSENT, SpecError, Undefined, Unfit
 
 END = "End"
@@ -131,6 +132,8 @@ class Planner:
         return encode(self.spec, self.machine.role, str(name), given, self.session.framer.bare)
 
     def _sent(self, of, value, scope):
+        if isinstance(of, RecordType):
+            return self._record(of, value, scope)
         if not isinstance(value, dict):
             return self.parse(value).eval(scope, of.enum)
         if set(value) - {"any", "where"}:
@@ -143,6 +146,15 @@ class Planner:
         def accepts(it, fields):
             return expr.holds(condition, self.spec.scope({"it": it}, fields, variables, self_vars=variables))
         return Free(ours, accepts, str(value["where"]))
+
+    def _record(self, of, value, scope):
+        """The whole of another field, absent if that is, or a record of its parts."""
+        if isinstance(value, dict):
+            return of.make({str(name): self.parse(text).eval(scope, of.parts[name].type.enum) for name, text in value.items()})
+        node = self.parse(value)
+        if not isinstance(node, expr.Name):
+            raise SpecError("%s: a record is a field's name, or its parts" % value)
+        return scope.find(node.name)
 
     def _do_goto(self, name, plan):
         plan.goto = str(name)

@@ -1,44 +1,19 @@
 """Load a spec and resolve its names: messages, frames, machines, calls."""
 
+import copy
+from fractions import Fraction
+
 from . import expr
-from .types import data_bytes, data_number
-from .typetable import DeclaredOnly, TypeTable, delimiters, flag
+from .fields import fields_of
+from .types import data_bytes, data_number, pieces_of
+from .typetable import DeclaredOnly, TypeTable, byte_class, flag
 from .values import Duration, SpecError, Undefined, parse_duration
 from .yamltree import parse
 
 DECLARED_KEYS = ["features", "fixtures", "functions", "signals", "recodes", "probe", "spontaneous", "reliable", "logs",
-                 "impair", "machines"]
+                 "impair"]
 EVENTS = ["connect", "malformed", "unknown", "oversize", "eof", "eof-in-frame", "reset", "no-room", "shutdown",
           "any-message"]
-
-
-class Field:
-    """A field of a frame or message."""
-
-    def __init__(self, name, tree, types):
-        self.name, self.type = str(name), types.make(tree)
-        tree = tree if isinstance(tree, dict) else {}
-        self.computed = expr.parse(tree["is"]) if "is" in tree else None
-        self.default = expr.parse(tree["default"]) if "default" in tree else None
-        self.condition = expr.parse(tree["if"]) if "if" in tree else None
-        self.fault = str(tree.get("fault", "malformed"))
-        self.samples = tree.get("samples", [])
-        self.outside = tree.get("outside", [])
-
-    @property
-    def carries(self):
-        """Whether the field has a value under its name."""
-        return self.name != "_" and self.type.name != "const"
-
-
-def fields_of(tree, types):
-    """The fields of a list of one-entry mappings."""
-    fields = []
-    for item in tree:
-        if len(item) != 1:
-            raise SpecError("a field is a mapping with one entry: %r" % (item,))
-        fields += [Field(name, detail, types) for name, detail in item.items()]
-    return fields
 
 
 class Frame:
@@ -50,16 +25,30 @@ class Frame:
         self.tag, self.body = tree.get("tag"), tree.get("body")
         self.end, self.delimiters = self._end(tree.get("until"))
         self.segments = tree.get("segments")
+        self.trim = bytes(sorted(byte_class(tree["trim"]))) if "trim" in tree else b""
+        self.blank = tree.get("blank") == "ignore"
 
     @staticmethod
     def _end(until):
         if until is None:
             return "fields", []
-        if until == "datagram" and until.plain:
-            raise DeclaredOnly("until: datagram: declared only")
-        if until in ("eof", "segment") and until.plain:
+        if until in ("eof", "segment", "datagram", "stream") and until.plain:
             return str(until), []
-        return "delimiter", delimiters(until)
+        return "delimiter", pieces_of(until)
+
+    def in_datagrams(self, longest):
+        """The same frame where it ends with the datagram."""
+        other = copy.copy(self)
+        other.end, other.delimiters, other.segments, other.max = "datagram", [], None, longest or self.max
+        return other
+
+    def trimmed(self, content):
+        """The content that is read."""
+        return content.strip(self.trim) if self.trim else content
+
+    def ignores(self, content):
+        """Whether trimmed content is no event."""
+        return self.blank and not content
 
     def field(self, name):
         """The field of this name."""
@@ -80,6 +69,8 @@ class Message:
             raise SpecError("%s: frame: expected a mapping" % name)
         self.where = [(expr.parse(item["that"]), str(item.get("fault", "malformed"))) for item in tree.get("where", [])]
         self.examples = tree.get("examples", [])
+        over = tree.get("over")
+        self.over = None if over is None else [str(name) for name in (over if isinstance(over, list) else [over])]
 
     def sent_by(self, role):
         """Whether this side sends it."""
@@ -95,10 +86,29 @@ class Timer:
         self.restart = str(tree.get("restart", "never"))
 
 
-class MachineSpec:
-    """The machine of one role: variables, timers, states with their rules."""
+class Reconnect:
+    """When a client's machine connects again. Times in nanoseconds; `most` None: for ever."""
 
-    def __init__(self, tree, types):
+    def __init__(self, tree):
+        self.pause = expr.parse(tree["pause"])
+        self.factor = Fraction(str(tree.get("factor", "1")))
+        self.cap = parse_duration(str(tree["cap"])) if "cap" in tree else None
+        self.most = data_number(tree["most"]) if "most" in tree else None
+
+    def next(self, pause):
+        """The pause behind this one."""
+        longer = int(pause * self.factor)
+        return longer if self.cap is None else min(longer, max(self.cap, 0))
+
+
+class MachineSpec:
+    """A machine: variables, timers, states with their rules."""
+
+    def __init__(self, tree, types, role=None):
+        self.role = str(tree.get("role", role))
+        if self.role not in ("server", "client", "both") or str(tree.get("per", "link")) != "link":
+            raise DeclaredOnly("role %s, per %s: not known, or declared only" % (self.role, tree.get("per")))
+        self.reconnect = Reconnect(tree["reconnect"]) if "reconnect" in tree else None
         states = tree.get("states") or {"Serving": tree["rules"]}
         self.states = {str(name): rules for name, rules in states.items()}
         named = [name for name in self.states if name != "*"]
@@ -114,8 +124,34 @@ class MachineSpec:
         return self.states.get(state, []) + self.states.get("*", [])
 
 
+class Transport:
+    """How links are made: ports, framing, which machine plays on each side."""
+
+    def __init__(self, name, tree):
+        if name not in ("tcp", "udp"):
+            raise DeclaredOnly("%s: declared only" % name)
+        self.name, port = name, tree.get("port", "0")
+        self.ports = {str(side): data_number(at) for side, at in port.items()} if isinstance(port, dict) else {
+            "server": data_number(port), "client": 0}
+        self.datagrams = name == "udp" or tree.get("framing") == "datagram"
+        self.max = data_number(tree["max"]) if "max" in tree else None
+        machine = tree.get("machine", {})
+        self.machines = machine if isinstance(machine, dict) else {"server": machine, "client": machine}
+
+    def frames(self, frames):
+        """The frames of both senders on this transport."""
+        return {sender: frame.in_datagrams(self.max) for sender, frame in frames.items()} if self.datagrams else frames
+
+    def role(self, role, machines):
+        """The machine of one side, or None."""
+        fit = {name: machine for name, machine in machines.items() if machine.role in (role, "both")}
+        if role in self.machines:
+            return fit.get(str(self.machines[role]))
+        return next(iter(fit.values())) if len(fit) == 1 else None
+
+
 class Spec:
-    """A whole spec, resolved."""
+    """A whole spec, resolved, as it is on one transport: the first, or that of `over`."""
 
     def __init__(self, tree, params=None, lenient=None):
         self._refuse_declared(tree)
@@ -123,15 +159,43 @@ class Spec:
         self.types = TypeTable(tree.get("types", {}), tree.get("endian", "big"))
         self.lenient = self._leniencies(tree.get("leniencies", {}), lenient or {})
         self.params = self._params(tree.get("params", {}), params or {})
-        self.frames = self._frames(tree["frame"])
-        self.messages = {name: Message(name, detail, self.frames, self.types)
-                         for name, detail in tree.get("messages", {}).items()}
+        self.all_frames = self._frames(tree["frame"])
+        self.all_messages = {name: Message(name, detail, self.all_frames, self.types)
+                             for name, detail in tree.get("messages", {}).items()}
         self.effects = tree.get("effects", {})
-        roles = [role for role in ("server", "client", "peer") if role in tree]
-        self.machines = {role: MachineSpec(tree[role], self.types) for role in roles}
+        self.named_machines = self._machines(tree)
+        self.transports = {str(name): Transport(str(name), detail or {}) for name, detail in tree["transports"].items()}
         self.calls = tree.get("calls", {})
         self.requirements = tree.get("requires", {})
         self.limits = tree.get("limits", {})
+        self._views = {}
+        self._take(next(iter(self.transports)))
+
+    def _machines(self, tree):
+        if "machines" in tree:
+            return {str(name): MachineSpec(detail, self.types) for name, detail in tree["machines"].items()}
+        roles = {"server": "server", "client": "client", "peer": "both"}
+        return {key: MachineSpec(tree[key], self.types, role) for key, role in roles.items() if key in tree}
+
+    def _take(self, name):
+        """Be the spec on this transport."""
+        self.transport = self.transports[name]
+        self.frames = self.transport.frames(self.all_frames)
+        self.messages = {key: message for key, message in self.all_messages.items() if message.over is None or name in message.over}
+        played = {role: self.transport.role(role, self.named_machines) for role in ("server", "client")}
+        self.machines = {role: machine for role, machine in played.items() if machine is not None}
+        self._views[name] = self
+
+    def over(self, name):
+        """The spec as it is on a transport."""
+        if name not in self._views:
+            copy.copy(self)._take(str(name))
+        return self._views[name]
+
+    def knowing(self, message):
+        """The spec on the first transport that knows a message."""
+        message = self.all_messages[message]
+        return self.over(next(name for name in self.transports if message.over is None or name in message.over))
 
     @staticmethod
     def _refuse_declared(tree):
@@ -154,6 +218,7 @@ class Spec:
         for name, tree in trees.items():
             of = self.types.make({key: tree[key] for key in ("type", "min", "max") if key in tree})
             value = chosen[name] if name in chosen else expr.parse(tree["default"]).eval(expr.Scope(), of.enum)
+            value = value.encode() if isinstance(value, str) else value
             values[str(name)] = Duration(value) if of.name == "duration" else value
         return values
 

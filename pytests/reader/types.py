@@ -9,6 +9,7 @@ import re
 
 from . import expr
 from .functions import parse_decimal
+from .structured import PairsText
 from .values import (ABSENT, INT_MAX, INT_MIN, Duration, EnumType, EnumValue, SpecError, Undefined, Unfit, kind,
                      parse_duration)
 from .wire import Endless, Fault, Oversize, Short, find_delimiter
@@ -31,6 +32,11 @@ def data_number(text):
         raise SpecError("%r: expected a number" % (text,))
     digits = match.group(1)
     return int(digits, 16 if "0x" in digits else 10) * {"KiB": 1024, "MiB": 1 << 20, "": 1}[match.group(2)]
+
+
+def pieces_of(tree):
+    """A piece of text or a list of alternatives, as bytes."""
+    return [data_bytes(item) for item in (tree if isinstance(tree, list) else [tree])]
 
 
 class Type:
@@ -247,6 +253,8 @@ class Extent:
             return reader.take(reader.left())
         if self.form == "until":
             return reader.until(self.detail)
+        if self.form == "before":
+            return reader.before(self.detail)
         if self.form == "prefix":
             size = self._prefix(reader, scope)
             if size > INT_MAX:
@@ -265,6 +273,8 @@ class Extent:
             if find_delimiter(data + delimiter, self.detail) != (len(data), delimiter):
                 raise Unfit("the value contains a delimiter")
             data += delimiter
+        if self.form == "before" and find_delimiter(data, self.detail) is not None:
+            raise Unfit("the value contains what ends it")
         writer.put(data)
 
 
@@ -547,6 +557,85 @@ class CalcType(Type):
 
     def write(self, writer, value, scope):
         """Nothing."""
+
+
+class RecordType(Type):
+    """Fields one after another under one name (see fields.py)."""
+
+    name = "record"
+
+
+class ObjectType(Type):
+    """A JSON object as another form of the fields behind it; its value is whether it is there."""
+
+    name, value_kind = "json", "bool"
+
+    def __init__(self, members, rest):
+        super().__init__()
+        self.members, self.rest = members, rest
+
+    def write(self, writer, value, scope):
+        """Nothing: it is never written."""
+
+    def from_data(self, data):
+        """`true` or `false`."""
+        return data == "true"
+
+
+class PairsType(Type):
+    """Pairs up to the end; the value is their canonical form."""
+
+    name, value_kind = "pairs", "bytes"
+
+    def __init__(self, grammar, names, values):
+        super().__init__()
+        self.grammar, self.names, self.values = grammar, names, values
+
+    def canonical(self, pairs, scope):
+        """The value that these pairs make; Fault or Unfit where there is none."""
+        for name, value in pairs:
+            self.names.verify(name, scope)
+            self.values.verify(value, scope)
+        if len(pairs) > self.grammar.most:
+            raise Fault("malformed", "too many pairs")
+        return PairsText(self.grammar.write(self.grammar.settle(pairs)), self.grammar)
+
+    def read(self, reader, scope, lenient):
+        """Take all that is left."""
+        return self.of_text(reader.take(reader.left()), scope)
+
+    def of_text(self, text, scope):
+        """The value of a text in any form."""
+        return self.of_pairs(self.grammar.parse(bytes(text)), scope)
+
+    def of_pairs(self, pairs, scope):
+        """The value of pairs that were read."""
+        try:
+            return self.canonical(pairs, scope)
+        except Unfit as error:
+            raise Fault("malformed", str(error)) from error
+
+    def given(self, text, over, scope):
+        """The value that a sender means: what it gave, with these pairs over it."""
+        try:
+            pairs = self.grammar.settle(self.grammar.parse(bytes(text)))
+            names = [name for name, _ in pairs]
+            pairs = [(name, over.get(name, value)) for name, value in pairs]
+            return self.canonical(pairs + [(name, value) for name, value in over.items() if name not in names], scope)
+        except Fault as fault:
+            raise Unfit(str(fault)) from fault
+
+    def write(self, writer, value, scope):
+        """Append the canonical form."""
+        writer.put(value)
+
+    def from_data(self, data):
+        """Text in canonical form."""
+        return PairsText(data_bytes(data), self.grammar)
+
+    def zero(self):
+        """No pairs."""
+        return PairsText(b"", self.grammar)
 
 
 class ListType(Type):

@@ -4,13 +4,16 @@ import copy
 import re
 
 from . import expr
+from .fields import record
+from .structured import PAIRS_MAX, Grammar
 from .types import (BoolType, BytesType, CalcType, ConstType, DecimalType, DurationType, EnumIntType, EnumTextType,
-                    Extent, HexType, IntType, ListType, ValueType, VarintType, data_bytes, data_number)
+                    Extent, HexType, IntType, ListType, ObjectType, PairsType, ValueType, VarintType, data_bytes,
+                    data_number, pieces_of)
 from .values import EnumType, SpecError
 from .wire import Fault
 
-DECLARED_FORMS = frozenset(["record", "choice", "switch", "bag", "forms", "pairs", "json", "wild"])
-FORMS = ["enum", "bytes", "text", "decimal", "hex", "varint", "const", "list", "calc"]
+DECLARED_FORMS = frozenset(["choice", "switch", "bag", "forms", "wild"])
+FORMS = ["enum", "bytes", "text", "decimal", "hex", "varint", "const", "list", "calc", "record", "pairs", "json"]
 _INT = re.compile(r"([ui])([1-9][0-9]?)(be|le|)")
 _CLASS_ITEM = re.compile(r"\\x([0-9a-fA-F]{2})|\\([\\\-\]^])|([^\\])", re.S)
 
@@ -132,7 +135,9 @@ class TypeTable:
             varint = VarintType(9, self.order == "little")
             return Extent("prefix", varint if tree["prefix"] == "varint" else self[tree["prefix"]])
         if "until" in tree:
-            return Extent("until", delimiters(tree["until"]))
+            return Extent("until", pieces_of(tree["until"]))
+        if "before" in tree:
+            return Extent("before", pieces_of(tree["before"]))
         return Extent("prefix", self.make(tree))
 
     def _make_enum(self, tree):
@@ -180,6 +185,28 @@ class TypeTable:
             raise DeclaredOnly("lists of anything but numbers: declared only")
         return ListType(element, count, tree.get("until") == "end", most)
 
+    def _make_record(self, tree):
+        return record(tree["record"], self)
+
+    def _make_json(self, tree):
+        members = {str(name).encode(): str(field) for name, field in tree["json"].get("members", {}).items()}
+        return ObjectType(members, str(tree["json"]["rest"]) if "rest" in tree["json"] else None)
+
+    def _make_pairs(self, tree):
+        detail = tree["pairs"]
+        duplicates = str(detail.get("duplicates", "last"))
+        if duplicates not in ("last", "first", "malformed"):
+            raise SpecError("duplicates: %s: expected last, first or malformed" % duplicates)
+        escapes = {_byte(letter): _byte(byte) for letter, byte in detail.get("escapes", {}).items()}
+        most = data_number(detail["most"]) if "most" in detail else PAIRS_MAX
+        if not 1 <= most <= PAIRS_MAX:
+            raise SpecError("most: 1 to %d pairs" % PAIRS_MAX)
+        quote, escape = (_byte(detail[key]) if key in detail else None for key in ("quote", "escape"))
+        quote_if = byte_class(detail["quote-if"]) if "quote-if" in detail else frozenset()
+        grammar = Grammar(_byte(detail["separator"]), _byte(detail["assign"]), quote, escape, escapes, quote_if,
+                          flag(detail.get("sorted")), duplicates, most)
+        return PairsType(grammar, self.make(detail["name"]), self.make(detail["value"]))
+
     def _refinements(self, made, tree):
         """The constraints that a mapping adds, each raising the mapping's fault."""
         tests = []
@@ -203,6 +230,13 @@ class TypeTable:
         return [_constraint(test, str(tree.get("fault", "malformed"))) for test in tests]
 
 
+def _byte(text):
+    data = data_bytes(text)
+    if len(data) != 1:
+        raise SpecError("%r: expected one byte" % (text,))
+    return data[0]
+
+
 def _bounds(made, tree):
     low, high = _bound(made, tree.get("min")), _bound(made, tree.get("max"))
     measure = (lambda value: value) if made.value_kind in ("number", "duration") else len
@@ -224,8 +258,3 @@ def _constraint(test, fault):
         if not test(value, scope):
             raise Fault(fault, "%r" % (value,))
     return constraint
-
-
-def delimiters(tree):
-    """A delimiter or a list of alternatives, as bytes; the first is written."""
-    return [data_bytes(item) for item in (tree if isinstance(tree, list) else [tree])]

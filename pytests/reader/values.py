@@ -32,6 +32,22 @@ class _Absent:
 ABSENT = _Absent()
 
 
+class Record:
+    """The parts of a record by name; a part may be ABSENT."""
+
+    def __init__(self, parts):
+        self.parts = dict(parts)
+
+    def __eq__(self, other):
+        return isinstance(other, Record) and self.parts == other.parts
+
+    def __hash__(self):
+        return hash(tuple(sorted((name, value) for name, value in self.parts.items() if value is not ABSENT)))
+
+    def __repr__(self):
+        return "Record(%r)" % self.parts
+
+
 class EnumType:
     """The literals of an enum: names to keys (numbers or bytes)."""
 

@@ -86,6 +86,19 @@ class Reader:
         self.bit = 8 * known_end
         return self.data[start:found[0]]
 
+    def before(self, delimiters):
+        """The bytes up to the first delimiter, which stays, or up to the end."""
+        start = self.position
+        growing = self.maximum is not None or getattr(self, "partial", False)
+        found = find_delimiter(self.data, delimiters, start, growing)
+        end = len(self.data) if found is None else found[0]
+        if self.maximum is not None and end > self.maximum:
+            raise Oversize(told=False)
+        if found is None and growing:
+            raise Short()
+        self.bit = 8 * end
+        return self.data[start:end]
+
 
 def find_delimiter(data, delimiters, start=0, growing=False):
     """(position, delimiter) of the first one; the longest where several begin.
