@@ -1,0 +1,29 @@
+# What scripts that start a server share. Sourced, not run; wants `set -eu`.
+# The caller's trap calls stop_server.
+server=""
+
+# usage: start_server FILE COMMAND...; its standard output goes to FILE
+start_server() {
+    server_says=$1
+    shift
+    "$@" > "$server_says" &
+    server=$!
+}
+
+# usage: server_address [TRANSPORT]; prints it as soon as the server has told it, e.g. tcp:127.0.0.1:4711
+server_address() {
+    until address=$(sed -n "s/^listening on \(${1:-tcp}:.*\)/\1/p" "$server_says" | head -n 1) && [ -n "$address" ]; do
+        kill -0 "$server" 2>/dev/null || { echo "the server did not start" >&2; return 1; }
+        sleep 0.05
+    done
+    echo "$address"
+}
+
+# Ends it in order; the status is the server's.
+stop_server() {
+    [ -n "$server" ] || return 0
+    stopping=$server
+    server=""
+    kill "$stopping" 2>/dev/null || true
+    wait "$stopping"
+}
