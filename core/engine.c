@@ -245,6 +245,13 @@ uint16_t assay_state(const struct assay_engine *e, assay_sid sid)
     return s && s->live && s->gen == (uint32_t)(sid >> 32) ? s->state : ASSAY_NONE;
 }
 
+uint16_t assay_running(const struct assay_engine *e, assay_sid sid, uint16_t *wait)
+{
+    const struct assay_session *s = assay_session_find(e, sid);
+    *wait = s ? s->wait : ASSAY_NONE;
+    return s ? s->call : ASSAY_NONE;
+}
+
 bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes)
 {
     struct assay_session *s = assay_session_find(e, sid);

@@ -197,6 +197,8 @@ void assay_choose(struct assay_engine *e, struct assay_choices *choices);
 
 /* For judges: where a session stands. */
 uint16_t assay_state(const struct assay_engine *e, assay_sid sid);
+/* The call that runs, and the state (of kind WAIT) in which it waits; ASSAY_NONE: there is none. */
+uint16_t assay_running(const struct assay_engine *e, assay_sid sid, uint16_t *wait);
 bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes);
 
 /* Copy a whole engine into another block of the same size and config; its events are to be taken first. */
