@@ -237,6 +237,28 @@ $(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libcl
 
 stage: $(BUILD)/stage/lib/libassay.a
 
+# ---- examples: applications on generated clients, built against the installed library as a user would ----
+
+EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+spec_candy_many := candy
+spec_signal     := dispatch
+libs_relay      := -lassay-server -lcrypt -pthread
+spec_of = $(or $(spec_$(1)),$(1))
+
+$(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
+	@mkdir -p $(@D)
+	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
+
+define example
+$(BUILD)/examples/$(1): examples/$(1).c $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a
+	@mkdir -p $$(@D)
+	$$(call tell,CC    ,$$@) $$(CC) -std=c11 -D_GNU_SOURCE $$(WARNINGS) -O2 -g -I$(BUILD)/generated -I$(BUILD)/stage/include \
+	    -o $$@ $$(filter %.c,$$^) -L$(BUILD)/stage/lib -l:libassay.a $$(libs_$(1))
+endef
+$(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
+
+examples: $(EXAMPLES:%=$(BUILD)/examples/%) ## build the examples
+
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-judge \
-        fuzz fuzz-replay core-bench lines-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay examples core-bench lines-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d

@@ -57,7 +57,8 @@ static void handle(struct buyer *buyer, const struct assay_client_event *event)
         else
             fail(buyer);
         break;
-    case ASSAY_CLIENT_EFFECT: /* this protocol has none */
+    case ASSAY_CLIENT_EFFECT:   /* this protocol has none, */
+    case ASSAY_CLIENT_RETRYING: /* and its clients do not connect again by themselves */
         break;
     case ASSAY_CLIENT_ENDED:
         if (!buyer->done)
