@@ -239,7 +239,7 @@ stage: $(BUILD)/stage/lib/libassay.a
 
 # ---- examples: applications on generated clients, built against the installed library as a user would ----
 
-EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c))
+EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(patsubst examples/%/,%,$(wildcard examples/*/))
 spec_candy_many := candy
 spec_signal     := dispatch
 libs_relay      := -lassay-server -lcrypt -pthread
@@ -250,7 +250,7 @@ $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
 	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
 
 define example
-$(BUILD)/examples/$(1): examples/$(1).c $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a
+$(BUILD)/examples/$(1): $(wildcard examples/$(1).c examples/$(1)/*.c) $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a
 	@mkdir -p $$(@D)
 	$$(call tell,CC    ,$$@) $$(CC) -std=c11 -D_GNU_SOURCE $$(WARNINGS) -O2 -g -I$(BUILD)/generated -I$(BUILD)/stage/include \
 	    -o $$@ $$(filter %.c,$$^) -L$(BUILD)/stage/lib -l:libassay.a $$(libs_$(1))
