@@ -239,7 +239,7 @@ stage: $(BUILD)/stage/lib/libassay.a
 
 # ---- examples: applications on generated clients, built against the installed library as a user would ----
 
-EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(patsubst examples/%/,%,$(wildcard examples/*/))
+EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c))))
 spec_candy_many := candy
 spec_signal     := dispatch
 libs_relay      := -lassay-server -lcrypt -pthread
