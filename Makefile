@@ -230,6 +230,10 @@ install: ## install program and library: PREFIX=/usr/local DESTDIR=
 install-all: install-lib $(BUILD)/assay
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/assay/spec
 	install -m 755 $(BUILD)/assay $(DESTDIR)$(PREFIX)/bin/assay
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	scripts/man $(BUILD)/assay > $(BUILD)/assay.1
+	install -m 644 $(BUILD)/assay.1 $(DESTDIR)$(PREFIX)/share/man/man1/assay.1
+	install -m 644 cli/assay.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/assay
 	install -m 644 spec/LANGUAGE.md spec/assay.schema.json $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
 
 # The installed library as users get it, in a folder of the build.
