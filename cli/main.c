@@ -11,6 +11,7 @@ static const struct assay_command commands[] = {
     {"test", "judge an implementation by a spec", assay_cmd_test},
     {"cases", "list or export the cases that a spec yields", assay_cmd_cases},
     {"mutants", "measure the suite of a spec with deliberately wrong servers", assay_cmd_mutants},
+    {"link", "stand between clients and a server, and go wrong on purpose", assay_cmd_link},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

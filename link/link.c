@@ -1,0 +1,188 @@
+/* Starting, counting and ending; the work is done in stream.c and datagram.c. */
+#include "link/link.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "link/inside.h"
+#include "link/words.h"
+#include "net/socket.h"
+
+/* After it was told to stop, what is still on its way has this long. */
+#define GRACE ASSAY_SECOND
+
+/* ---- counting ---------------------------------------------------------- */
+
+static bool streams(const struct assay_link *link)
+{
+    return link->config->faults->transport == ASSAY_LINK_STREAM;
+}
+
+void assay_link_done(struct assay_link *link, const struct assay_link_fault *fault)
+{
+    char line[ASSAY_LINK_LINE_MAX];
+    link->done[fault->kind]++;
+    if (!link->config->log)
+        return;
+    assay_link_print(fault, line);
+    fprintf(link->config->log, "%s\n", line);
+}
+
+static void tell_remarks(const struct assay_link *link, FILE *out)
+{
+    if (link->unreachable > 0)
+        fprintf(out, "the server was not reached %" PRIu64 " times\n", link->unreachable);
+    if (link->unread > 0)
+        fprintf(out, "%" PRIu64 " pieces were not read in time by their receiver: it may have seen them as one\n",
+                link->unread);
+    if (link->overflow > 0)
+        fprintf(out, "%" PRIu64 " datagrams were lost for want of room\n", link->overflow);
+}
+
+static void summarize(const struct assay_link *link, FILE *out)
+{
+    const struct assay_link_count *up = &link->count[ASSAY_LINK_UP], *down = &link->count[ASSAY_LINK_DOWN];
+    const char *sep = "";
+    fprintf(out, "%" PRIu32 " %s, %" PRIu64 " bytes up, %" PRIu64 " bytes down", link->numbers,
+            streams(link) ? "connections" : "sessions", up->bytes, down->bytes);
+    if (!streams(link))
+        fprintf(out, ", %" PRIu64 " datagrams up, %" PRIu64 " datagrams down", up->datagrams, down->datagrams);
+    fputs("; faults: ", out);
+    for (int k = 0; k < ASSAY_LINK_KINDS; k++) {
+        if (link->done[k] == 0)
+            continue;
+        fprintf(out, "%s%" PRIu64 " %s", sep, link->done[k], assay_link_kinds[k].name);
+        sep = ", ";
+    }
+    fputs(*sep ? "\n" : "none\n", out);
+    tell_remarks(link, out);
+    fflush(out);
+}
+
+/* ---- stopping ---------------------------------------------------------- */
+
+void assay_link_check_end(struct assay_link *link)
+{
+    if (link->stopping && link->open == 0)
+        assay_loop_stop(link->loop);
+}
+
+static void stop_listening(struct assay_link *link)
+{
+    for (size_t i = 0; i < link->listeners_count; i++) {
+        if (link->listeners[i].watch.fd < 0)
+            continue;
+        assay_loop_leave(link->loop, &link->listeners[i].watch);
+        close(link->listeners[i].watch.fd);
+    }
+    link->listeners_count = 0;
+}
+
+static void time_is_up(struct assay_loop *loop, struct assay_alarm *alarm)
+{
+    (void)alarm;
+    assay_loop_stop(loop);
+}
+
+static void stop(struct assay_link *link)
+{
+    if (link->stopping) {
+        link->interrupted = true;
+        assay_loop_stop(link->loop);
+        return;
+    }
+    link->stopping = true;
+    if (streams(link)) {
+        stop_listening(link);
+        assay_link_streams_stop(link);
+    }
+    assay_loop_alarm(link->loop, &link->grace, assay_clock_after(assay_loop_now(link->loop), GRACE));
+    assay_link_check_end(link);
+}
+
+static void take_signals(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    (void)events;
+    while (assay_signals_next(watch->fd) != 0)
+        stop(assay_loop_owner(loop));
+}
+
+static bool watch_signals(struct assay_link *link)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, 0};
+    link->signals = (struct assay_watch){.ready = take_signals, .fd = assay_signals_open(wanted)};
+    return link->signals.fd >= 0 && assay_loop_watch(link->loop, &link->signals, ASSAY_READ);
+}
+
+/* ---- starting ---------------------------------------------------------- */
+
+static bool listen_at(struct assay_link *link, struct assay_net_error *error)
+{
+    struct assay_address all[ASSAY_ADDRESSES_MAX];
+    size_t n = assay_address_resolve(link->config->listen, ASSAY_ADDRESS_LISTEN, all, error);
+    for (size_t i = 0; i < n; i++) {
+        /* The addresses of one name get one port, if that is left to the system. */
+        if (i > 0 && assay_address_port(&all[i]) == 0)
+            assay_address_set_port(&all[i], assay_address_port(&link->listeners[0].address));
+        if (!(streams(link) ? assay_link_streams_listen : assay_link_datagrams_listen)(link, &all[i], error))
+            return false;
+    }
+    return n > 0;
+}
+
+static bool start(struct assay_link *link, struct assay_net_error *error)
+{
+    link->grace.fire = time_is_up;
+    link->loop = assay_loop_new(link);
+    if (!link->loop || !watch_signals(link) ||
+        !(streams(link) ? assay_link_streams_open : assay_link_datagrams_open)(link)) {
+        snprintf(error->text, sizeof error->text, "cannot start: no resources");
+        return false;
+    }
+    link->to_count = assay_address_resolve(link->config->to, ASSAY_ADDRESS_CONNECT, link->to, error);
+    return link->to_count > 0 && listen_at(link, error);
+}
+
+static void announce(const struct assay_link *link, FILE *out)
+{
+    char text[ASSAY_ADDRESS_TEXT_MAX];
+    for (size_t i = 0; i < link->listeners_count; i++) {
+        assay_address_format(&link->listeners[i].address, text);
+        fprintf(out, "listening on %s:%s\n", streams(link) ? "tcp" : "udp", text);
+    }
+    fflush(out);
+}
+
+static void close_all(struct assay_link *link)
+{
+    if (link->loop) {
+        stop_listening(link);
+        (streams(link) ? assay_link_streams_close : assay_link_datagrams_close)(link);
+    }
+    if (link->signals.fd >= 0)
+        close(link->signals.fd);
+    assay_loop_free(link->loop);
+}
+
+enum assay_link_end assay_link_run(const struct assay_link_config *config, FILE *out, struct assay_net_error *error)
+{
+    struct assay_link link = {.config = config, .signals = {.fd = -1}};
+    snprintf(error->text, sizeof error->text, "cannot start");
+    signal(SIGPIPE, SIG_IGN);
+    assay_descriptors_raise();
+    bool ok = start(&link, error);
+    if (ok) {
+        announce(&link, out);
+        if (config->log)
+            fprintf(config->log, "seed %" PRIu64 "\n", config->faults->seed);
+        assay_loop_run(link.loop);
+        summarize(&link, out);
+    }
+    close_all(&link);
+    if (!ok)
+        return ASSAY_LINK_UNUSABLE;
+    return link.interrupted ? ASSAY_LINK_INTERRUPTED : ASSAY_LINK_STOPPED;
+}
