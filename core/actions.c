@@ -77,11 +77,25 @@ static void tell_sent(struct run *run, uint16_t message, uint32_t size)
     event->sent.where = where;
 }
 
+/* Where messages are datagrams, a cut without a gate begins each. False: there is no room for it. */
+static bool begin_datagram(struct assay_engine *e)
+{
+    struct assay_out *out = e->out;
+    if (e->model->frames[e->machine->frame_out].end != ASSAY_END_DATAGRAM)
+        return true;
+    if (out->cuts_len == out->cuts_cap)
+        return false;
+    out->cuts[out->cuts_len++] = (struct assay_cut){out->len, 0};
+    return true;
+}
+
 static enum assay_ran act_send(struct run *run, uint32_t ins)
 {
     struct assay_engine *e = run->e;
     struct assay_out *out = e->out;
     uint16_t message = (uint16_t)assay_ins_b(ins), frame = e->machine->frame_out;
+    if (!begin_datagram(e))
+        return ASSAY_RAN_FULL;
     if (e->free_slots) {
         fill_free(e, e->model->frames[frame].fields);
         fill_free(e, e->model->messages[message].fields);
@@ -128,7 +142,7 @@ static enum assay_ran act_goto(struct run *run, uint32_t ins)
         tx->wait = state;
         return ASSAY_RAN;
     case ASSAY_STATE_END:
-        tx->end = true;
+        tx->end = tx->finished = true;
         break;
     case ASSAY_STATE_PLAIN:
         break;
@@ -150,6 +164,15 @@ static enum assay_ran act_abort(struct run *run, uint32_t ins)
 {
     (void)ins;
     run->e->tx.end = run->e->tx.abort = true;
+    run->e->tx.finished = false;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_close(struct run *run, uint32_t ins)
+{
+    (void)ins;
+    run->e->tx.end = true;
+    run->e->tx.finished = false;
     return ASSAY_RAN;
 }
 
@@ -282,9 +305,9 @@ static enum assay_ran act_error(struct run *run, uint32_t ins)
 
 static action *const actions[ASSAY_OPS_COUNT - ASSAY_OP_FIRST_ACTION] = {
 #define AT(op) [ASSAY_OP_##op - ASSAY_OP_FIRST_ACTION]
-    AT(OUT) = act_out,     AT(FREE) = act_free,     AT(SEND) = act_send,     AT(SET) = act_set,
-    AT(GOTO) = act_goto,   AT(EFFECT) = act_effect, AT(TIMER) = act_timer,   AT(RESULT) = act_result,
-    AT(ERROR) = act_error, AT(ABORT) = act_abort,   AT(CHOOSE) = act_choose,
+    AT(OUT) = act_out,     AT(FREE) = act_free,     AT(SEND) = act_send,   AT(SET) = act_set,
+    AT(GOTO) = act_goto,   AT(EFFECT) = act_effect, AT(TIMER) = act_timer, AT(RESULT) = act_result,
+    AT(ERROR) = act_error, AT(ABORT) = act_abort,   AT(CLOSE) = act_close, AT(CHOOSE) = act_choose,
 #undef AT
 };
 

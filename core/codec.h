@@ -30,6 +30,9 @@ struct assay_frame_found {
 struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t frame, uint8_t from, struct assay_span in,
                                           uint32_t scanned, bool segment);
 
+/* Whether a frame with this content is no event (see assay_frame.blank). */
+bool assay_frame_blank(const struct assay_model *model, uint16_t frame, struct assay_span content);
+
 struct assay_decoded {
     uint16_t event;   /* the message's own event; or malformed, unknown, a fault of the spec */
     uint16_t message; /* ASSAY_NONE unless it is known which message it is */

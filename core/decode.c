@@ -2,6 +2,7 @@
 
 #include "core/fields.h"
 #include "core/number.h"
+#include "core/pairs.h"
 
 /* ---- reading one field ------------------------------------------------- */
 
@@ -158,9 +159,59 @@ static enum assay_read extent_rest(struct assay_reader *r, struct assay_span *s)
     return take(r, (uint64_t)(r->n - r->pos) + (r->cut_off ? 1 : 0), s);
 }
 
+static enum assay_read extent_before(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                     struct assay_span *s)
+{
+    uint32_t skipped = assay_loose(env, f) & ASSAY_LOOSE_SPACE ? leading_space(r) : 0;
+    struct assay_span rest = {r->p + r->pos + skipped, r->n - r->pos - skipped};
+    uint32_t n = assay_delim_before(env->model, f->extent_arg, rest);
+    if (n == rest.n && r->cut_off) {
+        r->need = (uint64_t)r->n + 1;
+        r->open = true;
+        return ASSAY_READ_SHORT;
+    }
+    *s = (struct assay_span){rest.p, n};
+    r->pos += skipped + n;
+    return r->bit ? ASSAY_READ_LOST : ASSAY_READ;
+}
+
+/* A value that stands elsewhere: could it stand in the field's own place? */
+static bool fits_extent(struct assay_env *env, const struct assay_field *f, struct assay_span s)
+{
+    assay_val size;
+    if (f->flags & ASSAY_F_MEMBER)
+        return true;
+    switch ((enum assay_extent)f->extent) {
+    case ASSAY_EXT_FIXED:
+        return s.n == f->extent_arg;
+    case ASSAY_EXT_CODE:
+        return assay_eval(env, f->extent_arg, &size) && size == s.n;
+    case ASSAY_EXT_PREFIX:
+        return f->extent_arg == 0 || f->extent_arg >= 32 || s.n >> f->extent_arg == 0;
+    case ASSAY_EXT_UNTIL:
+    case ASSAY_EXT_BEFORE:
+        return assay_delim_before(env->model, f->extent_arg, s) == s.n;
+    case ASSAY_EXT_REST:
+        return true;
+    case ASSAY_EXT_COUNT:
+        break;
+    }
+    return false;
+}
+
+static enum assay_read extent_whole(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                    struct assay_span *s)
+{
+    *s = (struct assay_span){r->p, r->n};
+    r->pos = r->n;
+    return fits_extent(env, f, *s) ? ASSAY_READ : ASSAY_READ_BAD;
+}
+
 static inline enum assay_read read_extent(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                           struct assay_span *s)
 {
+    if (r->whole)
+        return extent_whole(env, f, r, s);
     switch ((enum assay_extent)f->extent) {
     case ASSAY_EXT_FIXED:
         return take(r, f->extent_arg, s);
@@ -173,6 +224,7 @@ static inline enum assay_read read_extent(struct assay_env *env, const struct as
     case ASSAY_EXT_REST:
         return extent_rest(r, s);
     case ASSAY_EXT_BEFORE:
+        return extent_before(env, f, r, s);
     case ASSAY_EXT_COUNT: /* lists only, which read it themselves */
         break;
     }
@@ -203,8 +255,10 @@ static enum assay_read read_hex(struct assay_env *env, const struct assay_field 
     return status;
 }
 
-static inline assay_val frame_bytes(const struct assay_env *env, struct assay_span s)
+static inline assay_val reference(const struct assay_env *env, const struct assay_reader *r, struct assay_span s)
 {
+    if (r->region == ASSAY_REGION_SCRATCH)
+        return assay_scratch_val(env, s.p, s.n);
     return assay_val_bytes(ASSAY_REGION_FRAME, (uint32_t)(s.p - env->frame), s.n);
 }
 
@@ -219,7 +273,7 @@ static enum assay_read read_bytes(struct assay_env *env, const struct assay_fiel
     if (s.n > ASSAY_BYTES_MAX)
         return ASSAY_READ_BAD;
     if (type->kind != ASSAY_T_ENUM)
-        *v = frame_bytes(env, s);
+        *v = reference(env, r, s);
     else if (!assay_enum_find(env->model, type->of, s, f->flags & ASSAY_F_FOLD, v))
         return ASSAY_READ_UNNAMED;
     return ASSAY_READ;
@@ -299,16 +353,67 @@ static enum assay_read read_calc(struct assay_env *env, const struct assay_field
     return assay_eval(env, f->is, v) ? ASSAY_READ : ASSAY_READ_BAD;
 }
 
-enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+static enum assay_read read_pairs(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                  assay_val *v)
+{
+    struct assay_span s;
+    bool same;
+    enum assay_read status = read_extent(env, f, r, &s);
+    if (status != ASSAY_READ)
+        return status;
+    if (s.n > ASSAY_BYTES_MAX || !assay_pairs_canonical(env, f->element, s, &same, v))
+        return ASSAY_READ_BAD;
+    if (same)
+        *v = reference(env, r, s);
+    return ASSAY_READ;
+}
+
+static enum assay_read read_object(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                   assay_val *v)
+{
+    struct assay_span s;
+    *v = 0;
+    enum assay_read status = read_extent(env, f, r, &s);
+    return status == ASSAY_READ ? assay_read_object(env, f, s) : status;
+}
+
+static enum assay_read read_form(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                  assay_val *v)
 {
     static enum assay_read (*const forms[])(struct assay_env *, const struct assay_field *, struct assay_reader *,
                                             assay_val *) = {
-        [ASSAY_FORM_INT] = read_int,   [ASSAY_FORM_VARINT] = read_varint, [ASSAY_FORM_DECIMAL] = read_decimal,
-        [ASSAY_FORM_HEX] = read_hex,   [ASSAY_FORM_BYTES] = read_bytes,   [ASSAY_FORM_CONST] = read_const,
-        [ASSAY_FORM_LIST] = read_list, [ASSAY_FORM_CALC] = read_calc,
+        [ASSAY_FORM_INT] = read_int,     [ASSAY_FORM_VARINT] = read_varint, [ASSAY_FORM_DECIMAL] = read_decimal,
+        [ASSAY_FORM_HEX] = read_hex,     [ASSAY_FORM_BYTES] = read_bytes,   [ASSAY_FORM_CONST] = read_const,
+        [ASSAY_FORM_LIST] = read_list,   [ASSAY_FORM_CALC] = read_calc,     [ASSAY_FORM_AHEAD] = assay_read_ahead,
+        [ASSAY_FORM_PAIRS] = read_pairs, [ASSAY_FORM_OBJECT] = read_object,
     };
     return forms[f->form](env, f, r, v);
+}
+
+enum assay_read assay_read_value(struct assay_env *env, const struct assay_field *f, struct assay_span bytes,
+                                 enum assay_region region, assay_val *v)
+{
+    struct assay_reader r = {.p = bytes.p, .n = bytes.n, .whole = true, .region = (uint8_t)region};
+    return read_form(env, f, &r, v);
+}
+
+static enum assay_read read_member(struct assay_env *env, const struct assay_field *f, assay_val *v)
+{
+    const struct assay_field *pairs = &env->model->fields[f->element];
+    struct assay_blob name = env->model->blobs[f->extent_arg];
+    struct assay_span value;
+    bool copy;
+    if (!assay_slot_known(env, pairs->slot) ||
+        !assay_pairs_find(env, pairs->element, assay_bytes(env, env->slots[pairs->slot]),
+                          (struct assay_span){name.p, name.n}, &value, &copy))
+        return f->flags & ASSAY_F_OPTIONAL ? ASSAY_READ_ABSENT : ASSAY_READ_BAD;
+    return assay_read_value(env, f, value, copy ? ASSAY_REGION_SCRATCH : assay_val_region(env->slots[pairs->slot]), v);
+}
+
+enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                 assay_val *v)
+{
+    return f->flags & ASSAY_F_MEMBER ? read_member(env, f, v) : read_form(env, f, r, v);
 }
 
 /* ---- constraints ------------------------------------------------------- */
@@ -376,6 +481,22 @@ static inline struct stop judge_field(struct assay_env *env, uint32_t i, assay_v
     return fault_at(env, i);
 }
 
+/* The fields that an object gave their values, in the order in which it names them. */
+static struct stop judge_object(struct assay_env *env, const struct assay_object *object)
+{
+    struct stop stop = go_on;
+    for (uint32_t i = 0; stop.event == ASSAY_NONE && i < object->members.count; i++) {
+        uint16_t field = env->model->object_members[object->members.first + i].field;
+        uint16_t slot = env->model->fields[field].slot;
+        if (assay_slot_known(env, slot))
+            stop = judge_field(env, field, env->slots[slot]);
+    }
+    uint16_t rest = object->rest == ASSAY_NONE ? ASSAY_NONE : env->model->fields[object->rest].slot;
+    if (stop.event == ASSAY_NONE && assay_slot_known(env, rest))
+        stop = judge_field(env, object->rest, env->slots[rest]);
+    return stop;
+}
+
 static inline struct stop decode_field(struct assay_env *env, uint32_t i, struct assay_reader *r)
 {
     const struct assay_field *f = &env->model->fields[i];
@@ -384,7 +505,10 @@ static inline struct stop decode_field(struct assay_env *env, uint32_t i, struct
         return go_on;
     enum assay_read status = assay_read_field(env, f, r, &v);
     if (status == ASSAY_READ)
-        return judge_field(env, i, v);
+        return f->form == ASSAY_FORM_OBJECT ? judge_object(env, &env->model->objects[f->element])
+                                            : judge_field(env, i, v);
+    if (status == ASSAY_READ_ABSENT)
+        return go_on;
     if (f->form == ASSAY_FORM_CALC)
         return fault_at(env, i);
     return stop_at(env, i, status == ASSAY_READ_UNNAMED ? ASSAY_EV_UNKNOWN : ASSAY_EV_MALFORMED);
@@ -404,7 +528,8 @@ static struct stop check_computed(struct assay_env *env, struct assay_range fiel
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         const struct assay_field *f = &env->model->fields[i];
         assay_val v;
-        if (f->is == ASSAY_NONE || f->form == ASSAY_FORM_CALC || !assay_slot_known(env, f->slot))
+        if (f->is == ASSAY_NONE || f->form == ASSAY_FORM_CALC || f->form == ASSAY_FORM_AHEAD ||
+            !assay_slot_known(env, f->slot))
             continue;
         if (!assay_eval(env, f->is, &v) || !same_value(env, f, env->slots[f->slot], v))
             return fault_at(env, i);
@@ -447,13 +572,14 @@ static inline bool leads(const struct assay_model *model, uint16_t set, struct a
 {
     if (set == ASSAY_NONE)
         return true;
-    return body.n && (model->sets[set].bits[body.p[0] >> 6] >> (body.p[0] & 63) & 1);
+    return body.n && assay_set_has(&model->sets[set], body.p[0]);
 }
 
-static inline bool candidate(struct assay_env *env, uint16_t tag, uint8_t from, const struct assay_message *m,
-                             struct assay_span body)
+static inline bool candidate(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                             const struct assay_message *m, struct assay_span body)
 {
-    return (m->from & from) && tag_matches(env, tag, m) && leads(env->model, m->leads, body);
+    return (m->from & from) && (m->transports & frame->transports) && tag_matches(env, frame->tag, m) &&
+           leads(env->model, m->leads, body);
 }
 
 /* What is checked behind all fields. */
@@ -481,10 +607,11 @@ static inline struct assay_decoded decode_message(struct assay_env *env, const s
     return finish_message(env, frame, index, stop, base + r.pos);
 }
 
-uint16_t assay_message_walked(struct assay_env *env, uint16_t tag, uint8_t from, struct assay_span body)
+uint16_t assay_message_walked(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
+                              struct assay_span body)
 {
     for (uint16_t i = 0; i < env->model->messages_count; i++)
-        if (candidate(env, tag, from, &env->model->messages[i], body))
+        if (candidate(env, frame, from, &env->model->messages[i], body))
             return i;
     return ASSAY_NONE;
 }
@@ -498,7 +625,7 @@ static struct assay_decoded decode_body(struct assay_env *env, const struct assa
     uint64_t known = env->known, best_known = known;
     for (uint16_t i = 0; i < env->model->messages_count; i++) {
         const struct assay_message *m = &env->model->messages[i];
-        if (!candidate(env, frame->tag, from, m, body))
+        if (!candidate(env, frame, from, m, body))
             continue;
         struct assay_decoded d = decode_message(env, frame, i, body, base);
         if (d.event == m->event)
@@ -561,15 +688,17 @@ struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t index, u
 struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
 {
     const struct assay_frame *frame = &env->model->frames[index];
-    struct assay_reader r = {.p = content.p, .n = content.n};
+    struct assay_span inner = assay_frame_trim(env->model, frame, content);
+    struct assay_reader r = {.p = inner.p, .n = inner.n};
+    uint32_t off = (uint32_t)(inner.p - content.p);
     env->known = 0;
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE)
-        return (struct assay_decoded){stop.event, ASSAY_NONE, stop.field, r.pos, stop.req};
-    struct assay_span body = behind(content, r.pos);
+        return (struct assay_decoded){stop.event, ASSAY_NONE, stop.field, off + r.pos, stop.req};
+    struct assay_span body = behind(inner, r.pos);
     if (frame->body != ASSAY_NONE) {
         if (r.pos != r.n || r.bit)
-            return (struct assay_decoded){ASSAY_EV_MALFORMED, ASSAY_NONE, ASSAY_NONE, r.pos, ASSAY_NONE};
+            return (struct assay_decoded){ASSAY_EV_MALFORMED, ASSAY_NONE, ASSAY_NONE, off + r.pos, ASSAY_NONE};
         body = assay_bytes(env, env->slots[env->model->fields[frame->body].slot]);
     }
     return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
@@ -589,7 +718,7 @@ static uint16_t partial_message(struct assay_env *env, const struct assay_frame 
 {
     uint16_t found = ASSAY_NONE;
     for (uint16_t i = 0; i < env->model->messages_count; i++) {
-        if (!candidate(env, frame->tag, from, &env->model->messages[i], body))
+        if (!candidate(env, frame, from, &env->model->messages[i], body))
             continue;
         if (found != ASSAY_NONE)
             return frame->walked & from ? found : ASSAY_NONE;
@@ -601,9 +730,10 @@ static uint16_t partial_message(struct assay_env *env, const struct assay_frame 
 void assay_decode_partial(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span in)
 {
     const struct assay_frame *frame = &env->model->frames[index];
-    struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
     env->known = 0;
     env->frame = in.p;
+    in = assay_frame_trim_front(env->model, frame, in);
+    struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE && (stop.field != frame->body || r.pos >= r.n))
         return;

@@ -1,7 +1,9 @@
 #include <string.h>
 
 #include "core/fields.h"
+#include "core/members.h"
 #include "core/number.h"
+#include "core/pairs.h"
 
 struct writer {
     uint8_t *p;
@@ -134,6 +136,13 @@ static enum assay_encode_status put_prefixed(const struct assay_field *f, struct
     return status == ASSAY_ENCODED ? put(w, s.p, s.n) : status;
 }
 
+/* Nothing in them may end them; what follows does, or the end. */
+static enum assay_encode_status put_before(const struct assay_model *model, uint16_t delims, struct writer *w,
+                                           struct assay_span s)
+{
+    return assay_delim_before(model, delims, s) == s.n ? put(w, s.p, s.n) : ASSAY_ENCODE_FIELD;
+}
+
 static inline enum assay_encode_status write_extent(struct assay_env *env, const struct assay_field *f,
                                                     struct writer *w, struct assay_span s)
 {
@@ -146,8 +155,9 @@ static inline enum assay_encode_status write_extent(struct assay_env *env, const
         return put_prefixed(f, w, s);
     case ASSAY_EXT_UNTIL:
         return put_delimited(env->model, f->extent_arg, w, s);
-    case ASSAY_EXT_REST:
     case ASSAY_EXT_BEFORE:
+        return put_before(env->model, f->extent_arg, w, s);
+    case ASSAY_EXT_REST:
     case ASSAY_EXT_COUNT: /* its count was checked by the list */
         break;
     }
@@ -224,6 +234,20 @@ static enum assay_encode_status write_list(struct assay_env *env, const struct a
     return status;
 }
 
+/* Whatever the form of the text given, its canonical one is written. */
+static enum assay_encode_status write_pairs(struct assay_env *env, const struct assay_field *f, struct writer *w,
+                                            assay_val v)
+{
+    uint32_t used = env->scratch_used;
+    bool same;
+    assay_val made;
+    if (!assay_pairs_canonical(env, f->element, assay_bytes(env, v), &same, &made))
+        return ASSAY_ENCODE_FIELD;
+    enum assay_encode_status status = write_extent(env, f, w, assay_bytes(env, same ? v : made));
+    env->scratch_used = used;
+    return status;
+}
+
 static enum assay_encode_status write_nothing(struct assay_env *env, const struct assay_field *f, struct writer *w,
                                               assay_val v)
 {
@@ -236,9 +260,10 @@ static enum assay_encode_status write_field(struct assay_env *env, const struct 
 {
     static enum assay_encode_status (*const forms[])(struct assay_env *, const struct assay_field *, struct writer *,
                                                      assay_val) = {
-        [ASSAY_FORM_INT] = write_int,   [ASSAY_FORM_VARINT] = write_varint, [ASSAY_FORM_DECIMAL] = write_decimal,
-        [ASSAY_FORM_HEX] = write_hex,   [ASSAY_FORM_BYTES] = write_bytes,   [ASSAY_FORM_CONST] = write_const,
-        [ASSAY_FORM_LIST] = write_list, [ASSAY_FORM_CALC] = write_nothing,
+        [ASSAY_FORM_INT] = write_int,     [ASSAY_FORM_VARINT] = write_varint,  [ASSAY_FORM_DECIMAL] = write_decimal,
+        [ASSAY_FORM_HEX] = write_hex,     [ASSAY_FORM_BYTES] = write_bytes,    [ASSAY_FORM_CONST] = write_const,
+        [ASSAY_FORM_LIST] = write_list,   [ASSAY_FORM_CALC] = write_nothing,   [ASSAY_FORM_AHEAD] = write_nothing,
+        [ASSAY_FORM_PAIRS] = write_pairs, [ASSAY_FORM_OBJECT] = write_nothing,
     };
     return forms[f->form](env, f, w, v);
 }
@@ -337,7 +362,7 @@ static struct assay_encoded encode_fields(struct assay_env *env, struct assay_ra
     for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
         const struct assay_field *f = &env->model->fields[i];
         assay_val v = 0;
-        if (f->form == ASSAY_FORM_CALC || !present(env, f))
+        if (assay_off_wire(f) || !present(env, f))
             continue;
         enum assay_encode_status status = ASSAY_ENCODE_FIELD;
         if (f->form == ASSAY_FORM_CONST ||
@@ -384,10 +409,19 @@ static struct assay_encoded encode_body(struct assay_env *env, const struct assa
     return e;
 }
 
+/* A reader would take off what belongs to the content, or see no frame at all. */
+static bool trimmed(const struct assay_model *model, const struct assay_frame *frame, struct assay_span content)
+{
+    struct assay_span inner = assay_frame_trim(model, frame, content);
+    return inner.n != content.n || (frame->blank && inner.n == 0);
+}
+
 static struct assay_encoded finish(struct assay_env *env, const struct assay_frame *frame, struct writer *w,
                                    bool undelimited)
 {
     struct assay_encoded bad = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
+    if (trimmed(env->model, frame, (struct assay_span){w->p, w->n}))
+        return bad;
     if (frame->end == ASSAY_END_UNTIL && !undelimited) {
         uint32_t size = w->n;
         struct assay_blob delim = env->model->blobs[env->model->delims[frame->delims].blobs.first];
@@ -423,15 +457,29 @@ static struct assay_encoded encode_all(struct assay_env *env, const struct assay
     return e.status == ASSAY_ENCODED ? finish(env, frame, w, undelimited) : e;
 }
 
-struct assay_encoded assay_encode(struct assay_env *env, uint16_t frame, uint16_t message, uint8_t *out, uint32_t cap,
-                                  bool undelimited)
+/* The slots of pairs hold what was given again when the message is written: what was made of it stood in scratch. */
+static struct assay_encoded encode_merged(struct assay_env *env, const struct assay_frame *frame,
+                                          const struct assay_message *m, struct writer *w, bool undelimited)
 {
-    const struct assay_model *model = env->model;
+    struct assay_merged merged;
+    struct assay_encoded e = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
+    if (assay_members_merge(env, frame, m, &merged, &e.field))
+        e = encode_all(env, frame, m, w, undelimited);
+    assay_members_restore(env, &merged);
+    return e;
+}
+
+struct assay_encoded assay_encode(struct assay_env *env, uint16_t frame_index, uint16_t message, uint8_t *out,
+                                  uint32_t cap, bool undelimited)
+{
+    const struct assay_frame *frame = &env->model->frames[frame_index];
+    const struct assay_message *m = &env->model->messages[message];
     struct writer w = {.p = out, .cap = cap};
     uint32_t used = env->scratch_used;
     struct assay_encoded e = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
-    if (set_tag(env, &model->frames[frame], &model->messages[message]))
-        e = encode_all(env, &model->frames[frame], &model->messages[message], &w, undelimited);
+    if (set_tag(env, frame, m))
+        e = env->model->pairs_count ? encode_merged(env, frame, m, &w, undelimited)
+                                    : encode_all(env, frame, m, &w, undelimited);
     env->scratch_used = used;
     return e;
 }

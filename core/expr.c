@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "core/number.h"
+#include "core/pairs.h"
 #include "core/vm.h"
 
 /* Each operation takes its values from the stack and leaves its result there; false: undefined. */
@@ -91,13 +92,11 @@ static bool op_option(struct assay_vm *vm, uint32_t ins)
 {
     unsigned b = assay_ins_b(ins);
     const struct assay_option *option = &vm->env->model->options[b];
-    if (vm->env->options) {
-        push(vm, vm->env->options[b]);
-        return true;
-    }
     if (assay_is_bytes(vm->env->model, option->type))
-        return push_copy(vm, option->blob.p, option->blob.n);
-    return push_int(vm, option->value);
+        push(vm, assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + b, option->blob.n));
+    else
+        push(vm, vm->env->options ? vm->env->options[b] : (assay_val)option->value);
+    return true;
 }
 
 static bool op_local(struct assay_vm *vm, uint32_t ins)
@@ -310,19 +309,34 @@ static bool op_item(struct assay_vm *vm, uint32_t ins)
     return y >= 0 && y < (int64_t)(x.n / 8) && push_int(vm, assay_load_item(x.p + 8 * y));
 }
 
-/* Units of `unit` bytes from y to z of the bytes below them on the stack. Constants
- * are referred to by index, so that a part of one has to be copied. */
+/* Constants are referred to by index, so that a part of one has to be copied. */
+static bool push_part(struct assay_vm *vm, assay_val v, uint32_t from, uint32_t size)
+{
+    if (assay_val_region(v) == ASSAY_REGION_CONST)
+        return push_copy(vm, assay_bytes(vm->env, v).p + from, size);
+    push(vm, assay_val_bytes(assay_val_region(v), assay_val_offset(v) + from, size));
+    return true;
+}
+
+/* Units of `unit` bytes from y to z of the bytes below them on the stack. */
 static bool cut(struct assay_vm *vm, uint32_t unit)
 {
     int64_t z = pop_int(vm), y = pop_int(vm);
     assay_val v = pop(vm);
     if (y < 0 || y > z || z > (int64_t)(assay_val_size(v) / unit))
         return false;
-    uint32_t from = (uint32_t)y * unit, size = (uint32_t)(z - y) * unit;
-    if (assay_val_region(v) == ASSAY_REGION_CONST)
-        return push_copy(vm, assay_bytes(vm->env, v).p + from, size);
-    push(vm, assay_val_bytes(assay_val_region(v), assay_val_offset(v) + from, size));
-    return true;
+    return push_part(vm, v, (uint32_t)y * unit, (uint32_t)(z - y) * unit);
+}
+
+static bool op_pair(struct assay_vm *vm, uint32_t ins)
+{
+    struct assay_span name = pop_bytes(vm), value;
+    assay_val v = pop(vm);
+    struct assay_span text = assay_bytes(vm->env, v);
+    bool copy;
+    if (!assay_pairs_find(vm->env, (uint16_t)assay_ins_b(ins), text, name, &value, &copy))
+        return false;
+    return copy ? push_scratch(vm, value.p, value.n) : push_part(vm, v, (uint32_t)(value.p - text.p), value.n);
 }
 
 static bool op_slice(struct assay_vm *vm, uint32_t ins)
@@ -522,6 +536,7 @@ static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
     [ASSAY_OP_STARTS] = op_starts,
     [ASSAY_OP_ENDS] = op_ends,
     [ASSAY_OP_CONTAINS] = op_contains,
+    [ASSAY_OP_PAIR] = op_pair,
     [ASSAY_OP_NAME] = op_name,
 };
 

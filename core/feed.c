@@ -57,18 +57,21 @@ static enum assay_rc oversize(struct assay_engine *e, struct assay_session *s, s
     return rc;
 }
 
-/* MORE: not a whole frame yet. */
-static enum assay_rc frame(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used)
+/* MORE: not a whole frame yet. `input`: there was one, and an event of it. */
+static enum assay_rc frame(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used,
+                           bool *input)
 {
     struct assay_frame_found found =
         assay_frame_find(&e->env, e->machine->frame_in, other_role(e), in, s->scanned, s->mode == ASSAY_MODE_SEGMENT);
+    struct assay_span content = {in.p, found.content};
+    bool blank = found.status == ASSAY_FRAME_WHOLE && assay_frame_blank(e->model, e->machine->frame_in, content);
     enum assay_rc rc = ASSAY_MORE;
     switch (found.status) {
     case ASSAY_FRAME_PARTIAL:
         s->scanned = found.scanned;
         return rc;
     case ASSAY_FRAME_WHOLE:
-        rc = whole(e, s, &found, (struct assay_span){in.p, found.content});
+        rc = blank ? ASSAY_OK : whole(e, s, &found, content);
         *used = rc == ASSAY_OK || rc == ASSAY_ENDED ? (uint32_t)found.size : 0;
         break;
     case ASSAY_FRAME_OVERSIZE:
@@ -80,6 +83,7 @@ static enum assay_rc frame(struct assay_engine *e, struct assay_session *s, stru
     }
     if (rc == ASSAY_OK)
         s->scanned = 0;
+    *input |= rc == ASSAY_OK && !blank;
     return rc;
 }
 
@@ -124,12 +128,20 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
         } else {
             if (e->events_head == e->events_count)
                 e->env.scratch_used = 0;
-            rc = frame(e, s, rest, &n);
-            *input |= rc == ASSAY_OK;
+            rc = frame(e, s, rest, &n, input);
         }
         *used += n;
     }
     return rc;
+}
+
+/* All of the input is one frame, which may be empty. */
+static enum assay_rc datagram(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used,
+                              bool *input)
+{
+    if (!in.p)
+        in.p = e->env.scratch;
+    return frame(e, s, in, used, input);
 }
 
 enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
@@ -146,7 +158,8 @@ enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_PENDING;
     if (s->mode == ASSAY_MODE_UNDECIDED && in.n)
         decide_mode(e, s, in);
-    enum assay_rc rc = frames(e, s, in, used, &input);
+    bool whole_input = e->model->frames[e->machine->frame_in].end == ASSAY_END_DATAGRAM;
+    enum assay_rc rc = whole_input ? datagram(e, s, in, used, &input) : frames(e, s, in, used, &input);
     return assay_leave(e, s, rc, input);
 }
 
@@ -214,6 +227,15 @@ static void close_gate(struct assay_engine *e, struct assay_session *s, assay_to
     s->gates--;
 }
 
+/* The first cut that waits for an effect: before it nothing can fail. */
+static uint16_t front_gate(const struct assay_out *out)
+{
+    uint16_t i = 0;
+    while (i < out->cuts_len && !out->cuts[i].gate)
+        i++;
+    return i;
+}
+
 static void drop_cut(struct assay_out *out, uint16_t at)
 {
     if (at >= out->cuts_len)
@@ -227,14 +249,15 @@ static enum assay_rc fail_front(struct assay_engine *e, struct assay_session *s,
 {
     uint16_t rule = flight->rule, event = flight->event;
     struct assay_out *out = e->out;
-    uint32_t keep = out->cuts_len ? out->cuts[0].at : out->len;
+    uint16_t at = front_gate(out);
+    uint32_t keep = at < out->cuts_len ? out->cuts[at].at : out->len;
     if (e->model->rules[rule].out_max > out->cap - keep)
         return ASSAY_FULL;
     assay_flight_end(e, flight);
     s->gates--;
-    for (uint16_t i = 0; i < out->cuts_len; i++)
+    for (uint16_t i = at; i < out->cuts_len; i++)
         close_gate(e, s, out->cuts[i].gate);
-    out->cuts_len = 0;
+    out->cuts_len = at;
     out->len = keep;
     s->failing = false;
     return assay_gate_failed(e, s, rule, event);
@@ -261,7 +284,8 @@ static enum assay_rc gate_done(struct assay_engine *e, struct assay_session *s, 
     assay_flight_end(e, flight);
     s->gates--;
     drop_cut(out, at);
-    struct assay_flight *front = out->cuts_len ? assay_flight_find(e, out->cuts[0].gate) : NULL;
+    uint16_t next = front_gate(out);
+    struct assay_flight *front = next < out->cuts_len ? assay_flight_find(e, out->cuts[next].gate) : NULL;
     return front && front->failed ? fail_front(e, s, front) : ASSAY_OK;
 }
 
@@ -271,7 +295,7 @@ static enum assay_rc complete_gate(struct assay_engine *e, struct assay_session 
     uint16_t at = cut_of(e->out, token);
     if (done)
         return gate_done(e, s, flight, at);
-    return at == 0 || at >= e->out->cuts_len ? fail_front(e, s, flight) : fail_later(e, s, flight, at);
+    return at <= front_gate(e->out) || at >= e->out->cuts_len ? fail_front(e, s, flight) : fail_later(e, s, flight, at);
 }
 
 /* What was suspended without bytes goes on at once; the rest when its bytes are presented again. */

@@ -96,20 +96,28 @@ static struct assay_frame_found find_until(const struct assay_env *env, const st
     return found(ASSAY_FRAME_PARTIAL, 0, 0, d.scanned);
 }
 
+static struct assay_frame_found find_stream(const struct assay_frame *frame, struct assay_span in)
+{
+    uint32_t n = in.n < frame->max ? in.n : frame->max;
+    return found(n ? ASSAY_FRAME_WHOLE : ASSAY_FRAME_PARTIAL, n, n, 0);
+}
+
 /* Size of a field whose value does not matter for it, in bits; false: it does. */
 static bool fixed_bits(const struct assay_env *env, const struct assay_field *f, uint64_t *bits)
 {
     *bits = 0;
+    if (f->flags & ASSAY_F_MEMBER)
+        return true;
     if (f->present != ASSAY_NONE)
         return false;
     if (f->form == ASSAY_FORM_INT)
         *bits = f->bits;
     else if (f->form == ASSAY_FORM_CONST)
         *bits = 8 * (uint64_t)env->model->blobs[f->extent_arg].n;
-    else if (f->form != ASSAY_FORM_CALC && f->form != ASSAY_FORM_VARINT && f->extent == ASSAY_EXT_FIXED)
+    else if (!assay_off_wire(f) && f->form != ASSAY_FORM_VARINT && f->extent == ASSAY_EXT_FIXED)
         *bits = 8 * (uint64_t)f->extent_arg;
     else
-        return f->form == ASSAY_FORM_CALC;
+        return f->form == ASSAY_FORM_CALC || f->form == ASSAY_FORM_AHEAD;
     return true;
 }
 
@@ -165,11 +173,13 @@ static inline struct assay_frame_found find_end(const struct assay_reader *r)
     return found(ASSAY_FRAME_WHOLE, r->pos, r->pos, 0);
 }
 
-static bool told_by_first_byte(const struct assay_model *model, uint8_t from)
+static bool told_by_first_byte(const struct assay_model *model, const struct assay_frame *frame, uint8_t from)
 {
-    for (uint16_t i = 0; i < model->messages_count; i++)
-        if ((model->messages[i].from & from) && model->messages[i].leads != ASSAY_NONE)
+    for (uint16_t i = 0; i < model->messages_count; i++) {
+        const struct assay_message *m = &model->messages[i];
+        if ((m->from & from) && (m->transports & frame->transports) && m->leads != ASSAY_NONE)
             return true;
+    }
     return false;
 }
 
@@ -178,8 +188,8 @@ static struct assay_frame_found find_message(struct assay_env *env, const struct
                                              struct assay_reader *r)
 {
     uint32_t head = r->pos;
-    uint16_t index = assay_message_walked(env, frame->tag, from, (struct assay_span){r->p + head, r->n - head});
-    if (index == ASSAY_NONE && told_by_first_byte(env->model, from) && head == r->n) {
+    uint16_t index = assay_message_walked(env, frame, from, (struct assay_span){r->p + head, r->n - head});
+    if (index == ASSAY_NONE && told_by_first_byte(env->model, frame, from) && head == r->n) {
         r->need = (uint64_t)head + 1;
         r->open = true;
         return find_short(env, frame, (struct assay_range){0, 0}, r);
@@ -202,6 +212,7 @@ static struct assay_frame_found find_fields(struct assay_env *env, const struct 
 {
     /* what is beyond the maximum does not count, so that it does not matter how much of it is here already */
     struct assay_reader r = {.p = in.p, .n = in.n < frame->max ? in.n : frame->max};
+    r.cut_off = r.n < frame->max;
     struct walk walk = walk_fields(env, frame->fields, &r);
     bool walked = frame->walked & from;
     if (walk.status == ASSAY_READ_LOST)
@@ -242,10 +253,39 @@ struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index,
         return find_until(env, frame, in, scanned);
     case ASSAY_END_EOF:
         return found(in.n > frame->max ? ASSAY_FRAME_OVERSIZE : ASSAY_FRAME_PARTIAL, 0, 0, 0);
+    case ASSAY_END_STREAM:
+        return find_stream(frame, in);
     case ASSAY_END_SEGMENT:
     case ASSAY_END_DATAGRAM:
-    case ASSAY_END_STREAM:
         break;
     }
     return find_whole(frame, in);
+}
+
+/* ---- content ----------------------------------------------------------- */
+
+struct assay_span assay_frame_trim_front(const struct assay_model *model, const struct assay_frame *frame,
+                                         struct assay_span s)
+{
+    if (frame->trim != ASSAY_NONE)
+        while (s.n && assay_set_has(&model->sets[frame->trim], s.p[0]))
+            s = (struct assay_span){s.p + 1, s.n - 1};
+    return s;
+}
+
+struct assay_span assay_frame_trim(const struct assay_model *model, const struct assay_frame *frame,
+                                   struct assay_span s)
+{
+    if (frame->trim == ASSAY_NONE)
+        return s;
+    s = assay_frame_trim_front(model, frame, s);
+    while (s.n && assay_set_has(&model->sets[frame->trim], s.p[s.n - 1]))
+        s.n--;
+    return s;
+}
+
+bool assay_frame_blank(const struct assay_model *model, uint16_t index, struct assay_span content)
+{
+    const struct assay_frame *frame = &model->frames[index];
+    return frame->blank && assay_frame_trim(model, frame, content).n == 0;
 }

@@ -61,7 +61,10 @@ static void begin(struct assay_engine *e, const struct assay_session *s)
 static void close_gates(struct assay_engine *e, struct assay_session *s)
 {
     while (e->out->cuts_len > e->tx.cuts) {
-        assay_flight_end(e, assay_flight_find(e, e->out->cuts[--e->out->cuts_len].gate));
+        struct assay_flight *flight = assay_flight_find(e, e->out->cuts[--e->out->cuts_len].gate);
+        if (!flight)
+            continue; /* the border of a datagram */
+        assay_flight_end(e, flight);
         s->gates--;
     }
 }
@@ -80,6 +83,7 @@ static enum assay_rc wait_for_effect(struct assay_engine *e, struct assay_sessio
 {
     assay_vars_undo(e, s, e->tx.undo);
     e->out->len = e->tx.out_len;
+    e->out->cuts_len = e->tx.cuts; /* a rule that waits has no gates: these are borders of datagrams */
     assay_queue_keep_effects(e, e->tx.events);
     return ASSAY_PENDING;
 }
@@ -114,6 +118,7 @@ static enum assay_rc commit(struct assay_engine *e, struct assay_session *s, uin
     s->call = tx->call;
     if (before != s->state || tx->start || tx->stop)
         assay_timers_enter(e, s, before, tx->start, tx->stop);
+    s->finished = tx->finished;
     return tx->end ? assay_session_end(e, s, tx->abort ? ASSAY_END_ABORT : ASSAY_END_CLOSE, event) : ASSAY_OK;
 }
 
@@ -150,6 +155,7 @@ static enum assay_rc end_with(struct assay_engine *e, struct assay_session *s, e
     struct assay_event *event = assay_queue(e, s, ASSAY_EVENT_ENDED);
     event->ended.how = how;
     event->ended.cause = cause;
+    event->ended.finished = s->finished;
     s->pend = ASSAY_PEND_NONE;
     s->state = (uint16_t)(e->machine->states.first + e->machine->states.count - 1);
     s->ended = 1;

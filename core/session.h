@@ -35,6 +35,7 @@ struct assay_session {
     bool skip_until;   /* an oversize frame goes on up to its delimiter */
     bool eof_framed;   /* the frame that the end of stream ends was handled */
     bool failing;      /* a gate failed behind another that is in flight: no more input */
+    bool finished;     /* it is going to End by itself */
     assay_val words[]; /* variables, then deadlines of timers, then that of the call */
 };
 
@@ -61,7 +62,7 @@ struct assay_tx {
     uint16_t cuts;
     uint16_t state, wait, call;
     uint64_t start, stop; /* timers */
-    bool end, abort, sent;
+    bool end, abort, finished, sent;
     uint32_t gated;
 };
 

@@ -23,18 +23,19 @@ static enum assay_fit enum_fits(const struct assay_model *model, uint16_t of, in
 static bool set_holds(const struct assay_byteset *set, struct assay_span s)
 {
     for (uint32_t i = 0; i < s.n; i++)
-        if (!(set->bits[s.p[i] >> 6] >> (s.p[i] & 63) & 1))
+        if (!assay_set_has(set, s.p[i]))
             return false;
     return true;
 }
 
-static enum assay_fit bytes_fit(const struct assay_env *env, const struct assay_type *type, assay_val v)
+enum assay_fit assay_span_fits(const struct assay_model *model, uint16_t index, struct assay_span s)
 {
-    if (within(type, assay_val_size(v)) != ASSAY_FIT)
+    const struct assay_type *type = &model->types[index];
+    if (within(type, s.n) != ASSAY_FIT)
         return ASSAY_FIT_OUTSIDE;
-    if (type->kind == ASSAY_T_TEXT && !assay_charset_holds((enum assay_charset)type->charset, assay_bytes(env, v)))
+    if (type->kind == ASSAY_T_TEXT && !assay_charset_holds((enum assay_charset)type->charset, s))
         return ASSAY_FIT_OUTSIDE;
-    if (type->set != ASSAY_NONE && !set_holds(&env->model->sets[type->set], assay_bytes(env, v)))
+    if (type->set != ASSAY_NONE && !set_holds(&model->sets[type->set], s))
         return ASSAY_FIT_OUTSIDE;
     return ASSAY_FIT;
 }
@@ -64,7 +65,7 @@ enum assay_fit assay_fits(const struct assay_env *env, uint16_t index, assay_val
         return enum_fits(env->model, type->of, (int64_t)v);
     case ASSAY_T_BYTES:
     case ASSAY_T_TEXT:
-        return bytes_fit(env, type, v);
+        return assay_span_fits(env->model, index, assay_bytes(env, v));
     case ASSAY_T_LIST:
         return list_fits(env, type, v);
     }

@@ -115,7 +115,8 @@ static const struct assay_message notes_messages[] = {
 #define REQUEST(text, value, fields_, event_)                                                                          \
     {                                                                                                                  \
         .name = text, .from = ASSAY_CLIENT, .tag_kind = ASSAY_TAG_VALUE, .tag_code = NONE, .tag = value,               \
-        .fields = fields_, .leads = NONE, .req = NONE, .event = event_, .wire_max = 3 + NOTES_BODY_MAX                 \
+        .fields = fields_, .leads = NONE, .req = NONE, .event = event_, .wire_max = 3 + NOTES_BODY_MAX,                \
+        .transports = UINT16_MAX                                                                                       \
     }
 #define FIRST_MESSAGE (ASSAY_EV_BUILTINS + 1)
     REQUEST("Name", 1, RANGE(3, 1), FIRST_MESSAGE + NOTES_NAME),
@@ -129,7 +130,8 @@ static const struct assay_message notes_messages[] = {
      .leads = NONE,
      .req = NONE,
      .event = FIRST_MESSAGE + NOTES_REPLY,
-     .wire_max = 1},
+     .wire_max = 1,
+     .transports = UINT16_MAX},
 };
 enum { EV_IDLE = ASSAY_EV_BUILTINS, EV_CALL = FIRST_MESSAGE + 5 };
 #define BUILTIN_EVENTS                                                                                                 \
@@ -273,14 +275,16 @@ const struct assay_model *notes_model(bool gated)
     for (int i = 3; i < 6; i++)
         fields[i] = FIELD(.name = "own", .type = T_BODY, .slot = 3, .form = ASSAY_FORM_BYTES, .extent = ASSAY_EXT_REST);
     fields[6] = FIELD(.name = "status", .type = T_STATUS, .slot = 0, .form = ASSAY_FORM_INT, .bits = 8);
-    frames[0] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(0, 3), 2, 0, NONE, NONE, 3 + NOTES_BODY_MAX, 0};
-    frames[1] = (struct assay_frame){ASSAY_END_FIELDS, RANGE(6, 1), NONE, NONE, NONE, NONE, 1, 0};
+    frames[0] = (struct assay_frame){ASSAY_END_FIELDS,   RANGE(0, 3), 2,     0,    NONE,      NONE,
+                                     3 + NOTES_BODY_MAX, 0,           false, NONE, UINT16_MAX};
+    frames[1] =
+        (struct assay_frame){ASSAY_END_FIELDS, RANGE(6, 1), NONE, NONE, NONE, NONE, 1, 0, false, NONE, UINT16_MAX};
     timers[0] = (struct assay_timer){"idle", EV_IDLE, after, 0, ASSAY_RESTART_INPUT, 0, 0};
     notes_server(gated);
     uint16_t server_rules = rules_used;
     notes_client();
     machines[0] = (struct assay_machine){"server",    ASSAY_SERVER,           RANGE(0, 4), 0, RANGE(0, 2),
-                                         RANGE(0, 1), RANGE(0, server_rules), 0,           1};
+                                         RANGE(0, 1), RANGE(0, server_rules), 0,           1, {.pause = NONE}};
     machines[1] = (struct assay_machine){"client",
                                          ASSAY_CLIENT,
                                          RANGE(4, 6),
@@ -289,8 +293,8 @@ const struct assay_model *notes_model(bool gated)
                                          RANGE(0, 0),
                                          RANGE(server_rules, (uint16_t)(rules_used - server_rules)),
                                          1,
-                                         0};
-    machines[0].reconnect.pause = machines[1].reconnect.pause = NONE;
+                                         0,
+                                         {.pause = NONE}};
     m = (struct assay_model){.protocol = "notes",
                              .limits = {8, 4096, 8, 1024, 1024, 0},
                              .scratch = 2048,
@@ -354,7 +358,8 @@ static const struct assay_message sums_messages[] = {
      .leads = NONE,
      .req = NONE,
      .event = ASSAY_EV_BUILTINS,
-     .wire_max = 32},
+     .wire_max = 32,
+     .transports = UINT16_MAX},
     {.name = "Answer",
      .from = ASSAY_SERVER,
      .tag_code = NONE,
@@ -362,7 +367,8 @@ static const struct assay_message sums_messages[] = {
      .leads = NONE,
      .req = NONE,
      .event = ASSAY_EV_BUILTINS + 1,
-     .wire_max = 12},
+     .wire_max = 12,
+     .transports = UINT16_MAX},
     {.name = "Error",
      .from = ASSAY_SERVER,
      .tag_code = NONE,
@@ -370,7 +376,8 @@ static const struct assay_message sums_messages[] = {
      .leads = NONE,
      .req = NONE,
      .event = ASSAY_EV_BUILTINS + 2,
-     .wire_max = 48},
+     .wire_max = 48,
+     .transports = UINT16_MAX},
 };
 static const struct assay_event_def sums_events[] = {
     BUILTIN_EVENTS,
@@ -417,11 +424,11 @@ const struct assay_model *sums_model(void)
                       .extent = ASSAY_EXT_REST, .flags = ASSAY_F_SIGNED);
     fields[3] = FIELD(.type = NONE, .slot = NONE, .form = ASSAY_FORM_CONST, .extent_arg = 4);
     fields[4] = FIELD(.name = "why", .type = TS_TEXT, .slot = 2, .form = ASSAY_FORM_BYTES, .extent = ASSAY_EXT_REST);
-    frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32, 0};
-    frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64, 0};
+    frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32, 0, false, NONE, UINT16_MAX};
+    frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64, 0, false, NONE, UINT16_MAX};
     sums_server();
     machines[0] = (struct assay_machine){"server",    ASSAY_SERVER,         RANGE(0, 2), 0, RANGE(0, 0),
-                                         RANGE(0, 0), RANGE(0, rules_used), 0,           1};
+                                         RANGE(0, 0), RANGE(0, rules_used), 0,           1, {.pause = NONE}};
     m = (struct assay_model){.protocol = "sums",
                              .limits = {4, 1024, 4, 1024, 1024, 0},
                              .scratch = 256,

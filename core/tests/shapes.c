@@ -44,14 +44,17 @@ void shape_begin(void)
                                        .tag = ASSAY_NONE,
                                        .delims = ASSAY_NONE,
                                        .segment_leniency = ASSAY_NONE,
-                                       .max = 64};
+                                       .max = 64,
+                                       .trim = ASSAY_NONE,
+                                       .transports = UINT16_MAX};
     shape_messages[0] = shape_messages[1] = (struct assay_message){.name = "m",
                                                                    .from = ASSAY_CLIENT,
                                                                    .tag_code = ASSAY_NONE,
                                                                    .leads = ASSAY_NONE,
                                                                    .req = ASSAY_NONE,
                                                                    .event = SE_MESSAGE,
-                                                                   .wire_max = 64};
+                                                                   .wire_max = 64,
+                                                                   .transports = UINT16_MAX};
     shapes = (struct assay_model){.types = types,
                                   .types_count = 10,
                                   .sets = sets,
