@@ -7,6 +7,7 @@
 #include "core/code.h"
 
 #define TOKENS_MAX 16
+#define CUTS_MAX   64
 
 /* ---- running the engine ------------------------------------------------ */
 
@@ -56,6 +57,54 @@ static void note_effect(const struct assay_belief_world *world, struct assay_bel
         b->effects[b->effect_count++] = (struct assay_effect_seen){event->effect.effect, at, b->effects_bytes.n - at};
 }
 
+static void note_told(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_upper *upper)
+{
+    uint32_t before = b->tale.count;
+    struct assay_told *t = assay_tale_add(&b->tale, world->config.model, upper, world->stream);
+    if (!t)
+        return;
+    if (b->tale.count == before && b->told_seen == before) /* what was seen in full has grown */
+        b->told_seen--;
+    t->rule = b->last_rule;
+    t->state = b->last_state;
+    t->event = b->last_event;
+}
+
+/* What the host of a machine does by itself, unseen by the application. */
+static bool is_of_host(const struct assay_effect *effect)
+{
+    static const char *const verbs[] = {"stop", "reopen", "report", "append", "crypt"};
+    for (size_t i = 0; effect->verb && i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(effect->verb, verbs[i]) == 0)
+            return true;
+    return false;
+}
+
+static void tell_effect(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+{
+    struct assay_upper upper = {.kind = ASSAY_UPPER_EFFECT,
+                                .index = event->effect.effect,
+                                .count = event->count,
+                                .values = event->values,
+                                .spans = event->spans};
+    if (world->client && !is_of_host(&world->config.model->effects[upper.index]))
+        note_told(world, b, &upper);
+}
+
+static void tell_result(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+{
+    bool ok = event->result.outcome == ASSAY_CALL_OK;
+    struct assay_upper upper = {.kind = ok ? ASSAY_UPPER_RESULT : ASSAY_UPPER_ERROR,
+                                .index = event->result.call,
+                                .outcome = event->result.outcome,
+                                .count = ok ? event->count : 0,
+                                .values = event->values,
+                                .spans = event->spans};
+    note_told(world, b, &upper);
+    b->calling = false;
+    b->over = b->over || world->config.model->calls[upper.index].opens != ASSAY_NONE;
+}
+
 static void note_step(struct assay_belief *b, const struct assay_event *event)
 {
     for (; b->chunk_placed < b->chunk_count; b->chunk_placed++) {
@@ -65,6 +114,7 @@ static void note_step(struct assay_belief *b, const struct assay_event *event)
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;
+    b->heard = b->heard || b->world->config.model->events[event->step.event].kind == ASSAY_EVK_MESSAGE;
     b->faulted = b->faulted || event->step.otherwise || event->step.event == ASSAY_EV_NO_ROOM;
     if (b->steps++)
         return;
@@ -84,8 +134,13 @@ static void harvest_events(const struct assay_belief_world *world, struct assay_
         } else if (event.type == ASSAY_EVENT_ENDED) {
             b->ended = true;
             b->how = event.ended.how;
+            b->finished = event.ended.finished;
+            b->ended_at = b->clock;
+        } else if (event.type == ASSAY_EVENT_RESULT) {
+            tell_result(world, b, &event);
         } else if (event.type == ASSAY_EVENT_EFFECT) {
             note_effect(world, b, &event);
+            tell_effect(world, b, &event);
             if (event.effect.token && h->count < TOKENS_MAX)
                 h->answers[h->count++] = (struct answer){event.effect.token, event.effect.effect};
         }
@@ -105,18 +160,32 @@ static void forget_last_effect(struct assay_belief *b)
 
 typedef enum assay_rc engine_call(struct assay_belief *b, int64_t now, const void *arg, struct assay_out *out);
 
+/* The link of a call that made it ends in order with the call. */
+static void end_with_call(struct assay_belief *b)
+{
+    assay_drop(b->engine, b->sid);
+    b->ended = b->finished = true;
+    b->how = ASSAY_END_CLOSE;
+    b->ended_at = b->clock;
+}
+
 /* One call, with that much room for output. */
 static enum assay_rc call_once(const struct assay_belief_world *world, struct assay_belief *b, int64_t now,
                                engine_call *call, const void *arg, struct harvest *h, uint32_t room)
 {
     if (!assay_buf_reserve(&b->out, b->out.n + room))
         return ASSAY_STALE;
+    struct assay_cut cuts[CUTS_MAX]; /* borders of datagrams: chunks tell them, too */
     struct assay_out out = out_of(b);
     out.cap = b->out.n + room;
+    out.cuts = cuts;
+    out.cuts_cap = CUTS_MAX;
     b->clock = now > b->clock ? now : b->clock;
     enum assay_rc rc = call(b, b->clock, arg, &out);
     b->out.n = out.len;
     harvest_events(world, b, h);
+    if (b->over && !b->ended)
+        end_with_call(b);
     return rc;
 }
 
@@ -181,6 +250,7 @@ static enum assay_rc do_feed(struct assay_belief *b, int64_t now, const void *ar
     (void)arg;
     enum assay_rc rc = assay_feed(b->engine, b->sid, now, (struct assay_span){b->in.p, b->in.n}, &used, out);
     assay_buf_drop(&b->in, used);
+    b->datagram = b->datagram && rc != ASSAY_OK && rc != ASSAY_ENDED;
     return rc;
 }
 
@@ -292,7 +362,7 @@ static void settle(struct assay_belief_world *world, struct assay_belief_set *se
         while (set->items[i]->more) {
             struct assay_belief *b = set->items[i];
             b->more = false;
-            if (b->in.n > 0 && b->open && !b->ended)
+            if ((b->in.n > 0 || b->datagram) && b->open && !b->ended)
                 run_all_ways(world, set, b, now, run_some, NULL);
         }
 }
@@ -352,7 +422,8 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
             continue;
         assay_buf_add(&b->in, bytes.p, bytes.n);
         b->wave++;
-        b->more = true;
+        b->more = !world->holds || b->calling;
+        b->datagram = world->datagrams;
     }
     settle(world, set, now);
 }
@@ -360,9 +431,42 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                           enum assay_builtin_event event)
 {
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->count; i++) {
         set->items[i]->shut = true;
+        set->items[i]->more = world->holds && set->items[i]->in.n;
+    }
+    settle(world, set, now);
     stimulate(world, set, now, run_signal, &event);
+}
+
+static enum assay_rc do_call(struct assay_belief *b, int64_t now, const void *arg, struct assay_out *out)
+{
+    const struct assay_belief_call *c = arg;
+    int64_t deadline = b->world->call_timeout ? now + b->world->call_timeout : ASSAY_NEVER;
+    return assay_call(b->engine, b->sid, now, c->call, c->values, c->spans, deadline, out);
+}
+
+static void run_call(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                     int64_t now, const void *arg)
+{
+    struct harvest h;
+    b->calling = true;
+    call_engine(world, b, now, do_call, arg, &h);
+    answer_all(world, set, b, now, &h);
+}
+
+void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
+                        const struct assay_belief_call *call)
+{
+    struct assay_upper closed = {
+        .kind = ASSAY_UPPER_ERROR, .index = call->call, .outcome = ASSAY_CALL_CLOSED};
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i]->ended)
+            note_told(world, set->items[i], &closed);
+    stimulate(world, set, now, run_call, call);
+    for (size_t i = 0; i < set->count; i++)
+        set->items[i]->more = set->items[i]->more || set->items[i]->in.n;
+    settle(world, set, now);
 }
 
 void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
@@ -384,6 +488,8 @@ struct tolerance {
     int64_t early, late;
 };
 
+#define CALL_LATE 1000000000 /* ns that a call may take longer than it should: the spec has no word on it */
+
 /* The widest of the timers that may be the one that is due. */
 static struct tolerance tolerance_of(const struct assay_belief_world *world, const struct assay_belief *b)
 {
@@ -391,6 +497,8 @@ static struct tolerance tolerance_of(const struct assay_belief_world *world, con
     struct assay_range timers = model->machines[world->config.machine].timers;
     struct tolerance t = {0, 0};
     uint16_t state = assay_state(b->engine, b->sid);
+    if (b->calling)
+        t.late = CALL_LATE;
     for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++) {
         const uint16_t *s = &model->statesets[model->timers[i].states];
         while (*s != ASSAY_NONE && *s != state)

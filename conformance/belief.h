@@ -6,13 +6,7 @@
 
 #include "conformance/lens.h"
 #include "conformance/oracle.h"
-
-struct assay_bytes_buf {
-    uint8_t *p;
-    uint32_t n, cap;
-};
-bool assay_buf_add(struct assay_bytes_buf *buf, const uint8_t *p, uint32_t n);
-void assay_buf_drop(struct assay_bytes_buf *buf, uint32_t n); /* the first n */
+#include "conformance/tale.h"
 
 /* A message that the model sent. The chunks of a belief tile its output. */
 struct assay_chunk {
@@ -36,6 +30,12 @@ struct assay_belief {
     bool faulted;                 /* since `steps` was cleared some `else` was taken, or a variable found no room */
     bool more;                    /* there is input that the engine has not looked at */
     bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
+    bool finished;                /* ended: its machine is through */
+    bool heard;                   /* a message arrived */
+    bool calling;                 /* a call is running */
+    bool over;                    /* a call is through that made its own link */
+    bool datagram;                /* one is in `in`, which may be empty */
+    int64_t ended_at;
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
     int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */
@@ -51,6 +51,8 @@ struct assay_belief {
     uint32_t effect_count, effect_cap;
     struct assay_bytes_buf effects_bytes;
     uint32_t chunk, cursor; /* chunks seen, and where the next one begins in what was seen */
+    struct assay_tale tale; /* what the application above it was told */
+    uint32_t told_seen;     /* entries of it that were seen */
 };
 
 /* The beliefs about one link. */
@@ -72,6 +74,11 @@ struct assay_belief_world {
     bool branches;        /* the model has choices, */
     bool shoulds;         /* among them rules that only should be followed */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
+    bool client;          /* the machine has an application above it */
+    bool datagrams;       /* it reads datagrams: each piece of input is one */
+    bool stream;          /* it reads a stream without borders */
+    bool holds;           /* input waits for a call that begins with taking it */
+    int64_t call_timeout; /* of calls; 0: as the spec says */
 };
 
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config);
@@ -86,6 +93,15 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
                         struct assay_span bytes);
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                           enum assay_builtin_event event);
+/* The application starts a call. */
+struct assay_belief_call {
+    uint16_t call;
+    const assay_val *values;
+    const struct assay_span *spans;
+};
+void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
+                        const struct assay_belief_call *call);
+
 /* The timer that is due fires. */
 void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
 /* Timers that may have fired by `now` fork the belief, those that must have leave only that. */
@@ -100,8 +116,9 @@ void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen);
 /* A rule that should be followed, and is not in this belief; ASSAY_NONE. */
 uint16_t assay_belief_passes_over(const struct assay_belief *belief);
 
-/* Everything that it sent was seen. */
+/* Everything that it sent was seen; everything that it told. */
 bool assay_belief_satisfied(const struct assay_belief *belief);
+bool assay_belief_told_all(const struct assay_belief *belief);
 
 struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from);
 void assay_belief_free(struct assay_belief *belief);

@@ -77,6 +77,7 @@ void assay_belief_free(struct assay_belief *b)
     free(b->effects_bytes.p);
     free(b->in.p);
     free(b->out.p);
+    assay_tale_free(&b->tale);
     give_block(b->world, b->engine);
     free(b);
 }
@@ -168,8 +169,9 @@ struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const s
     to->effects = NULL;
     to->choices.stances = NULL;
     to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
+    to->tale = (struct assay_tale){0};
     if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
-        !copy_buf(&to->out, &from->out) || !copy_stances(world, to, from)) {
+        !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) || !copy_stances(world, to, from)) {
         assay_belief_free(to);
         return NULL;
     }

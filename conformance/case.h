@@ -93,6 +93,8 @@ struct assay_suite_options {
     const uint64_t *leniencies;      /* those that the target has; NULL: the defaults */
     const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
                                 Cases of a timer are made only where they let it run. */
+    int64_t call_timeout;    /* of a client: what its calls may take, ns; 0: as the spec says */
+    int64_t patience;        /* no case of a client waits longer for one thing, ns; 0: 20 s */
 };
 
 /* All cases that a spec yields for a target of that role. The suite owns all it points to; the spec must outlive it. */

@@ -129,7 +129,31 @@ static enum verdict match_chunk(struct assay_belief_world *world, struct assay_b
     return match_exact(sent, seen) == MATCHES ? MATCHES : match_frame(world, c, sent, seen, size);
 }
 
-bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
+static enum verdict match_datagram(struct assay_belief_world *world, const struct assay_belief *b,
+                                   struct assay_span seen, uint32_t *size)
+{
+    const struct assay_chunk *c = &b->chunks[b->chunk];
+    struct assay_span sent = {b->out.p + c->at, c->size};
+    *size = seen.n;
+    if (seen.n == sent.n && (seen.n == 0 || memcmp(seen.p, sent.p, seen.n) == 0))
+        return MATCHES;
+    return c->free && fits(world, c, sent, seen, true) ? MATCHES : DIFFERS;
+}
+
+/* Each datagram seen is one message. */
+static bool matches_datagram(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
+{
+    uint32_t size;
+    if (b->chunk == b->chunk_count)
+        return false;
+    if (match_datagram(world, b, seen, &size) != MATCHES || size != seen.n)
+        return false;
+    b->cursor += size;
+    b->chunk++;
+    return true;
+}
+
+static bool matches_stream(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
 {
     b->tentative = false;
     while (b->chunk < b->chunk_count && b->cursor < seen.n) {
@@ -144,7 +168,19 @@ bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief 
     return b->cursor == seen.n;
 }
 
+bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
+{
+    if (!world->datagrams)
+        return matches_stream(world, b, seen);
+    return matches_datagram(world, b, (struct assay_span){seen.p + b->cursor, seen.n - b->cursor});
+}
+
 bool assay_belief_satisfied(const struct assay_belief *b)
 {
     return b->chunk + (b->tentative ? 1u : 0u) == b->chunk_count;
+}
+
+bool assay_belief_told_all(const struct assay_belief *b)
+{
+    return b->told_seen == b->tale.count;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/again.h"
 #include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/oracle.h"
@@ -22,9 +23,19 @@ struct link {
     enum seen_end end;
     bool connected, reset; /* reset: by the tester, what comes then does not matter */
     struct last_words words;
+    struct assay_tale told;         /* what the application above was seen to be told */
+    struct assay_belief_call first; /* a call that makes this link was told before it is there */
+    bool has_first;
+    uint32_t grown, refused; /* of the pause before it: how often it had grown, and tries that were refused */
+};
+
+struct gate_moment {
+    int64_t at;
+    bool refuse;
 };
 
 struct assay_oracle {
+    struct gate_moment gate; /* when connections began to be refused, or to be taken again, last; at 0: never */
     struct assay_belief_world world;
     struct assay_bytes_buf effect;
     uint8_t link_count;
@@ -51,10 +62,94 @@ void assay_oracle_free(struct assay_oracle *o)
     for (uint8_t i = 0; i < o->link_count; i++) {
         assay_beliefs_clear(&o->links[i].beliefs);
         free(o->links[i].seen.p);
+        assay_tale_free(&o->links[i].told);
     }
     free(o->effect.p);
     assay_belief_world_free(&o->world);
     free(o);
+}
+
+/* ---- connecting again -------------------------------------------------- */
+
+/* How the pause behind a link stands, and when that link ended: between what its beliefs say. */
+static struct assay_tries tries_after(struct assay_oracle *o, uint8_t link)
+{
+    const struct link *l = &o->links[link];
+    const struct assay_config *config = &o->world.config;
+    struct assay_tries t = {.reconnect = &config->model->machines[config->machine].reconnect,
+                            .lens = &o->world.lens,
+                            .lo = ASSAY_NEVER,
+                            .hi = INT64_MIN};
+    bool heard = false;
+    for (size_t i = 0; i < l->beliefs.count; i++) {
+        const struct assay_belief *b = l->beliefs.items[i];
+        heard = heard || b->heard;
+        if (!b->ended || b->finished)
+            continue;
+        t.lo = b->ended_at < t.lo ? b->ended_at : t.lo;
+        t.hi = b->ended_at > t.hi ? b->ended_at : t.hi;
+    }
+    if (!heard && link > 0)
+        t.grown = l->grown + 1;
+    return t;
+}
+
+/* How many tries were refused before a link came to be. */
+static void count_tries(struct assay_oracle *o, uint8_t link, int64_t now)
+{
+    struct link *l = &o->links[link];
+    if (!assay_reconnects(o->world.config.model, o->world.config.machine) || !o->links[link - 1].connected)
+        return;
+    struct assay_tries t = tries_after(o, (uint8_t)(link - 1));
+    int64_t earliest, latest = INT64_MIN;
+    l->grown = t.grown;
+    for (uint32_t i = 0; latest < now && t.hi > INT64_MIN && assay_tries_next(&t, &earliest, &latest); i++) {
+        l->refused = i;
+        l->grown = t.grown - 1;
+    }
+}
+
+void assay_oracle_refuse(struct assay_oracle *o, int64_t now, bool refuse)
+{
+    o->gate = (struct gate_moment){now, refuse};
+}
+
+/* The first try that may meet an open gate, and the first that must. */
+static void when_again(const struct assay_oracle *o, struct assay_tries *t, struct assay_again *again)
+{
+    int64_t welcome = o->gate.at, lo, hi;
+    if (o->gate.refuse)
+        return;
+    while (again->latest == ASSAY_NEVER && assay_tries_next(t, &lo, &hi)) {
+        if (hi < welcome)
+            continue;
+        if (again->earliest == ASSAY_NEVER)
+            again->earliest = lo > welcome ? lo : welcome;
+        if (lo >= welcome)
+            again->latest = hi;
+    }
+}
+
+struct assay_again assay_oracle_again(const struct assay_oracle *o, uint8_t link)
+{
+    struct assay_oracle *mine = (struct assay_oracle *)(uintptr_t)o; /* evaluating needs its scratch */
+    const struct link *l = &o->links[link];
+    struct assay_again again = {.must = l->beliefs.count > 0, .earliest = ASSAY_NEVER, .latest = ASSAY_NEVER};
+    bool reconnects = assay_reconnects(o->world.config.model, o->world.config.machine);
+    for (size_t i = 0; i < l->beliefs.count; i++) {
+        const struct assay_belief *b = l->beliefs.items[i];
+        bool wants = reconnects && b->ended && !b->finished;
+        again.must = again.must && wants;
+        again.may = again.may || wants;
+        again.finished = again.finished || (b->ended && b->finished);
+    }
+    if (again.may) {
+        struct assay_tries t = tries_after(mine, link);
+        when_again(o, &t, &again);
+    }
+    again.may = again.may && again.earliest != ASSAY_NEVER;
+    again.must = again.must && again.latest != ASSAY_NEVER;
+    return again;
 }
 
 /* ---- what the tester did ----------------------------------------------- */
@@ -62,7 +157,12 @@ void assay_oracle_free(struct assay_oracle *o)
 void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
 {
     struct link *l = &o->links[link];
+    assay_oracle_time(o, now);
+    if (link > 0)
+        count_tries(o, link, now);
     l->connected = assay_beliefs_open(&o->world, &l->beliefs, now);
+    if (l->connected && l->has_first)
+        assay_beliefs_call(&o->world, &l->beliefs, now, &l->first);
 }
 
 void assay_oracle_sent(struct assay_oracle *o, uint8_t link, int64_t now, struct assay_span bytes)
@@ -86,6 +186,20 @@ void assay_oracle_reset(struct assay_oracle *o, uint8_t link, int64_t now)
     assay_oracle_time(o, now);
     assay_beliefs_signal(&o->world, &o->links[link].beliefs, now, ASSAY_EV_RESET);
     o->links[link].reset = true;
+}
+
+void assay_oracle_call(struct assay_oracle *o, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
+                       const struct assay_span *spans)
+{
+    struct link *l = &o->links[link];
+    struct assay_belief_call c = {call, values, spans};
+    assay_oracle_time(o, now);
+    if (l->connected) {
+        assay_beliefs_call(&o->world, &l->beliefs, now, &c);
+        return;
+    }
+    l->first = c;
+    l->has_first = true;
 }
 
 void assay_oracle_time(struct assay_oracle *o, int64_t now)
@@ -148,11 +262,43 @@ static void describe_seen(const struct assay_oracle *o, struct assay_text *text,
         assay_text_add(text, "nothing");
 }
 
-static void take_words(struct assay_oracle *o, struct link *l, const struct assay_belief *b, struct last_words *words)
+/* What the application should have been told, or was. */
+static void describe_tale(const struct assay_oracle *o, struct assay_text *text, const struct assay_tale *tale,
+                          uint32_t from)
+{
+    for (uint32_t i = from; i < tale->count && i < from + CHUNKS_SHOWN; i++) {
+        assay_text_add(text, i > from ? ", " : "");
+        assay_tale_describe(text, tale, i, o->world.config.model);
+    }
+    if (from >= tale->count)
+        assay_text_add(text, "nothing told to the application");
+}
+
+static void take_upper_words(const struct assay_oracle *o, const struct link *l, const struct assay_belief *b,
+                             struct last_words *words)
+{
+    struct assay_text expected = {words->expected, sizeof words->expected, 0};
+    struct assay_text seen = {words->seen, sizeof words->seen, 0};
+    const struct assay_told *owed = b->told_seen < b->tale.count ? &b->tale.items[b->told_seen] : NULL;
+    words->set = true;
+    words->rule = owed ? owed->rule : b->last_rule;
+    words->event = owed ? owed->event : b->last_event;
+    words->state = owed ? owed->state : b->last_state;
+    words->expected[0] = words->seen[0] = '\0';
+    describe_tale(o, &expected, &b->tale, b->told_seen);
+    describe_tale(o, &seen, &l->told, b->told_seen);
+}
+
+static void take_words(struct assay_oracle *o, struct link *l, const struct assay_belief *b, bool upper,
+                       struct last_words *words)
 {
     struct assay_text expected = {words->expected, sizeof words->expected, 0};
     struct assay_text seen = {words->seen, sizeof words->seen, 0};
     bool owes = b->chunk < b->chunk_count;
+    if (upper) {
+        take_upper_words(o, l, b, words);
+        return;
+    }
     words->set = true;
     words->rule = owes ? b->chunks[b->chunk].rule : b->last_rule;
     words->event = owes ? b->chunks[b->chunk].event : b->last_event;
@@ -185,7 +331,7 @@ static struct assay_belief *best_of(const struct assay_belief_set *set)
 typedef bool agrees(struct assay_oracle *o, struct link *l, struct assay_belief *b);
 
 /* Keep the beliefs that agree. The last one that goes leaves its words. */
-static bool keep(struct assay_oracle *o, struct link *l, agrees *agree)
+static bool keep_which(struct assay_oracle *o, struct link *l, agrees *agree, bool upper)
 {
     struct assay_belief_set kept = {.overflow = l->beliefs.overflow}, gone = {0};
     for (size_t i = 0; i < l->beliefs.count; i++) {
@@ -195,10 +341,15 @@ static bool keep(struct assay_oracle *o, struct link *l, agrees *agree)
     }
     struct assay_belief *best = best_of(&gone);
     if (kept.count == 0 && best && !l->words.set)
-        take_words(o, l, best, &l->words);
+        take_words(o, l, best, upper, &l->words);
     assay_beliefs_clear(&gone);
     l->beliefs = kept;
-    return kept.count > 0 || kept.overflow || l->reset;
+    return kept.count > 0 || kept.overflow || (l->reset && !upper);
+}
+
+static bool keep(struct assay_oracle *o, struct link *l, agrees *agree)
+{
+    return keep_which(o, l, agree, false);
 }
 
 static bool agree_bytes(struct assay_oracle *o, struct link *l, struct assay_belief *b)
@@ -212,10 +363,11 @@ static bool agree_fin(struct assay_oracle *o, struct link *l, struct assay_belie
     return assay_belief_satisfied(b) && b->ended && b->how == ASSAY_END_CLOSE;
 }
 
+/* A client that leaves an exchange it was not through with may leave input unread: then the system resets. */
 static bool agree_rst(struct assay_oracle *o, struct link *l, struct assay_belief *b)
 {
-    (void)o, (void)l;
-    return b->ended && b->how == ASSAY_END_ABORT;
+    (void)l;
+    return b->ended && (b->how == ASSAY_END_ABORT || (o->world.client && !b->finished));
 }
 
 static bool agree_silence(struct assay_oracle *o, struct link *l, struct assay_belief *b)
@@ -231,6 +383,20 @@ bool assay_oracle_received(struct assay_oracle *o, uint8_t link, struct assay_sp
         return true;
     assay_buf_add(&l->seen, bytes.p, bytes.n);
     return keep(o, l, agree_bytes);
+}
+
+static bool agree_told(struct assay_oracle *o, struct link *l, struct assay_belief *b)
+{
+    (void)o;
+    return assay_tale_agrees(&b->tale, &l->told, &b->told_seen);
+}
+
+bool assay_oracle_upper(struct assay_oracle *o, uint8_t link, const struct assay_upper *seen)
+{
+    struct link *l = &o->links[link];
+    if (!assay_tale_add(&l->told, o->world.config.model, seen, o->world.stream))
+        return true;
+    return keep_which(o, l, agree_told, true);
 }
 
 static bool saw_end(struct assay_oracle *o, uint8_t link, enum seen_end end, agrees *agree)
@@ -264,14 +430,16 @@ struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
 {
     const struct link *l = &o->links[link];
     struct assay_owed owed = {0};
-    if (l->reset || !l->connected || l->end == SEEN_FIN || l->end == SEEN_RST)
+    bool over = l->reset || l->end == SEEN_FIN || l->end == SEEN_RST;
+    if (!l->connected || (over && !o->world.client))
         return (struct assay_owed){.maybe = true};
     for (size_t i = 0; i < l->beliefs.count; i++) {
         const struct assay_belief *b = l->beliefs.items[i];
-        bool bytes = !assay_belief_satisfied(b);
-        owed.bytes = owed.bytes || bytes || b->tentative;
-        owed.end = owed.end || b->ended;
-        owed.maybe = owed.maybe || (!bytes && !b->ended);
+        bool told = assay_belief_told_all(b), bytes = !over && !assay_belief_satisfied(b);
+        owed.upper = owed.upper || !told;
+        owed.bytes = owed.bytes || bytes || (!over && b->tentative);
+        owed.end = owed.end || (!over && b->ended);
+        owed.maybe = owed.maybe || (told && (over || (!bytes && !b->ended)));
     }
     return owed;
 }
@@ -299,7 +467,8 @@ void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay
     struct last_words now = {0}, *words = &l->words;
     struct assay_belief *best = best_of(&l->beliefs);
     if (!words->set && best) {
-        take_words(mine, l, best, &now);
+        bool upper = assay_belief_satisfied(best) && !assay_belief_told_all(best);
+        take_words(mine, l, best, upper, &now);
         words = &now;
     }
     *blame = (struct assay_blame){.rule = ASSAY_NONE, .req = ASSAY_NONE, .state = ASSAY_NONE, .event = ASSAY_NONE};
@@ -343,25 +512,4 @@ bool assay_oracle_broken(const struct assay_oracle *o, struct assay_blame *blame
         return true;
     }
     return false;
-}
-
-/* ---- the application above a client ------------------------------------ */
-
-void assay_oracle_call(struct assay_oracle *o, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
-                       const struct assay_span *spans)
-{
-    (void)link, (void)call, (void)values, (void)spans;
-    assay_oracle_time(o, now);
-}
-
-bool assay_oracle_upper(struct assay_oracle *o, uint8_t link, const struct assay_upper *seen)
-{
-    (void)o, (void)link, (void)seen;
-    return true;
-}
-
-struct assay_again assay_oracle_again(const struct assay_oracle *o, uint8_t link)
-{
-    (void)o, (void)link;
-    return (struct assay_again){.earliest = ASSAY_NEVER, .latest = ASSAY_NEVER};
 }

@@ -21,6 +21,7 @@ struct assay_oracle_config {
     uint64_t leniencies;
     uint64_t seed;
     struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
+    int64_t call_timeout; /* of a client: what its calls may take, ns; 0: as the spec says */
 };
 
 /* NULL: out of memory. */
@@ -34,7 +35,8 @@ void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_time(struct assay_oracle *oracle, int64_t now);
 
-/* The application above a client was told to do a call; arguments as assay_call() takes them. */
+/* The application above a client was told to do a call; arguments as assay_call() takes them. They are kept by
+ * reference as long as the oracle lives. A call that makes a link of its own is told before that link connects. */
 void assay_oracle_call(struct assay_oracle *oracle, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
                        const struct assay_span *spans);
 
@@ -57,10 +59,15 @@ struct assay_upper {
 };
 bool assay_oracle_upper(struct assay_oracle *oracle, uint8_t link, const struct assay_upper *seen);
 
-/* Whether and when a client connects again after `link` is over, on the tester's clock. */
+/* From here on connections are refused, or taken again. The first time may be before any link is there. */
+void assay_oracle_refuse(struct assay_oracle *oracle, int64_t now, bool refuse);
+
+/* Whether and when a client connects again after `link` is over. Times stand on the tester's clock, tolerances
+ * included; they count from the end of the link as the oracle was told of it, tries that were refused meanwhile heeded.
+ * ASSAY_NEVER: not. */
 struct assay_again {
     bool must, may;           /* all surviving beliefs say so; some do */
-    int64_t earliest, latest; /* when; from the end of the link, tolerances included */
+    int64_t earliest, latest;
     bool finished;            /* some belief is through: its machine went to End */
 };
 struct assay_again assay_oracle_again(const struct assay_oracle *oracle, uint8_t link);
