@@ -110,7 +110,8 @@ bool assay_holds(struct assay_env *env, uint16_t code);
 
 /* Whether every code that the model's tables name is well formed: known
  * operations, forward jumps inside, stack within bounds, actions only in rule
- * bodies, indices inside their tables. On false, *where is the instruction. */
+ * bodies, indices inside their tables; and whether the tables of structured
+ * text refer to what there is. On false, *where is the instruction, or 0. */
 bool assay_code_verify(const struct assay_model *model, uint32_t *where);
 
 /* The last instruction, an END, of a piece of code that verifies. */

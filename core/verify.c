@@ -1,7 +1,9 @@
 /* Proof that code ends, stays inside its tables and keeps its stack within bounds. */
 #include <string.h>
 
+#include "core/fields.h"
 #include "core/session.h"
+#include "core/verify.h"
 
 #define PIECE_MAX 8192 /* instructions of one expression or body */
 
@@ -87,6 +89,11 @@ static bool option_holds(const struct check *c, uint32_t ins)
     return assay_ins_b(ins) < c->model->options_count;
 }
 
+static bool pair_holds(const struct check *c, uint32_t ins)
+{
+    return assay_ins_b(ins) < c->model->pairs_count;
+}
+
 static bool enum_holds(const struct check *c, uint32_t ins)
 {
     return assay_ins_b(ins) < c->model->enums_count;
@@ -148,6 +155,7 @@ static bool operands_hold(const struct check *c, uint32_t ins)
         [ASSAY_OP_SET] = var_holds,       [ASSAY_OP_OPTION] = option_holds, [ASSAY_OP_NAME] = enum_holds,
         [ASSAY_OP_SEND] = send_holds,     [ASSAY_OP_GOTO] = goto_holds,     [ASSAY_OP_TIMER] = timer_holds,
         [ASSAY_OP_EFFECT] = effect_holds, [ASSAY_OP_ERROR] = error_holds,   [ASSAY_OP_CHOOSE] = choose_holds,
+        [ASSAY_OP_PAIR] = pair_holds,
     };
     enum assay_op op = assay_ins_op(ins);
     return !checks[op] || checks[op](c, ins);
@@ -248,8 +256,8 @@ static bool body_holds(struct check *c, uint16_t code)
 static bool field_holds(struct check *c, const struct assay_field *f)
 {
     bool coded = f->extent == ASSAY_EXT_CODE || f->extent == ASSAY_EXT_COUNT;
-    bool extends = f->form != ASSAY_FORM_INT && f->form != ASSAY_FORM_VARINT && f->form != ASSAY_FORM_CONST &&
-                   f->form != ASSAY_FORM_CALC;
+    bool fixed = f->form == ASSAY_FORM_INT || f->form == ASSAY_FORM_VARINT || f->form == ASSAY_FORM_CONST;
+    bool extends = f->form == ASSAY_FORM_OBJECT || (!fixed && !assay_off_wire(f));
     return expression_holds(c, f->present) && expression_holds(c, f->is) && expression_holds(c, f->init) &&
            expression_holds(c, f->check) && (!coded || !extends || expression_holds(c, f->extent_arg));
 }
@@ -278,6 +286,7 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
         ok = expression_holds(c, m->vars[machine->vars.first + i].init);
     for (uint32_t i = 0; ok && i < machine->timers.count; i++)
         ok = expression_holds(c, m->timers[machine->timers.first + i].after);
+    ok = ok && expression_holds(c, machine->reconnect.pause);
     for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
         const struct assay_rule *rule = &m->rules[machine->rules.first + i];
         ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise);
@@ -288,7 +297,7 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
 bool assay_code_verify(const struct assay_model *model, uint32_t *where)
 {
     struct check c = {.model = model};
-    bool ok = tables_hold(&c);
+    bool ok = assay_tables_verify(model) && tables_hold(&c);
     for (uint32_t i = 0; ok && i < model->machines_count; i++)
         ok = machine_holds(&c, &model->machines[i]);
     *where = ok ? 0 : c.pc;

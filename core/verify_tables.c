@@ -1,0 +1,106 @@
+/* Proof that what structured text refers to is inside its tables. */
+#include "core/verify.h"
+
+static bool in_table(uint32_t index, uint32_t count)
+{
+    return index < count;
+}
+
+static bool none_or_in(uint16_t index, uint32_t count)
+{
+    return index == ASSAY_NONE || index < count;
+}
+
+static bool reads_text(const struct assay_field *f)
+{
+    return f->form == ASSAY_FORM_BYTES || f->form == ASSAY_FORM_DECIMAL || f->form == ASSAY_FORM_HEX;
+}
+
+static bool is_pairs(const struct assay_model *m, uint16_t field)
+{
+    return in_table(field, m->fields_count) && m->fields[field].form == ASSAY_FORM_PAIRS;
+}
+
+static bool delims_hold(const struct assay_model *m, const struct assay_field *f)
+{
+    bool delimited = f->extent == ASSAY_EXT_UNTIL || f->extent == ASSAY_EXT_BEFORE;
+    bool extends = reads_text(f) || f->form >= ASSAY_FORM_PAIRS || f->form == ASSAY_FORM_LIST;
+    return !delimited || !extends || in_table(f->extent_arg, m->delims_count);
+}
+
+static bool member_holds(const struct assay_model *m, const struct assay_field *f)
+{
+    return reads_text(f) && in_table(f->extent_arg, m->blobs_count) && is_pairs(m, f->element) &&
+           in_table(f->slot, ASSAY_SLOTS_MAX);
+}
+
+static bool field_holds(const struct assay_model *m, const struct assay_field *f)
+{
+    if (f->flags & ASSAY_F_MEMBER)
+        return member_holds(m, f);
+    if (!delims_hold(m, f))
+        return false;
+    switch ((enum assay_form)f->form) {
+    case ASSAY_FORM_AHEAD:
+        return in_table(f->element, m->aheads_count) && in_table(f->slot, ASSAY_SLOTS_MAX) && f->is != ASSAY_NONE;
+    case ASSAY_FORM_PAIRS:
+        return in_table(f->element, m->pairs_count) && in_table(f->slot, ASSAY_SLOTS_MAX) &&
+               f->extent != ASSAY_EXT_COUNT;
+    case ASSAY_FORM_OBJECT:
+        return in_table(f->element, m->objects_count) && f->extent != ASSAY_EXT_COUNT;
+    case ASSAY_FORM_INT:
+    case ASSAY_FORM_VARINT:
+    case ASSAY_FORM_DECIMAL:
+    case ASSAY_FORM_HEX:
+    case ASSAY_FORM_BYTES:
+    case ASSAY_FORM_CONST:
+    case ASSAY_FORM_LIST:
+    case ASSAY_FORM_CALC:
+        break;
+    }
+    return true;
+}
+
+static bool text_type(const struct assay_model *m, uint16_t type)
+{
+    return type == ASSAY_NONE || (in_table(type, m->types_count) &&
+                                  (m->types[type].kind == ASSAY_T_BYTES || m->types[type].kind == ASSAY_T_TEXT));
+}
+
+static bool pairs_hold(const struct assay_model *m, const struct assay_pairs *p)
+{
+    return text_type(m, p->name_type) && text_type(m, p->value_type) && none_or_in(p->quote_if, m->sets_count) &&
+           none_or_in(p->name_first, m->sets_count) && none_or_in(p->value_first, m->sets_count) &&
+           p->escapes <= ASSAY_ESCAPES_MAX && (p->escape || !p->escapes) && p->most >= 1 &&
+           p->most <= ASSAY_PAIRS_MAX && p->duplicates <= ASSAY_DUP_FAULT;
+}
+
+static bool object_holds(const struct assay_model *m, const struct assay_object *o)
+{
+    if ((uint32_t)o->members.first + o->members.count > m->object_members_count || o->members.count > ASSAY_SLOTS_MAX ||
+        (o->rest != ASSAY_NONE && !is_pairs(m, o->rest)))
+        return false;
+    for (uint32_t i = 0; i < o->members.count; i++) {
+        uint16_t field = m->object_members[o->members.first + i].field;
+        if (!in_table(field, m->fields_count) || !reads_text(&m->fields[field]) ||
+            (m->fields[field].flags & ASSAY_F_MEMBER) || !in_table(m->fields[field].slot, ASSAY_SLOTS_MAX))
+            return false;
+    }
+    return true;
+}
+
+bool assay_tables_verify(const struct assay_model *m)
+{
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < m->fields_count; i++)
+        ok = field_holds(m, &m->fields[i]);
+    for (uint32_t i = 0; ok && i < m->aheads_count; i++)
+        ok = none_or_in(m->aheads[i].before, m->delims_count);
+    for (uint32_t i = 0; ok && i < m->pairs_count; i++)
+        ok = pairs_hold(m, &m->pairs[i]);
+    for (uint32_t i = 0; ok && i < m->objects_count; i++)
+        ok = object_holds(m, &m->objects[i]);
+    for (uint32_t i = 0; ok && i < m->frames_count; i++)
+        ok = none_or_in(m->frames[i].trim, m->sets_count);
+    return ok;
+}
