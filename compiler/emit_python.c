@@ -33,9 +33,10 @@ static void variable(FILE *to, const char *name)
 /* What a client can do by itself keeps its name. */
 static void method(FILE *to, const char *name)
 {
-    static const char *const taken[] = {"open", "close", "wait",    "connected",       "on_effect",
-                                        "host", "port",  "timeout", "connect_timeout", "lenient",
-                                        NULL};
+    static const char *const taken[] = {"open",      "close",           "wait",     "run",   "stop",      "send",
+                                        "connected", "on_effect",       "on_retry", "trace", "host",      "port",
+                                        "timeout",   "connect_timeout", "lenient",  "defer", "transport", "machine",
+                                        "bind",      "ports",           "params",   NULL};
     variable(to, name);
     if (in_list(taken, name))
         fputs("_call", to);
@@ -280,7 +281,6 @@ static void default_value(const struct assay_model *model, FILE *to, const struc
         .model = model, .slots = slots, .frame = scratch, .scratch = scratch, .scratch_cap = sizeof scratch};
     if (param->init == ASSAY_NONE || !assay_eval(&env, param->init, &v))
         return;
-    fputs(" = ", to);
     value(model, to, &env, param->type, v);
 }
 
@@ -308,7 +308,10 @@ static void signature(const struct assay_model *model, FILE *to, const struct as
         variable(to, param->name);
         fputs(": ", to);
         annotation(model, to, param->type);
-        default_value(model, to, param);
+        if (param->init != ASSAY_NONE) {
+            fputs(" = ", to);
+            default_value(model, to, param);
+        }
     }
     fputs(")", to);
     if (call->results.count == 1) {
@@ -323,15 +326,35 @@ static void signature(const struct assay_model *model, FILE *to, const struct as
     fputs(":\n", to);
 }
 
+static void bounds_note(const struct assay_type *type, FILE *to)
+{
+    if (type->kind == ASSAY_T_DURATION)
+        fputs("seconds", to);
+    else if (type->kind == ASSAY_T_INT)
+        fprintf(to, "%" PRId64 " to %" PRId64, type->min, type->max);
+    else if (type->kind == ASSAY_T_LIST && type->max < UINT32_MAX)
+        fprintf(to, "at most %" PRId64 " elements", type->max);
+    else if ((type->kind == ASSAY_T_BYTES || type->kind == ASSAY_T_TEXT) && type->max < UINT32_MAX)
+        fprintf(to, "%" PRId64 " to %" PRId64 " bytes", type->min, type->max);
+}
+
+/* What a value is, and in which unit or bounds. */
 static void unit_note(const struct assay_model *model, FILE *to, struct assay_range params)
 {
     for (uint16_t i = 0; i < params.count; i++) {
         const struct assay_param *param = &model->params[params.first + i];
-        if (param->text && *param->text) {
-            fprintf(to, "        %s: ", param->name);
-            doc(to, param->text);
-            fputc('\n', to);
+        char bounds[96] = "";
+        FILE *into = fmemopen(bounds, sizeof bounds, "w");
+        if (into) {
+            bounds_note(&model->types[param->type], into);
+            fclose(into);
         }
+        bool text = param->text && *param->text;
+        if (!text && !*bounds)
+            continue;
+        fprintf(to, "        %s: ", param->name);
+        doc(to, text ? param->text : "");
+        fprintf(to, "%s%s\n", text && *bounds ? "; " : "", bounds);
     }
 }
 
@@ -392,12 +415,125 @@ static void result_types(const struct assay_model *model, FILE *to)
     }
 }
 
+/* ---- the client's class: what it can be told, and its calls ------------- */
+
+static bool plays_client(const struct assay_model *model, uint32_t machine)
+{
+    return (model->machines[machine].role & ASSAY_CLIENT) != 0;
+}
+
+/* Whether a piece of code looks at a param. */
+static bool code_reads(const struct assay_model *model, uint16_t start, uint16_t option)
+{
+    if (start == ASSAY_NONE)
+        return false;
+    for (uint32_t at = start, end = assay_code_end(model, start); at < end; at++)
+        if (assay_ins_op(model->code[at]) == ASSAY_OP_OPTION && assay_ins_b(model->code[at]) == option)
+            return true;
+    return false;
+}
+
+static bool machine_reads(const struct assay_model *model, const struct assay_machine *m, uint16_t option)
+{
+    for (uint32_t i = m->rules.first; i < (uint32_t)m->rules.first + m->rules.count; i++) {
+        const struct assay_rule *rule = &model->rules[i];
+        if (code_reads(model, rule->guard, option) || code_reads(model, rule->body, option) ||
+            code_reads(model, rule->otherwise, option))
+            return true;
+    }
+    for (uint32_t i = m->timers.first; i < (uint32_t)m->timers.first + m->timers.count; i++)
+        if (code_reads(model, model->timers[i].after, option))
+            return true;
+    return code_reads(model, m->reconnect.pause, option);
+}
+
+/* Params that no client's machine looks at are not its business. */
+static bool clients_read(const struct assay_model *model, uint16_t option)
+{
+    for (uint32_t i = 0; i < model->machines_count; i++)
+        if (plays_client(model, i) && machine_reads(model, &model->machines[i], option))
+            return true;
+    return false;
+}
+
+static void param_name(FILE *to, const char *name)
+{
+    static const char *const taken[] = {"host",    "port",      "timeout", "connect_timeout", "lenient", "defer",
+                                        "machine", "transport", "bind",    "ports",           "trace",   NULL};
+    variable(to, name);
+    if (in_list(taken, name))
+        fputc('_', to);
+}
+
+static void param_default(const struct assay_model *model, FILE *to, const struct assay_option *option)
+{
+    const struct assay_type *type = &model->types[option->type];
+    struct assay_env env = {.model = model};
+    if (type->kind == ASSAY_T_TEXT) {
+        literal(to, option->blob.p, option->blob.n);
+    } else if (type->kind >= ASSAY_T_BYTES) {
+        bytes(to, option->blob);
+    } else {
+        value(model, to, &env, option->type, (assay_val)option->value);
+    }
+}
+
+static void params_of_client(const struct assay_model *model, FILE *to)
+{
+    bool any = false;
+    for (uint16_t i = 0; i < model->options_count; i++) {
+        if (!clients_read(model, i))
+            continue;
+        fputs(any ? ", " : ", *, ", to);
+        any = true;
+        param_name(to, model->options[i].name);
+        fputs(": ", to);
+        annotation(model, to, model->options[i].type);
+        fputs(" = ", to);
+        param_default(model, to, &model->options[i]);
+    }
+}
+
+static void params_doc(const struct assay_model *model, FILE *to)
+{
+    for (uint16_t i = 0; i < model->options_count; i++) {
+        const struct assay_option *option = &model->options[i];
+        if (!clients_read(model, i))
+            continue;
+        fputs("    ", to);
+        param_name(to, option->name);
+        fputs(model->types[option->type].kind == ASSAY_T_DURATION ? ": seconds; " : ": ", to);
+        doc(to, option->text ? option->text : option->name);
+        fputs(".\n", to);
+    }
+}
+
+static void params_handed_on(const struct assay_model *model, FILE *to)
+{
+    fputs("        super().__init__(host, port, {", to);
+    bool any = false;
+    for (uint16_t i = 0; i < model->options_count; i++) {
+        if (!clients_read(model, i))
+            continue;
+        fprintf(to, "%s\"%s\": ", any ? ", " : "", model->options[i].name);
+        param_name(to, model->options[i].name);
+        any = true;
+    }
+    fputs("}, **options)\n", to);
+}
+
 static uint16_t default_port(const struct assay_model *model)
 {
-    for (uint16_t i = 0; i < model->transports_count; i++)
-        if (strcmp(model->transports[i].name, "tcp") == 0)
-            return model->transports[i].port;
-    return 0;
+    return model->transports_count ? model->transports[0].port : 0;
+}
+
+/* Whether a machine of the client's does something without being told to. */
+static bool runs_by_itself(const struct assay_model *model)
+{
+    for (uint32_t i = 0; i < model->machines_count; i++)
+        if (plays_client(model, i) && model->machines[i].reconnect.pause != ASSAY_NONE)
+            return true;
+    return false;
 }
 
 static void client_class(const struct assay_model *model, FILE *to)
@@ -407,15 +543,15 @@ static void client_class(const struct assay_model *model, FILE *to)
         fputs(" of: ", to);
         doc(to, model->title);
     }
-    fprintf(to,
-            ".\n\n    host, port: the server.\n    timeout: seconds that a call may take; None: as long as the "
-            "protocol says.\n"
-            "    connect_timeout: seconds that connecting may take.\n    lenient: names of leniencies to grant the "
-            "server.\n"
-            "    defer: connect later, with open().\n    \"\"\"\n\n"
-            "    def __init__(self, host=\"127.0.0.1\", port=%u, **options):\n"
-            "        super().__init__(host, port, **options)\n",
-            default_port(model));
+    fputs(".\n\n    host, port: the server.\n", to);
+    params_doc(model, to);
+    fputs("    Further options, by name, are those of BaseClient: timeout, connect_timeout, lenient, defer, ...\n", to);
+    if (runs_by_itself(model))
+        fputs("    run() does what the protocol has a client do by itself, connecting again as it says.\n", to);
+    fprintf(to, "    \"\"\"\n\n    def __init__(self, host: str = \"127.0.0.1\", port: int = %u", default_port(model));
+    params_of_client(model, to);
+    fputs(", **options):\n", to);
+    params_handed_on(model, to);
     for (uint16_t i = 0; i < model->calls_count; i++) {
         fputc('\n', to);
         signature(model, to, &model->calls[i]);
@@ -432,24 +568,36 @@ static const char rows[] =
     "_Enum = collections.namedtuple(\"_Enum\", \"type open names values texts\")\n"
     "_Field = collections.namedtuple(\n    \"_Field\", \"name form type slot extent extent_arg element present is_ "
     "init check fault leniency loose\"\n"
-    "    \" bits little signed fold\")\n"
-    "_Frame = collections.namedtuple(\"_Frame\", \"end fields body tag delims segment_leniency max walked\")\n"
-    "_Message = collections.namedtuple(\"_Message\", \"name from_server tag_kind tag fields wheres leads event\")\n"
+    "    \" bits little signed fold member optional\")\n"
+    "_Frame = collections.namedtuple(\n    \"_Frame\", \"end fields body tag delims segment_leniency max walked trim "
+    "blank transports\")\n"
+    "_Ahead = collections.namedtuple(\"_Ahead\", \"kind text before\")\n"
+    "_Pairs = collections.namedtuple(\n    \"_Pairs\", \"separator assign quote escape escapes duplicates sorted "
+    "quote_if name_type value_type name_first\"\n    \" value_first most\")\n"
+    "_Object = collections.namedtuple(\"_Object\", \"members rest\")\n"
+    "_Message = collections.namedtuple(\n    \"_Message\", \"name from_server tag_kind tag fields wheres leads event "
+    "transports\")\n"
     "_Where = collections.namedtuple(\"_Where\", \"that fault\")\n"
     "_Event = collections.namedtuple(\"_Event\", \"name kind\")\n"
-    "_Machine = collections.namedtuple(\"_Machine\", \"start end\")\n"
+    "_Machine = collections.namedtuple(\n    \"_Machine\", \"name start end vars timers rules frame_in frame_out "
+    "reconnect\")\n"
+    "_Reconnect = collections.namedtuple(\"_Reconnect\", \"pause growth cap most\")\n"
+    "_Transport = collections.namedtuple(\"_Transport\", \"name port machine\")\n"
     "_Timer = collections.namedtuple(\"_Timer\", \"name event after states restart\")\n"
     "_Rule = collections.namedtuple(\"_Rule\", \"guard body otherwise\")\n"
     "_Effect = collections.namedtuple(\"_Effect\", \"name args fallible\")\n"
-    "_Param = collections.namedtuple(\"_Param\", \"name type\")\n"
-    "_Call = collections.namedtuple(\"_Call\", \"name event args results first_var within\")\n"
-    "_Option = collections.namedtuple(\"_Option\", \"name value\")\n\n";
+    "_Param = collections.namedtuple(\"_Param\", \"name type default\")\n"
+    "_Call = collections.namedtuple(\"_Call\", \"name event args results first_var within machine opens\")\n"
+    "_Option = collections.namedtuple(\"_Option\", \"name type value\")\n\n";
 
 static const char *const kinds[] = {"int", "bool", "enum", "duration", "bytes", "text", "list"};
 static const char *const charsets[] = {"bytes", "ascii", "utf-8"};
-static const char *const forms[] = {"int", "varint", "decimal", "hex", "bytes", "const", "list", "calc"};
-static const char *const extents[] = {"fixed", "code", "count", "prefix", "until", "rest"};
-static const char *const ends[] = {"fields", "until", "eof", "segment", "datagram"};
+static const char *const forms[] = {"int",  "varint", "decimal", "hex",   "bytes", "const",
+                                    "list", "calc",   "ahead",   "pairs", "object"};
+static const char *const extents[] = {"fixed", "code", "count", "prefix", "until", "rest", "before"};
+static const char *const ends[] = {"fields", "until", "eof", "segment", "datagram", "stream"};
+static const char *const aheads[] = {"begins", "holds", "left"};
+static const char *const duplicates[] = {"last", "first", "fault"};
 static const char *const tag_kinds[] = {"none", "value", "text", "code"};
 static const char *const event_kinds[] = {"builtin", "fault", "timer", "message", "call"};
 
@@ -525,20 +673,80 @@ static void one_field(const struct assay_model *model, FILE *to, uint32_t i)
         part(to, references[k]);
     fputs(", ", to);
     loose(to, f->loose);
-    fprintf(to, ", %u, %s, %s, %s)", f->bits, truth(f->flags & ASSAY_F_LITTLE), truth(f->flags & ASSAY_F_SIGNED),
-            truth(f->flags & ASSAY_F_FOLD));
+    fprintf(to, ", %u, %s, %s, %s, %s, %s)", f->bits, truth(f->flags & ASSAY_F_LITTLE),
+            truth(f->flags & ASSAY_F_SIGNED), truth(f->flags & ASSAY_F_FOLD), truth(f->flags & ASSAY_F_MEMBER),
+            truth(f->flags & ASSAY_F_OPTIONAL));
 }
 
-static void frame(const struct assay_model *model, FILE *to, const char *name, uint16_t index)
+static void one_ahead(const struct assay_model *model, FILE *to, uint32_t i)
 {
-    const struct assay_frame *f = &model->frames[index];
-    fprintf(to, "%s = _Frame(\"%s\", ", name, ends[f->end]);
+    fprintf(to, "_Ahead(\"%s\", ", aheads[model->aheads[i].kind]);
+    bytes(to, model->aheads[i].text);
+    part(to, model->aheads[i].before);
+    fputc(')', to);
+}
+
+static void optional_byte(FILE *to, uint8_t value)
+{
+    if (value)
+        fprintf(to, ", %u", value);
+    else
+        fputs(", None", to);
+}
+
+static void one_pairs(const struct assay_model *model, FILE *to, uint32_t i)
+{
+    const struct assay_pairs *p = &model->pairs[i];
+    fprintf(to, "_Pairs(%u, %u", p->separator, p->assign);
+    optional_byte(to, p->quote);
+    optional_byte(to, p->escape);
+    fputs(", {", to);
+    for (unsigned k = 0; k < p->escapes; k++)
+        fprintf(to, "%s%u: %u", k ? ", " : "", p->letters[k], p->stands[k]);
+    fprintf(to, "}, \"%s\", %s", duplicates[p->duplicates], truth(p->sorted));
+    part(to, p->quote_if);
+    part(to, p->name_type);
+    part(to, p->value_type);
+    part(to, p->name_first);
+    part(to, p->value_first);
+    fprintf(to, ", %u)", p->most);
+}
+
+static void one_object(const struct assay_model *model, FILE *to, uint32_t i)
+{
+    const struct assay_object *object = &model->objects[i];
+    fputs("_Object((", to);
+    for (uint16_t k = 0; k < object->members.count; k++) {
+        const struct assay_object_member *member = &model->object_members[object->members.first + k];
+        fputc('(', to);
+        bytes(to, member->name);
+        fprintf(to, ", %u), ", member->field);
+    }
+    fputs(")", to);
+    part(to, object->rest);
+    fputc(')', to);
+}
+
+static void one_frame(const struct assay_model *model, FILE *to, uint32_t i)
+{
+    const struct assay_frame *f = &model->frames[i];
+    fprintf(to, "_Frame(\"%s\", ", ends[f->end]);
     range(to, f->fields);
     part(to, f->body);
     part(to, f->tag);
     part(to, f->delims);
     part(to, f->segment_leniency);
-    fprintf(to, ", %" PRIu32 ", %s)\n", f->max, truth(f->walked & ASSAY_SERVER));
+    fprintf(to, ", %" PRIu32 ", %s", f->max, truth(f->walked & ASSAY_SERVER));
+    part(to, f->trim);
+    fprintf(to, ", %s, 0x%04x)", truth(f->blank), f->transports);
+}
+
+static void one_transport(const struct assay_model *model, FILE *to, uint32_t i)
+{
+    const struct assay_transport *t = &model->transports[i];
+    fprintf(to, "_Transport(\"%s\", %u", t->name, t->port);
+    part(to, t->client);
+    fputc(')', to);
 }
 
 static void one_delims(const struct assay_model *model, FILE *to, uint32_t i)
@@ -576,7 +784,7 @@ static void one_message(const struct assay_model *model, FILE *to, uint32_t i)
     range(to, m->wheres);
     part(to, m->leads);
     part(to, m->event);
-    fputc(')', to);
+    fprintf(to, ", 0x%04x)", m->transports);
 }
 
 static void one_where(const struct assay_model *model, FILE *to, uint32_t i)
@@ -603,7 +811,13 @@ static void one_effect(const struct assay_model *model, FILE *to, uint32_t i)
 
 static void one_param(const struct assay_model *model, FILE *to, uint32_t i)
 {
-    fprintf(to, "_Param(\"%s\", %u)", model->params[i].name, model->params[i].type);
+    const struct assay_param *param = &model->params[i];
+    fprintf(to, "_Param(\"%s\", %u, ", param->name, param->type);
+    if (param->init == ASSAY_NONE)
+        fputs("None", to);
+    else
+        default_value(model, to, param);
+    fputc(')', to);
 }
 
 static void one_call(const struct assay_model *model, FILE *to, uint32_t i)
@@ -614,13 +828,16 @@ static void one_call(const struct assay_model *model, FILE *to, uint32_t i)
     fputs(", ", to);
     range(to, c->results);
     part(to, c->first_var);
-    fprintf(to, ", %" PRId64 ")", c->within);
+    fprintf(to, ", %" PRId64, c->within);
+    part(to, c->machine);
+    part(to, c->opens);
+    fputc(')', to);
 }
 
 static void one_option(const struct assay_model *model, FILE *to, uint32_t i)
 {
     const struct assay_option *o = &model->options[i];
-    fprintf(to, "_Option(\"%s\", ", o->name);
+    fprintf(to, "_Option(\"%s\", %u, ", o->name, o->type);
     if (model->types[o->type].kind >= ASSAY_T_BYTES)
         bytes(to, o->blob);
     else
@@ -667,6 +884,11 @@ static void plain_tables(const struct assay_model *model, FILE *to)
     table(model, to, "_ENUMS", model->enums_count, one_enum);
     table(model, to, "_FIELDS", model->fields_count, one_field);
     table(model, to, "_DELIMS", model->delims_count, one_delims);
+    table(model, to, "_AHEADS", model->aheads_count, one_ahead);
+    table(model, to, "_PAIRS", model->pairs_count, one_pairs);
+    table(model, to, "_OBJECTS", model->objects_count, one_object);
+    table(model, to, "_FRAMES", model->frames_count, one_frame);
+    table(model, to, "_TRANSPORTS", model->transports_count, one_transport);
     table(model, to, "_MESSAGES", model->messages_count, one_message);
     table(model, to, "_WHERES", model->wheres_count, one_where);
     table(model, to, "_EVENTS", model->events_count, one_event);
@@ -697,15 +919,26 @@ static void error_table(const struct assay_model *model, FILE *to)
     fputs("}\n", to);
 }
 
-static void variables(const struct assay_model *model, FILE *to, struct assay_range vars)
+/* ---- machines: those that play a client -------------------------------- */
+
+/* What every client machine adds to a table that is numbered as in the model. */
+static void of_machines(const struct assay_model *model, FILE *to, const char *head,
+                        void (*add)(const struct assay_model *, FILE *, const struct assay_machine *))
 {
-    fputs("_VARS = {  # number: (type, initial value)", to);
-    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
+    fputs(head, to);
+    for (uint32_t i = 0; i < model->machines_count; i++)
+        if (plays_client(model, i))
+            add(model, to, &model->machines[i]);
+    fputs("\n}\n", to);
+}
+
+static void variables(const struct assay_model *model, FILE *to, const struct assay_machine *m)
+{
+    for (uint32_t i = m->vars.first; i < (uint32_t)m->vars.first + m->vars.count; i++) {
         fprintf(to, "\n    %" PRIu32 ": (%u", i, model->vars[i].type);
         part(to, model->vars[i].init);
         fprintf(to, "),  # %s", model->vars[i].name);
     }
-    fputs(vars.count ? "\n}\n" : "\n}\n", to);
 }
 
 static void timer(const struct assay_model *model, FILE *to, uint32_t i)
@@ -720,23 +953,26 @@ static void timer(const struct assay_model *model, FILE *to, uint32_t i)
     fputs("))),", to);
 }
 
-static void rules(const struct assay_model *model, FILE *to, struct assay_range run)
+static void timers(const struct assay_model *model, FILE *to, const struct assay_machine *m)
 {
-    fputs("_RULES = {", to);
-    for (uint32_t i = run.first; i < (uint32_t)run.first + run.count; i++) {
+    for (uint32_t i = m->timers.first; i < (uint32_t)m->timers.first + m->timers.count; i++)
+        timer(model, to, i);
+}
+
+static void rules(const struct assay_model *model, FILE *to, const struct assay_machine *m)
+{
+    for (uint32_t i = m->rules.first; i < (uint32_t)m->rules.first + m->rules.count; i++) {
         fprintf(to, "\n    %" PRIu32 ": _Rule(", i);
         number(to, model->rules[i].guard);
         part(to, model->rules[i].body);
         part(to, model->rules[i].otherwise);
         fputs("),", to);
     }
-    fputs("\n}\n", to);
 }
 
-static void dispatch(const struct assay_model *model, FILE *to, struct assay_range states)
+static void dispatch(const struct assay_model *model, FILE *to, const struct assay_machine *m)
 {
-    fputs("_DISPATCH = {  # (state, event): rules to try in order", to);
-    for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
+    for (uint32_t s = m->states.first; s < (uint32_t)m->states.first + m->states.count; s++)
         for (uint32_t e = 0; e < model->events_count; e++) {
             uint16_t at = model->dispatch[(size_t)s * model->events_count + e];
             if (at == ASSAY_NONE)
@@ -746,34 +982,48 @@ static void dispatch(const struct assay_model *model, FILE *to, struct assay_ran
                 fprintf(to, "%u, ", model->rule_lists[at]);
             fprintf(to, "),  # %s, %s", model->states[s].name, model->events[e].name);
         }
-    fputs("\n}\n", to);
 }
 
-static void waiting_states(const struct assay_model *model, FILE *to, struct assay_range states)
+static void waiting_states(const struct assay_model *model, FILE *to)
 {
     fputs("_WAITING_STATES = frozenset((", to);
-    for (uint32_t i = states.first; i < (uint32_t)states.first + states.count; i++)
+    for (uint32_t i = 0; i < model->states_count; i++)
         if (model->states[i].kind == ASSAY_STATE_WAIT)
             fprintf(to, "%" PRIu32 ", ", i);
     fputs("))\n", to);
 }
 
-static void machine(const struct assay_model *model, FILE *to)
+static void one_machine(const struct assay_model *model, FILE *to, uint32_t i)
 {
-    const struct assay_machine *m = &model->machines[model->client];
+    const struct assay_machine *m = &model->machines[i];
+    if (!plays_client(model, i)) {
+        fputs("None", to);
+        return;
+    }
+    fprintf(to, "_Machine(\"%s\", %u, %u, ", m->name, m->start, m->states.first + m->states.count - 1u);
+    range(to, m->vars);
+    fputs(", ", to);
+    range(to, m->timers);
+    fputs(", ", to);
+    range(to, m->rules);
+    fprintf(to, ", %u, %u, ", m->frame_in, m->frame_out);
+    if (m->reconnect.pause == ASSAY_NONE)
+        fputs("None)", to);
+    else
+        fprintf(to, "_Reconnect(%u, %u, %" PRId64 ", %" PRIu32 "))", m->reconnect.pause, m->reconnect.growth,
+                m->reconnect.cap, m->reconnect.most);
+}
+
+static void machines(const struct assay_model *model, FILE *to)
+{
     fprintf(to, "_DRAIN_BYTES, _DRAIN_SECONDS = %" PRIu32 ", %.3f\n", model->limits.drain,
             (double)model->limits.drain_time / 1e9);
-    fprintf(to, "_MACHINE = _Machine(%u, %u)\n", m->start, m->states.first + m->states.count - 1u);
-    frame(model, to, "_FRAME_IN", m->frame_in);
-    frame(model, to, "_FRAME_OUT", m->frame_out);
-    variables(model, to, m->vars);
-    fputs("_TIMERS = {", to);
-    for (uint32_t i = m->timers.first; i < (uint32_t)m->timers.first + m->timers.count; i++)
-        timer(model, to, i);
-    fputs("\n}\n", to);
-    rules(model, to, m->rules);
-    waiting_states(model, to, m->states);
-    dispatch(model, to, m->states);
+    table(model, to, "_MACHINES", model->machines_count, one_machine);
+    of_machines(model, to, "_VARS = {  # number: (type, initial value)", variables);
+    of_machines(model, to, "_TIMERS = {", timers);
+    of_machines(model, to, "_RULES = {", rules);
+    waiting_states(model, to);
+    of_machines(model, to, "_DISPATCH = {  # (state, event): rules to try in order", dispatch);
 }
 
 static void code(const struct assay_model *model, FILE *to)
@@ -803,7 +1053,8 @@ void assay_emit_python(const struct assay_model *model, FILE *to)
     fputs(rows, to);
     plain_tables(model, to);
     error_table(model, to);
-    machine(model, to);
+    machines(model, to);
     code(model, to);
     fputs(assay_python_runtime, to);
+    fputs("\n\nif __name__ == \"__main__\":\n    sys.exit(_main(Client, sys.argv[1:]))\n", to);
 }

@@ -1,7 +1,12 @@
 import collections
 import enum
+import json
+import queue
+import selectors
 import socket
 import struct
+import sys
+import threading
 import time
 
 
@@ -44,54 +49,103 @@ class CallFailed(ClientError):
 
 
 class BaseClient:
-    """What all clients can do. One connection to one server; not for use by several threads at once."""
+    """What all clients can do. One connection to one server; not for use by several threads at once, but for stop().
 
-    def __init__(self, host, port, timeout=None, connect_timeout=10.0, lenient=(), defer=False):
+    timeout: seconds that a call may take; None: as long as the protocol says.
+    connect_timeout: seconds that connecting may take.
+    lenient: names of leniencies to grant the server.
+    defer: connect later, with open() or run(). Calls that make a connection of their own need none.
+    transport, machine: by their names in the spec, if not those that it names first.
+    ports: of the server on other transports than this one, by name: {"udp": 3002}; those of the spec otherwise.
+    bind: (host, port) to send from. Over UDP such a client hears whoever sends there.
+    trace: called with (sent, message, data) for every frame: whether it was sent, its name (None where it cannot be
+        read) and its bytes.
+    """
+
+    def __init__(self, host, port, params=None, timeout=None, connect_timeout=10.0, lenient=(), defer=False,
+                 transport=None, machine=None, ports=None, bind=None, trace=None):
         self.host, self.port = host, port
-        self.timeout = timeout  # seconds for a call; None: as long as the protocol says
-        self.connect_timeout = connect_timeout
-        self.lenient = frozenset(lenient)  # leniencies to grant the server
+        self.timeout, self.connect_timeout = timeout, connect_timeout
+        self.lenient = frozenset(lenient)
         if not self.lenient <= set(_LENIENCIES):
             raise ValueError("the protocol has no leniency %s" % ", ".join(sorted(self.lenient - set(_LENIENCIES))))
-        self._socket = None
-        self._session = None
-        self._owed = False  # something was sent since the server was last heard
+        self.ports, self.bind, self.trace = dict(ports or {}), bind, trace
+        self._options = _option_values(params or {})
+        self._transport = 0 if transport is None else _index_of(_TRANSPORTS, transport, "transport")
+        self._machine = _TRANSPORTS[self._transport].machine
+        if machine is not None:
+            self._machine = _index_of(_MACHINES, machine, "machine")
+        self._link = None
+        self._pause, self._failed = None, 0  # of connecting again: the last pause, tries in a row that failed
+        self._wake = None
         if not defer:
             self.open()
 
     def open(self):
-        """Make a new connection; one that is there is closed first."""
+        """Make a new connection; one that is there is closed first. It tries once: run() connects again."""
         self.close()
-        try:
-            self._socket = socket.create_connection((self.host, self.port), self.connect_timeout)
-        except OSError as error:
-            raise Unreachable("%s: cannot connect: %s" % (self._address(), error)) from error
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._session = _Session(self.lenient, self.on_effect, _now())
-        self._flush()
+        if self._machine is None:
+            raise NotConnected("%s: the protocol has no client there" % self._address())
+        link = _Link(self, self._transport, self._machine)
+        link.open()
+        self._link = link
 
     def close(self):
         """End the connection as the protocol wants it ended."""
-        if self._session is not None:
-            self._session.event("shutdown", _now())
-            self._flush()
-        self._drop()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
     @property
     def connected(self):
-        return self._session is not None and not self._session.ended
+        return self._link is not None and not self._link.session.ended
 
     def wait(self, seconds):
-        """Handle what the server sends and what time brings, for so long."""
+        """Handle what the server sends and what time brings, for so long (or until the connection is over)."""
         self._need_connection()
         until = _now() + int(seconds * 1e9)
         while self.connected and _now() < until:
-            self._step(until)
+            self._link.step(until)
         self._settle()
+
+    def run(self, seconds=None):
+        """Connect, unless that is so already, and do what the protocol has a client do by itself, until it is through.
+
+        Connects again where the protocol says so; sleeps while there is nothing to do. Raises ConnectionLost,
+        ProtocolViolation or Unreachable when there is no connection and none will be tried (any more), and CallTimeout
+        when `seconds` are over: then everything stands as it did, and run() goes on. After stop() it returns False,
+        at the end of the protocol True.
+        """
+        until = None if seconds is None else _now() + int(seconds * 1e9)
+        self._make_wake()
+        while True:
+            try:
+                if self._link is None:
+                    self.open()
+                finished = self._live(until)
+                if finished is not None:
+                    return finished
+                raise self._why_over()
+            except (Unreachable, ConnectionLost, ProtocolViolation) as error:
+                if not self._rest(error, until):
+                    return False
+
+    def stop(self):
+        """Have run() return. May be called by a signal handler or another thread."""
+        self._make_wake()
+        self._wake[1].send(b"x")
+
+    def send(self, frame):
+        """Send bytes that the application made itself, as they are, past the protocol's rules. For tools."""
+        self._need_connection()
+        self._link.send([bytes(frame)])
 
     def on_effect(self, name, args):
         """What the protocol wants the application to do: override it; return whether it was done."""
         return False
+
+    def on_retry(self, error, seconds):
+        """run() has no connection, for this reason, and will try again so many seconds later: override it to tell."""
 
     def __enter__(self):
         return self
@@ -101,8 +155,14 @@ class BaseClient:
 
     # ---- inside ----
 
-    def _address(self):
-        return "[%s]:%s" % (self.host, self.port) if ":" in self.host else "%s:%s" % (self.host, self.port)
+    def _address(self, port=None):
+        port = self.port if port is None else port
+        return "[%s]:%s" % (self.host, port) if ":" in self.host else "%s:%s" % (self.host, port)
+
+    def _port_on(self, transport):
+        if transport == self._transport:
+            return self.port
+        return self.ports.get(_TRANSPORTS[transport].name, _TRANSPORTS[transport].port)
 
     def _need_connection(self):
         if not self.connected:
@@ -110,31 +170,43 @@ class BaseClient:
 
     def _call(self, index, args):
         """Do a call and wait for its end; a tuple of its results."""
-        self._need_connection()
         call = _CALLS[index]
-        if not self._session.listens(call):
-            self._catch_up()
         values = [self._argument(call, i, value) for i, value in enumerate(args)]
-        start = _now()
+        if call.opens is None:
+            self._need_connection()
+            return self._do(self._link, call, index, values)
+        link = _Link(self, call.opens, call.machine)
+        link.open()
+        try:
+            return self._do(link, call, index, values)
+        finally:
+            link.close()
+
+    def _do(self, link, call, index, values):
+        session = link.session
+        if session.machine is not _MACHINES[call.machine]:
+            raise NotConnected("%s: %s is not a call of %s" % (self._address(), call.name, session.machine.name))
+        if call.opens is None and not session.listens(call):
+            self._catch_up()
         limit = int(self.timeout * 1e9) if self.timeout is not None else call.within or int(30e9)
-        self._session.call(index, values, start, min(limit, call.within or limit))
-        self._flush()
-        while self._session.result is None:
-            self._step(None)
-        outcome, cause, detail, results = self._session.result
-        if self._session.ended:
-            self._drop(in_order=outcome not in ("timeout", "protocol"))
+        session.call(index, values, _now(), min(limit, call.within or limit))
+        link.flush()
+        while session.result is None:
+            link.step(None)
+        outcome, cause, detail, results = session.result
+        if session.ended and link is self._link:
+            self._settle(in_order=outcome not in ("timeout", "protocol"))
         if outcome == "ok":
             return tuple(_from_value(_PARAMS[call.results[0] + i].type, v) for i, v in enumerate(results))
         raise self._failure(call, outcome, cause, detail)
 
     def _catch_up(self):
         """What came since the last call belongs to no call: it is taken before the next request leaves."""
-        self._receive(0.0)
-        self._flush()
-        cause = self._session.end_cause
-        if not self._session.ended:
+        self._link.receive(0.0)
+        self._link.flush()
+        if not self._link.session.ended:
             return
+        cause = self._link.session.end_cause
         self._settle()
         if cause == "reset" or cause.startswith("eof"):
             raise ConnectionLost("%s: the server has closed the connection since the last call" % self._address())
@@ -161,63 +233,199 @@ class BaseClient:
             return BadArgument(head + "the protocol cannot carry these arguments here")
         if outcome == "timeout":
             return CallTimeout(head + "no answer in time")
+        if outcome == "refused":
+            return Unreachable(head + "nobody listens there")
         if outcome == "closed":
             return ConnectionLost(head + "the connection ended before the answer (%s)" % _event_name(cause))
         return ProtocolViolation(head + "the server sent what is not allowed there (%s)" % _event_name(cause))
 
-    def _step(self, until):
-        """Wait for input or the next deadline, and handle it."""
-        deadline = self._session.deadline(until)
-        wait = None if deadline is None else max(0.0, (deadline - _now()) / 1e9)
-        self._receive(wait)
-        if not self._session.ended:
-            self._session.tick(_now())  # what came in time goes first
-        self._flush()
+    def _settle(self, in_order=True):
+        if self._link is not None and self._link.session.ended:
+            link, self._link = self._link, None
+            link.drop(in_order)
 
-    def _receive(self, wait):
-        self._socket.settimeout(wait)
+    # ---- running by itself ----
+
+    def _make_wake(self):
+        if self._wake is None:
+            self._wake = socket.socketpair()
+            self._wake[1].setblocking(False)
+
+    def _woken(self, sock, wait):
+        """Sleep until the socket (or None) can be read, or so many seconds; whether stop() was called."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake[0], selectors.EVENT_READ)
+            if sock is not None:
+                selector.register(sock, selectors.EVENT_READ)
+            ready = [key.fileobj for key, _ in selector.select(wait)]
+        if self._wake[0] in ready:
+            self._wake[0].recv(4096)
+            return True
+        return False
+
+    def _live(self, until):
+        """Until the connection is over: True if the protocol is through; False: stopped; None: it is just over."""
+        while self.connected:
+            if until is not None and _now() >= until:
+                raise CallTimeout("%s: it is not through yet" % self._address())
+            deadline = self._link.session.deadline(until)
+            if self._woken(self._link.socket, _seconds_to(deadline)):
+                return False
+            self._link.step(_now())
+        if not self._link.session.finished:
+            return None
+        self._settle()
+        return True
+
+    def _why_over(self):
+        """The error that a connection which is over means."""
+        link, self._link = self._link, None
+        if link.session.heard:
+            self._pause, self._failed = None, 0
+        link.drop(in_order=False)
+        if link.session.outcome == "protocol":
+            return ProtocolViolation("%s: the server sent what is not allowed there (%s)"
+                                     % (self._address(), link.session.end_cause))
+        return ConnectionLost("%s: the connection is over (%s)" % (self._address(), link.session.end_cause))
+
+    def _rest(self, error, until):
+        """Pause before connecting again, as the protocol says; False: stopped. Raises the error if it says not to."""
+        again = None if self._machine is None else _MACHINES[self._machine].reconnect
+        if again is None or again.most and self._failed >= again.most:
+            raise error
+        self._failed += 1
+        self._pause = _next_pause(again, self._pause, self._options)
+        self.on_retry(error, self._pause / 1e9)
+        due = _now() + self._pause
+        while _now() < due:
+            if until is not None and _now() >= until:
+                raise CallTimeout("%s: it is not through yet" % self._address())
+            if self._woken(None, _seconds_to(due if until is None else min(due, until))):
+                return False
+        return True
+
+
+class _Link:
+    """A connection, or datagrams to and from a server, and the session on it."""
+
+    def __init__(self, client, transport, machine):
+        self.client, self.transport, self.machine = client, transport, machine
+        self.datagrams = _TRANSPORTS[transport].name == "udp"
+        self.socket = self.session = self.peer = None
+        self.owed = False  # something was sent since the server was last heard
+
+    def address(self):
+        return self.client._address(self.client._port_on(self.transport))
+
+    def open(self):
         try:
-            data = self._socket.recv(65536)
+            self.socket = self._socket(self.client.host, self.client._port_on(self.transport))
+        except OSError as error:
+            raise Unreachable("%s: cannot connect: %s" % (self.address(), error)) from error
+        self.session = _Session(self.machine, self.client.lenient, self.client._options, self.client.on_effect,
+                                self.client.trace, _now())
+        self.flush()
+
+    def _socket(self, host, port):
+        bind = self.client.bind if self.transport == self.client._transport else None
+        if not self.datagrams:
+            sock = socket.create_connection((host, port), self.client.connect_timeout, bind)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        family, kind, _, _, self.peer = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+        sock = socket.socket(family, kind)
+        try:
+            if bind is not None:
+                sock.bind(bind)
+            else:
+                sock.connect(self.peer)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def step(self, until):
+        """Wait for input or the next deadline, and handle it."""
+        deadline = self.session.deadline(until)
+        self.receive(_seconds_to(deadline))
+        if not self.session.ended:
+            self.session.tick(_now())  # what came in time goes first
+        self.flush()
+
+    def receive(self, wait):
+        self.socket.settimeout(wait)
+        try:
+            if self.datagrams and self.client.bind is not None:
+                data, self.peer = self.socket.recvfrom(65536)
+            else:
+                data = self.socket.recv(65536)
         except (socket.timeout, BlockingIOError):
             return
         except OSError:
-            self._session.event("reset", _now())
+            self._broken()
             return
-        self._owed = False
-        if data:
-            self._session.feed(data, _now())
+        self.owed = False
+        if self.datagrams:
+            self.session.datagram(data, _now())
+        elif data:
+            self.session.feed(data, _now())
         else:
-            self._session.end_of_stream(_now())
+            self.session.end_of_stream(_now())
 
-    def _flush(self):
-        out, self._session.out = bytes(self._session.out), bytearray()
-        if not out:
-            return
-        self._socket.settimeout(self.timeout if self.timeout is not None else 30.0)
-        self._owed = True
+    def _broken(self):
+        if not self.datagrams:
+            self.session.event("reset", _now())
+        elif self.session.running is not None:  # a datagram was refused: nobody listens
+            self.session.refused()
+
+    def flush(self):
+        out, self.session.out = self.session.out, []
+        if out:
+            self.send(out)
+
+    def send(self, frames):
+        self.socket.settimeout(self.client.timeout if self.client.timeout is not None else 30.0)
+        self.owed = True
         try:
-            self._socket.sendall(out)
+            if not self.datagrams:
+                self.socket.sendall(b"".join(frames))
+            for frame in frames if self.datagrams else ():
+                if self.client.bind is not None:
+                    self.socket.sendto(frame, self.peer)
+                else:
+                    self.socket.send(frame)
         except socket.timeout:
-            self._session.give_up()
+            self.session.give_up()
         except OSError:
             pass  # what was received before is still handled; then comes the end of the stream
 
-    def _settle(self):
-        if self._session is not None and self._session.ended:
-            self._drop()
+    def close(self):
+        """End the session in order, unless it is over."""
+        if self.socket is None:
+            return
+        outcome = self.session.result[0] if self.session.result else "ok"
+        if not self.session.ended:
+            self.session.event("shutdown", _now())
+            self.flush()
+        self.drop(in_order=outcome not in ("timeout", "protocol"))
 
-    def _drop(self, in_order=True):
+    def drop(self, in_order=True):
         """Close: in order, that is after the server has taken note of what was sent last; or at once."""
-        sock, self._socket, self._session = self._socket, None, None
+        sock, self.socket = self.socket, None
         if sock is None:
             return
         try:
-            sock.shutdown(socket.SHUT_WR)
-            if in_order and self._owed:
-                _drain(sock)
+            if not self.datagrams:
+                sock.shutdown(socket.SHUT_WR)
+                if in_order and self.owed:
+                    _drain(sock)
         except OSError:
             pass
         sock.close()
+
+
+def _seconds_to(deadline):
+    return None if deadline is None else max(0.0, (deadline - _now()) / 1e9)
 
 
 def _drain(sock):

@@ -42,6 +42,13 @@ def _event_name(event):
     return event if isinstance(event, str) else _EVENTS[event].name
 
 
+def _index_of(table, name, what):
+    for i, row in enumerate(table):
+        if row is not None and row.name == name:
+            return i
+    raise ValueError("the protocol has no %s %s for clients" % (what, name))
+
+
 # ---- values ----
 
 
@@ -85,6 +92,20 @@ def _from_value(index, value):
     return bool(value) if kind == "bool" else value
 
 
+def _option_values(given):
+    """The params by number: those given, in what applications use, and the defaults of the others."""
+    unknown = set(given) - {option.name for option in _OPTIONS}
+    if unknown:
+        raise ValueError("the protocol has no param %s" % ", ".join(sorted(unknown)))
+    values = [option.value for option in _OPTIONS]
+    for i, option in enumerate(_OPTIONS):
+        if option.name in given:
+            values[i] = _to_value(option.type, given[option.name])
+            if not _fits(option.type, values[i]):
+                raise ValueError("param %s is outside of what the spec allows" % option.name)
+    return values
+
+
 def _charset_holds(charset, value):
     if charset == "bytes":
         return True
@@ -126,8 +147,8 @@ def _is_bytes(index):
 class _Env:
     """What expressions see."""
 
-    def __init__(self, variables, lenient):
-        self.slots, self.vars, self.lenient = {}, variables, lenient
+    def __init__(self, variables, lenient, options):
+        self.slots, self.vars, self.lenient, self.options = {}, variables, lenient, options
 
 
 # ---- numbers as text ----
@@ -288,7 +309,7 @@ _CONSTANT = {
     "SLOT": _slot,
     "KNOWN": lambda env, b: int(b in env.slots),
     "VAR": lambda env, b: env.vars[b],
-    "OPTION": lambda env, b: _OPTIONS[b].value,
+    "OPTION": lambda env, b: env.options[b],
 }
 
 
@@ -310,6 +331,9 @@ def _gather(op, stack, a, b):
     """Operations with another number of values than one or two."""
     if op == "WITHIN":
         return int(_INTS[b] <= stack.pop() <= _INTS[b + 1])
+    if op == "PAIR":
+        name, text = stack.pop(), stack.pop()
+        return _pair_value(_PAIRS[b], text, name)
     if op == "NAME":
         x = stack.pop()
         return _ENUMS[b].names.get(x, str(x)).encode()
@@ -349,7 +373,8 @@ def _run(env, pc, action=None):
                 pc += skip
 
 
-_ACTIONS = frozenset(("OUT", "FREE", "SEND", "SET", "GOTO", "EFFECT", "TIMER", "RESULT", "ERROR", "ABORT", "CHOOSE"))
+_ACTIONS = frozenset(("OUT", "FREE", "SEND", "SET", "GOTO", "EFFECT", "TIMER", "RESULT", "ERROR", "ABORT", "CLOSE",
+                      "CHOOSE"))
 
 
 def _holds(env, code):
@@ -382,12 +407,134 @@ def _find_delimiter(index, data, start):
     return None, len(data)
 
 
+# ---- text of names and values ----
+
+
+def _pairs_parse(p, text):
+    """The pairs as they stand there, without quotes and escapes."""
+    pairs, at = [], 0
+    while text:
+        equals, separator = text.find(p.assign, at), text.find(p.separator, at)
+        if equals < 0 or 0 <= separator < equals:
+            raise _Bad
+        name = text[at:equals]
+        value, at = _pairs_value(p, text, equals + 1)
+        pairs.append((name, value))
+        if len(pairs) > p.most:
+            raise _Bad
+        if at == len(text):
+            break
+        at += 1
+    return pairs
+
+
+def _pairs_value(p, text, at):
+    """(value, where it ends)"""
+    quoted = p.quote is not None and text[at:at + 1] == bytes((p.quote,))
+    at += quoted
+    stop = p.quote if quoted else p.separator
+    made = bytearray()
+    while at < len(text) and text[at] != stop:
+        if text[at] != p.escape:
+            made.append(text[at])
+            at += 1
+            continue
+        letter = text[at + 1] if at + 1 < len(text) else None
+        if letter not in p.escapes and not (quoted and letter == p.quote):
+            raise _Bad
+        made.append(p.escapes.get(letter, letter))
+        at += 2
+    if quoted:
+        at += 1
+        if at > len(text) or at < len(text) and text[at] != p.separator:
+            raise _Bad
+    return bytes(made), at
+
+
+def _text_fits(type_, first, text):
+    return _fits(type_, text) and (first is None or (text and _SETS[first] >> text[0] & 1 == 1))
+
+
+def _pairs_canonical(p, pairs):
+    """The one text of these pairs; _Bad: there is none."""
+    kept = {}
+    for name, value in pairs:
+        if not _text_fits(p.name_type, p.name_first, name) or not _text_fits(p.value_type, p.value_first, value):
+            raise _Bad
+        if name in kept and p.duplicates == "fault":
+            raise _Bad
+        if name in kept and p.duplicates == "first":
+            continue
+        kept.pop(name, None)
+        kept[name] = value
+    if len(kept) > p.most:
+        raise _Bad
+    names = sorted(kept) if p.sorted else list(kept)
+    return bytes((p.separator,)).join(_pair_text(p, name, kept[name]) for name in names)
+
+
+def _pair_text(p, name, value):
+    if p.assign in name or p.separator in name:
+        raise _Bad
+    letters = {byte: letter for letter, byte in reversed(list(p.escapes.items()))}
+    quoted = p.quote is not None and (value[:1] == bytes((p.quote,)) or any(
+        p.quote_if is not None and _SETS[p.quote_if] >> byte & 1 or byte == p.separator and byte not in letters
+        for byte in value))
+    made = bytearray(name + bytes((p.assign,)))
+    if quoted:
+        made.append(p.quote)
+        letters.setdefault(p.quote, p.quote)
+    for byte in value:
+        special = byte == p.escape or byte == (p.quote if quoted else p.separator)
+        if byte in letters and p.escape is not None:
+            made += bytes((p.escape, letters[byte]))
+        elif special:
+            raise _Bad
+        else:
+            made.append(byte)
+    if quoted:
+        made.append(p.quote)
+    return bytes(made)
+
+
+def _pair_value(p, text, name):
+    for other, value in _pairs_parse(p, text):
+        if other == name:
+            return value
+    raise _Undefined
+
+
+def _json_text(value):
+    if isinstance(value, str):
+        return value.encode("utf-8")
+    if isinstance(value, list):
+        raise ValueError("an object or array inside of an object")
+    return {True: b"true", False: b"false", None: b"null"}[value]
+
+
+def _json_constant(_name):
+    raise ValueError("no JSON")
+
+
+def _json_members(data):
+    """The members of a JSON object, name to text; of equal names the last."""
+    try:
+        pairs = json.loads(data.decode("utf-8"), object_pairs_hook=list, parse_int=str, parse_float=str,
+                           parse_constant=_json_constant)
+        return {name.encode("utf-8"): _json_text(value) for name, value in pairs}
+    except (ValueError, RecursionError):
+        raise _Bad from None
+
+
 # ---- reading fields ----
 
 
 class _Reader:
-    def __init__(self, data, cut_off=False):
+    """`growing`: more may follow; `cut_off`: nothing follows, but it should."""
+
+    def __init__(self, data, cut_off=False, growing=False):
         self.data, self.pos, self.bit, self.cut_off = data, 0, 0, cut_off
+        self.open = cut_off or growing
 
     def take(self, n, open_=False):
         if self.bit or n > _MAX:
@@ -453,6 +600,11 @@ def _read_extent(env, f, r):
         value = r.data[r.pos:found[0]]
         r.pos = sum(found)
         return value
+    if f.extent == "before":
+        found, _ = _find_delimiter(f.extent_arg, r.data, r.pos)
+        if found is None and r.open:
+            raise _Short(len(r.data) + 1, True)
+        return r.take((len(r.data) if found is None else found[0]) - r.pos)
     if f.extent == "rest":
         return r.take(r.left() + (1 if r.cut_off else 0))
     raise _Bad
@@ -542,7 +694,76 @@ def _read_calc(env, f, r):
         raise _Bad from None
 
 
+def _read_ahead(env, f, r):
+    ahead, rest = _AHEADS[f.element], r.data[r.pos:]
+    if ahead.kind == "begins":
+        if r.open and len(rest) < len(ahead.text) and ahead.text.startswith(rest):
+            raise _Short(len(r.data) + 1, True)
+        return int(rest.startswith(ahead.text))
+    if ahead.kind == "left":
+        if r.open and not rest:
+            raise _Short(len(r.data) + 1, True)
+        return int(bool(rest))
+    at = rest.find(ahead.text)
+    found = None if ahead.before is None else _find_delimiter(ahead.before, rest, 0)[0]
+    if r.open and at < 0 and found is None:
+        raise _Short(len(r.data) + 1, True)
+    return int(at >= 0 and (found is None or at < found[0]))
+
+
+def _read_pairs(env, f, r):
+    p = _PAIRS[f.element]
+    return _pairs_canonical(p, _pairs_parse(p, _read_extent(env, f, r)))
+
+
+def _read_object(env, f, r):
+    """Gives other fields their values; has none of its own."""
+    object_ = _OBJECTS[f.element]
+    members, found = _json_members(_read_extent(env, f, r)), {}
+    for name, field in object_.members:
+        if name in members:
+            found[field] = members.pop(name)
+        elif not _FIELDS[field].optional:
+            raise _Bad
+    if object_.rest is None and members:
+        raise _Bad
+    for field in sorted(set(found) | ({object_.rest} if object_.rest is not None else set())):
+        if field in found:
+            _take_text(env, _FIELDS[field], found[field])
+        elif members or not _FIELDS[field].optional:
+            value = _pairs_canonical(_PAIRS[_FIELDS[field].element], list(members.items()))
+            _check_field(env, _FIELDS[field], value)
+
+
+def _take_text(env, f, text):
+    """A field's value that stands alone in a text."""
+    r = _Reader(text)
+    try:
+        value = _read_field(env, f, r)
+    except _Unnamed:
+        raise _fault("unknown") from None
+    except (_Bad, _Short):
+        raise _fault("malformed") from None
+    if not r.done():
+        raise _fault("malformed")
+    _check_field(env, f, value)
+
+
+def _decode_member(env, f):
+    pairs = _FIELDS[f.element]
+    try:
+        text = _pair_value(_PAIRS[pairs.element], _slot(env, pairs.slot), _BLOBS[f.extent_arg])
+    except _Undefined:
+        if f.optional:
+            return
+        raise _fault("malformed") from None
+    _take_text(env, f._replace(extent="rest") if f.form != "const" else f, text)
+
+
 _READ = {
+    "ahead": _read_ahead,
+    "pairs": _read_pairs,
+    "object": _read_object,
     "int": _read_int,
     "varint": lambda env, f, r: _signed64(r.varint(f.bits // 8, f.little)),
     "decimal": lambda env, f, r: _parse_decimal(_read_extent(env, f, r), f.signed, _loose(env, f)),
@@ -561,6 +782,14 @@ def _read_field(env, f, r):
 # ---- finding frames ----
 
 
+def _trimmed(frame, content):
+    return content if frame.trim is None else content.strip(_TRIMS[frame.trim])
+
+
+_TRIMS = {frame.trim: bytes(i for i in range(256) if _SETS[frame.trim] >> i & 1)
+          for frame in _FRAMES if frame.trim is not None}
+
+
 def _end_behind(fields, need):
     """Where the frame ends when a field ends at `need` and these follow it; None: that cannot be told."""
     bits = 0
@@ -571,7 +800,7 @@ def _end_behind(fields, need):
             bits += other.bits
         elif other.form == "const":
             bits += 8 * len(_BLOBS[other.extent_arg])
-        elif other.form == "calc":
+        elif other.form in ("calc", "ahead"):
             continue
         elif other.form != "varint" and other.extent == "fixed":
             bits += 8 * other.extent_arg
@@ -602,7 +831,7 @@ def _walk(env, frame, run, r, walked):
 
 
 def _find_by_fields(env, frame, data):
-    r = _Reader(data[:frame.max])  # what is beyond does not count, however much of it is here
+    r = _Reader(data[:frame.max], growing=True)  # what is beyond does not count, however much of it is here
     found = _walk(env, frame, frame.fields, r, frame.walked)
     if found is None and frame.walked:
         body = r.data[r.pos:]
@@ -633,6 +862,8 @@ def _find_frame(env, frame, data, segment):
         return _find_by_fields(env, frame, data)
     if frame.end == "until" and not segment:
         return _find_by_delimiter(frame, data)
+    if frame.end == "stream":
+        return "whole", min(len(data), frame.max), min(len(data), frame.max)
     if len(data) > frame.max:
         return "oversize", None if frame.end == "eof" else len(data), 0
     return ("partial", 0, 0) if frame.end == "eof" else ("whole", len(data), len(data))
@@ -648,7 +879,7 @@ def _fault(event):
 
 
 def _check_padding(env, f, value):
-    if f.form in ("const", "calc"):
+    if f.form in ("const", "calc", "object"):
         return
     code = f.is_ if f.is_ is not None else f.init
     written = bytes(len(value)) if isinstance(value, bytes) else 0
@@ -677,6 +908,9 @@ def _check_field(env, f, value):
 def _decode_field(env, f, r):
     if f.present is not None and not _holds(env, f.present):
         return
+    if f.member:
+        _decode_member(env, f)
+        return
     try:
         value = _read_field(env, f, r)
     except _Unnamed:
@@ -692,7 +926,7 @@ def _fields(run):
 
 def _check_computed(env, run):
     for f in _fields(run):
-        if f.is_ is None or f.form == "calc" or f.slot not in env.slots:
+        if f.is_ is None or f.form in ("calc", "ahead") or f.slot not in env.slots:
             continue
         try:
             right = _run(env, f.is_) == env.slots[f.slot]
@@ -715,7 +949,7 @@ def _tag_matches(env, frame, m):
 
 
 def _is_candidate(env, frame, m, body):
-    if not m.from_server or not _tag_matches(env, frame, m):
+    if not m.from_server or not m.transports & frame.transports or not _tag_matches(env, frame, m):
         return False
     return m.leads is None or (len(body) > 0 and _SETS[m.leads] >> body[0] & 1 == 1)
 
@@ -844,6 +1078,8 @@ def _write_extent(env, f, w, data):
         else:
             w.uint(len(data), f.extent_arg, f.little)
     w.put(data)
+    if f.extent == "before" and _find_delimiter(f.extent_arg, data, 0)[0] is not None:
+        raise _Unfit
     if f.extent == "until":
         delimiter = _DELIMS[f.extent_arg][0]
         if _find_delimiter(f.extent_arg, data + delimiter, 0)[0] != (len(data), len(delimiter)):
@@ -883,7 +1119,43 @@ def _write_list(env, f, w, value):
         _write_extent(env, f, w, bytes(inner.out))
 
 
+def _merge_members(env, frame, m):
+    """Puts the members that the message has into the pairs that they are of."""
+    for f in _fields(frame.fields):
+        if f.form != "pairs":
+            continue
+        p, over = _PAIRS[f.element], {}
+        for member in _fields(m.fields):
+            if member.member and _FIELDS[member.element] is f:
+                if member.slot in env.slots:
+                    over[_BLOBS[member.extent_arg]] = _member_text(env, member)
+                elif not member.optional:
+                    raise _Unfit
+        given = env.slots.pop(f.slot, None)
+        try:
+            pairs = [(name, over.pop(name, value)) for name, value in _settled(p, given or b"")]
+            text = _pairs_canonical(p, pairs + list(over.items()))
+        except _Bad:
+            raise _Unfit from None
+        if text or f.present is None:
+            env.slots[f.slot] = text
+
+
+def _settled(p, text):
+    return _pairs_parse(p, _pairs_canonical(p, _pairs_parse(p, text)))
+
+
+def _member_text(env, f):
+    value = env.slots[f.slot]
+    if not _fits(f.type, value) or not _holds(env, f.check):
+        raise _Unfit
+    inner = _Writer()
+    _WRITE[f.form](env, f._replace(extent="rest"), inner, value)
+    return bytes(inner.out)
+
+
 _WRITE = {
+    "pairs": lambda env, f, w, value: _write_extent(env, f, w, value),
     "int": _write_int,
     "varint": lambda env, f, w, value: w.varint(value, f.bits // 8, f.little),
     "decimal": _write_decimal,
@@ -908,7 +1180,7 @@ def _value_of(env, f):
 
 def _encode_fields(env, run, w):
     for f in _fields(run):
-        if f.form == "calc" or (f.present is not None and not _holds(env, f.present)):
+        if f.form in ("calc", "ahead", "object") or f.member or (f.present is not None and not _holds(env, f.present)):
             continue
         value = None
         if f.form != "const":
@@ -962,6 +1234,7 @@ def _encode(env, frame, m, undelimited):
         env.slots.pop(body, None)
     _fill_defaults(env, frame.fields)
     _fill_defaults(env, m.fields)
+    _merge_members(env, frame, m)
     _compute_all(env, frame, m, done)
     if body is not None:
         inner = _Writer()
@@ -977,6 +1250,8 @@ def _encode(env, frame, m, undelimited):
 
 
 def _finish(frame, data, undelimited):
+    if _trimmed(frame, data) != data or (frame.blank and not data):
+        raise _Unfit  # it would not be read as it was sent
     if frame.end == "until" and not undelimited:
         delimiter = _DELIMS[frame.delims][0]
         if _find_delimiter(frame.delims, data + delimiter, 0)[0] != (len(data), len(delimiter)):
@@ -1006,22 +1281,29 @@ def _sends(pc):
     return _OPS[_CODE[pc] & 0xff] == "SEND"
 
 
+def _numbers(run):
+    return range(run[0], run[0] + run[1])
+
+
 class _Session:
-    def __init__(self, lenient, on_effect, now):
-        self.on_effect, self.now = on_effect, now
+    def __init__(self, machine, lenient, options, on_effect, trace, now):
+        self.machine, self.on_effect, self.trace, self.now = _MACHINES[machine], on_effect, trace, now
+        self.frame_in, self.frame_out = _FRAMES[self.machine.frame_in], _FRAMES[self.machine.frame_out]
         self.lenient = frozenset(i for i, name in enumerate(_LENIENCIES) if name in lenient)
         self.vars = {}
-        self.state, self.waiting, self.running = _MACHINE.start, None, None
+        self.state, self.waiting, self.running = self.machine.start, None, None
         self.timers, self.limit = {}, None  # deadlines; that of the running call
-        self.input, self.out = b"", bytearray()
+        self.input, self.out = b"", []  # what is to be sent: a list of frames
         self.skip, self.skip_until, self.segment = 0, False, None
-        self.ended, self.end_cause, self.result = False, "", None
-        self.env = _Env(self.vars, self.lenient)
-        for var, (type_, init) in _VARS.items():
-            self.vars[var] = b"" if _is_bytes(type_) else 0
-        for var, (type_, init) in _VARS.items():
-            if init is not None:
-                self.vars[var] = _run(self.env, init)
+        self.ended, self.end_cause, self.outcome, self.result = False, "", "closed", None
+        self.finished = self.heard = False  # the machine came to its end; a message arrived
+        self.env = _Env(self.vars, self.lenient, options)
+        self.own_timers = {i: _TIMERS[i] for i in _numbers(self.machine.timers)}
+        for var in _numbers(self.machine.vars):
+            self.vars[var] = b"" if _is_bytes(_VARS[var][0]) else 0
+        for var in _numbers(self.machine.vars):
+            if _VARS[var][1] is not None:
+                self.vars[var] = _run(self.env, _VARS[var][1])
         self._enter_timers(None, self.state, {})
         self.event("connect", now)
 
@@ -1064,18 +1346,24 @@ class _Session:
                     break
             elif not self._frame():
                 break
-            else:
-                self._restart("input")
+
+    def datagram(self, data, now):
+        """A datagram is a frame, an empty one, too."""
+        self.now, self.input = now, data
+        if not self.ended:
+            self._frame()
+        self.input = b""
 
     def end_of_stream(self, now):
         self.now, self.env.slots = now, {}
-        if self.input and _FRAME_IN.end == "eof":
-            self._handle(_decode(self.env, _FRAME_IN, self.input))
+        if self.input and self.frame_in.end == "eof":
+            self._handle(_decode(self.env, self.frame_in, _trimmed(self.frame_in, self.input)))
             self.input, self.env.slots = b"", {}
         if self.ended:
             return
         if self.input and not self.skip and not self.skip_until:
-            _decode_partial(self.env, _FRAME_IN, self.input)
+            trim = b"" if self.frame_in.trim is None else _TRIMS[self.frame_in.trim]
+            _decode_partial(self.env, self.frame_in, self.input.lstrip(trim) if trim else self.input)
             self._handle("eof-in-frame")
         else:
             self._handle("eof")
@@ -1103,45 +1391,61 @@ class _Session:
             self._end_call("timeout", event)
         self._end(event, "closed")
 
+    def refused(self):
+        """Nobody listens where datagrams go: that ends the running call."""
+        self._end_call("refused", _CALLS[self.running].event)
+        self._end(_EVENT_NUMBERS["reset"], "closed")
+
     # -- frames --
 
     def _decide_mode(self):
-        lenient = _FRAME_IN.end == "until" and _FRAME_IN.segment_leniency in self.lenient
-        self.segment = lenient and _find_delimiter(_FRAME_IN.delims, self.input, 0)[0] is None
+        lenient = self.frame_in.end == "until" and self.frame_in.segment_leniency in self.lenient
+        self.segment = lenient and _find_delimiter(self.frame_in.delims, self.input, 0)[0] is None
 
     def _skip_oversize(self):
         if self.skip:
             n = min(self.skip, len(self.input))
             self.skip -= n
         else:
-            found, n = _find_delimiter(_FRAME_IN.delims, self.input, 0)
+            found, n = _find_delimiter(self.frame_in.delims, self.input, 0)
             if found:
                 n, self.skip_until = sum(found), False
         self.input = self.input[n:]
         return n > 0
 
     def _frame(self):
-        status, size, content = _find_frame(self.env, _FRAME_IN, self.input, self.segment)
+        """Handle the next frame; False: it is not all there."""
+        status, size, content = _find_frame(self.env, self.frame_in, self.input, self.segment)
         if status == "partial":
             return False
         if status == "oversize":
             self._oversize(size)
         elif status == "broken":
-            event = _decode(self.env, _FRAME_IN, self.input)
+            event = _decode(self.env, self.frame_in, self.input)
             if not isinstance(event, str) and _EVENTS[event].kind == "message":
                 event = "malformed"
             self._handle(event)
             self._end(event, "protocol")
         else:
-            event = _decode(self.env, _FRAME_IN, self.input[:content])
+            frame, text = self.input[:size], _trimmed(self.frame_in, self.input[:content])
             self.input = self.input[size:]
-            self._handle(event)
+            if self.frame_in.blank and not text:
+                return True
+            self._whole(frame, _decode(self.env, self.frame_in, text))
+        self._restart("input")
         return True
+
+    def _whole(self, frame, event):
+        known = not isinstance(event, str) and _EVENTS[event].kind == "message"
+        self.heard = self.heard or known
+        if self.trace is not None:
+            self.trace(False, _EVENTS[event].name if known else None, frame)
+        self._handle(event)
 
     def _oversize(self, size):
         self.env.slots = {}
         self._handle("oversize")
-        if size is None and _FRAME_IN.end != "until":
+        if size is None and self.frame_in.end != "until":
             self._end("oversize", "protocol")
         elif size is None:
             self.skip_until = True
@@ -1208,7 +1512,7 @@ class _Session:
             return
         if self.running is not None:
             self._end_call(outcome, _EVENT_NUMBERS.get(event, event))
-        self.ended, self.end_cause = True, _event_name(event)
+        self.ended, self.end_cause, self.outcome = True, _event_name(event), outcome
         self.timers, self.limit = {}, None
 
     # -- timers --
@@ -1221,7 +1525,7 @@ class _Session:
         self.timers[i] = self.now + after if after > 0 else None
 
     def _enter_timers(self, before, state, orders):
-        for i, timer in _TIMERS.items():
+        for i, timer in self.own_timers.items():
             inside, was = state in timer.states, before in timer.states
             if inside and (not was or orders.get(i) is True):
                 self._start_timer(i)
@@ -1229,7 +1533,7 @@ class _Session:
                 self.timers.pop(i, None)
 
     def _restart(self, why):
-        for i, timer in _TIMERS.items():
+        for i, timer in self.own_timers.items():
             if why in timer.restart and i in self.timers and not self.ended:
                 self._start_timer(i)
 
@@ -1240,7 +1544,7 @@ class _Body:
     def __init__(self, session, event):
         self.session, self.event = session, event
         self.state, self.waiting = session.state, session.waiting
-        self.out, self.made, self.free = bytearray(), {}, set()
+        self.out, self.made, self.free, self.finished = [], {}, set(), False
         self.timers, self.result, self.over = {}, None, False
 
     def act(self, op, a, b, stack):
@@ -1262,18 +1566,18 @@ class _Body:
             self._result("ok", b"", tuple(_pop(stack, a)))
         elif op == "ERROR":
             self._result(b, stack.pop() if a else b"", ())
-        elif op == "ABORT":
+        elif op in ("ABORT", "CLOSE"):
             self.over = True
 
     def _send(self, index):
         m, s = _MESSAGES[index], self.session
-        env = _Env(s.vars, s.lenient)
+        env = _Env(s.vars, s.lenient, s.env.options)
         env.slots = self.made
-        for run in (_FRAME_OUT.fields, m.fields):
+        for run in (s.frame_out.fields, m.fields):
             for f in _fields(run):
                 if f.slot in self.free and f.slot not in self.made and f.init is None:
                     self.made[f.slot] = _some_value(f.type)
-        self.out += _encode(env, _FRAME_OUT, m, bool(s.segment))
+        self.out.append((m.name, _encode(env, s.frame_out, m, bool(s.segment))))
         self.made, self.free = {}, set()
 
     def _set(self, var, value):
@@ -1286,7 +1590,8 @@ class _Body:
             self.waiting = state
         else:
             self.state = state
-            self.over = self.over or state == _MACHINE.end
+            self.finished = state == self.session.machine.end
+            self.over = self.over or self.finished
 
     def _effect(self, index, args):
         effect = _EFFECTS[index]
@@ -1305,7 +1610,10 @@ class _Body:
     def commit(self):
         s = self.session
         before, s.state, s.waiting = s.state, self.state, self.waiting
-        s.out += self.out
+        for name, frame in self.out:
+            s.out.append(frame)
+            if s.trace is not None:
+                s.trace(True, name, frame)
         if self.result:
             s._end_call(*self.result)
         if before != s.state or self.timers:
@@ -1313,6 +1621,7 @@ class _Body:
         if self.out:
             s._restart("send")
         if self.over:
+            s.finished = self.finished
             s._end(self.event, s._outcome(self.event))
 
 
@@ -1320,3 +1629,241 @@ def _pop(stack, count):
     values = stack[len(stack) - count:]
     del stack[len(stack) - count:]
     return values
+
+
+def _next_pause(again, before, options):
+    """How long to wait before the next try, in nanoseconds."""
+    if before is None:
+        return max(0, _run(_Env({}, frozenset(), options), again.pause))
+    longer = before * again.growth // 100
+    return min(longer, again.cap) if again.cap else longer
+
+
+# ---- a program that is driven by lines ----
+
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def _quoted(data):
+    return "".join(chr(byte) if byte in _PLAIN else "%%%02X" % byte for byte in data)
+
+
+def _unquoted(text):
+    parts = text.encode("ascii").split(b"%")
+    return parts[0] + b"".join(bytes((int(part[:2], 16),)) + part[2:] for part in parts[1:])
+
+
+def _spelled(index, value):
+    """A value as the lines have it."""
+    value, t = _to_value(index, value), _TYPES[index]
+    if t.kind in ("bytes", "text"):
+        return _quoted(value)
+    if t.kind == "bool":
+        return "true" if value else "false"
+    if t.kind == "enum":
+        return _ENUMS[t.of].names.get(value, str(value))
+    if t.kind == "list":
+        return ",".join(str(item) for item in _items(value))
+    return str(value)
+
+
+def _read_word(index, text):
+    """What an application would give for a word of a line."""
+    t = _TYPES[index]
+    if t.kind in ("bytes", "text"):
+        return _unquoted(text)
+    if t.kind == "bool":
+        return {"true": True, "false": False}[text]
+    if t.kind == "enum":
+        return _ENUMS[t.of].values[text] if text in _ENUMS[t.of].values else int(text)
+    if t.kind == "list":
+        return [int(item) for item in text.split(",")] if text else []
+    return int(text) / 1e9 if t.kind == "duration" else int(text)
+
+
+def _read_param(text):
+    """NAME=VALUE as it stands on a command line."""
+    name, _, value = text.partition("=")
+    t = _TYPES[_OPTIONS[_index_of(_OPTIONS, name, "param")].type]
+    if t.kind == "duration":
+        number = value.rstrip("numsi")
+        return name, int(number) * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9, "min": 60e9}[value[len(number):]] / 1e9
+    if t.kind in ("bytes", "text"):
+        return name, value.encode("utf-8", "surrogateescape")
+    if t.kind == "enum":
+        return name, _ENUMS[t.of].values[value]
+    if t.kind == "bool":
+        return name, {"true": True, "false": False}[value]
+    return name, int(value, 0)
+
+
+def _read_address(text):
+    """(transport or None, host, port) of [TRANSPORT:]HOST:PORT."""
+    transport = next((t.name for t in _TRANSPORTS if text.startswith(t.name + ":")), None)
+    host, _, port = (text[len(transport) + 1:] if transport else text).rpartition(":")
+    return transport, host.strip("[]"), int(port)
+
+
+class _Driver:
+    """Does what lines on standard input say and tells on standard output what happens."""
+
+    def __init__(self, make):
+        self.orders, self.live = queue.Queue(), False
+        self.client = make(self)
+
+    def tell(self, *words):
+        print(*words, flush=True)
+
+    def effect(self, name, args):
+        effect = next(effect for effect in _EFFECTS if effect.name == name)
+        params = [_PARAMS[i] for i in _numbers(effect.args)]
+        self.tell("effect", name, *["%s=%s" % (p.name, _spelled(p.type, args[p.name])) for p in params])
+        return True
+
+    def read(self):
+        for line in sys.stdin:
+            self.orders.put(line.split())
+            self.client.stop()
+        self.orders.put(None)
+        self.client.stop()
+
+    def loop(self):
+        threading.Thread(target=self.read, daemon=True).start()
+        while True:
+            try:
+                order = self.orders.get_nowait()
+            except queue.Empty:
+                self.idle()
+                continue
+            if order is None:
+                break
+            if order:
+                self.obey(order)
+            self.see_end()
+        self.client.close()
+
+    def idle(self):
+        """Until an order comes, the machine goes on."""
+        try:
+            over = self.client._live(None) if self.live else self.client._woken(None, None)
+        except ClientError:
+            over = None
+        if over is not False:
+            self.see_end()
+
+    def see_end(self):
+        if self.live and not self.client.connected:
+            self.live = False
+            self.client._settle()
+            self.tell("ended")
+
+    def obey(self, order):
+        if order[0] == "connect":
+            self.connect()
+        elif order[0] == "close":
+            self.client.close()
+        elif order[0] == "call" and len(order) > 1:
+            self.call(order[1], order[2:])
+
+    def connect(self):
+        try:
+            self.client.open()
+        except ClientError:
+            self.tell("unreachable")
+            return
+        self.live = True
+        self.tell("connected")
+
+    def call(self, name, words):
+        try:
+            index = next(i for i, call in enumerate(_CALLS) if call.name == name)
+            results = self.client._call(index, self.arguments(_CALLS[index], dict(w.split("=", 1) for w in words)))
+        except CallFailed as error:
+            self.tell("error", name, error.name, _quoted(_bytes_of(error.detail)))
+        except ClientError as error:
+            self.tell("error", name, _kind_of(error), _quoted(_bytes_of(str(error))))
+        except (ValueError, KeyError, StopIteration) as error:
+            self.tell("error", name, "value", _quoted(_bytes_of(str(error))))
+        else:
+            params = [_PARAMS[i] for i in _numbers(_CALLS[index].results)]
+            self.tell("result", name, *["%s=%s" % (p.name, _spelled(p.type, v)) for p, v in zip(params, results)])
+
+    def arguments(self, call, given):
+        values = []
+        for i in _numbers(call.args):
+            param = _PARAMS[i]
+            if param.name in given:
+                values.append(_read_word(param.type, given[param.name]))
+            elif param.default is not None:
+                values.append(param.default)
+            else:
+                raise ValueError("%s is missing" % param.name)
+        return values
+
+
+def _bytes_of(text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _kind_of(error):
+    kinds = {BadArgument: "value", CallTimeout: "timeout", ProtocolViolation: "protocol"}
+    return kinds.get(type(error), "closed")
+
+
+def _drive_options(argv):
+    """(address, whether to run, options) of a command line; None: it is not understood."""
+    if not argv or argv[0].startswith("-"):
+        return None
+    options, run, rest = {"params": {}, "lenient": [], "ports": {}}, False, list(argv[1:])
+    addresses = [_read_address(text) for text in argv[0].split(",")]
+    options["transport"], options["host"], options["port"] = addresses[0]
+    options["ports"] = {transport: port for transport, _, port in addresses[1:]}
+    while rest:
+        word = rest.pop(0)
+        if word == "--run":
+            run = True
+        elif word == "--trace":
+            options["trace"] = lambda sent, message, data: print(">" if sent else "<", _quoted(data), file=sys.stderr)
+        elif rest and word in ("--transport", "--machine"):
+            options[word[2:]] = rest.pop(0)
+        elif rest and word == "--lenient":
+            options["lenient"].append(rest.pop(0))
+        elif rest and word == "--bind":
+            _, host, port = _read_address(rest.pop(0))
+            options["bind"] = (host, port)
+        elif rest and word == "--param":
+            name, value = _read_param(rest.pop(0))
+            options["params"][name] = value
+        else:
+            return None
+    return run, options
+
+
+def _main(client, argv):
+    """--drive ADDRESS: driven by lines, or with --run what the protocol does by itself. The exit status."""
+    try:
+        found = _drive_options(argv[1:]) if argv[:1] == ["--drive"] else None
+    except (ValueError, KeyError) as error:
+        print(error, file=sys.stderr)
+        found = None
+    if found is None:
+        print("usage: --drive [TRANSPORT:]HOST:PORT[,TRANSPORT:HOST:PORT...] [--run] [--transport NAME] [--machine NAME]"
+              " [--param NAME=VALUE] [--lenient NAME] [--bind HOST:PORT] [--trace]", file=sys.stderr)
+        return 2
+    run, options = found
+
+    def make(driver):
+        made = client.__new__(client)
+        BaseClient.__init__(made, defer=True, **options)
+        made.on_effect = driver.effect
+        return made
+    driver = _Driver(make)
+    if not run:
+        driver.loop()
+        return 0
+    try:
+        return 0 if driver.client.run() else 1
+    except ClientError as error:
+        print(error, file=sys.stderr)
+        return 1
