@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/codec.h"
+
 /* More than one frame is read at once if they come together. */
 #define READ_AHEAD 4096u
 #define EFFECTS    16u
@@ -58,14 +60,16 @@ static uint32_t memory(const struct assay_config *config)
     return total < config->model->limits.memory ? (uint32_t)total : config->model->limits.memory;
 }
 
+/* What a rule sends fits beside a frame that the application made. */
 static uint32_t out_cap(const struct assay_config *config)
 {
-    const struct assay_range rules = config->model->machines[config->machine].rules;
+    const struct assay_machine *machine = &config->model->machines[config->machine];
+    const struct assay_range rules = machine->rules;
     uint32_t most = 256;
     for (uint32_t i = rules.first; i < (uint32_t)rules.first + rules.count; i++)
         if (config->model->rules[i].out_max > most)
             most = config->model->rules[i].out_max;
-    return most;
+    return most + config->model->frames[machine->frame_out].max;
 }
 
 static uint32_t in_cap(const struct assay_config *config)
@@ -95,6 +99,9 @@ void assay_pump_init(struct assay_pump *p, void *mem, const struct assay_config 
     p->in_cap = in_cap(config);
     p->out.bytes = p->in + aligned(p->in_cap);
     p->out.cap = out_cap(config);
+    p->out.cuts = p->cuts;
+    p->datagrams = config->model->frames[p->machine->frame_in].end == ASSAY_END_DATAGRAM;
+    p->out.cuts_cap = p->datagrams ? ASSAY_PUMP_CUTS : 0;
     p->engine = assay_engine_init(p->block, p->block_size, &p->config);
 }
 
@@ -114,16 +121,24 @@ static void note(struct assay_pump *p, enum assay_rc rc)
     fetch(p);
 }
 
-void assay_pump_open(struct assay_pump *p, assay_time now)
+void assay_pump_forget(struct assay_pump *p)
 {
     if (p->sid)
         assay_drop(p->engine, p->sid);
     p->sid = 0;
-    p->in_at = p->in_len = p->out.len = p->sent = 0;
-    p->end = ASSAY_PUMP_OPEN;
-    p->end_told = false;
     while (assay_next_event(p->engine, &p->event))
         ;
+    p->waiting = false;
+}
+
+void assay_pump_open(struct assay_pump *p, assay_time now)
+{
+    assay_pump_forget(p);
+    p->in_at = p->in_len = p->out.len = p->sent = 0;
+    p->out.cuts_len = p->sent_cuts = 0;
+    p->arrived = false;
+    p->end = ASSAY_PUMP_OPEN;
+    p->end_told = false;
     note(p, assay_open(p->engine, now, &p->sid, &p->out));
 }
 
@@ -142,6 +157,9 @@ bool assay_pump_next(struct assay_pump *p, struct assay_event *event)
 
 uint8_t *assay_pump_room(struct assay_pump *p, uint32_t *size)
 {
+    *size = 0;
+    if (p->arrived)
+        return p->in;
     if (p->in_at > 0) {
         memmove(p->in, p->in + p->in_at, p->in_len - p->in_at);
         p->in_len -= p->in_at;
@@ -155,6 +173,7 @@ void assay_pump_received(struct assay_pump *p, uint32_t size)
 {
     p->in_len += size;
     p->starved = false;
+    p->arrived = p->datagrams;
 }
 
 void assay_pump_hangup(struct assay_pump *p, enum assay_pump_end end)
@@ -162,17 +181,28 @@ void assay_pump_hangup(struct assay_pump *p, enum assay_pump_end end)
     p->end = end;
 }
 
+bool assay_pump_has_output(const struct assay_pump *p)
+{
+    return p->datagrams ? p->sent_cuts < p->out.cuts_len : p->sent < p->out.len;
+}
+
 struct assay_span assay_pump_output(const struct assay_pump *p)
 {
-    return (struct assay_span){p->out.bytes + p->sent, p->out.len - p->sent};
+    uint32_t end = p->out.len;
+    if (p->datagrams && p->sent_cuts + 1 < p->out.cuts_len)
+        end = p->cuts[p->sent_cuts + 1].at;
+    return (struct assay_span){p->out.bytes + p->sent, end - p->sent};
 }
 
 void assay_pump_sent(struct assay_pump *p, uint32_t size)
 {
     p->sent += size;
-    if (p->sent == p->out.len)
+    p->sent_cuts += p->datagrams;
+    if (!assay_pump_has_output(p)) {
         p->sent = p->out.len = 0;
-    p->full = p->full && p->out.len > 0;
+        p->sent_cuts = p->out.cuts_len = 0;
+        p->full = false;
+    }
 }
 
 /* ---- what starts here -------------------------------------------------- */
@@ -204,6 +234,39 @@ void assay_pump_complete(struct assay_pump *p, assay_time now, assay_token token
     p->starved = false; /* the engine wants the frame again that the effect stands in */
 }
 
+/* The first frame of some bytes, as `from` sends it. */
+static struct assay_frame_found first_frame(const struct assay_pump *p, uint16_t frame, enum assay_role from,
+                                            struct assay_span in)
+{
+    static uint8_t scratch[1];
+    assay_val slots[ASSAY_SLOTS_MAX];
+    struct assay_env env = {
+        .model = p->model, .slots = slots, .frame = in.p, .scratch = scratch, .leniencies = p->config.leniencies};
+    return assay_frame_find(&env, frame, (uint8_t)from, in, 0, false);
+}
+
+static enum assay_role role(const struct assay_pump *p)
+{
+    return p->machine->role & ASSAY_CLIENT ? ASSAY_CLIENT : ASSAY_SERVER;
+}
+
+enum assay_rc assay_pump_raw(struct assay_pump *p, struct assay_span frame)
+{
+    if (!p->sid || p->waiting)
+        return ASSAY_STALE;
+    struct assay_frame_found found = first_frame(p, p->machine->frame_out, role(p), frame);
+    if (found.status != ASSAY_FRAME_WHOLE || found.size != frame.n)
+        return ASSAY_REFUSED;
+    if (frame.n > p->out.cap - p->out.len || (p->datagrams && p->out.cuts_len == p->out.cuts_cap))
+        return ASSAY_FULL;
+    if (p->datagrams)
+        p->cuts[p->out.cuts_len++] = (struct assay_cut){p->out.len, 0};
+    if (frame.n)
+        memcpy(p->out.bytes + p->out.len, frame.p, frame.n);
+    p->out.len += frame.n;
+    return ASSAY_OK;
+}
+
 /* ---- running ----------------------------------------------------------- */
 
 static struct assay_span input(const struct assay_pump *p)
@@ -211,13 +274,35 @@ static struct assay_span input(const struct assay_pump *p)
     return (struct assay_span){p->in + p->in_at, p->in_len - p->in_at};
 }
 
+/* Who is told of frames gets them one at a time, each before what it brings about. */
+static struct assay_span portion(const struct assay_pump *p)
+{
+    struct assay_span in = input(p);
+    if (!p->seen || p->datagrams)
+        return in;
+    enum assay_role from = role(p) == ASSAY_CLIENT ? ASSAY_SERVER : ASSAY_CLIENT;
+    struct assay_frame_found found = first_frame(p, p->machine->frame_in, from, in);
+    if (found.status == ASSAY_FRAME_WHOLE && found.size > 0 && found.size < in.n)
+        in.n = (uint32_t)found.size;
+    return in;
+}
+
 static bool feed(struct assay_pump *p, assay_time now)
 {
     uint32_t used = 0;
-    if (p->in_at == p->in_len || p->starved)
+    if (p->datagrams ? !p->arrived : p->in_at == p->in_len || p->starved)
         return false;
-    enum assay_rc rc = assay_feed(p->engine, p->sid, now, input(p), &used, &p->out);
+    struct assay_span in = portion(p);
+    enum assay_rc rc = assay_feed(p->engine, p->sid, now, in, &used, &p->out);
+    bool done = p->datagrams ? rc == ASSAY_OK || rc == ASSAY_ENDED : used > 0;
     p->in_at += used;
+    if (p->datagrams && done) {
+        used = in.n;
+        p->arrived = false;
+        p->in_at = p->in_len = 0;
+    }
+    if (p->seen && done)
+        p->seen(p->user, (struct assay_span){in.p, used});
     note(p, rc);
     return true;
 }

@@ -9,6 +9,9 @@
 
 #include "core/engine.h"
 
+/* Datagrams that may wait to be sent. */
+#define ASSAY_PUMP_CUTS 64
+
 enum assay_pump_end { ASSAY_PUMP_OPEN, ASSAY_PUMP_EOF, ASSAY_PUMP_RESET };
 
 struct assay_pump {
@@ -25,6 +28,15 @@ struct assay_pump {
     struct assay_out out;
     uint32_t sent; /* of out.len */
 
+    bool datagrams; /* input is one datagram at a time, a cut stands in front of each that is to be sent */
+    bool arrived;   /* one waits to be handled */
+    struct assay_cut cuts[ASSAY_PUMP_CUTS];
+    uint16_t sent_cuts;
+
+    /* Told of each frame that is handled; NULL: nobody is. */
+    void (*seen)(void *user, struct assay_span frame);
+    void *user;
+
     enum assay_pump_end end; /* of the input */
     bool end_told;
     bool starved; /* what is left of the input is the beginning of a frame */
@@ -36,19 +48,23 @@ struct assay_pump {
 };
 
 /* Bytes of memory that a pump needs beside itself, and its start in them.
- * `config` is completed from the model: set are model, machine, leniencies, seed. */
+ * `config` is completed from the model: set are model, machine, leniencies, seed, trace, judge. */
 size_t assay_pump_size(struct assay_config *config);
 void assay_pump_init(struct assay_pump *pump, void *mem, const struct assay_config *config);
 
 /* A new session; an old one is forgotten. */
 void assay_pump_open(struct assay_pump *pump, assay_time now);
 
-/* Room for input, to be followed by how much there was. */
+/* Forget the session and what it would still say. */
+void assay_pump_forget(struct assay_pump *pump);
+
+/* Room for input, to be followed by how much there was. No room while a datagram waits to be handled. */
 uint8_t *assay_pump_room(struct assay_pump *pump, uint32_t *size);
 void assay_pump_received(struct assay_pump *pump, uint32_t size);
 void assay_pump_hangup(struct assay_pump *pump, enum assay_pump_end end);
 
-/* Output that waits to be sent, and how much of it was. */
+/* Whether output waits to be sent, what (one datagram, which may be empty), and how much of it was. */
+bool assay_pump_has_output(const struct assay_pump *pump);
 struct assay_span assay_pump_output(const struct assay_pump *pump);
 void assay_pump_sent(struct assay_pump *pump, uint32_t size);
 
@@ -57,6 +73,9 @@ enum assay_rc assay_pump_call(struct assay_pump *pump, assay_time now, uint16_t 
                               const struct assay_span *spans, assay_time deadline);
 enum assay_rc assay_pump_shutdown(struct assay_pump *pump, assay_time now);
 void assay_pump_complete(struct assay_pump *pump, assay_time now, assay_token token, bool done);
+
+/* Output past the machine: OK, FULL (send output first), REFUSED (not exactly one frame). */
+enum assay_rc assay_pump_raw(struct assay_pump *pump, struct assay_span frame);
 
 /* Handle input, its end and timers as far as that is possible. */
 void assay_pump_run(struct assay_pump *pump, assay_time now);

@@ -30,26 +30,26 @@ static int report_error(struct assay_client *c, const struct assay_event *event)
 {
     struct assay_span detail = event->result.detail;
     uint32_t size = detail.n < ASSAY_DETAIL_MAX ? detail.n : ASSAY_DETAIL_MAX;
-    const char *call = c->model->calls[event->result.call].name;
-    const char *name = c->model->errors[event->result.outcome].name;
+    const char *call = c->model.calls[event->result.call].name;
+    const char *name = c->model.errors[event->result.outcome].name;
     if (size == 0)
-        return assay_report(c, error_status(c->model, event->result.outcome), "%s: %s", call, name);
+        return assay_report(c, error_status(&c->model, event->result.outcome), "%s: %s", call, name);
     assay_report(c, 0, "%s: %s: %.*s", call, name, (int)(size < 300 ? size : 300), (const char *)detail.p);
     memcpy(c->detail, detail.p, size);
     c->detail[size] = '\0';
     c->detail_size = size;
-    return error_status(c->model, event->result.outcome);
+    return error_status(&c->model, event->result.outcome);
 }
 
 /* The call itself is the cause where it could not even be sent. */
 static bool not_sent(const struct assay_client *c, const struct assay_event *event)
 {
-    return event->result.cause == c->model->calls[event->result.call].event || event->result.cause == ASSAY_EV_NO_ROOM;
+    return event->result.cause == c->model.calls[event->result.call].event || event->result.cause == ASSAY_EV_NO_ROOM;
 }
 
 static int report_protocol(struct assay_client *c, const char *call, uint16_t cause)
 {
-    const struct assay_event_def *event = &c->model->events[cause];
+    const struct assay_event_def *event = &c->model.events[cause];
     if (event->kind == ASSAY_EVK_MESSAGE)
         return assay_report(c, ASSAY_CLIENT_PROTOCOL, "%s: the server sent a message %s that is not expected there",
                             call, event->name);
@@ -58,7 +58,7 @@ static int report_protocol(struct assay_client *c, const char *call, uint16_t ca
 
 int assay_report_result(struct assay_client *c, const struct assay_event *event)
 {
-    const char *call = c->model->calls[event->result.call].name;
+    const char *call = c->model.calls[event->result.call].name;
     if (event->result.outcome >= 0)
         return report_error(c, event);
     switch ((enum assay_outcome)event->result.outcome) {
@@ -70,7 +70,7 @@ int assay_report_result(struct assay_client *c, const struct assay_event *event)
         if (not_sent(c, event))
             break;
         return assay_report(c, ASSAY_CLIENT_CLOSED, "%s: the connection ended before the answer (%s)", call,
-                            c->model->events[event->result.cause].name);
+                            c->model.events[event->result.cause].name);
     case ASSAY_CALL_PROTOCOL:
         if (not_sent(c, event))
             break;
@@ -81,7 +81,7 @@ int assay_report_result(struct assay_client *c, const struct assay_event *event)
 
 int assay_report_ended(struct assay_client *c, uint16_t cause)
 {
-    const struct assay_event_def *event = &c->model->events[cause];
+    const struct assay_event_def *event = &c->model.events[cause];
     if (cause == ASSAY_EV_EOF || cause == ASSAY_EV_EOF_IN_FRAME || cause == ASSAY_EV_RESET)
         return ASSAY_CLIENT_CLOSED;
     if (cause == ASSAY_EV_MALFORMED || cause == ASSAY_EV_UNKNOWN || cause == ASSAY_EV_OVERSIZE ||
@@ -102,21 +102,37 @@ static const char *const names[] = {
     [-ASSAY_CLIENT_VALUE] = "value",
     [-ASSAY_CLIENT_MEMORY] = "memory",
     [-ASSAY_CLIENT_MODEL] = "model",
+    [-ASSAY_CLIENT_STOPPED] = "stopped",
 };
 
 const char *assay_client_status_name(const struct assay_client *c, int status)
 {
-    if (status > 0 && c && status <= c->model->errors_count)
-        return c->model->errors[status - 1].name;
-    if (status <= 0 && status >= ASSAY_CLIENT_MODEL)
+    if (status > 0 && c && status <= c->model.errors_count)
+        return c->model.errors[status - 1].name;
+    if (status <= 0 && status >= ASSAY_CLIENT_STOPPED)
         return names[-status];
     return "unknown";
 }
 
+static _Thread_local char problem[256];
+
+int assay_problem(int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem, sizeof problem, format, args);
+    va_end(args);
+    return status;
+}
+
+const char *assay_client_problem(void)
+{
+    return problem;
+}
+
 const char *assay_client_message(const struct assay_client *c)
 {
-    return c ? c->message
-             : "no client: memory is short, the protocol has no client side, or an option names what it does not have";
+    return c ? c->message : problem;
 }
 
 const char *assay_client_detail(const struct assay_client *c, size_t *size)

@@ -61,14 +61,14 @@ size_t assay_shelf_size(const struct assay_model *model, uint64_t longest, uint1
 static bool take(struct assay_client *c, const struct assay_param *param, const struct assay_value *arg, uint16_t i)
 {
     static const uint8_t nothing[1];
-    struct assay_env env = {.model = c->model};
-    if (!assay_is_bytes(c->model, param->type)) {
+    struct assay_env env = {.model = &c->model};
+    if (!assay_is_bytes(&c->model, param->type)) {
         c->arg_values[i] = (assay_val)arg->number;
         return assay_fits(&env, param->type, c->arg_values[i]) == ASSAY_FIT;
     }
     if (arg->size > ASSAY_BYTES_MAX || (arg->size > 0 && !arg->bytes))
         return false;
-    if (c->model->types[param->type].kind == ASSAY_T_LIST && arg->size % 8 != 0)
+    if (c->model.types[param->type].kind == ASSAY_T_LIST && arg->size % 8 != 0)
         return false;
     c->arg_spans[i] = (struct assay_span){arg->size ? arg->bytes : nothing, (uint32_t)arg->size};
     env.frame = c->arg_spans[i].p;
@@ -78,7 +78,7 @@ static bool take(struct assay_client *c, const struct assay_param *param, const 
 uint16_t assay_args_take(struct assay_client *c, const struct assay_call *call, const struct assay_value *args)
 {
     uint16_t i = 0;
-    while (i < call->args.count && args && take(c, &c->model->params[call->args.first + i], &args[i], i))
+    while (i < call->args.count && args && take(c, &c->model.params[call->args.first + i], &args[i], i))
         i++;
     return i;
 }
