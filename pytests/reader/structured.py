@@ -98,7 +98,7 @@ class Grammar:
         if self.assign in name or self.separator in name:
             raise Unfit("%r cannot be a name" % name)
         quoted = self.quote is not None and (value[:1] == bytes([self.quote]) or
-                                             any(byte in self.quote_if or byte == self.separator for byte in value))
+                                             any(byte in self.quote_if or byte == self.separator and byte not in self.letters for byte in value))
         body = b"".join(self._byte(byte, quoted) for byte in value)
         mark = bytes([self.quote]) if quoted else b""
         return name + bytes([self.assign]) + mark + body + mark
