@@ -14,7 +14,7 @@
 
 struct test {
     const char *places[2]; /* SPEC, TARGET */
-    const char *filter, *junit, *tap, *json;
+    const char *filter, *junit, *tap, *json, *role, *upper;
     struct assay_arg_list observe, fault, params, lenient;
     uint64_t seed, jobs, repeat;
     double timeout_scale;
@@ -24,6 +24,8 @@ struct test {
 static enum assay_args_result read_args(struct test *t, int argc, char **argv, size_t *given)
 {
     const struct assay_arg options[] = {
+        {"role", ASSAY_ARG_STRING, &t->role, "ROLE", "what TARGET is: server (default) or client"},
+        {"upper", ASSAY_ARG_STRING, &t->upper, "WAY", "how a client is told what to do: lines, terminal or exit"},
         {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD", "where effect NAME shows: a file, or cmd:COMMAND"},
         {"fault", ASSAY_ARG_LIST, &t->fault, "NAME=COMMAND", "start a target in which effect NAME fails, or no-room"},
         {"param", ASSAY_ARG_LIST, &t->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
@@ -48,6 +50,11 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
             "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) of a server that runs,\n"
             "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
             "port in place of {port}.\n"
+            "A client is started anew for each case: --role client with exec:COMMAND, in which {address} (or {host} "
+            "and\n"
+            "{port}) becomes the address that it has to use. It is told what to do on its standard input and tells "
+            "what\n"
+            "happens on its standard output (--upper lines: spec/LANGUAGE.md, section 14).\n"
             "Cases of an effect that fails need a target in which it does (--fault record='COMMAND', say with its\n"
             "data on a full device), those of short memory one that has 32 bytes for the variables of all sessions\n"
             "(--fault no-room='COMMAND', for ours with --limit memory=32); else they are unsupported.\n"
@@ -167,6 +174,10 @@ static char *again(const struct test *t)
     assay_report_shell_word(t->places[0], f);
     fputc(' ', f);
     assay_report_shell_word(t->places[1], f);
+    if (t->role)
+        fprintf(f, " --role %s", t->role);
+    if (t->upper)
+        fprintf(f, " --upper %s", t->upper);
     fprintf(f, " --seed %llu", (unsigned long long)t->seed);
     put_list(f, "observe", &t->observe);
     put_list(f, "fault", &t->fault);
@@ -219,8 +230,9 @@ static int run(const struct test *t, struct assay_run_options *o, const struct r
     struct assay_run_summary summary;
     struct assay_net_error error = {""};
     int64_t patience = (int64_t)(5e9 * t->timeout_scale);
-    o->target = assay_target_new(t->places[1], patience, &error);
-    if (!o->target) {
+    if (!o->guest)
+        o->target = assay_target_new(t->places[1], patience, &error);
+    if (!o->guest && !o->target) {
         fprintf(stderr, "assay: %s\n", error.text);
         return ASSAY_EXIT_USAGE;
     }
@@ -317,11 +329,38 @@ static bool observers_of(const struct test *t, const struct assay_model *model, 
     return true;
 }
 
+/* ---- roles ------------------------------------------------------------- */
+
+/* Of enum assay_role; 0: there is none of that name. */
+static uint8_t role_of(const struct test *t)
+{
+    if (!t->role || strcmp(t->role, "server") == 0)
+        return ASSAY_SERVER;
+    return strcmp(t->role, "client") == 0 ? ASSAY_CLIENT : 0;
+}
+
+static bool guest_of(const struct test *t, const struct assay_model *model, struct assay_guest_plan *guest)
+{
+    if (strncmp(t->places[1], "exec:", 5) != 0 || t->places[1][5] == '\0') {
+        fprintf(stderr, "assay: a client is started here, for each case: expected exec:COMMAND, not %s\n",
+                t->places[1]);
+        return false;
+    }
+    guest->command = t->places[1] + 5;
+    guest->way = model->calls_count ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT;
+    if (t->upper && !assay_upper_way_named(t->upper, &guest->way)) {
+        fprintf(stderr, "assay: --upper %s: expected lines, terminal or exit\n", t->upper);
+        return false;
+    }
+    return true;
+}
+
 static int judge(const struct test *t, const struct assay_suite *suite, const struct assay_settings *settings)
 {
     struct assay_observers observers = {0};
     struct reports reports = {0};
     struct faults faults = {0};
+    struct assay_guest_plan guest = {0};
     char *command = again(t);
     struct assay_run_options o = {
         .facts = {.suite = suite,
@@ -332,7 +371,11 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
                   .target = t->places[1],
                   .again = command,
                   .verbose = t->verbose},
-        .oracle = {.model = &settings->model, .leniencies = settings->leniencies, .seed = t->seed},
+        .oracle = {.model = &settings->model,
+                   .machine = suite->machine,
+                   .leniencies = settings->leniencies,
+                   .seed = t->seed},
+        .guest = role_of(t) == ASSAY_CLIENT ? &guest : NULL,
         .observers = &observers,
         .jobs = (unsigned)t->jobs,
         .repeat = (unsigned)t->repeat,
@@ -340,7 +383,8 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
         .strict = t->strict,
     };
     int code = ASSAY_EXIT_USAGE;
-    bool ready = command && observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
+    bool ready = command && (!o.guest || guest_of(t, &settings->model, &guest)) &&
+                 observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
     o.faulty = faults.items;
     o.faulty_count = faults.count;
     if (ready && open_reports(&reports, t))
@@ -355,6 +399,7 @@ static int with_suite(const struct test *t, const struct assay_spec *spec, const
 {
     struct assay_suite_options options = {.seed = t->seed,
                                           .filter = t->filter,
+                                          .role = role_of(t),
                                           .faults = true,
                                           .strict = t->strict,
                                           .model = &settings->model,
@@ -377,8 +422,12 @@ static int with_spec(const struct test *t)
     const struct assay_model *model = assay_spec_model(spec);
     struct assay_settings settings = {0};
     int code = ASSAY_EXIT_USAGE;
-    if (model->server == ASSAY_NONE)
+    if (role_of(t) == 0)
+        fprintf(stderr, "assay: --role %s: expected server or client\n", t->role);
+    else if (role_of(t) == ASSAY_SERVER && model->server == ASSAY_NONE)
         fprintf(stderr, "assay: %s: the spec has no server\n", t->places[0]);
+    else if (role_of(t) == ASSAY_CLIENT && model->client == ASSAY_NONE)
+        fprintf(stderr, "assay: %s: the spec has no client\n", t->places[0]);
     else if (assay_settings_read(&settings, model, NULL, &t->params, &t->lenient, t->strict))
         code = with_suite(t, spec, &settings);
     assay_settings_free(&settings);

@@ -13,6 +13,11 @@ static const struct {
     [ASSAY_DID_SEND] = {"sent", ">", NULL},
     [ASSAY_DID_SHUT] = {"shut", ">", "write side shut"},
     [ASSAY_DID_RESET] = {"reset", ">", "reset"},
+    [ASSAY_DID_TELL] = {"told", ">", NULL},
+    [ASSAY_DID_REFUSE] = {"refused", ">", "connections are refused from here on"},
+    [ASSAY_DID_WELCOME] = {"welcomed", ">", "connections are taken again"},
+    [ASSAY_SAW_CONNECTION] = {"connection", "<", "it connects"},
+    [ASSAY_SAW_TOLD] = {"heard", "<", NULL},
     [ASSAY_SAW_BYTES] = {"received", "<", NULL},
     [ASSAY_SAW_CLOSE] = {"FIN", "<", "FIN (the target closed the connection)"},
     [ASSAY_SAW_SHUT] = {"FIN, still reading", "<", "FIN (the target shut its write side, it still reads)"},
@@ -81,9 +86,10 @@ struct assay_span assay_exchange_bytes(const struct assay_exchange *x, const str
 
 /* ---- as text ----------------------------------------------------------- */
 
-#define HEX_SHOWN 48u
-#define LINE_MAX_ 1200
-#define RUN_SHOWN 6u /* of a run of like moments: three at each end */
+#define HEX_SHOWN  48u
+#define TEXT_SHOWN 400u
+#define LINE_MAX_  1200
+#define RUN_SHOWN  6u /* of a run of like moments: three at each end */
 
 static void print_bytes(const struct assay_exchange *x, const struct assay_moment *m, const struct assay_model *model,
                         uint64_t leniencies, FILE *to)
@@ -92,6 +98,12 @@ static void print_bytes(const struct assay_exchange *x, const struct assay_momen
     struct assay_text text = {line, sizeof line, 0};
     struct assay_span bytes = assay_exchange_bytes(x, m);
     line[0] = '\0';
+    if (m->what == ASSAY_DID_TELL || m->what == ASSAY_SAW_TOLD) {
+        fprintf(to, m->what == ASSAY_DID_TELL ? "told: " : "told us: ");
+        assay_text_quoted(&text, bytes, TEXT_SHOWN);
+        fputs(line, to);
+        return;
+    }
     if (model)
         assay_describe(&text, model, leniencies, m->what == ASSAY_DID_SEND ? ASSAY_CLIENT : ASSAY_SERVER, bytes);
     else

@@ -11,10 +11,15 @@ enum assay_happening {
     ASSAY_DID_SEND,
     ASSAY_DID_SHUT,
     ASSAY_DID_RESET,
+    ASSAY_DID_TELL, /* the program above a client, on its standard input */
+    ASSAY_DID_REFUSE,
+    ASSAY_DID_WELCOME,
     ASSAY_SAW_BYTES,
-    ASSAY_SAW_CLOSE, /* FIN, and its process has closed the socket */
-    ASSAY_SAW_SHUT,  /* FIN, but it still reads */
-    ASSAY_SAW_FIN,   /* FIN; which of the two cannot be told from here */
+    ASSAY_SAW_CONNECTION, /* a client made it */
+    ASSAY_SAW_TOLD,       /* what the program wrote to its standard output */
+    ASSAY_SAW_CLOSE,      /* FIN, and its process has closed the socket */
+    ASSAY_SAW_SHUT,       /* FIN, but it still reads */
+    ASSAY_SAW_FIN,        /* FIN; which of the two cannot be told from here */
     ASSAY_SAW_RST,
     ASSAY_SAW_NOTHING, /* silence, proven as far as a note says */
     ASSAY_HAPPENINGS,

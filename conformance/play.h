@@ -7,6 +7,7 @@
 #define ASSAY_CONFORMANCE_PLAY_H
 
 #include "conformance/exchange.h"
+#include "conformance/guest.h"
 #include "conformance/oracle.h"
 #include "conformance/pace.h"
 #include "conformance/socktable.h"
@@ -19,14 +20,17 @@ struct assay_stage {
     const struct assay_model *model;
     struct assay_oracle_config oracle;
     struct assay_pace pace;
-    struct assay_address address; /* where the target listens now */
-    bool slow;                    /* it was seen to answer later than it can be asked for a proof that nothing comes */
+    struct assay_address address;         /* where the target listens now */
+    const struct assay_guest_plan *guest; /* the target connects by itself: how to start it for a case; else NULL */
+    int64_t before; /* when the round of the loop before this one began: what is seen now came later */
+    bool slow;      /* it was seen to answer later than it can be asked for a proof that nothing comes */
 };
 
 enum assay_finding {
     ASSAY_FOUND_AGREES,   /* all that was seen is permitted */
     ASSAY_FOUND_MISMATCH, /* something was seen that is not */
     ASSAY_FOUND_LATE,     /* something that is owed did not come in time */
+    ASSAY_FOUND_BROKEN,   /* the program of a client went wrong itself: see `trouble` */
     ASSAY_FOUND_REFUSED,  /* no connection */
     ASSAY_FOUND_TROUBLE,  /* the harness's own: see `trouble` */
 };
@@ -42,11 +46,12 @@ struct assay_played {
     bool warned;         /* agreed, but something that should be done was not: see `blame` */
     uint8_t link;
     struct assay_blame blame;
-    char trouble[160];
+    char trouble[320];
     int64_t began, took; /* ns */
     struct assay_exchange exchange;
     uint8_t *effect; /* what the observed effect should have done */
     uint32_t effect_size;
+    char *said; /* the end of what a client's program wrote to stderr; owned; or NULL */
 };
 
 void assay_played_free(struct assay_played *outcome);

@@ -58,6 +58,7 @@ static void run_child(const char *command, int in, int out, int err, pid_t paren
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(127);
+    signal(SIGPIPE, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     dup2(in, 0);

@@ -22,7 +22,7 @@ struct run {
     const struct assay_run_options *o;
     const struct assay_suite *suite;
     struct assay_stage stage;
-    struct assay_target *target;  /* that the next case meets */
+    struct assay_target *target;  /* that the next case meets; NULL: each case starts its own */
     struct assay_net_error error; /* why it does not come up */
     struct assay_watch pipes[2], signals;
     struct assay_result *results, *merged;
@@ -55,6 +55,8 @@ static struct assay_target *target_for(const struct run *r, size_t i)
     const struct assay_circumstance *c = &r->suite->cases[i].circumstance;
     if (!is_faulty(c))
         return r->o->target;
+    if (r->o->guest)
+        return NULL;
     for (size_t k = 0; k < r->o->faulty_count; k++)
         if (r->o->faulty[k].circumstance.failing == c->failing && r->o->faulty[k].circumstance.memory == c->memory)
             return r->o->faulty[k].target;
@@ -134,6 +136,8 @@ static void pipe_ready(struct assay_loop *loop, struct assay_watch *watch, unsig
 static void listen_to_target(struct run *r, bool on)
 {
     int fds[2];
+    if (!r->target)
+        return;
     assay_target_pipes(r->target, fds);
     for (int i = 0; i < 2; i++) {
         assay_loop_watch(r->stage.loop, &r->pipes[i], 0);
@@ -159,6 +163,8 @@ static bool comes_back(struct run *r, struct assay_net_error *error)
 
 static bool bring_up(struct run *r, bool fresh)
 {
+    if (!r->target)
+        return true;
     listen_to_target(r, false);
     if (fresh && assay_target_owned(r->target))
         assay_target_stop(r->target);
@@ -186,9 +192,17 @@ static void aim_back(struct run *r)
     aim(r, r->o->target, (struct assay_circumstance){0});
 }
 
+/* Something that was owed did not come. */
+static bool is_late(const struct assay_played *p)
+{
+    return p->finding == ASSAY_FOUND_LATE || (p->finding == ASSAY_FOUND_BROKEN && p->by_time);
+}
+
 /* Whether what a case found may be the target's death. */
 static bool is_dead(struct run *r, const struct assay_played *p)
 {
+    if (!r->target)
+        return false;
     bool knock = p->finding == ASSAY_FOUND_REFUSED || p->finding == ASSAY_FOUND_LATE || p->by_end;
     return !assay_target_alive(r->target, knock);
 }
@@ -303,7 +317,7 @@ static bool try_alone(struct run *r, size_t i, bool *died)
         again = watch_effect(r, i, p, eye);
     else
         again = assay_judge_again(&(struct assay_judging){.alone = true, .late = late}, p);
-    r->confirmed_late += p->finding == ASSAY_FOUND_LATE && !late && !p->slow;
+    r->confirmed_late += is_late(p) && !late && !p->slow;
     assay_play_free(play);
     return again;
 }
@@ -452,7 +466,7 @@ static void reap(struct run *r, size_t i)
     }
     bool alone = r->jobs == 1 && r->in_flight == 1;
     struct assay_judging judging = {.alone = alone, .late = assay_pace_was_late(&r->stage.pace, p->began)};
-    bool late = p->finding == ASSAY_FOUND_LATE, again = assay_judge_again(&judging, p);
+    bool late = is_late(p), again = assay_judge_again(&judging, p);
     r->silent += late && !p->saw_any;
     judge(r, i, p, alone);
     r->results[i].late = late && !judging.late;
@@ -481,7 +495,7 @@ static bool runs_alone(struct run *r, size_t i)
 /* A target may refuse one session more than its limit: there are never more connections. */
 static bool room_for(const struct run *r, size_t i)
 {
-    if (r->links_in_flight + links_of(r, i) > r->suite->model->limits.sessions)
+    if (r->target && r->links_in_flight + links_of(r, i) > r->suite->model->limits.sessions)
         return false;
     return is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->jobs;
 }
@@ -584,7 +598,7 @@ static void settle_unsupported(struct run *r, size_t i)
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "no target with %u bytes for variables: give --fault no-room=COMMAND",
                          (unsigned)c->circumstance.memory);
-    else if (links_of(r, i) > most)
+    else if (r->target && links_of(r, i) > most)
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "needs %zu connections at once, and the spec's limit is %u sessions", links_of(r, i),
                          (unsigned)most);
@@ -615,6 +629,13 @@ static void one_round(struct run *r)
 
 /* ---- the whole --------------------------------------------------------- */
 
+/* When each round of the loop began is what the next one's findings came after. */
+static void stamp(struct assay_loop *loop)
+{
+    struct run *r = assay_loop_owner(loop);
+    r->stage.before = assay_loop_now(loop);
+}
+
 static void signal_came(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
     struct run *r = assay_loop_owner(loop);
@@ -628,7 +649,7 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
     static const int signals[] = {SIGINT, SIGTERM, 0};
     size_t n = o->facts.suite->count + 1;
     *r = (struct run){.o = o, .suite = o->facts.suite, .target = o->target, .jobs = o->jobs};
-    r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle};
+    r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle, .guest = o->guest};
     assay_pace_init(&r->stage.pace, o->timeout_scale);
     r->stage.table = assay_socktable_new();
     r->stage.loop = assay_loop_new(r);
@@ -648,6 +669,8 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
         for (size_t i = 0; i < r->suite->count; i++)
             if (is_timed(r, i) == timed)
                 r->order[k++] = i;
+    assay_loop_each_round(r->stage.loop, stamp);
+    signal(SIGPIPE, SIG_IGN); /* a client that reads its orders no more */
     return assay_loop_watch(r->stage.loop, &r->signals, ASSAY_READ);
 }
 
@@ -703,7 +726,7 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
     assay_descriptors_raise();
     bool ready = prepare(&r, o);
     r.summary = summary;
-    if (ready && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
+    if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
         end = ASSAY_RUN_UNREACHABLE;
     } else if (ready) {
         listen_to_target(&r, true);

@@ -32,8 +32,9 @@ struct assay_faulty {
 struct assay_run_options {
     struct assay_run_facts facts;
     struct assay_oracle_config oracle;
-    struct assay_target *target;
-    const struct assay_faulty *faulty; /* cases of other circumstances are unsupported */
+    struct assay_target *target;          /* one that listens; NULL: */
+    const struct assay_guest_plan *guest; /* a client, which is started anew for each case */
+    const struct assay_faulty *faulty;    /* cases of other circumstances are unsupported */
     size_t faulty_count;
     struct assay_observers *observers;
     struct assay_report **reports;

@@ -76,6 +76,20 @@ static void judge_agreement(const struct assay_judging *j, const struct assay_pl
         judge_miss(j, p, r, "what should be done was not");
 }
 
+/* What the program did is no matter of the wire: it weighs as a MUST. */
+static void judge_broken(const struct assay_judging *j, const struct assay_played *p, struct assay_result *r)
+{
+    bool late = p->by_time && j->late;
+    assay_result_set(r, r->c, late ? ASSAY_VERDICT_INCONCLUSIVE : ASSAY_VERDICT_FAIL, "%s%s", p->trouble,
+                     late ? ", but the harness itself was late meanwhile" : "");
+    r->level = ASSAY_MUST;
+    r->rule = p->blame.rule;
+    if (r->req == ASSAY_NONE)
+        r->req = p->blame.req != ASSAY_NONE ? p->blame.req : r->c->field_req;
+    memcpy(r->expected, p->blame.expected, sizeof r->expected);
+    snprintf(r->seen, sizeof r->seen, "%s", p->trouble);
+}
+
 void assay_judge(const struct assay_judging *j, const struct assay_case *c, struct assay_played *p,
                  struct assay_result *r)
 {
@@ -90,6 +104,9 @@ void assay_judge(const struct assay_judging *j, const struct assay_case *c, stru
     case ASSAY_FOUND_LATE:
         judge_miss(j, p, r, "what the target owes did not come");
         break;
+    case ASSAY_FOUND_BROKEN:
+        judge_broken(j, p, r);
+        break;
     case ASSAY_FOUND_REFUSED:
         assay_result_set(r, c, ASSAY_VERDICT_ERROR, "the target refused the connection");
         break;
@@ -99,6 +116,9 @@ void assay_judge(const struct assay_judging *j, const struct assay_case *c, stru
     }
     r->ran = p->finding != ASSAY_FOUND_REFUSED && p->finding != ASSAY_FOUND_TROUBLE;
     r->took = p->took;
+    free(r->target_said);
+    r->target_said = p->said;
+    p->said = NULL;
     r->cuts_requested = p->cuts_requested;
     r->silence_waited = p->silence_waited;
     assay_exchange_free(&r->exchange);
@@ -109,6 +129,7 @@ void assay_judge(const struct assay_judging *j, const struct assay_case *c, stru
 bool assay_judge_again(const struct assay_judging *j, const struct assay_played *p)
 {
     bool judged = p->finding == ASSAY_FOUND_MISMATCH || p->warned;
+    judged = judged || p->finding == ASSAY_FOUND_BROKEN;
     bool by_time = p->finding == ASSAY_FOUND_LATE || (judged && p->by_time);
     /* Ended before the first byte: it may have been one connection too many. */
     bool crowded = p->finding == ASSAY_FOUND_TROUBLE || p->finding == ASSAY_FOUND_REFUSED || (p->by_end && !p->saw_any);

@@ -53,6 +53,20 @@ void assay_wire_connected(struct assay_wire *w)
     watch(w);
 }
 
+void assay_wire_take(struct assay_wire *w, struct assay_loop *loop, int fd)
+{
+    w->loop = loop;
+    w->shut = false;
+    w->unsent = (struct assay_span){0};
+    w->watch.events = 0;
+    w->watch.fd = fd;
+    w->far.size = sizeof w->far.v6;
+    getpeername(fd, &w->far.any, &w->far.size);
+    assay_address_of(fd, &w->near);
+    w->state = ASSAY_WIRE_OPEN;
+    watch(w);
+}
+
 void assay_wire_push(struct assay_wire *w)
 {
     while (w->unsent.n && w->watch.fd >= 0) {

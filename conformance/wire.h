@@ -33,6 +33,9 @@ bool assay_wire_open(struct assay_wire *wire, struct assay_loop *loop, const str
 /* When a connecting one is ready: to OPEN or REFUSED. */
 void assay_wire_connected(struct assay_wire *wire);
 
+/* A connection that the target made. The owner has set watch.ready. */
+void assay_wire_take(struct assay_wire *wire, struct assay_loop *loop, int fd);
+
 /* Send `bytes` in one write as far as the kernel takes them; they must stay
  * until `unsent` is empty. assay_wire_push() goes on when it is writable. */
 void assay_wire_send(struct assay_wire *wire, struct assay_span bytes);
