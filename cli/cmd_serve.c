@@ -2,30 +2,34 @@
 
 #include "cli/cli.h"
 #include "cli/settings.h"
-#include "ref-server/server.h"
+#include "ref-server/assay_server.h"
 
 struct serve {
     const char *spec, *data;
     struct assay_arg_list listen, limits, params, lenient;
-    bool strict, trace;
+    bool strict, trace, stats;
 };
 
 static enum assay_args_result read_args(struct serve *serve, int argc, char **argv)
 {
     const struct assay_arg options[] = {
-        {"listen", ASSAY_ARG_LIST, &serve->listen, "ADDR:PORT", "where to listen; port 0: any free one"},
+        {"listen", ASSAY_ARG_LIST, &serve->listen, "[tcp:|udp:]ADDR:PORT",
+         "where to listen, and nowhere else; port 0: any free one"},
         {"data", ASSAY_ARG_STRING, &serve->data, "DIR", "folder of the files that effects name (.)"},
         {"limit", ASSAY_ARG_LIST, &serve->limits, "NAME=VALUE", "override a limit of the spec"},
         {"param", ASSAY_ARG_LIST, &serve->params, "NAME=VALUE", "set a param of the spec"},
         {"lenient", ASSAY_ARG_LIST, &serve->lenient, "NAME=0|1", "switch a leniency"},
         {"strict", ASSAY_ARG_FLAG, &serve->strict, NULL, "switch all leniencies off"},
+        {"stats", ASSAY_ARG_FLAG, &serve->stats, NULL, "tell at the end how often each effect was ordered"},
         {"trace", ASSAY_ARG_FLAG, &serve->trace, NULL, "tell each message and step on stderr"},
         {0},
     };
     struct assay_arg_spec spec = {
         .usage = "serve SPEC [OPTIONS]",
-        .text = "Run the reference server of a spec. Prints a line \"listening on tcp:ADDR:PORT\" when it is ready.\n"
-                "SIGTERM and SIGINT end it after all requests received were answered; SIGHUP opens its files anew.",
+        .text = "Run the reference server of a spec, over every transport that the spec names. Prints a line\n"
+                "\"listening on tcp:ADDR:PORT\" (or udp:) for each address when it is ready.\n"
+                "SIGTERM and SIGINT end it after all requests received were answered; SIGHUP opens its files anew;\n"
+                "SIGUSR1 tells on stderr how often each effect was ordered.",
         .options = options,
         .positional = &serve->spec,
         .least = 1,
@@ -34,19 +38,35 @@ static enum assay_args_result read_args(struct serve *serve, int argc, char **ar
     return assay_args_read(&spec, argc, argv);
 }
 
+static void announce(const struct assay_server *server)
+{
+    for (size_t i = 0; assay_server_address(server, i); i++)
+        printf("listening on %s\n", assay_server_address(server, i));
+    fflush(stdout);
+}
+
 static int run(const struct serve *serve, const struct assay_settings *settings)
 {
-    struct assay_net_error error;
+    char error[ASSAY_SERVER_ERROR_MAX];
     struct assay_server_config config = {
         .model = &settings->model,
-        .limits = settings->limits,
-        .leniencies = settings->leniencies,
+        .limits = &settings->limits,
+        .leniencies = &settings->leniencies,
         .listen = serve->listen.items,
         .listen_count = serve->listen.count,
         .data = serve->data,
         .trace = serve->trace,
+        .stats = serve->stats,
+        .signals = true,
     };
-    switch (assay_server_run(&config, stdout, &error)) {
+    struct assay_server *server = assay_server_open(&config, error);
+    if (!server) {
+        fprintf(stderr, "assay: %s\n", error);
+        return ASSAY_EXIT_USAGE;
+    }
+    announce(server);
+    assay_server_run(server);
+    switch (assay_server_close(server)) {
     case ASSAY_SERVER_STOPPED:
         return ASSAY_EXIT_OK;
     case ASSAY_SERVER_INTERRUPTED:
@@ -54,7 +74,7 @@ static int run(const struct serve *serve, const struct assay_settings *settings)
     case ASSAY_SERVER_UNUSABLE:
         break;
     }
-    fprintf(stderr, "assay: %s\n", error.text);
+    fprintf(stderr, "assay: cannot start a thread\n");
     return ASSAY_EXIT_USAGE;
 }
 
@@ -70,9 +90,7 @@ int assay_cmd_serve(int argc, char **argv)
     const struct assay_model *model = assay_spec_model(spec);
     struct assay_settings settings = {0};
     int code = ASSAY_EXIT_USAGE;
-    if (model->server == ASSAY_NONE)
-        fprintf(stderr, "assay: %s: the spec has no server\n", serve.spec);
-    else if (assay_settings_read(&settings, model, &serve.limits, &serve.params, &serve.lenient, serve.strict))
+    if (assay_settings_read(&settings, model, &serve.limits, &serve.params, &serve.lenient, serve.strict))
         code = run(&serve, &settings);
     assay_settings_free(&settings);
     assay_spec_free(spec);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ref-server/spool.h"
+
 /* ---- one group on one log ---------------------------------------------- */
 
 static size_t group_size(const struct assay_batch *batches)
@@ -44,8 +46,11 @@ static void mark_all(struct assay_batch *batches, bool done)
 
 static bool write_group(struct assay_appender *a, struct assay_logfile *log, const struct assay_batch *batches)
 {
-    if (!batches->next)
+    if (!batches->next && !batches->spooled)
         return assay_logfile_write(log, batches->bytes, batches->size);
+    for (const struct assay_batch *b = batches; b; b = b->next)
+        if (b->spooled)
+            return false;
     size_t size = group_size(batches);
     return gather(a, batches, size) && assay_logfile_write(log, a->buffer, size);
 }
@@ -64,13 +69,32 @@ static bool failed_before(const struct assay_batch *first, const struct assay_ba
     return false;
 }
 
-/* Not all of the group fits: what does, one record after another. */
+static bool put_in_log(void *log, const void *bytes, size_t size)
+{
+    return assay_logfile_write(log, bytes, size);
+}
+
+/* The whole of a job, or nothing. */
+static bool write_job(struct assay_logfile *log, const struct assay_batch *batch, uint32_t i)
+{
+    const struct assay_spool *spool = batch->jobs[i].spool;
+    struct assay_span bytes = assay_batch_bytes(batch, i);
+    int64_t from = log->size;
+    if ((!spool || assay_spool_pour(spool, put_in_log, log)) && assay_logfile_write(log, bytes.p, bytes.n))
+        return true;
+    if (log->size > from)
+        assay_logfile_take_back(log, from);
+    return false;
+}
+
+/* Not all of the group fits, or some of it is in spools: what fits, one record after another. */
 static void write_each(struct assay_logfile *log, struct assay_batch *batches)
 {
+    bool failed = false;
     for (struct assay_batch *b = batches; b; b = b->next)
         for (uint32_t i = 0; i < b->count; i++) {
-            struct assay_span bytes = assay_batch_bytes(b, i);
-            b->jobs[i].done = !failed_before(batches, b, i) && assay_logfile_write(log, bytes.p, bytes.n);
+            b->jobs[i].done = !(failed && failed_before(batches, b, i)) && write_job(log, b, i);
+            failed |= !b->jobs[i].done;
         }
 }
 
@@ -103,12 +127,35 @@ static bool stream_write(int fd, const uint8_t *bytes, size_t size)
     return true;
 }
 
+static bool put_in_stream(void *fd, const void *bytes, size_t size)
+{
+    return stream_write(*(int *)fd, bytes, size);
+}
+
+static void stream_each(int fd, struct assay_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++) {
+        const struct assay_spool *spool = batch->jobs[i].spool;
+        struct assay_span bytes = assay_batch_bytes(batch, i);
+        batch->jobs[i].done =
+            (!spool || assay_spool_pour(spool, put_in_stream, &fd)) && stream_write(fd, bytes.p, bytes.n);
+    }
+}
+
+static void stream_all(int fd, struct assay_batch *batch)
+{
+    bool done = stream_write(fd, batch->bytes, batch->size);
+    for (uint32_t i = 0; i < batch->count; i++)
+        batch->jobs[i].done = done;
+}
+
 static void stream_group(int fd, struct assay_batch *batches)
 {
     for (; batches; batches = batches->next) {
-        bool done = stream_write(fd, batches->bytes, batches->size);
-        for (uint32_t i = 0; i < batches->count; i++)
-            batches->jobs[i].done = done;
+        if (batches->spooled)
+            stream_each(fd, batches);
+        else
+            stream_all(fd, batches);
     }
 }
 
@@ -183,7 +230,7 @@ static struct assay_sink *add(struct assay_appender *a, int stream, const char *
     return a->sinks = sink;
 }
 
-struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, const char *name,
+struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, const char *name, bool raw,
                                        struct assay_net_error *error)
 {
     size_t repaired = 0;
@@ -191,7 +238,7 @@ struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, con
     if (sink)
         return sink;
     sink = add(a, -1, name, error);
-    if (!sink || !assay_logfile_open(&sink->log, folder, sink->name, &repaired, error))
+    if (!sink || !assay_logfile_open(&sink->log, folder, sink->name, raw ? NULL : &repaired, error))
         return NULL;
     if (repaired > 0)
         fprintf(stderr, "assay: %s: cut off a half line of %zu bytes at its end\n", name, repaired);

@@ -22,8 +22,8 @@ struct assay_appender {
     size_t cap;
 };
 
-/* The sink of a file, opened once; NULL: *error says why. Before the start. */
-struct assay_sink *assay_appender_file(struct assay_appender *appender, int folder, const char *name,
+/* The sink of a file, opened once; NULL: *error says why. Before the start. `raw`: see logfile.h. */
+struct assay_sink *assay_appender_file(struct assay_appender *appender, int folder, const char *name, bool raw,
                                        struct assay_net_error *error);
 struct assay_sink *assay_appender_stream(struct assay_appender *appender, int fd, struct assay_net_error *error);
 

@@ -10,22 +10,25 @@
 
 /* ---- input that waits -------------------------------------------------- */
 
-static void give_held(struct assay_shard *s, struct assay_conn *c)
+/* The first of them, where it is datagrams. */
+void assay_held_give(struct assay_shard *s, struct assay_conn *c)
 {
-    if (c->in)
-        assay_pool_give(&s->pool, c->in, c->in->cap);
-    c->in = NULL;
+    struct assay_held *held = c->in;
+    if (!held)
+        return;
+    c->in = held->next;
+    assay_pool_give(&s->pool, held, held->cap);
 }
 
-static struct assay_held *make_held(struct assay_shard *s, struct assay_span in, size_t room)
+struct assay_held *assay_held_make(struct assay_shard *s, struct assay_span in, size_t room)
 {
     uint32_t cap;
     struct assay_held *held = assay_pool_take(&s->pool, sizeof *held + room, &cap);
     if (!held)
         return NULL;
-    held->cap = cap;
-    held->size = in.n;
-    memcpy(held->bytes, in.p, in.n);
+    *held = (struct assay_held){.cap = cap, .size = in.n};
+    if (in.n > 0)
+        memcpy(held->bytes, in.p, in.n);
     return held;
 }
 
@@ -43,8 +46,8 @@ static bool keep_input(struct assay_turn *t, struct assay_span in)
         c->in->size = in.n;
         return true;
     }
-    struct assay_held *held = in.n > 0 ? make_held(t->shard, in, in.n) : NULL;
-    give_held(t->shard, c);
+    struct assay_held *held = in.n > 0 ? assay_held_make(t->shard, in, in.n) : NULL;
+    assay_held_give(t->shard, c);
     c->in = held;
     return in.n == 0 || held;
 }
@@ -60,7 +63,16 @@ static void leave_starved(struct assay_shard *s, struct assay_conn *c)
         *at = c->next;
 }
 
-static void release(struct assay_shard *s, struct assay_conn *c)
+static void close_socket(struct assay_shard *s, struct assay_conn *c)
+{
+    assay_loop_leave(s->loop, &c->watch);
+    if (assay_conn_has(c, ASSAY_CONN_ABORT))
+        assay_reset(c->watch.fd);
+    else
+        close(c->watch.fd);
+}
+
+void assay_conn_end(struct assay_shard *s, struct assay_conn *c)
 {
     if (assay_conn_has(c, ASSAY_CONN_STARVED))
         leave_starved(s, c);
@@ -68,19 +80,24 @@ static void release(struct assay_shard *s, struct assay_conn *c)
         assay_loop_cancel(s->loop, &c->closing->alarm);
         assay_pool_give(&s->pool, c->closing, c->closing->cap);
     }
-    give_held(s, c);
+    while (c->in)
+        assay_held_give(s, c);
     assay_queue_give(s, c->out);
-    assay_loop_leave(s->loop, &c->watch);
-    if (assay_conn_has(c, ASSAY_CONN_ABORT))
-        assay_reset(c->watch.fd);
+    if (c->peer)
+        assay_peer_release(c);
     else
-        close(c->watch.fd);
+        close_socket(s, c);
     assay_conn_release(s, c);
 }
 
 static void too_slow(struct assay_loop *loop, struct assay_alarm *alarm)
 {
-    release(assay_loop_owner(loop), ((struct assay_closing *)alarm)->conn);
+    assay_conn_end(assay_loop_owner(loop), ((struct assay_closing *)alarm)->conn);
+}
+
+static int64_t drain_deadline(const struct assay_shard *s, const struct assay_conn *c)
+{
+    return assay_clock_after(assay_loop_now(s->loop), c->service->limits.drain_time);
 }
 
 static bool begin_closing(struct assay_shard *s, struct assay_conn *c)
@@ -91,7 +108,7 @@ static bool begin_closing(struct assay_shard *s, struct assay_conn *c)
         return false;
     *closing = (struct assay_closing){.alarm = {.fire = too_slow}, .conn = c, .cap = cap};
     c->closing = closing;
-    return assay_loop_alarm(s->loop, &closing->alarm, assay_clock_after(assay_loop_now(s->loop), s->limits.drain_time));
+    return assay_loop_alarm(s->loop, &closing->alarm, drain_deadline(s, c));
 }
 
 /* The session is over: the output leaves, our side is shut, the peer's input is
@@ -100,7 +117,7 @@ static bool begin_closing(struct assay_shard *s, struct assay_conn *c)
 static bool close_down(struct assay_shard *s, struct assay_conn *c)
 {
     if (assay_conn_has(c, ASSAY_CONN_RESET | ASSAY_CONN_ABORT)) {
-        release(s, c);
+        assay_conn_end(s, c);
         return false;
     }
     if (!c->out && !assay_conn_has(c, ASSAY_CONN_SHUT)) {
@@ -109,7 +126,7 @@ static bool close_down(struct assay_shard *s, struct assay_conn *c)
     }
     bool finished = assay_conn_has(c, ASSAY_CONN_SHUT) && assay_conn_has(c, ASSAY_CONN_EOF);
     if (finished || (!c->closing && !begin_closing(s, c))) {
-        release(s, c);
+        assay_conn_end(s, c);
         return false;
     }
     return true;
@@ -126,8 +143,8 @@ static void drain(struct assay_shard *s, struct assay_conn *c)
         assay_conn_set(c, ASSAY_CONN_RESET);
     if (n > 0)
         c->closing->drained += (uint64_t)n;
-    if (c->closing->drained > s->limits.drain) {
-        release(s, c);
+    if (c->closing->drained > c->service->limits.drain) {
+        assay_conn_end(s, c);
         return;
     }
     if (close_down(s, c) && assay_conn_has(c, ASSAY_CONN_EOF))
@@ -160,6 +177,10 @@ void assay_turn_begin(struct assay_turn *t, struct assay_shard *s, struct assay_
 static void finish(struct assay_turn *t, struct assay_span in)
 {
     struct assay_conn *c = t->conn;
+    if (c->peer) {
+        assay_peer_finish(t);
+        return;
+    }
     assay_turn_feed(t, &in);
     assay_turn_signals(t, &in);
     assay_turn_flush(t);
@@ -197,6 +218,11 @@ static void go_on(struct assay_shard *s, struct assay_conn *c, struct assay_span
     finish(&t, in);
 }
 
+void assay_conn_go_on(struct assay_shard *s, struct assay_conn *c)
+{
+    go_on(s, c, held_input(c));
+}
+
 /* ---- readiness --------------------------------------------------------- */
 
 /* Where to read to: behind the input that waits. */
@@ -206,14 +232,14 @@ static struct assay_span room_for_input(struct assay_shard *s, struct assay_conn
     if (n <= MOVE_MAX) {
         if (n > 0)
             memcpy(s->in, c->in->bytes, n);
-        give_held(s, c);
+        assay_held_give(s, c);
         return (struct assay_span){s->in, n};
     }
     if (sizeof *c->in + n == c->in->cap) {
-        struct assay_held *larger = make_held(s, held_input(c), 2 * (size_t)n);
+        struct assay_held *larger = assay_held_make(s, held_input(c), 2 * (size_t)n);
         if (!larger)
             return (struct assay_span){NULL, 0};
-        give_held(s, c);
+        assay_held_give(s, c);
         c->in = larger;
     }
     return held_input(c);
@@ -261,7 +287,7 @@ static void write_more(struct assay_shard *s, struct assay_conn *c)
 {
     assay_conn_clear(c, ASSAY_CONN_WRITE_WAIT);
     if (c->closing)
-        assay_loop_alarm(s->loop, &c->closing->alarm, assay_clock_after(assay_loop_now(s->loop), s->limits.drain_time));
+        assay_loop_alarm(s->loop, &c->closing->alarm, drain_deadline(s, c));
     go_on(s, c, held_input(c));
 }
 
@@ -291,58 +317,71 @@ static void ready(struct assay_loop *loop, struct assay_watch *watch, unsigned e
 /* ---- from the loop ----------------------------------------------------- */
 
 /* Counted over all loops, as the limit is. */
-static bool count_session(struct assay_shard *s)
+static bool count_session(struct assay_server *server)
 {
-    if (atomic_fetch_add(&s->server->sessions, 1) < s->limits.sessions)
+    if (atomic_fetch_add(&server->sessions, 1) < server->limits.sessions)
         return true;
-    atomic_fetch_sub(&s->server->sessions, 1);
+    atomic_fetch_sub(&server->sessions, 1);
     return false;
 }
 
-static bool open_session(struct assay_turn *t)
+bool assay_turn_open(struct assay_turn *t)
 {
-    struct assay_shard *s = t->shard;
     struct assay_conn *c = t->conn;
-    enum assay_rc rc = assay_open(s->engine, assay_loop_now(s->loop), &c->sid, &t->out);
-    if (c->sid == 0) {
-        atomic_fetch_sub(&s->server->sessions, 1);
+    struct assay_service *service = c->service;
+    enum assay_rc rc = assay_open(service->engine, assay_loop_now(t->shard->loop), &c->sid, &t->out);
+    if (c->sid == 0)
         return false;
-    }
-    s->by_slot[(uint32_t)c->sid] = c;
+    c->number = atomic_fetch_add(&t->shard->server->numbers, 1) + 1;
+    service->by_slot[(uint32_t)c->sid] = c;
     assay_turn_again(t, rc);
     t->full = false;
     return true;
 }
 
-void assay_conn_admit(struct assay_shard *s, int fd)
+/* There is room for it, as it was counted. */
+static bool admit_counted(struct assay_service *service, int fd)
 {
+    struct assay_shard *s = service->shard;
     struct assay_turn t;
-    struct assay_conn *c = count_session(s) ? assay_conn_take(s) : NULL;
+    struct assay_conn *c = assay_conn_take(service);
     if (!c) {
         close(fd);
-        return;
+        return false;
     }
     c->watch = (struct assay_watch){.ready = ready, .fd = fd};
     assay_turn_begin(&t, s, c);
-    if (open_session(&t))
+    bool opened = assay_turn_open(&t);
+    if (opened)
         assay_turn_end(&t);
     else
-        release(s, c);
+        assay_conn_end(s, c);
+    return opened;
 }
 
-void assay_conn_tick(struct assay_shard *s, assay_sid sid)
+void assay_conn_admit(struct assay_service *service, int fd)
 {
-    struct assay_conn *c = s->by_slot[(uint32_t)sid];
+    struct assay_server *server = service->shard->server;
+    if (!count_session(server))
+        close(fd);
+    else if (!admit_counted(service, fd))
+        atomic_fetch_sub(&server->sessions, 1);
+}
+
+void assay_conn_tick(struct assay_service *service, assay_sid sid)
+{
+    struct assay_shard *s = service->shard;
+    struct assay_conn *c = service->by_slot[(uint32_t)sid];
     assay_sid due;
     struct assay_turn t;
     /* Input that has arrived goes first. */
     if (c->watch.events & ASSAY_READ && !assay_conn_has(c, ASSAY_CONN_BLOCKED))
         read_some(s, c);
     int64_t now = assay_loop_now(s->loop);
-    if (!assay_due(s->engine, now, &due) || due != sid)
+    if (!assay_due(service->engine, now, &due) || due != sid)
         return;
     assay_turn_begin(&t, s, c);
-    enum assay_rc rc = assay_turn_insist(&t) ? assay_tick(s->engine, sid, now, &t.out) : ASSAY_FULL;
+    enum assay_rc rc = assay_turn_insist(&t) ? assay_tick(service->engine, sid, now, &t.out) : ASSAY_FULL;
     if (rc == ASSAY_FULL)
         assay_conn_set(c, ASSAY_CONN_ABORT);
     assay_turn_settle(&t);
@@ -354,8 +393,8 @@ void assay_conn_stop(struct assay_shard *s, struct assay_conn *c)
     if (!c->sid)
         return;
     assay_conn_set(c, ASSAY_CONN_STOPPING);
-    c->quota = (uint32_t)assay_unread(c->watch.fd);
-    go_on(s, c, held_input(c));
+    c->quota = c->peer ? 0 : (uint32_t)assay_unread(c->watch.fd);
+    assay_conn_go_on(s, c);
 }
 
 void assay_conn_feed_starved(struct assay_shard *s)
@@ -364,17 +403,16 @@ void assay_conn_feed_starved(struct assay_shard *s)
         next = c->next;
         leave_starved(s, c);
         assay_conn_clear(c, ASSAY_CONN_STARVED);
-        go_on(s, c, held_input(c));
+        assay_conn_go_on(s, c);
     }
 }
 
 void assay_conn_kill(struct assay_shard *s, struct assay_conn *c)
 {
     if (c->sid) {
-        assay_drop(s->engine, c->sid);
-        c->sid = 0;
-        atomic_fetch_sub(&s->server->sessions, 1);
+        assay_drop(c->service->engine, c->sid);
+        assay_conn_forget(s, c);
     }
     assay_conn_set(c, ASSAY_CONN_ABORT);
-    release(s, c);
+    assay_conn_end(s, c);
 }

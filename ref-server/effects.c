@@ -12,12 +12,21 @@
 
 #define ARGS_MAX 32
 
+struct assay_order;
+
 struct assay_verb {
     const char *name;
     bool (*open)(struct assay_effects *effects, const struct assay_effect *effect, const char *object,
                  struct assay_binding *binding, struct assay_net_error *error);
-    enum assay_ordered (*order)(struct assay_orders *orders, const struct assay_event *event,
-                                const struct assay_job *job);
+    enum assay_ordered (*order)(struct assay_orders *orders, const struct assay_order *order);
+};
+
+/* An effect that a session orders. */
+struct assay_order {
+    const struct assay_event *event;
+    struct assay_binding *binding;
+    const struct assay_job *job;
+    struct assay_spool **spools;
 };
 
 /* Hashes of one file; the thread that checks passwords owns what it points to. */
@@ -61,10 +70,9 @@ static void as_texts(const struct assay_model *model, const struct assay_event *
 
 /* ---- batches ----------------------------------------------------------- */
 
-static enum assay_ordered enqueue(struct assay_orders *orders, const struct assay_event *event,
+static enum assay_ordered enqueue(struct assay_orders *orders, const struct assay_binding *binding,
                                   const struct assay_span *spans, uint16_t count, const struct assay_job *job)
 {
-    const struct assay_binding *binding = &orders->effects->bindings[event->effect.effect];
     struct assay_batch **open = &orders->open[binding->lane];
     if (!*open)
         *open = assay_batch_new(binding->object, &orders->inbox);
@@ -96,16 +104,16 @@ static bool append_open(struct assay_effects *effects, const struct assay_effect
     struct assay_net_error why;
     if (!stays_inside(object))
         return fail(error, effect, "expected a file inside the data folder, got", object);
-    binding->object = assay_appender_file(&effects->appender, effects->folder, object, &why);
+    binding->worker = &effects->appender.worker;
+    binding->object = assay_appender_file(&effects->appender, effects->folder, object, false, &why);
     return binding->object || fail(error, effect, "cannot append to", why.text);
 }
 
-static enum assay_ordered append_order(struct assay_orders *orders, const struct assay_event *event,
-                                       const struct assay_job *job)
+static enum assay_ordered append_order(struct assay_orders *orders, const struct assay_order *order)
 {
     struct texts texts;
-    as_texts(orders->effects->model, event, &texts);
-    return enqueue(orders, event, texts.spans, event->count, job);
+    as_texts(orders->effects->model, order->event, &texts);
+    return enqueue(orders, order->binding, texts.spans, order->event->count, order->job);
 }
 
 /* ---- print ------------------------------------------------------------- */
@@ -116,11 +124,13 @@ static bool print_open(struct assay_effects *effects, const struct assay_effect 
     bool out = strcmp(object, "stdout") == 0;
     if (!out && strcmp(object, "stderr") != 0)
         return fail(error, effect, "expected stdout or stderr, got", object);
-    binding->object = assay_appender_stream(&effects->appender, out ? STDOUT_FILENO : STDERR_FILENO, error);
+    binding->worker = &effects->streams.worker;
+    binding->object = assay_appender_stream(&effects->streams, out ? STDOUT_FILENO : STDERR_FILENO, error);
     return binding->object != NULL;
 }
 
-static size_t put_line(char *line, const struct texts *texts, uint16_t count)
+/* `behind` follows the arguments. */
+static size_t put_line(char *line, const struct texts *texts, uint16_t count, const char *behind)
 {
     size_t n = 0;
     for (uint16_t i = 0; i < count; i++) {
@@ -128,24 +138,73 @@ static size_t put_line(char *line, const struct texts *texts, uint16_t count)
             line[n++] = ' ';
         n += assay_escape(line + n, texts->spans[i].p, texts->spans[i].n, '\0');
     }
-    line[n++] = '\n';
-    return n;
+    return n + (size_t)sprintf(line + n, "%s\n", behind);
 }
 
-static enum assay_ordered print_order(struct assay_orders *orders, const struct assay_event *event,
-                                      const struct assay_job *job)
+static enum assay_ordered order_line(struct assay_orders *orders, const struct assay_order *order, const char *behind)
 {
     struct texts texts;
-    size_t room = 1;
-    as_texts(orders->effects->model, event, &texts);
-    for (uint16_t i = 0; i < event->count; i++)
+    uint16_t count = order->event->count;
+    size_t room = strlen(behind) + 2;
+    as_texts(orders->effects->model, order->event, &texts);
+    for (uint16_t i = 0; i < count; i++)
         room += 1 + ASSAY_ESCAPED_MAX(texts.spans[i].n);
     char *line = malloc(room);
     if (!line)
         return ASSAY_ORDER_FAILED;
-    struct assay_span span = {(const uint8_t *)line, (uint32_t)put_line(line, &texts, event->count)};
-    enum assay_ordered ordered = enqueue(orders, event, &span, 1, job);
+    struct assay_span span = {(const uint8_t *)line, (uint32_t)put_line(line, &texts, count, behind)};
+    enum assay_ordered ordered = enqueue(orders, order->binding, &span, 1, order->job);
     free(line);
+    return ordered;
+}
+
+static enum assay_ordered print_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    return order_line(orders, order, "");
+}
+
+static enum assay_ordered report_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    char count[32];
+    snprintf(count, sizeof count, " (%llu)", atomic_load(&order->binding->ordered));
+    return order_line(orders, order, count);
+}
+
+/* ---- gather, release --------------------------------------------------- */
+
+/* stdout, or a file of whatever bytes. */
+static bool release_open(struct assay_effects *effects, const struct assay_effect *effect, const char *object,
+                         struct assay_binding *binding, struct assay_net_error *error)
+{
+    struct assay_net_error why;
+    if (strcmp(object, "stdout") == 0)
+        return print_open(effects, effect, object, binding, error);
+    if (!stays_inside(object))
+        return fail(error, effect, "expected stdout or a file inside the data folder, got", object);
+    binding->worker = &effects->appender.worker;
+    binding->object = assay_appender_file(&effects->appender, effects->folder, object, true, &why);
+    return binding->object || fail(error, effect, "cannot write to", why.text);
+}
+
+static enum assay_ordered gather_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    struct texts texts;
+    as_texts(orders->effects->model, order->event, &texts);
+    bool kept = assay_spool_add(order->spools, order->binding->object, orders->effects->folder, texts.spans,
+                                order->event->count);
+    return kept ? ASSAY_ORDER_DONE : ASSAY_ORDER_FAILED;
+}
+
+/* What was gathered goes with the job to the thread that writes. */
+static enum assay_ordered release_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    struct texts texts;
+    struct assay_job job = *order->job;
+    as_texts(orders->effects->model, order->event, &texts);
+    job.spool = assay_spool_take(order->spools, order->binding->object);
+    enum assay_ordered ordered = enqueue(orders, order->binding, texts.spans, order->event->count, &job);
+    if (ordered == ASSAY_ORDER_FAILED)
+        assay_spool_free(job.spool);
     return ordered;
 }
 
@@ -185,16 +244,16 @@ static bool crypt_open(struct assay_effects *effects, const struct assay_effect 
         return fail(error, effect, "its arguments must be two of bytes, a name and a password, for", "crypt");
     if (object[0] == '\0')
         return true;
+    binding->worker = &effects->checker;
     binding->object = open_vault(effects, object, &why);
     return binding->object || fail(error, effect, "cannot read passwords:", why.text);
 }
 
-static enum assay_ordered crypt_order(struct assay_orders *orders, const struct assay_event *event,
-                                      const struct assay_job *job)
+static enum assay_ordered crypt_order(struct assay_orders *orders, const struct assay_order *order)
 {
-    if (!orders->effects->bindings[event->effect.effect].object)
+    if (!order->binding->object)
         return ASSAY_ORDER_DONE;
-    return enqueue(orders, event, event->spans, event->count, job);
+    return enqueue(orders, order->binding, order->event->spans, order->event->count, order->job);
 }
 
 static void check_batch(struct assay_batch *batch)
@@ -234,7 +293,7 @@ static void reload(struct assay_worker *worker)
     }
 }
 
-/* ---- stop, application ------------------------------------------------- */
+/* ---- reopen, stop ------------------------------------------------------ */
 
 static bool nothing_to_open(struct assay_effects *effects, const struct assay_effect *effect, const char *object,
                             struct assay_binding *binding, struct assay_net_error *error)
@@ -243,20 +302,98 @@ static bool nothing_to_open(struct assay_effects *effects, const struct assay_ef
     return true;
 }
 
-static enum assay_ordered stop_order(struct assay_orders *orders, const struct assay_event *event,
-                                     const struct assay_job *job)
+static enum assay_ordered stop_order(struct assay_orders *orders, const struct assay_order *order)
 {
-    (void)event, (void)job;
+    (void)order;
     if (orders->effects->stop)
         orders->effects->stop(orders->effects->owner);
     return ASSAY_ORDER_DONE;
 }
 
-static enum assay_ordered done_at_once(struct assay_orders *orders, const struct assay_event *event,
-                                       const struct assay_job *job)
+static enum assay_ordered reopen_order(struct assay_orders *orders, const struct assay_order *order)
 {
-    (void)orders, (void)event, (void)job;
+    (void)order;
+    assay_effects_reopen(orders->effects);
     return ASSAY_ORDER_DONE;
+}
+
+/* ---- application ------------------------------------------------------- */
+
+/* What the application answers later is a batch of one job, of no lane. */
+static struct assay_batch *as_batch(struct assay_server_order *order)
+{
+    return (struct assay_batch *)(void *)order;
+}
+
+static void count_unanswered(struct assay_effects *effects, int change)
+{
+    pthread_mutex_lock(&effects->lock);
+    effects->unanswered += (unsigned)change;
+    if (effects->unanswered == 0)
+        pthread_cond_signal(&effects->all_answered);
+    pthread_mutex_unlock(&effects->lock);
+}
+
+static struct assay_batch *new_unanswered(struct assay_orders *orders, const struct assay_job *job)
+{
+    struct assay_batch *batch = assay_batch_new(orders->effects, &orders->inbox);
+    if (!batch || !assay_batch_add(batch, NULL, 0, 0, job)) {
+        assay_batch_free(batch);
+        return NULL;
+    }
+    batch->lane = ASSAY_NONE;
+    count_unanswered(orders->effects, 1);
+    return batch;
+}
+
+void assay_server_answer(struct assay_server_order *order, bool done)
+{
+    struct assay_batch *batch = as_batch(order);
+    struct assay_effects *effects = batch->object;
+    batch->jobs[0].done = done;
+    assay_inbox_post(batch->reply, batch);
+    count_unanswered(effects, -1);
+}
+
+static size_t as_values(const struct assay_model *model, const struct assay_event *event,
+                        struct assay_server_value *values)
+{
+    const struct assay_range args = model->effects[event->effect.effect].args;
+    for (uint16_t i = 0; i < event->count; i++) {
+        uint16_t param = (uint16_t)(args.first + i);
+        values[i] = (struct assay_server_value){.name = model->params[param].name};
+        if (is_bytes(model, param)) {
+            values[i].bytes = event->spans[i].n > 0 ? (const void *)event->spans[i].p : "";
+            values[i].size = event->spans[i].n;
+        } else {
+            values[i].number = (int64_t)event->values[i];
+        }
+    }
+    return event->count;
+}
+
+static enum assay_ordered application_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    struct assay_effects *effects = orders->effects;
+    const struct assay_event *event = order->event;
+    struct assay_server_value values[ARGS_MAX];
+    struct assay_server_effect effect = {.name = effects->model->effects[event->effect.effect].name,
+                                         .count = as_values(effects->model, event, values),
+                                         .values = values,
+                                         .session = order->job->session};
+    if (!effects->application)
+        return ASSAY_ORDER_DONE;
+    struct assay_batch *batch = event->effect.token ? new_unanswered(orders, order->job) : NULL;
+    if (event->effect.token && !batch)
+        return ASSAY_ORDER_FAILED;
+    enum assay_server_answer answer =
+        effects->application(effects->user, &effect, (struct assay_server_order *)(void *)batch);
+    if (answer == ASSAY_SERVER_LATER)
+        return ASSAY_ORDER_LATER;
+    if (batch)
+        count_unanswered(effects, -1);
+    assay_batch_free(batch);
+    return answer == ASSAY_SERVER_DONE ? ASSAY_ORDER_DONE : ASSAY_ORDER_FAILED;
 }
 
 /* ---- the table --------------------------------------------------------- */
@@ -265,8 +402,12 @@ static const struct assay_verb verbs[] = {
     {"append", append_open, append_order},
     {"crypt", crypt_open, crypt_order},
     {"print", print_open, print_order},
+    {"report", print_open, report_order},
+    {"gather", release_open, gather_order},
+    {"release", release_open, release_order},
+    {"reopen", nothing_to_open, reopen_order},
     {"stop", nothing_to_open, stop_order},
-    {"application", nothing_to_open, done_at_once},
+    {"application", nothing_to_open, application_order},
 };
 
 static const struct assay_verb *find_verb(const char *name)
@@ -300,14 +441,23 @@ static void choose_lane(struct assay_effects *effects, uint16_t i)
     effects->bindings[i].lane = lane;
 }
 
+static bool is_overridden(const struct assay_effects *effects, const char *name)
+{
+    for (const char *const *o = effects->override; o && *o; o++)
+        if (strcmp(*o, name) == 0)
+            return true;
+    return false;
+}
+
 static bool bind_one(struct assay_effects *effects, uint16_t i, struct assay_net_error *error)
 {
     const struct assay_effect *effect = &effects->model->effects[i];
     struct assay_binding *binding = &effects->bindings[i];
-    const char *name = effect->verb ? effect->verb : "application";
+    bool ours = effect->verb && !is_overridden(effects, effect->name);
+    const char *name = ours ? effect->verb : "application";
     binding->verb = find_verb(name);
     if (!binding->verb)
-        return fail(error, effect, "this server knows append, crypt, print, stop and application, not", name);
+        return fail(error, effect, "this server does not know", name);
     if (effect->args.count > ARGS_MAX)
         return fail(error, effect, "too many arguments for", name);
     binding->name = object_of(effects->model, effect);
@@ -333,7 +483,8 @@ static bool start_threads(struct assay_effects *effects)
     effects->checker.handle = check;
     effects->checker.reopened = reload;
     effects->checker.owner = effects;
-    return assay_appender_start(&effects->appender) && (!effects->vaults || assay_worker_start(&effects->checker));
+    return assay_appender_start(&effects->appender) && assay_appender_start(&effects->streams) &&
+           (!effects->vaults || assay_worker_start(&effects->checker));
 }
 
 bool assay_effects_open(struct assay_effects *effects, const struct assay_model *model, const char *folder_name,
@@ -342,6 +493,8 @@ bool assay_effects_open(struct assay_effects *effects, const struct assay_model 
     effects->model = model;
     effects->folder = -1;
     effects->folder_name = folder_name;
+    pthread_mutex_init(&effects->lock, NULL);
+    pthread_cond_init(&effects->all_answered, NULL);
     effects->bindings = calloc(model->effects_count + 1u, sizeof *effects->bindings);
     bool ok = effects->bindings && open_folder(effects, error);
     for (uint16_t i = 0; ok && i < model->effects_count; i++)
@@ -363,9 +516,29 @@ void assay_effects_reopen(struct assay_effects *effects)
         assay_worker_reopen(&effects->checker);
 }
 
+void assay_effects_tell(const struct assay_effects *effects, FILE *to)
+{
+    for (uint16_t i = 0; i < effects->model->effects_count; i++)
+        fprintf(to, "assay: effect %s: %llu\n", effects->model->effects[i].name,
+                atomic_load(&effects->bindings[i].ordered));
+    fflush(to);
+}
+
+static void await_answers(struct assay_effects *effects)
+{
+    pthread_mutex_lock(&effects->lock);
+    while (effects->unanswered > 0)
+        pthread_cond_wait(&effects->all_answered, &effects->lock);
+    pthread_mutex_unlock(&effects->lock);
+}
+
 void assay_effects_close(struct assay_effects *effects)
 {
+    if (!effects->bindings)
+        return;
+    await_answers(effects);
     assay_appender_stop(&effects->appender);
+    assay_appender_stop(&effects->streams);
     assay_worker_stop(&effects->checker);
     for (struct assay_vault *next, *v = effects->vaults; v; v = next) {
         next = v->next;
@@ -373,13 +546,15 @@ void assay_effects_close(struct assay_effects *effects)
         free(v);
     }
     effects->vaults = NULL;
-    for (uint16_t i = 0; effects->bindings && i < effects->model->effects_count; i++)
+    for (uint16_t i = 0; i < effects->model->effects_count; i++)
         free(effects->bindings[i].name);
     free(effects->bindings);
     effects->bindings = NULL;
     if (effects->folder >= 0)
         close(effects->folder);
     effects->folder = -1;
+    pthread_mutex_destroy(&effects->lock);
+    pthread_cond_destroy(&effects->all_answered);
 }
 
 /* ---- orders of a loop -------------------------------------------------- */
@@ -405,14 +580,11 @@ void assay_orders_close(struct assay_orders *orders)
 }
 
 enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct assay_event *event,
-                                     const struct assay_job *job)
+                                     const struct assay_job *job, struct assay_spool **spools)
 {
-    return orders->effects->bindings[event->effect.effect].verb->order(orders, event, job);
-}
-
-static struct assay_worker *worker_of(struct assay_effects *effects, const struct assay_binding *binding)
-{
-    return binding->verb->order == crypt_order ? &effects->checker : &effects->appender.worker;
+    struct assay_order order = {event, &orders->effects->bindings[event->effect.effect], job, spools};
+    atomic_fetch_add(&order.binding->ordered, 1);
+    return order.binding->verb->order(orders, &order);
 }
 
 static void submit_lane(struct assay_orders *orders, uint16_t lane)
@@ -423,7 +595,7 @@ static void submit_lane(struct assay_orders *orders, uint16_t lane)
     orders->open[lane] = NULL;
     orders->out[lane] = true;
     batch->lane = lane;
-    assay_worker_submit(worker_of(orders->effects, &orders->effects->bindings[lane]), batch);
+    assay_worker_submit(orders->effects->bindings[lane].worker, batch);
 }
 
 void assay_orders_submit(struct assay_orders *orders)
@@ -435,7 +607,9 @@ void assay_orders_submit(struct assay_orders *orders)
 
 void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch)
 {
-    orders->out[batch->lane] = false;
-    orders->any |= orders->open[batch->lane] != NULL;
+    if (batch->lane != ASSAY_NONE) {
+        orders->out[batch->lane] = false;
+        orders->any |= orders->open[batch->lane] != NULL;
+    }
     assay_batch_free(batch);
 }

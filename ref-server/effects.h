@@ -4,23 +4,33 @@
  *   append       bytes at the end of a file, durable when done
  *   crypt        a password against a file of hashes
  *   print        a line on stdout or stderr
+ *   report       the same on stderr, with how often it was ordered
+ *   gather       bytes kept behind those that the session has gathered
+ *   release      what it has gathered, at once, to stdout or the end of a file
+ *   reopen       open files anew
  *   stop         no more connections; the server ends with the last one
- *   application  somebody else's: done at once
+ *   application  the embedding program's; without one: done at once
  */
 #ifndef ASSAY_REF_SERVER_EFFECTS_H
 #define ASSAY_REF_SERVER_EFFECTS_H
 
+#include <stdatomic.h>
+
 #include "ref-server/append.h"
+#include "ref-server/assay_server.h"
 #include "ref-server/passwords.h"
+#include "ref-server/spool.h"
 
 struct assay_effects;
 struct assay_verb;
 
 struct assay_binding {
     const struct assay_verb *verb;
-    char *name;    /* of its object, params resolved */
-    void *object;  /* NULL: nothing to do */
-    uint16_t lane; /* in the orders of a loop */
+    char *name;                  /* of its object, params resolved */
+    void *object;                /* NULL: nothing to do */
+    struct assay_worker *worker; /* that does it; NULL: the loop itself */
+    uint16_t lane;               /* in the orders of a loop */
+    atomic_ullong ordered;
 };
 
 /* One for each process. */
@@ -30,10 +40,18 @@ struct assay_effects {
     const char *folder_name;
     struct assay_binding *bindings; /* by effect */
     struct assay_appender appender;
-    struct assay_worker checker; /* of passwords */
+    struct assay_appender streams; /* stdout and stderr: whoever reads them may be slow */
+    struct assay_worker checker;   /* of passwords */
     struct assay_vault *vaults;
     void (*stop)(void *owner);
     void *owner; /* of `stop` */
+    assay_server_application *application;
+    void *user;                  /* of `application` */
+    const char *const *override; /* names of effects that go there */
+
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t all_answered;
+    unsigned unanswered; /* orders that the application will answer later */
 };
 
 /* One for each loop: what it has ordered in this round, and what comes back. */
@@ -47,23 +65,27 @@ struct assay_orders {
 
 enum assay_ordered { ASSAY_ORDER_DONE, ASSAY_ORDER_FAILED, ASSAY_ORDER_LATER };
 
-/* Bind every effect of the model, open files, start threads. `folder_name` is the data folder. False: *error says why.
- */
+/* Bind every effect of the model, open files, start threads. `folder_name` is the data folder. What tells `stop` and
+ * `application` is set before. False: *error says why. */
 bool assay_effects_open(struct assay_effects *effects, const struct assay_model *model, const char *folder_name,
                         struct assay_net_error *error);
 
 /* Open files anew (SIGHUP). */
 void assay_effects_reopen(struct assay_effects *effects);
 
-/* Finishes what was ordered. Before the orders of its loops are closed. */
+/* A line for each effect: how often it was ordered. */
+void assay_effects_tell(const struct assay_effects *effects, FILE *to);
+
+/* Finishes what was ordered, and waits for the application's answers. Before the orders of its loops are closed. */
 void assay_effects_close(struct assay_effects *effects);
 
 bool assay_orders_open(struct assay_orders *orders, struct assay_effects *effects, struct assay_loop *loop);
 void assay_orders_close(struct assay_orders *orders);
 
-/* Do what the event says, or begin to. LATER: the job comes back in the inbox. */
+/* Do what the event says, or begin to. LATER: the job comes back in the inbox. `spools`: what the session has gathered.
+ */
 enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct assay_event *event,
-                                     const struct assay_job *job);
+                                     const struct assay_job *job, struct assay_spool **spools);
 
 /* Hand what was ordered to the threads: one batch of a lane at a time, so that
  * what is ordered meanwhile, and what the answers to that batch bring about,

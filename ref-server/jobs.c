@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ref-server/spool.h"
+
 /* ---- batches ----------------------------------------------------------- */
 
 struct assay_batch *assay_batch_new(void *object, struct assay_inbox *reply)
@@ -61,6 +63,7 @@ bool assay_batch_add(struct assay_batch *batch, const struct assay_span *spans, 
         return false;
     struct assay_job *added = &batch->jobs[batch->count++];
     *added = *job;
+    batch->spooled |= job->spool != NULL;
     put_spans(batch, spans, first);
     added->split = batch->size;
     put_spans(batch, spans + first, count - first);
@@ -72,6 +75,8 @@ void assay_batch_free(struct assay_batch *batch)
 {
     if (!batch)
         return;
+    for (uint32_t i = 0; i < batch->count; i++)
+        assay_spool_free(batch->jobs[i].spool);
     free(batch->bytes);
     free(batch->jobs);
     free(batch);

@@ -12,9 +12,14 @@
 
 struct assay_conn;
 struct assay_inbox;
+struct assay_service;
+struct assay_spool;
 
 struct assay_job {
     struct assay_conn *conn; /* whose effect it is, as long as it has this serial */
+    struct assay_service *service;
+    uint64_t session;          /* its number, for applications */
+    struct assay_spool *spool; /* stands before the job's bytes; owned; NULL: nothing does */
     uint32_t serial;
     assay_token token; /* 0: nobody waits for it */
     uint32_t split,
@@ -29,11 +34,12 @@ struct assay_batch {
     uint8_t *bytes;
     struct assay_job *jobs;
     uint32_t size, cap, count, jobs_cap;
-    uint16_t lane; /* the loop's */
+    uint16_t lane; /* the loop's; ASSAY_NONE: none */
+    bool spooled;  /* some job has a spool */
 };
 
 /* A job's bytes are its spans, one after another; the first `first` of them are its
- * first argument. False: no memory, nothing was added. */
+ * first argument. False: no memory, nothing was added (the spool is still the caller's). */
 struct assay_batch *assay_batch_new(void *object, struct assay_inbox *reply);
 bool assay_batch_add(struct assay_batch *batch, const struct assay_span *spans, size_t count, size_t first,
                      const struct assay_job *job);

@@ -41,11 +41,12 @@ static bool repair(int fd, const char *name, int64_t *end, size_t *repaired, str
         return fail(error, name, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return fail(error, name, "is not a regular file");
-    *end = whole_end(fd, st.st_size);
+    *end = repaired ? whole_end(fd, st.st_size) : st.st_size;
     if (*end < 0)
         return fail(error, name, "does not look like a log: no line end near its end");
-    *repaired = (size_t)(st.st_size - *end);
-    if (*repaired > 0 && (ftruncate(fd, *end) < 0 || fdatasync(fd) < 0))
+    if (repaired)
+        *repaired = (size_t)(st.st_size - *end);
+    if (st.st_size > *end && (ftruncate(fd, *end) < 0 || fdatasync(fd) < 0))
         return fail(error, name, strerror(errno));
     return true;
 }
@@ -53,7 +54,7 @@ static bool repair(int fd, const char *name, int64_t *end, size_t *repaired, str
 static bool open_file(struct assay_logfile *log, struct assay_logfile *fresh, size_t *repaired,
                       struct assay_net_error *error)
 {
-    *fresh = (struct assay_logfile){.folder = log->folder, .name = log->name, .fd = -1};
+    *fresh = (struct assay_logfile){.folder = log->folder, .name = log->name, .fd = -1, .raw = log->raw};
     fresh->fd = openat(log->folder, log->name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fresh->fd < 0)
         return fail(error, log->name, strerror(errno));
@@ -70,7 +71,7 @@ static bool open_file(struct assay_logfile *log, struct assay_logfile *fresh, si
 bool assay_logfile_open(struct assay_logfile *log, int folder, const char *name, size_t *repaired,
                         struct assay_net_error *error)
 {
-    *log = (struct assay_logfile){.folder = folder, .name = name, .fd = -1};
+    *log = (struct assay_logfile){.folder = folder, .name = name, .fd = -1, .raw = !repaired};
     bool ok = open_file(log, log, repaired, error);
     if (!ok)
         assay_logfile_close(log);
@@ -89,7 +90,7 @@ bool assay_logfile_reopen(struct assay_logfile *log, struct assay_net_error *err
     size_t repaired;
     if (same_file(log->fd, log->folder, log->name))
         return true;
-    if (!open_file(log, &fresh, &repaired, error)) {
+    if (!open_file(log, &fresh, log->raw ? NULL : &repaired, error)) {
         assay_logfile_close(&fresh);
         return false;
     }
@@ -144,8 +145,13 @@ bool assay_logfile_sync(struct assay_logfile *log, int64_t from)
     if (fdatasync(log->fd) == 0)
         return true;
     /* What the kernel still holds of these pages is unknown: none of them counts. */
-    cut(log, log->size > from ? log->size - from : 0);
+    assay_logfile_take_back(log, from);
     return false;
+}
+
+void assay_logfile_take_back(struct assay_logfile *log, int64_t from)
+{
+    cut(log, log->size > from ? log->size - from : 0);
 }
 
 void assay_logfile_close(struct assay_logfile *log)

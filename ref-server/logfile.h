@@ -1,7 +1,7 @@
 /* A file that records are appended to, durably, as if each were written at once.
  *
- * Records end in LF. What a crash left behind the last LF is cut off when the
- * file is opened. One process at a time has it open (a lock on the file sees
+ * Records end in LF, and what a crash left behind the last LF is cut off when the
+ * file is opened; or they are any bytes (`raw`). One process at a time has it open (a lock on the file sees
  * to that); another one may read, rename or remove it.
  */
 #ifndef ASSAY_REF_SERVER_LOGFILE_H
@@ -18,10 +18,11 @@ struct assay_logfile {
     const char *name; /* in the folder; the owner's */
     int fd;
     int64_t size; /* up to here records are whole */
-    bool torn;    /* bytes behind `size` could not be cut off yet */
+    bool raw;
+    bool torn; /* bytes behind `size` could not be cut off yet */
 };
 
-/* Open or create. *repaired: bytes that were cut off. False: *error says why. */
+/* Open or create. *repaired: bytes that were cut off; NULL: it is raw. False: *error says why. */
 bool assay_logfile_open(struct assay_logfile *log, int folder, const char *name, size_t *repaired,
                         struct assay_net_error *error);
 
@@ -34,6 +35,9 @@ bool assay_logfile_write(struct assay_logfile *log, const void *bytes, size_t si
 /* Make all that was appended durable. False: what was appended since the last
  * good sync (which left the file `from` bytes long) is cut off again. */
 bool assay_logfile_sync(struct assay_logfile *log, int64_t from);
+
+/* Cut off what was written since the file was `from` bytes long. */
+void assay_logfile_take_back(struct assay_logfile *log, int64_t from);
 
 void assay_logfile_close(struct assay_logfile *log);
 

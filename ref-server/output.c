@@ -15,11 +15,13 @@ void assay_queue_give(struct assay_shard *s, struct assay_queue *q)
     assay_pool_give(&s->pool, q, q->cap);
 }
 
-/* A queue with room for so much, holding a copy of `from`. */
-static struct assay_queue *make_queue(struct assay_shard *s, const struct assay_out *from, size_t bytes, size_t cuts)
+/* A queue with room for so much, holding a copy of the turn's output. */
+static struct assay_queue *make_queue(const struct assay_turn *t, size_t bytes, size_t cuts)
 {
+    struct assay_shard *s = t->shard;
+    const struct assay_out *from = &t->out;
     uint32_t cap, cuts_cap = 0, most = s->shared.cap;
-    if (s->gating && cuts < CUTS_LEAST)
+    if ((s->gating || t->conn->peer) && cuts < CUTS_LEAST)
         cuts = CUTS_LEAST;
     struct assay_queue *q = assay_pool_take(&s->pool, sizeof *q + bytes, &cap);
     struct assay_cut *copy = q && cuts > 0 ? assay_pool_take(&s->pool, cuts * sizeof *copy, &cuts_cap) : NULL;
@@ -44,7 +46,7 @@ static struct assay_queue *make_queue(struct assay_shard *s, const struct assay_
 /* Move the output of the turn to a queue with more room. */
 bool assay_turn_grow(struct assay_turn *t, size_t bytes, size_t cuts)
 {
-    struct assay_queue *q = make_queue(t->shard, &t->out, bytes, cuts);
+    struct assay_queue *q = make_queue(t, bytes, cuts);
     if (!q)
         return false;
     assay_queue_give(t->shard, t->conn->out);
@@ -62,10 +64,39 @@ static void consume(struct assay_out *out, uint32_t n)
         out->cuts[i].at -= n;
 }
 
+static void drop_cuts(struct assay_out *out, uint16_t n)
+{
+    out->cuts_len = (uint16_t)(out->cuts_len - n);
+    memmove(out->cuts, out->cuts + n, out->cuts_len * sizeof *out->cuts);
+}
+
+/* Datagrams stand between borders, as far as no gate holds them. The network
+ * may lose any: one that finds no room is lost here, and nobody waits for it. */
+static bool flush_datagrams(struct assay_turn *t)
+{
+    const struct assay_peer *peer = t->conn->peer;
+    struct assay_out *out = &t->out;
+    uint32_t sent = 0;
+    uint16_t n = 0;
+    for (; n < out->cuts_len && out->cuts[n].gate == 0; n++) {
+        uint32_t end = n + 1u < out->cuts_len ? out->cuts[n + 1].at : out->len;
+        if (assay_udp_send(peer->at->watch.fd, out->bytes + sent, end - sent, &peer->path) < 0)
+            atomic_fetch_add(&t->shard->server->lost_out, 1);
+        sent = end;
+    }
+    if (n == 0)
+        return false;
+    drop_cuts(out, n);
+    consume(out, sent);
+    return true;
+}
+
 /* Send what may leave. False: nothing did. */
 bool assay_turn_flush(struct assay_turn *t)
 {
     struct assay_conn *c = t->conn;
+    if (c->peer)
+        return flush_datagrams(t);
     uint32_t n = t->out.cuts_len > 0 ? t->out.cuts[0].at : t->out.len;
     if (n == 0 || assay_conn_has(c, ASSAY_CONN_WRITE_WAIT))
         return false;
@@ -113,7 +144,10 @@ bool assay_turn_make_room(struct assay_turn *t)
 bool assay_turn_insist(struct assay_turn *t)
 {
     uint32_t least = t->shard->model->out_max;
-    return t->out.cap - t->out.len >= least || assay_turn_grow(t, (size_t)t->out.len + least, t->out.cuts_cap);
+    uint16_t cuts = t->conn->peer ? CUTS_LEAST : 0; /* a border for each message */
+    if (t->out.cap - t->out.len >= least && t->out.cuts_cap - t->out.cuts_len >= cuts)
+        return true;
+    return assay_turn_grow(t, (size_t)t->out.len + least, (size_t)t->out.cuts_len + t->out.cuts_cap + cuts);
 }
 
 /* Keep what has not left. False: no memory. */
@@ -129,6 +163,6 @@ bool assay_turn_keep_output(struct assay_turn *t)
         c->out->out = t->out;
         return true;
     }
-    c->out = make_queue(t->shard, &t->out, t->out.len, t->out.cuts_len);
+    c->out = make_queue(t, t->out.len, t->out.cuts_len);
     return c->out != NULL;
 }

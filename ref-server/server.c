@@ -1,9 +1,11 @@
-#include "ref-server/server.h"
+#include "ref-server/assay_server.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "net/socket.h"
@@ -15,6 +17,10 @@
 #define SESSIONS_TO_DIVIDE 256u
 #define EFFECTS_TO_DIVIDE  128u
 
+/* A server that was told to end gives its port up soon: how long that is waited for. */
+#define HAND_OVER      ASSAY_SECOND
+#define HAND_OVER_STEP (5 * ASSAY_MS)
+
 /* ---- stopping ---------------------------------------------------------- */
 
 void assay_server_nudge(struct assay_server *server)
@@ -23,46 +29,67 @@ void assay_server_nudge(struct assay_server *server)
         assay_loop_wake(server->shards[i].loop);
 }
 
-static void stop_by_protocol(void *owner)
+void assay_server_stop_taking(struct assay_server *server)
 {
-    struct assay_server *server = owner;
     atomic_store(&server->no_more, true);
     assay_server_nudge(server);
 }
 
+static void stop_by_protocol(void *owner)
+{
+    assay_server_stop_taking(owner);
+}
+
 static void interrupt(struct assay_server *server)
 {
-    server->interrupted = true;
+    atomic_store(&server->interrupted, true);
     for (unsigned i = 0; i < server->count; i++)
         assay_loop_stop(server->shards[i].loop);
 }
 
-static void stop_by_signal(struct assay_server *server)
+void assay_server_stop(struct assay_server *server)
 {
     if (atomic_exchange(&server->stopping, true))
         interrupt(server);
     assay_server_nudge(server);
 }
 
+void assay_server_tell(const struct assay_server *server, FILE *to)
+{
+    unsigned long long in = atomic_load(&server->lost_in), out = atomic_load(&server->lost_out);
+    assay_effects_tell(&server->effects, to);
+    if (in + out > 0)
+        fprintf(to, "assay: datagrams lost for want of room: %llu received, %llu to be sent\n", in, out);
+    fflush(to);
+}
+
 static void take_signals(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
     (void)events;
-    struct assay_shard *shard = assay_loop_owner(loop);
+    struct assay_server *server = ((struct assay_shard *)assay_loop_owner(loop))->server;
     for (int number; (number = assay_signals_next(watch->fd)) != 0;) {
         if (number == SIGHUP)
-            assay_effects_reopen(&shard->server->effects);
+            assay_effects_reopen(&server->effects);
+        else if (number == SIGUSR1)
+            assay_server_tell(server, stderr);
         else
-            stop_by_signal(shard->server);
+            assay_server_stop(server);
     }
+}
+
+/* Blocked before there are threads, which inherit that. */
+static bool open_signals(struct assay_server *server)
+{
+    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, 0};
+    if (!server->config.signals)
+        return true;
+    server->signals = (struct assay_watch){.ready = take_signals, .fd = assay_signals_open(wanted)};
+    return server->signals.fd >= 0;
 }
 
 static bool watch_signals(struct assay_server *server)
 {
-    static const int wanted[] = {SIGTERM, SIGINT, SIGHUP, 0};
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    server->signals = (struct assay_watch){.ready = take_signals, .fd = assay_signals_open(wanted)};
-    return server->signals.fd >= 0;
+    return !server->config.signals || assay_loop_watch(server->shards[0].loop, &server->signals, ASSAY_READ);
 }
 
 /* ---- limits ------------------------------------------------------------ */
@@ -73,9 +100,10 @@ static unsigned cores(void)
     return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-static unsigned choose_loops(const struct assay_server_config *config)
+static unsigned choose_loops(const struct assay_server *server)
 {
-    const struct assay_limits *limits = &config->limits;
+    const struct assay_limits *limits = &server->limits;
+    const struct assay_server_config *config = &server->config;
     unsigned loops = config->loops ? config->loops : cores();
     if (loops > LOOPS_MAX)
         loops = LOOPS_MAX;
@@ -84,97 +112,140 @@ static unsigned choose_loops(const struct assay_server_config *config)
     return config->trace || small || loops == 0 ? 1 : loops;
 }
 
-/* Sessions are counted over all loops; memory and effects are divided. */
-static struct assay_limits share_of(const struct assay_limits *limits, unsigned loops)
-{
-    struct assay_limits share = *limits;
-    share.memory /= loops;
-    share.effects /= loops;
-    return share;
-}
-
 /* ---- listening --------------------------------------------------------- */
 
-/* The address that the spec names: the first transport that this server speaks. */
-static bool default_address(const struct assay_model *model, char *text, size_t size)
+bool assay_server_serves(const struct assay_transport *t)
 {
-    for (uint16_t i = 0; i < model->transports_count; i++) {
-        const struct assay_transport *t = &model->transports[i];
-        if (strcmp(t->name, "tcp") != 0)
-            continue;
-        const char *host = t->bind ? t->bind : "*";
-        if (strcmp(host, "::") == 0)
-            host = "*";
-        snprintf(text, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, t->port);
-        return true;
-    }
+    return t->server != ASSAY_NONE && (strcmp(t->name, "tcp") == 0 || strcmp(t->name, "udp") == 0);
+}
+
+static bool refuse(struct assay_net_error *error, const char *text, const char *why)
+{
+    snprintf(error->text, sizeof error->text, "'%.120s': %s", text, why);
     return false;
 }
 
 /* The first loop binds; the others share what it got. */
-static bool listen_on(struct assay_server *server, const struct assay_address *at, struct assay_net_error *error)
+static int bind_first(const struct assay_address *at, bool datagrams, struct assay_net_error *error)
 {
+    int64_t until = assay_clock_after(assay_clock_now(), HAND_OVER);
+    for (;;) {
+        int fd = datagrams ? assay_udp_bind(at, error) : assay_listen(at, error);
+        if (fd >= 0 || errno != EADDRINUSE || assay_clock_now() >= until)
+            return fd;
+        struct timespec pause = {.tv_nsec = HAND_OVER_STEP};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int bind_again(const struct assay_address *at, bool datagrams, struct assay_net_error *error)
+{
+    return datagrams ? assay_udp_bind_again(at, error) : assay_listen_again(at, error);
+}
+
+static void remember_address(struct assay_server *server, const struct assay_address *at, bool datagrams)
+{
+    char text[ASSAY_ADDRESS_TEXT_MAX];
+    assay_address_format(at, text);
+    snprintf(server->addresses[server->addresses_count++], ASSAY_SERVER_ADDRESS_MAX, "%s:%s", datagrams ? "udp" : "tcp",
+             text);
+}
+
+static bool listen_on(struct assay_server *server, size_t service, const struct assay_address *at,
+                      struct assay_net_error *error)
+{
+    bool datagrams = server->shards[0].services[service].datagrams;
     struct assay_address bound;
-    int fd = assay_listen(at, error);
-    if (fd < 0 || !assay_address_of(fd, &bound) || !assay_shard_listen(&server->shards[0], fd))
+    int fd = bind_first(at, datagrams, error);
+    if (fd < 0 || !assay_address_of(fd, &bound) || !assay_shard_listen(&server->shards[0], service, fd))
         return false;
     for (unsigned i = 1; i < server->count; i++) {
-        fd = assay_listen_again(&bound, error);
-        if (fd < 0 || !assay_shard_listen(&server->shards[i], fd))
+        fd = bind_again(&bound, datagrams, error);
+        if (fd < 0 || !assay_shard_listen(&server->shards[i], service, fd))
             return false;
     }
+    remember_address(server, &bound, datagrams);
     return true;
 }
 
-static bool listen_at(struct assay_server *server, const char *text, struct assay_net_error *error)
+static bool listen_at(struct assay_server *server, size_t service, const char *text, struct assay_net_error *error)
 {
     struct assay_address all[ASSAY_ADDRESSES_MAX];
     size_t n = assay_address_resolve(text, ASSAY_ADDRESS_LISTEN, all, error);
+    const struct assay_shard *first = &server->shards[0];
     for (size_t i = 0; i < n; i++) {
-        if (server->shards[0].listeners_count == ASSAY_ADDRESSES_MAX) {
-            snprintf(error->text, sizeof error->text, "'%.120s': too many addresses", text);
-            return false;
-        }
+        if (first->listeners_count == ASSAY_LISTENERS)
+            return refuse(error, text, "too many addresses");
         /* The addresses of one name get one port, if that is left to the system. */
         if (i > 0 && assay_address_port(&all[i]) == 0)
-            assay_address_set_port(&all[i], assay_address_port(&server->shards[0].listeners[0].address));
-        if (!listen_on(server, &all[i], error))
+            assay_address_set_port(&all[i], assay_address_port(&first->listeners[first->listeners_count - 1].address));
+        if (!listen_on(server, service, &all[i], error))
             return false;
     }
     return n > 0;
 }
 
+/* Which transport an address is for; the number of services: none. */
+static size_t service_for(const struct assay_shard *s, const char *text)
+{
+    bool udp = assay_address_is_udp(text), named = udp || assay_address_is_tcp(text);
+    size_t i = 0;
+    while (i < s->services_count && named && s->services[i].datagrams != udp)
+        i++;
+    return i;
+}
+
+static bool listen_as_told(struct assay_server *server, struct assay_net_error *error)
+{
+    const struct assay_server_config *config = &server->config;
+    const struct assay_shard *first = &server->shards[0];
+    for (size_t i = 0; i < config->listen_count; i++) {
+        size_t service = service_for(first, config->listen[i]);
+        if (service == first->services_count)
+            return refuse(error, config->listen[i], "the spec has no server for this transport");
+        if (!listen_at(server, service, config->listen[i], error))
+            return false;
+    }
+    return true;
+}
+
+static bool listen_as_the_spec_says(struct assay_server *server, struct assay_net_error *error)
+{
+    char text[160];
+    for (size_t i = 0; i < server->shards[0].services_count; i++) {
+        const struct assay_transport *t = server->shards[0].services[i].transport;
+        const char *host = t->bind ? t->bind : "127.0.0.1";
+        if (strcmp(host, "::") == 0)
+            host = "*";
+        snprintf(text, sizeof text, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, t->port);
+        if (!listen_at(server, i, text, error))
+            return false;
+    }
+    return true;
+}
+
 static bool listen_all(struct assay_server *server, struct assay_net_error *error)
 {
-    const struct assay_server_config *config = server->config;
-    char text[160];
-    for (size_t i = 0; i < config->listen_count; i++)
-        if (!listen_at(server, config->listen[i], error))
-            return false;
-    if (config->listen_count > 0)
-        return true;
-    if (default_address(config->model, text, sizeof text))
-        return listen_at(server, text, error);
-    snprintf(error->text, sizeof error->text, "the spec names no tcp transport: use --listen ADDR:PORT");
-    return false;
-}
-
-static void announce_all(const struct assay_server *server, FILE *announce)
-{
-    char text[ASSAY_ADDRESS_TEXT_MAX];
-    for (size_t i = 0; i < server->shards[0].listeners_count; i++) {
-        assay_address_format(&server->shards[0].listeners[i].address, text);
-        fprintf(announce, "listening on tcp:%s\n", text);
+    server->addresses = calloc(ASSAY_LISTENERS, sizeof *server->addresses);
+    if (!server->addresses)
+        return false;
+    if (server->shards[0].services_count == 0) {
+        snprintf(error->text, sizeof error->text, "the spec has no server over tcp or udp");
+        return false;
     }
-    fflush(announce);
+    return server->config.listen_count > 0 ? listen_as_told(server, error) : listen_as_the_spec_says(server, error);
 }
 
-/* ---- running ----------------------------------------------------------- */
+const char *assay_server_address(const struct assay_server *server, size_t i)
+{
+    return i < server->addresses_count ? server->addresses[i] : NULL;
+}
+
+/* ---- opening ----------------------------------------------------------- */
 
 static bool open_shards(struct assay_server *server, struct assay_net_error *error)
 {
-    unsigned count = choose_loops(server->config);
-    struct assay_limits share = share_of(&server->config->limits, count);
+    unsigned count = choose_loops(server);
     server->shards = calloc(count, sizeof *server->shards);
     if (!server->shards) {
         snprintf(error->text, sizeof error->text, "no memory");
@@ -183,10 +254,68 @@ static bool open_shards(struct assay_server *server, struct assay_net_error *err
     server->count = count;
     atomic_store(&server->running, count);
     for (unsigned i = 0; i < count; i++)
-        if (!assay_shard_open(&server->shards[i], server, &share, error))
+        if (!assay_shard_open(&server->shards[i], server, error))
             return false;
     return true;
 }
+
+static bool open_all(struct assay_server *server, struct assay_net_error *error)
+{
+    const struct assay_server_config *config = &server->config;
+    struct assay_effects *effects = &server->effects;
+    effects->stop = stop_by_protocol;
+    effects->owner = server;
+    effects->application = config->application;
+    effects->user = config->user;
+    effects->override = config->override;
+    return open_signals(server) &&
+           assay_effects_open(effects, config->model, config->data ? config->data : ".", error) &&
+           open_shards(server, error) && watch_signals(server) && listen_all(server, error);
+}
+
+static void close_all(struct assay_server *server)
+{
+    assay_effects_close(&server->effects);
+    for (unsigned i = 0; i < server->count; i++)
+        assay_shard_close(&server->shards[i]);
+    free(server->shards);
+    free(server->addresses);
+    if (server->signals.fd >= 0)
+        close(server->signals.fd);
+    free(server);
+}
+
+static struct assay_server *new_server(const struct assay_server_config *config)
+{
+    struct assay_server *server = calloc(1, sizeof *server);
+    if (!server)
+        return NULL;
+    server->config = *config;
+    server->limits = config->limits ? *config->limits : config->model->limits;
+    server->leniencies = config->leniencies ? *config->leniencies : assay_leniencies_default(config->model);
+    server->effects.folder = -1;
+    server->signals.fd = -1;
+    server->end = ASSAY_SERVER_UNUSABLE;
+    return server;
+}
+
+struct assay_server *assay_server_open(const struct assay_server_config *config, char error[ASSAY_SERVER_ERROR_MAX])
+{
+    struct assay_net_error why = {"cannot start"};
+    struct assay_server *server = new_server(config);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    assay_descriptors_raise();
+    if (server && open_all(server, &why))
+        return server;
+    if (error)
+        snprintf(error, ASSAY_SERVER_ERROR_MAX, "%s", why.text);
+    if (server)
+        close_all(server);
+    return NULL;
+}
+
+/* ---- running ----------------------------------------------------------- */
 
 static void *run_shard(void *shard)
 {
@@ -194,68 +323,58 @@ static void *run_shard(void *shard)
     return NULL;
 }
 
-static bool start_others(struct assay_server *server, struct assay_net_error *error)
+static bool start_others(struct assay_server *server)
 {
     for (unsigned i = 1; i < server->count; i++) {
         struct assay_shard *shard = &server->shards[i];
         shard->threaded = pthread_create(&shard->thread, NULL, run_shard, shard) == 0;
-        if (!shard->threaded) {
-            snprintf(error->text, sizeof error->text, "cannot start a thread");
+        if (!shard->threaded)
             return false;
-        }
     }
     return true;
 }
 
 static void join_others(struct assay_server *server)
 {
-    for (unsigned i = 1; i < server->count; i++)
+    for (unsigned i = 1; i < server->count; i++) {
+        assay_loop_stop(server->shards[i].loop);
         if (server->shards[i].threaded)
             pthread_join(server->shards[i].thread, NULL);
-}
-
-static bool start(struct assay_server *server, struct assay_net_error *error)
-{
-    const struct assay_server_config *config = server->config;
-    if (!watch_signals(server)) {
-        snprintf(error->text, sizeof error->text, "cannot watch for signals");
-        return false;
     }
-    server->effects.stop = stop_by_protocol;
-    server->effects.owner = server;
-    return assay_effects_open(&server->effects, config->model, config->data ? config->data : ".", error) &&
-           open_shards(server, error) && assay_loop_watch(server->shards[0].loop, &server->signals, ASSAY_READ) &&
-           listen_all(server, error) && start_others(server, error);
 }
 
-static void close_all(struct assay_server *server)
+enum assay_server_end assay_server_run(struct assay_server *server)
 {
-    for (unsigned i = 0; i < server->count; i++)
-        if (server->shards[i].loop)
-            assay_loop_stop(server->shards[i].loop);
+    bool started = start_others(server);
+    if (started)
+        assay_shard_run(&server->shards[0]);
     join_others(server);
-    assay_effects_close(&server->effects);
-    for (unsigned i = 0; i < server->count; i++)
-        assay_shard_close(&server->shards[i]);
-    free(server->shards);
-    if (server->signals.fd >= 0)
-        close(server->signals.fd);
+    if (started)
+        server->end = atomic_load(&server->interrupted) ? ASSAY_SERVER_INTERRUPTED : ASSAY_SERVER_STOPPED;
+    if (started && server->config.stats)
+        assay_server_tell(server, stderr);
+    return server->end;
 }
 
-enum assay_server_end assay_server_run(const struct assay_server_config *config, FILE *announce,
-                                       struct assay_net_error *error)
+static void *run_server(void *server)
 {
-    struct assay_server server = {.config = config, .effects = {.folder = -1}, .signals = {.fd = -1}};
-    assay_descriptors_raise();
-    snprintf(error->text, sizeof error->text, "cannot start");
-    bool ok = start(&server, error);
-    if (ok) {
-        announce_all(&server, announce);
-        assay_shard_run(&server.shards[0]);
-        join_others(&server);
-    }
-    close_all(&server);
-    if (!ok)
+    assay_server_run(server);
+    return NULL;
+}
+
+bool assay_server_start(struct assay_server *server)
+{
+    server->started = pthread_create(&server->thread, NULL, run_server, server) == 0;
+    return server->started;
+}
+
+enum assay_server_end assay_server_close(struct assay_server *server)
+{
+    if (!server)
         return ASSAY_SERVER_UNUSABLE;
-    return server.interrupted ? ASSAY_SERVER_INTERRUPTED : ASSAY_SERVER_STOPPED;
+    if (server->started)
+        pthread_join(server->thread, NULL);
+    enum assay_server_end end = server->end;
+    close_all(server);
+    return end;
 }

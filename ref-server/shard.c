@@ -40,19 +40,16 @@ static bool add_chunk(struct assay_shard *s)
     return true;
 }
 
-struct assay_conn *assay_conn_take(struct assay_shard *s)
+struct assay_conn *assay_conn_take(struct assay_service *service)
 {
-    if (!s->conns_free && !add_chunk(s)) {
-        atomic_fetch_sub(&s->server->sessions, 1);
+    struct assay_shard *s = service->shard;
+    if (!s->conns_free && !add_chunk(s))
         return NULL;
-    }
     struct assay_conn *c = s->conns_free;
     uint32_t serial = c->serial;
     s->conns_free = c->next;
     s->conns_open++;
-    *c = (struct assay_conn){.serial = serial, .flags = ASSAY_CONN_OPEN};
-    if (s->trace)
-        c->number = atomic_fetch_add(&s->server->numbers, 1) + 1;
+    *c = (struct assay_conn){.service = service, .serial = serial, .flags = ASSAY_CONN_OPEN};
     return c;
 }
 
@@ -85,7 +82,8 @@ void assay_conn_release(struct assay_shard *s, struct assay_conn *c)
 static void watch_listeners(struct assay_shard *s, unsigned events)
 {
     for (size_t i = 0; i < s->listeners_count; i++)
-        assay_loop_watch(s->loop, &s->listeners[i].watch, events);
+        if (!s->listeners[i].service->datagrams)
+            assay_loop_watch(s->loop, &s->listeners[i].watch, events);
 }
 
 static void resume(struct assay_loop *loop, struct assay_alarm *alarm)
@@ -111,7 +109,7 @@ static bool accept_one(struct assay_shard *s, struct assay_listener *listener)
 {
     int fd = assay_accept(listener->watch.fd);
     if (fd >= 0) {
-        assay_conn_admit(s, fd);
+        assay_conn_admit(listener->service, fd);
         return true;
     }
     if (errno != EAGAIN)
@@ -127,28 +125,13 @@ static void accept_some(struct assay_loop *loop, struct assay_watch *watch, unsi
         continue;
 }
 
-bool assay_shard_listen(struct assay_shard *s, int fd)
+bool assay_shard_listen(struct assay_shard *s, size_t service, int fd)
 {
     struct assay_listener *l = &s->listeners[s->listeners_count++];
-    l->watch = (struct assay_watch){.ready = accept_some, .fd = fd};
+    l->service = &s->services[service];
+    l->watch = (struct assay_watch){.ready = l->service->datagrams ? assay_peers_receive : accept_some, .fd = fd};
     s->accepting = true;
     return assay_address_of(fd, &l->address) && assay_loop_watch(s->loop, &l->watch, ASSAY_READ);
-}
-
-/* What is in the kernel's queue has connected before the end: it is accepted. */
-static void stop_accepting(struct assay_shard *s)
-{
-    if (!s->accepting)
-        return;
-    for (size_t i = 0; i < s->listeners_count; i++) {
-        struct assay_listener *l = &s->listeners[i];
-        while (accept_one(s, l))
-            continue;
-        assay_loop_leave(s->loop, &l->watch);
-        close(l->watch.fd);
-    }
-    s->listeners_count = 0;
-    s->accepting = false;
 }
 
 /* ---- the end ----------------------------------------------------------- */
@@ -161,11 +144,63 @@ static void for_each_conn(struct assay_shard *s, void (*fn)(struct assay_shard *
                 fn(s, &s->chunks[i][k]);
 }
 
+static void close_listener(struct assay_shard *s, struct assay_listener *l)
+{
+    if (l->watch.fd < 0)
+        return;
+    assay_loop_leave(s->loop, &l->watch);
+    close(l->watch.fd);
+    l->watch.fd = -1;
+}
+
+static void close_sockets_of(struct assay_shard *s, const struct assay_service *service)
+{
+    for (size_t i = 0; i < s->listeners_count; i++)
+        if (s->listeners[i].service == service)
+            close_listener(s, &s->listeners[i]);
+}
+
+void assay_shard_peers_gone(struct assay_shard *s, struct assay_service *service)
+{
+    if (!s->accepting)
+        close_sockets_of(s, service);
+}
+
+static void stop_peer(struct assay_shard *s, struct assay_conn *c)
+{
+    if (c->peer)
+        assay_conn_stop(s, c);
+}
+
+/* What is in the kernel's queue has connected, or come, before the end: it is
+ * taken. Sockets of datagrams are there until what has come is answered. */
+static void stop_accepting(struct assay_shard *s)
+{
+    if (!s->accepting)
+        return;
+    for (size_t i = 0; i < s->listeners_count; i++) {
+        struct assay_listener *l = &s->listeners[i];
+        assay_loop_watch(s->loop, &l->watch, 0);
+        if (l->service->datagrams) {
+            assay_peers_drain(l);
+            continue;
+        }
+        while (accept_one(s, l))
+            continue;
+        close_listener(s, l);
+    }
+    s->accepting = false;
+    for_each_conn(s, stop_peer);
+    for (size_t i = 0; i < s->services_count; i++)
+        if (s->services[i].peers.count == 0)
+            close_sockets_of(s, &s->services[i]);
+}
+
 static void cut_all(struct assay_loop *loop, struct assay_alarm *alarm)
 {
     (void)alarm;
     struct assay_shard *s = assay_loop_owner(loop);
-    fprintf(stderr, "assay: %u connections did not end in time and are cut\n", s->conns_open);
+    fprintf(stderr, "assay: %u sessions did not end in time and are cut\n", s->conns_open);
     for_each_conn(s, assay_conn_kill);
 }
 
@@ -194,7 +229,7 @@ static void complete_job(struct assay_shard *s, struct assay_turn *turn, const s
 {
     if (job->conn->serial != job->serial) {
         struct assay_out nowhere = s->shared; /* its session is gone: only the engine's table has to know */
-        (void)assay_complete(s->engine, job->token, assay_loop_now(s->loop), job->done, &nowhere);
+        (void)assay_complete(job->service->engine, job->token, assay_loop_now(s->loop), job->done, &nowhere);
         return;
     }
     if (turn->conn != job->conn && turn->conn)
@@ -223,22 +258,22 @@ static void woken(struct assay_loop *loop)
         complete_batch(s, b);
         assay_orders_done(&s->orders, b);
     }
-    s->resting = false;
+    for (size_t i = 0; i < s->services_count; i++)
+        s->services[i].resting = false;
     assay_conn_feed_starved(s);
     look_at_flags(s);
 }
 
 static void tick(struct assay_loop *loop, struct assay_alarm *alarm)
 {
-    (void)alarm;
-    struct assay_shard *s = assay_loop_owner(loop);
+    struct assay_service *service = (struct assay_service *)alarm;
     assay_sid sid;
-    while (assay_due(s->engine, assay_loop_now(loop), &sid)) {
+    while (assay_due(service->engine, assay_loop_now(loop), &sid)) {
         /* Its input came in time and waits for us, not for the peer: timers rest until an effect completes. */
-        s->resting = (s->by_slot[(uint32_t)sid]->flags & ASSAY_CONN_STARVED) != 0;
-        if (s->resting)
+        service->resting = (service->by_slot[(uint32_t)sid]->flags & ASSAY_CONN_STARVED) != 0;
+        if (service->resting)
             return;
-        assay_conn_tick(s, sid);
+        assay_conn_tick(service, sid);
     }
 }
 
@@ -256,46 +291,112 @@ static void submit(struct assay_shard *s)
     assay_orders_submit(&s->orders);
 }
 
+static void set_tick(struct assay_loop *loop, struct assay_service *service)
+{
+    struct assay_alarm *alarm = &service->tick;
+    assay_time deadline = assay_deadline(service->engine);
+    if (deadline == ASSAY_NEVER || service->resting)
+        assay_loop_cancel(loop, alarm);
+    else if (alarm->place == 0 || alarm->at != deadline)
+        assay_loop_alarm(loop, alarm, deadline);
+}
+
 static void each_round(struct assay_loop *loop)
 {
     struct assay_shard *s = assay_loop_owner(loop);
     submit(s);
-    assay_time deadline = assay_deadline(s->engine);
-    if (deadline == ASSAY_NEVER || s->resting)
-        assay_loop_cancel(loop, &s->tick);
-    else if (s->tick.place == 0 || s->tick.at != deadline)
-        assay_loop_alarm(loop, &s->tick, deadline);
+    for (size_t i = 0; i < s->services_count; i++)
+        set_tick(loop, &s->services[i]);
 }
 
-/* ---- set up ------------------------------------------------------------ */
+/* ---- services ---------------------------------------------------------- */
 
-static struct assay_config engine_config(const struct assay_shard *s)
+static struct assay_config engine_config(const struct assay_service *service)
 {
-    const struct assay_server_config *config = s->server->config;
+    const struct assay_server *server = service->shard->server;
     return (struct assay_config){
-        .model = config->model,
-        .machine = config->model->server,
-        .limits = s->limits,
-        .leniencies = config->leniencies,
-        .seed = (uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)s,
-        .trace = config->trace,
-        .judge = config->trace,
+        .model = server->config.model,
+        .machine = service->transport->server,
+        .limits = service->limits,
+        .leniencies = server->leniencies,
+        .seed = (uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)service,
+        .trace = server->config.trace,
+        .judge = server->config.trace,
         .gates = true,
     };
 }
 
 /* Mapped, so that memory of limits never reached is never touched. */
-static bool open_engine(struct assay_shard *s)
+static bool open_engine(struct assay_service *service)
 {
-    struct assay_config config = engine_config(s);
-    s->block_size = assay_engine_size(&config);
-    void *block = mmap(NULL, s->block_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    struct assay_config config = engine_config(service);
+    service->block_size = assay_engine_size(&config);
+    void *block =
+        mmap(NULL, service->block_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (block == MAP_FAILED)
         return false;
-    s->block = block;
-    s->engine = assay_engine_init(block, s->block_size, &config);
-    return s->engine != NULL;
+    service->block = block;
+    service->engine = assay_engine_init(block, service->block_size, &config);
+    return service->engine != NULL;
 }
+
+static uint32_t part(uint32_t whole, size_t parts)
+{
+    return whole / parts > 0 ? (uint32_t)(whole / parts) : 1;
+}
+
+/* Memory and effects are divided, as are sessions of datagrams; those of streams are counted over all loops. */
+static struct assay_limits share_of(const struct assay_server *server, size_t services, bool datagrams)
+{
+    struct assay_limits share = server->limits;
+    share.memory = part(share.memory, server->count * services);
+    share.effects = part(share.effects, server->count * services);
+    if (datagrams)
+        share.sessions = part(share.sessions, server->count);
+    return share;
+}
+
+static bool open_service(struct assay_shard *s, const struct assay_transport *transport, size_t services)
+{
+    struct assay_service *service = &s->services[s->services_count++];
+    const struct assay_server *server = s->server;
+    service->tick.fire = tick;
+    service->shard = s;
+    service->transport = transport;
+    service->datagrams = strcmp(transport->name, "udp") == 0;
+    service->limits = share_of(server, services, service->datagrams);
+    service->by_slot = calloc(service->limits.sessions + 1u, sizeof(struct assay_conn *));
+    if (!service->by_slot || !open_engine(service) || (service->datagrams && !assay_peers_open(service)))
+        return false;
+    if (!server->config.trace)
+        return true;
+    service->trace = assay_trace_new(server, transport->server);
+    return service->trace != NULL;
+}
+
+static bool open_services(struct assay_shard *s)
+{
+    const struct assay_model *model = s->model;
+    size_t count = 0;
+    for (uint16_t i = 0; i < model->transports_count; i++)
+        count += assay_server_serves(&model->transports[i]);
+    s->services = calloc(count + 1, sizeof *s->services);
+    for (uint16_t i = 0; s->services && i < model->transports_count; i++)
+        if (assay_server_serves(&model->transports[i]) && !open_service(s, &model->transports[i], count))
+            return false;
+    return s->services != NULL;
+}
+
+static void close_service(struct assay_service *service)
+{
+    free(service->by_slot);
+    assay_peers_close(service);
+    assay_trace_free(service->trace);
+    if (service->block)
+        munmap(service->block, service->block_size);
+}
+
+/* ---- set up ------------------------------------------------------------ */
 
 static bool any_gate(const struct assay_model *model)
 {
@@ -307,31 +408,26 @@ static bool any_gate(const struct assay_model *model)
 
 static bool open_buffers(struct assay_shard *s)
 {
-    uint32_t cap = s->limits.output > s->model->out_max ? s->limits.output : s->model->out_max;
+    uint32_t output = s->server->limits.output;
+    uint32_t cap = output > s->model->out_max ? output : s->model->out_max;
     s->gating = any_gate(s->model);
     s->in = malloc(ASSAY_READ_SIZE);
-    s->by_slot = calloc(s->limits.sessions + 1u, sizeof(struct assay_conn *));
     s->shared = (struct assay_out){.bytes = malloc(cap + 1u),
                                    .cap = cap,
                                    .cuts = malloc(ASSAY_CUTS * sizeof(struct assay_cut)),
                                    .cuts_cap = ASSAY_CUTS};
-    return s->in && s->by_slot && s->shared.bytes && s->shared.cuts;
+    return s->in && s->shared.bytes && s->shared.cuts;
 }
 
-bool assay_shard_open(struct assay_shard *s, struct assay_server *server, const struct assay_limits *limits,
-                      struct assay_net_error *error)
+bool assay_shard_open(struct assay_shard *s, struct assay_server *server, struct assay_net_error *error)
 {
     s->server = server;
-    s->model = server->config->model;
-    s->limits = *limits;
-    s->tick.fire = tick;
+    s->model = server->config.model;
     s->resume.fire = resume;
     s->grace.fire = cut_all;
     s->loop = assay_loop_new(s);
-    bool ok = s->loop && assay_orders_open(&s->orders, &server->effects, s->loop) && open_buffers(s) && open_engine(s);
-    if (ok && server->config->trace)
-        ok = (s->trace = assay_trace_new(server->config)) != NULL;
-    if (!ok) {
+    if (!s->loop || !assay_orders_open(&s->orders, &server->effects, s->loop) || !open_buffers(s) ||
+        !open_services(s)) {
         snprintf(error->text, sizeof error->text, "no memory for the limits asked for: %s", strerror(errno));
         return false;
     }
@@ -350,18 +446,17 @@ void assay_shard_close(struct assay_shard *s)
     s->done = true;
     for_each_conn(s, assay_conn_kill);
     for (size_t i = 0; i < s->listeners_count; i++)
-        close(s->listeners[i].watch.fd);
+        close_listener(s, &s->listeners[i]);
     for (size_t i = 0; i < s->chunks_count; i++)
         free(s->chunks[i]);
+    for (size_t i = 0; i < s->services_count; i++)
+        close_service(&s->services[i]);
+    free(s->services);
     free(s->chunks);
-    free(s->by_slot);
     free(s->in);
     free(s->shared.bytes);
     free(s->shared.cuts);
     free(s->instants);
-    assay_trace_free(s->trace);
-    if (s->block)
-        munmap(s->block, s->block_size);
     assay_orders_close(&s->orders);
     assay_pool_free(&s->pool);
     assay_loop_free(s->loop);

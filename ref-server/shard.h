@@ -5,6 +5,9 @@
  * what has to wait) moves to a pooled one. Output is made in a buffer of the
  * loop and sent with one call; what the socket does not take, or what waits
  * behind an effect, moves to a pooled one.
+ *
+ * Over datagrams a connection is a session with one address and port (peers.c):
+ * it has no socket of its own, and what waits for it is whole datagrams.
  */
 #ifndef ASSAY_REF_SERVER_SHARD_H
 #define ASSAY_REF_SERVER_SHARD_H
@@ -12,14 +15,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "net/datagram.h"
 #include "net/loop.h"
 #include "ref-server/effects.h"
 #include "ref-server/pool.h"
-#include "ref-server/server.h"
 
 #define ASSAY_READ_SIZE (64u * 1024)
 #define ASSAY_CUTS      1024u
 #define ASSAY_CUTS_MAX  16384u
+#define ASSAY_LISTENERS 32u
 
 enum assay_conn_flags {
     ASSAY_CONN_OPEN = 1,       /* in use */
@@ -35,9 +39,10 @@ enum assay_conn_flags {
     ASSAY_CONN_WRITE_WAIT = 1024, /* the socket takes no more */
 };
 
-/* Input that waits. Pooled. */
+/* Input that waits: bytes of a stream, or one datagram. Pooled. */
 struct assay_held {
-    uint32_t cap, size; /* of the block; bytes in it */
+    struct assay_held *next; /* datagram */
+    uint32_t cap, size;      /* of the block; bytes in it */
     uint8_t bytes[];
 };
 
@@ -58,14 +63,17 @@ struct assay_closing {
 
 struct assay_conn {
     struct assay_watch watch; /* first */
-    assay_sid sid;            /* 0: the session is over */
+    struct assay_service *service;
+    struct assay_peer *peer;    /* of datagrams; NULL: a stream */
+    struct assay_spool *spools; /* what the session has gathered */
+    assay_sid sid;              /* 0: the session is over */
     struct assay_held *in;
     struct assay_queue *out;
     struct assay_closing *closing;
     struct assay_conn *next; /* free, or starved */
+    uint64_t number;         /* of the session, in the whole server */
     uint32_t serial;
     uint32_t quota;
-    uint32_t number; /* for traces */
     uint16_t flags;
 };
 
@@ -76,81 +84,130 @@ struct assay_instant {
 
 struct assay_listener {
     struct assay_watch watch; /* first */
+    struct assay_service *service;
     struct assay_address address;
 };
 
 struct assay_server;
 struct assay_trace;
 
+/* Whom a session of datagrams is with. Pooled. */
+struct assay_peer {
+    struct assay_conn *conn;
+    struct assay_listener *at;
+    struct assay_path path;
+    struct assay_held *last; /* of conn->in */
+    uint32_t held;           /* bytes in conn->in */
+    uint32_t cap;
+    struct assay_peer *next;          /* of the same bucket */
+    struct assay_peer *newer, *older; /* by the last datagram that came */
+};
+
+/* The sessions of datagrams of a service, by address and by silence. */
+struct assay_peers {
+    struct assay_peer **buckets;
+    uint32_t mask, count;
+    uint64_t key; /* of the hash */
+    struct assay_peer *newest, *oldest;
+};
+
+/* A transport's part of a loop: the engine that plays its machine. */
+struct assay_service {
+    struct assay_alarm tick; /* first */
+    struct assay_shard *shard;
+    const struct assay_transport *transport;
+    bool datagrams;
+    bool resting; /* timers wait for an effect to complete */
+    struct assay_limits limits;
+    struct assay_engine *engine;
+    void *block; /* the engine's memory */
+    size_t block_size;
+    struct assay_conn **by_slot; /* of the engine's sessions */
+    struct assay_peers peers;
+    struct assay_trace *trace; /* NULL: no traces */
+};
+
 struct assay_shard {
     struct assay_server *server;
     const struct assay_model *model;
     struct assay_loop *loop;
-    struct assay_engine *engine;
-    void *block; /* the engine's memory */
-    size_t block_size;
+    struct assay_service *services;
+    size_t services_count;
     struct assay_orders orders;
     struct assay_pool pool;
 
-    struct assay_listener listeners[ASSAY_ADDRESSES_MAX];
+    struct assay_listener listeners[ASSAY_LISTENERS];
     size_t listeners_count;
     bool accepting, paused, stopping, done;
-    bool resting; /* timers wait for an effect to complete */
-    bool gating;  /* effects hold back output */
+    bool gating; /* effects hold back output */
 
     struct assay_conn **chunks; /* of connections, which never move */
     size_t chunks_count;
     struct assay_conn *conns_free, *starved;
     uint32_t conns_open;
-    struct assay_conn **by_slot; /* of the engine's sessions */
 
-    struct assay_alarm tick, resume, grace;
+    struct assay_alarm resume, grace;
     uint8_t *in;             /* ASSAY_READ_SIZE bytes */
     struct assay_out shared; /* output of a connection that has none waiting */
     struct assay_instant *instants;
     size_t instants_count, instants_cap;
     unsigned put_off; /* rounds that orders have waited */
-    struct assay_limits limits;
-    struct assay_trace *trace; /* NULL: no traces */
 
     pthread_t thread;
     bool threaded;
 };
 
 struct assay_server {
-    const struct assay_server_config *config;
+    struct assay_server_config config;
+    struct assay_limits limits;
+    uint64_t leniencies;
     struct assay_effects effects;
+    char (*addresses)[ASSAY_SERVER_ADDRESS_MAX]; /* that are listened on */
+    size_t addresses_count;
     struct assay_shard *shards;
     unsigned count;
-    atomic_uint running; /* loops that have connections, or accept them */
-    atomic_uint sessions;
-    atomic_uint numbers;  /* of connections */
-    atomic_bool stopping; /* end: no more connections, finish sessions */
-    atomic_bool no_more;  /* no more connections; sessions go on */
+    atomic_uint running;             /* loops that have connections, or accept them */
+    atomic_uint sessions;            /* of streams */
+    atomic_ullong numbers;           /* of sessions */
+    atomic_ullong lost_in, lost_out; /* datagrams that found no room */
+    atomic_bool stopping;            /* end: no more connections, finish sessions */
+    atomic_bool no_more;             /* no more connections; sessions go on */
     struct assay_watch signals;
-    bool interrupted;
+    atomic_bool interrupted;
+    enum assay_server_end end;
+    pthread_t thread; /* of one that was started */
+    bool started;
 };
 
 /* ---- shard.c ------------------------------------------------------------ */
 
-bool assay_shard_open(struct assay_shard *shard, struct assay_server *server, const struct assay_limits *limits,
-                      struct assay_net_error *error);
+bool assay_shard_open(struct assay_shard *shard, struct assay_server *server, struct assay_net_error *error);
 void assay_shard_run(struct assay_shard *shard);
 void assay_shard_close(struct assay_shard *shard);
 
-/* Add a listening socket; before the run. */
-bool assay_shard_listen(struct assay_shard *shard, int fd);
+/* Add a listening socket of a service; before the run. */
+bool assay_shard_listen(struct assay_shard *shard, size_t service, int fd);
+
+/* The last session of a service of datagrams has ended while the loop stops. */
+void assay_shard_peers_gone(struct assay_shard *shard, struct assay_service *service);
+
+/* Whether a transport of the spec has a server that can be run here. */
+bool assay_server_serves(const struct assay_transport *transport);
 
 /* Tell all loops that a flag of the server has changed. From any thread. */
 void assay_server_nudge(struct assay_server *server);
 
-struct assay_conn *assay_conn_take(struct assay_shard *shard);
+/* NULL: no memory. */
+struct assay_conn *assay_conn_take(struct assay_service *service);
 void assay_conn_release(struct assay_shard *shard, struct assay_conn *conn);
 
 /* ---- conn.c ------------------------------------------------------------- */
 
 /* A connection was accepted: the descriptor is the connection's from now on. */
-void assay_conn_admit(struct assay_shard *shard, int fd);
+void assay_conn_admit(struct assay_service *service, int fd);
+
+/* Go on with what waits. */
+void assay_conn_go_on(struct assay_shard *shard, struct assay_conn *conn);
 
 /* An effect of it is done or failed; after the last of several, go on with it. */
 struct assay_turn {
@@ -164,7 +221,7 @@ void assay_turn_complete(struct assay_turn *turn, assay_token token, bool done);
 void assay_turn_end(struct assay_turn *turn);
 
 /* The session has a timer due at the loop's time. */
-void assay_conn_tick(struct assay_shard *shard, assay_sid sid);
+void assay_conn_tick(struct assay_service *service, assay_sid sid);
 
 /* The server stops: handle what was received, then end. */
 void assay_conn_stop(struct assay_shard *shard, struct assay_conn *conn);
@@ -175,15 +232,32 @@ void assay_conn_feed_starved(struct assay_shard *shard);
 /* Close with a reset, whatever is going on. */
 void assay_conn_kill(struct assay_shard *shard, struct assay_conn *conn);
 
+/* ---- peers.c ------------------------------------------------------------ */
+
+bool assay_peers_open(struct assay_service *service);
+void assay_peers_close(struct assay_service *service);
+
+/* Datagrams have come: the handler of their sockets. */
+void assay_peers_receive(struct assay_loop *loop, struct assay_watch *watch, unsigned events);
+
+/* Handle everything that has come to a socket by now. */
+void assay_peers_drain(struct assay_listener *listener);
+
+/* The session's part of a turn: input, the end, output. */
+void assay_peer_finish(struct assay_turn *turn);
+
+/* The connection's peer is done with. */
+void assay_peer_release(struct assay_conn *conn);
+
 /* ---- trace.c ------------------------------------------------------------ */
 
-struct assay_trace *assay_trace_new(const struct assay_server_config *config);
+struct assay_trace *assay_trace_new(const struct assay_server *server, uint16_t machine);
 void assay_trace_free(struct assay_trace *trace);
 
 /* Of the input, what one call of the engine is to get: the first frame if it is whole. */
 struct assay_span assay_trace_part(struct assay_trace *trace, struct assay_span in);
-void assay_trace_received(struct assay_trace *trace, uint32_t conn, struct assay_span part);
-void assay_trace_event(struct assay_trace *trace, uint32_t conn, const struct assay_event *event,
+void assay_trace_received(struct assay_trace *trace, uint64_t session, struct assay_span part);
+void assay_trace_event(struct assay_trace *trace, uint64_t session, const struct assay_event *event,
                        const struct assay_out *out);
 
 #endif

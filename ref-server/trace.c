@@ -20,21 +20,21 @@ struct assay_trace {
     uint16_t frame_in, frame_out;
 };
 
-struct assay_trace *assay_trace_new(const struct assay_server_config *config)
+struct assay_trace *assay_trace_new(const struct assay_server *server, uint16_t machine)
 {
-    const struct assay_model *model = config->model;
+    const struct assay_model *model = server->config.model;
     uint32_t scratch = 2 * (model->scratch + model->frame_max) + 4096;
     struct assay_trace *t = calloc(1, sizeof *t + scratch);
     if (!t)
         return NULL;
     t->model = model;
-    t->frame_in = model->machines[model->server].frame_in;
-    t->frame_out = model->machines[model->server].frame_out;
+    t->frame_in = model->machines[machine].frame_in;
+    t->frame_out = model->machines[machine].frame_out;
     t->env = (struct assay_env){.model = model,
                                 .slots = t->slots,
                                 .scratch = (uint8_t *)(t + 1),
                                 .scratch_cap = scratch,
-                                .leniencies = config->leniencies};
+                                .leniencies = server->leniencies};
     return t;
 }
 
@@ -55,9 +55,9 @@ __attribute__((format(printf, 2, 3))) static void put(struct assay_trace *t, con
         t->used += (size_t)n < sizeof t->line - t->used ? (size_t)n : sizeof t->line - t->used - 1;
 }
 
-static void begin(struct assay_trace *t, uint32_t conn)
+static void begin(struct assay_trace *t, uint64_t session)
 {
-    t->used = 0, put(t, "#%u ", conn);
+    t->used = 0, put(t, "#%" PRIu64 " ", session);
 }
 
 static void end(struct assay_trace *t)
@@ -168,9 +168,9 @@ struct assay_span assay_trace_part(struct assay_trace *t, struct assay_span in)
     return in;
 }
 
-void assay_trace_received(struct assay_trace *t, uint32_t conn, struct assay_span part)
+void assay_trace_received(struct assay_trace *t, uint64_t session, struct assay_span part)
 {
-    begin(t, conn);
+    begin(t, session);
     put(t, "> ");
     put_message(t, t->frame_in, ASSAY_CLIENT, part);
     end(t);
@@ -194,10 +194,10 @@ static void put_step(struct assay_trace *t, const struct assay_event *event)
     put(t, ")");
 }
 
-void assay_trace_event(struct assay_trace *t, uint32_t conn, const struct assay_event *event,
+void assay_trace_event(struct assay_trace *t, uint64_t session, const struct assay_event *event,
                        const struct assay_out *out)
 {
-    begin(t, conn);
+    begin(t, session);
     switch (event->type) {
     case ASSAY_EVENT_STEP:
         put_step(t, event);

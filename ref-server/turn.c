@@ -6,12 +6,22 @@
 
 /* ---- events ------------------------------------------------------------ */
 
+void assay_conn_forget(struct assay_shard *s, struct assay_conn *c)
+{
+    const struct assay_server_config *config = &s->server->config;
+    c->sid = 0;
+    assay_spool_free_all(&c->spools);
+    if (!c->peer)
+        atomic_fetch_sub(&s->server->sessions, 1);
+    if (config->ended)
+        config->ended(config->user, c->number);
+}
+
 void assay_conn_session_over(struct assay_turn *t, bool abort)
 {
-    t->conn->sid = 0;
+    assay_conn_forget(t->shard, t->conn);
     if (abort)
         assay_conn_set(t->conn, ASSAY_CONN_ABORT);
-    atomic_fetch_sub(&t->shard->server->sessions, 1);
 }
 
 static bool remember(struct assay_shard *s, assay_token token, bool done)
@@ -32,8 +42,9 @@ static bool remember(struct assay_shard *s, assay_token token, bool done)
 static void order(struct assay_turn *t, const struct assay_event *event)
 {
     struct assay_conn *c = t->conn;
-    struct assay_job job = {.conn = c, .serial = c->serial, .token = event->effect.token};
-    enum assay_ordered ordered = assay_orders_take(&t->shard->orders, event, &job);
+    struct assay_job job = {
+        .conn = c, .service = c->service, .session = c->number, .serial = c->serial, .token = event->effect.token};
+    enum assay_ordered ordered = assay_orders_take(&t->shard->orders, event, &job, &c->spools);
     if (ordered != ASSAY_ORDER_LATER && event->effect.token &&
         !remember(t->shard, event->effect.token, ordered == ASSAY_ORDER_DONE))
         assay_conn_set(c, ASSAY_CONN_ABORT);
@@ -42,9 +53,10 @@ static void order(struct assay_turn *t, const struct assay_event *event)
 static void take_events(struct assay_turn *t)
 {
     struct assay_event event;
-    while (assay_next_event(t->shard->engine, &event)) {
-        if (t->shard->trace)
-            assay_trace_event(t->shard->trace, t->conn->number, &event, &t->out);
+    const struct assay_service *service = t->conn->service;
+    while (assay_next_event(service->engine, &event)) {
+        if (service->trace)
+            assay_trace_event(service->trace, t->conn->number, &event, &t->out);
         switch (event.type) {
         case ASSAY_EVENT_EFFECT:
             order(t, &event);
@@ -63,9 +75,11 @@ static void take_events(struct assay_turn *t)
 
 static void complete_one(struct assay_turn *t, assay_token token, bool done)
 {
+    if (t->conn->peer)
+        assay_turn_flush(t); /* the borders in front of its gate */
     if (!assay_turn_insist(t))
         assay_conn_set(t->conn, ASSAY_CONN_ABORT);
-    (void)assay_complete(t->shard->engine, token, assay_loop_now(t->shard->loop), done, &t->out);
+    (void)assay_complete(t->conn->service->engine, token, assay_loop_now(t->shard->loop), done, &t->out);
     take_events(t);
 }
 
@@ -112,15 +126,16 @@ void assay_turn_feed(struct assay_turn *t, struct assay_span *in)
 {
     struct assay_shard *s = t->shard;
     struct assay_conn *c = t->conn;
+    struct assay_trace *trace = c->service->trace;
     bool more = true;
     while (more && in->n > 0 && c->sid) {
-        struct assay_span part = s->trace ? assay_trace_part(s->trace, *in) : *in;
+        struct assay_span part = trace ? assay_trace_part(trace, *in) : *in;
         uint32_t used;
         if (s->gating && t->out.cuts_len == t->out.cuts_cap && t->out.cuts_cap < ASSAY_CUTS_MAX)
             assay_turn_grow(t, t->out.cap, t->out.cuts_cap * 2u);
-        enum assay_rc rc = assay_feed(s->engine, c->sid, assay_loop_now(s->loop), part, &used, &t->out);
-        if (s->trace && used > 0)
-            assay_trace_received(s->trace, c->number, (struct assay_span){part.p, used});
+        enum assay_rc rc = assay_feed(c->service->engine, c->sid, assay_loop_now(s->loop), part, &used, &t->out);
+        if (trace && used > 0)
+            assay_trace_received(trace, c->number, (struct assay_span){part.p, used});
         in->p += used;
         in->n -= used;
         more = assay_turn_again(t, rc) || (rc == ASSAY_OK && part.n == used && used > 0);
@@ -132,9 +147,34 @@ static bool signal_one(struct assay_turn *t, enum assay_builtin_event event, str
     struct assay_conn *c = t->conn;
     enum assay_rc rc;
     do {
-        rc = assay_signal(t->shard->engine, c->sid, assay_loop_now(t->shard->loop), event, in, &t->out);
+        rc = assay_signal(c->service->engine, c->sid, assay_loop_now(t->shard->loop), event, in, &t->out);
     } while (assay_turn_again(t, rc) && c->sid);
     return !t->full;
+}
+
+/* One datagram. True: it was handled. */
+bool assay_turn_feed_datagram(struct assay_turn *t, struct assay_span in)
+{
+    struct assay_conn *c = t->conn;
+    struct assay_trace *trace = c->service->trace;
+    enum assay_rc rc;
+    uint32_t used;
+    do {
+        rc = assay_feed(c->service->engine, c->sid, assay_loop_now(t->shard->loop), in, &used, &t->out);
+        if (trace && (rc == ASSAY_OK || rc == ASSAY_ENDED))
+            assay_trace_received(trace, c->number, in);
+    } while (assay_turn_again(t, rc) && c->sid);
+    return !t->full;
+}
+
+/* Of datagrams: the server stops, which is the end of a session without a stream. */
+void assay_turn_shutdown(struct assay_turn *t)
+{
+    struct assay_conn *c = t->conn;
+    if (signal_one(t, ASSAY_EV_SHUTDOWN, (struct assay_span){NULL, 0}) && c->sid) {
+        assay_drop(c->service->engine, c->sid);
+        assay_conn_session_over(t, false);
+    }
 }
 
 /* Ends of the stream and of the server, once all input before them was handled. */
@@ -142,7 +182,7 @@ void assay_turn_signals(struct assay_turn *t, struct assay_span *in)
 {
     struct assay_conn *c = t->conn;
     if (!t->full && c->sid && assay_conn_has(c, ASSAY_CONN_RESET) && signal_one(t, ASSAY_EV_RESET, *in) && c->sid) {
-        assay_drop(t->shard->engine, c->sid); /* the machine ignores it; nobody is there any more */
+        assay_drop(c->service->engine, c->sid); /* the machine ignores it; nobody is there any more */
         assay_conn_session_over(t, false);
     }
     bool stop = assay_conn_has(c, ASSAY_CONN_STOPPING) && c->quota == 0;

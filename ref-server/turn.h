@@ -21,6 +21,18 @@ static inline void assay_conn_clear(struct assay_conn *c, unsigned flag)
     c->flags = (uint16_t)(c->flags & ~flag);
 }
 
+/* ---- conn.c ------------------------------------------------------------- */
+
+/* Input in a buffer of its own, with so much room; NULL: no memory. And its end. */
+struct assay_held *assay_held_make(struct assay_shard *shard, struct assay_span in, size_t room);
+void assay_held_give(struct assay_shard *shard, struct assay_conn *conn);
+
+/* Begin the connection's session. False: the engine has no room. */
+bool assay_turn_open(struct assay_turn *turn);
+
+/* The connection, which has no session any more, is done with. */
+void assay_conn_end(struct assay_shard *shard, struct assay_conn *conn);
+
 /* ---- output.c ----------------------------------------------------------- */
 
 void assay_queue_give(struct assay_shard *shard, struct assay_queue *queue);
@@ -42,6 +54,9 @@ bool assay_turn_keep_output(struct assay_turn *turn);
 
 /* ---- turn.c ------------------------------------------------------------- */
 
+/* A connection has no session any more. */
+void assay_conn_forget(struct assay_shard *shard, struct assay_conn *conn);
+
 /* The session has ended, for the connection and for the count. */
 void assay_conn_session_over(struct assay_turn *turn, bool abort);
 
@@ -53,6 +68,12 @@ bool assay_turn_again(struct assay_turn *turn, enum assay_rc rc);
 
 /* Handle input; what is left of it is the beginning of a frame, or (turn->full) has to wait. */
 void assay_turn_feed(struct assay_turn *turn, struct assay_span *in);
+
+/* One datagram; false: it has to wait (turn->full). */
+bool assay_turn_feed_datagram(struct assay_turn *turn, struct assay_span in);
+
+/* The server stops: end a session of datagrams, unless it has to wait (turn->full). */
+void assay_turn_shutdown(struct assay_turn *turn);
 
 /* Ends of the stream and of the server, once all input before them was handled. */
 void assay_turn_signals(struct assay_turn *turn, struct assay_span *in);

@@ -36,18 +36,33 @@ static int arguments(char **argv)
     return n;
 }
 
+static void announce(const struct assay_server *server)
+{
+    for (size_t i = 0; assay_server_address(server, i); i++)
+        printf("listening on %s\n", assay_server_address(server, i));
+    fflush(stdout);
+}
+
 static void serve(const struct host *host, void (*before)(void), int out, int err)
 {
-    struct assay_net_error error;
+    char error[ASSAY_SERVER_ERROR_MAX];
+    struct assay_server_config config = host->config;
+    config.limits = &host->limits;
+    config.signals = true;
     dup2(out, 1);
     dup2(err, 2);
     if (before)
         before();
     if (host->run)
         exit(host->run(arguments(host->argv), host->argv));
-    int end = (int)assay_server_run(&host->config, stdout, &error);
-    if (end == (int)ASSAY_SERVER_UNUSABLE)
-        fprintf(stderr, "%s\n", error.text);
+    struct assay_server *server = assay_server_open(&config, error);
+    if (!server)
+        fprintf(stderr, "%s\n", error);
+    else
+        announce(server);
+    if (server)
+        assay_server_run(server);
+    int end = (int)assay_server_close(server);
     fflush(NULL);
     exit(end);
 }
@@ -85,16 +100,32 @@ static void launch(struct host *host, void (*before)(void))
     close(out[0]);
 }
 
+/* The hand-made protocols name no transport: tcp. */
+static const struct assay_model *served(const struct assay_model *model)
+{
+    static struct assay_model models[8];
+    static struct assay_transport transports[8];
+    static unsigned used;
+    if (!model || model->transports_count > 0)
+        return model;
+    unsigned i = used++ % 8;
+    models[i] = *model;
+    transports[i] = (struct assay_transport){.name = "tcp", .server = model->server, .client = model->client};
+    models[i].transports = &transports[i];
+    models[i].transports_count = 1;
+    return &models[i];
+}
+
 void host_start(struct host *host, const struct assay_model *model, void (*before)(void))
 {
     static const char *const anywhere[] = {"127.0.0.1:0"};
     strcpy(host->folder, "/tmp/assay-host-XXXXXX");
     assert_non_null(mkdtemp(host->folder));
-    host->config.model = model;
+    host->config.model = served(model);
     if (!host->config.data)
         host->config.data = host->folder;
-    if (host->config.limits.sessions == 0)
-        host->config.limits = host_limits();
+    if (host->limits.sessions == 0)
+        host->limits = host_limits();
     if (host->config.listen_count == 0) {
         host->config.listen = anywhere;
         host->config.listen_count = 1;

@@ -6,14 +6,16 @@
 #include <sys/types.h>
 
 #include "net/clock.h"
-#include "ref-server/server.h"
+#include "core/model.h"
+#include "ref-server/assay_server.h"
 
 struct host {
     pid_t pid;
     uint16_t port;
-    char folder[64]; /* its data folder; removed by host_end() */
-    int errors;      /* its stderr, to read from */
-    struct assay_server_config config;
+    char folder[64];                   /* its data folder; removed by host_end() */
+    int errors;                        /* its stderr, to read from */
+    struct assay_server_config config; /* `limits` is set from the field below */
+    struct assay_limits limits;        /* sessions 0: host_limits() */
     int (*run)(int argc, char **argv); /* instead of the config: a command, whose arguments end in NULL */
     char **argv;
 };

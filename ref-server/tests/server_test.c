@@ -175,7 +175,7 @@ static void ipv6_is_served(void **state)
 static void crowd_with(const struct assay_limits *limits, bool gated)
 {
     enum { CLIENTS = 12, EACH = 100 };
-    struct host host = {.config = {.limits = *limits}};
+    struct host host = {.limits = *limits};
     static const uint8_t zeros[EACH + 1];
     static uint8_t frames[EACH * 8];
     int fds[CLIENTS];
@@ -301,8 +301,8 @@ static void only_so_many_sessions_are_taken(void **state)
 {
     (void)state;
     struct host host = {0};
-    host.config.limits = host_limits();
-    host.config.limits.sessions = 2;
+    host.limits = host_limits();
+    host.limits.sessions = 2;
     host_start(&host, notes_model(true), NULL);
     int a = dial(&host), b = dial(&host);
     login(a);
@@ -388,8 +388,8 @@ static void a_second_signal_does_not_wait(void **state)
 {
     (void)state;
     struct host host = {0};
-    host.config.limits = host_limits();
-    host.config.limits.drain_time = 60 * ASSAY_SECOND;
+    host.limits = host_limits();
+    host.limits.drain_time = 60 * ASSAY_SECOND;
     host_start(&host, notes_model(true), NULL);
     int fd = dial(&host);
     login(fd);
