@@ -33,7 +33,7 @@ struct assay_message shape_messages[4];
 struct assay_frame shape_frame;
 struct assay_env shape_env;
 assay_val shape_slots[ASSAY_SLOTS_MAX];
-static struct assay_field fields[16];
+static struct assay_field fields[32];
 static uint32_t codes[256];
 static uint8_t scratch[256];
 
