@@ -173,6 +173,19 @@ static bool read_line(struct line *l, struct assay_link_faults *faults)
     return is(l, "seed") ? read_seed(l, faults) : read_fault(l, faults);
 }
 
+static bool take_line(struct line *l, const char *text, size_t n)
+{
+    const char *nul = memchr(text, '\0', n);
+    size_t kept = n < LINE_MAX_SIZE ? n : LINE_MAX_SIZE - 1;
+    memcpy(l->text, text, kept);
+    l->text[kept] = '\0';
+    size_t column = nul ? (size_t)(nul - text) + 1 : n > kept && !strchr(l->text, '#') ? LINE_MAX_SIZE : 0;
+    if (column > 0)
+        snprintf(l->error->text, sizeof l->error->text, "%.200s:%zu:%zu: %s", l->name, l->number, column,
+                 nul ? "a NUL, and no text" : "the line is too long");
+    return column == 0;
+}
+
 /* ---- files ------------------------------------------------------------- */
 
 bool assay_link_plan_read(struct assay_link_faults *faults, const char *name, const char *text, size_t size,
@@ -183,15 +196,7 @@ bool assay_link_plan_read(struct assay_link_faults *faults, const char *name, co
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t n = (size_t)((stop ? stop : end) - text);
         l.number++;
-        size_t kept = n < LINE_MAX_SIZE ? n : LINE_MAX_SIZE - 1;
-        memcpy(l.text, text, kept);
-        l.text[kept] = '\0';
-        if (n > kept && !strchr(l.text, '#')) {
-            snprintf(error->text, sizeof error->text, "%.200s:%zu:%u: the line is too long", name, l.number,
-                     LINE_MAX_SIZE);
-            return false;
-        }
-        if (!read_line(&l, faults))
+        if (!take_line(&l, text, n) || !read_line(&l, faults))
             return false;
         text += n + (stop != NULL);
     }
