@@ -136,7 +136,7 @@ struct bits assay_field_bits(const struct spec_field *f)
     }
     if (f->present)
         b.least = 0;
-    return b;
+    return f->pairs ? (struct bits){0, 0} : b; /* members stand inside the pairs */
 }
 
 static struct bits all_bits(const struct spec_list *fields, const struct spec_field *but)
@@ -180,13 +180,20 @@ static uint64_t content_max(const struct spec_type *t, uint64_t room)
     return most;
 }
 
+/* A member is a value of pairs. */
+static uint64_t member_max(const struct spec_field *f)
+{
+    int64_t whole = f->pairs->type->max, value = f->pairs->type->pairs->value->max;
+    return (uint64_t)(value < whole ? value : whole);
+}
+
 static void bound(struct spec_field *f, uint64_t room)
 {
     struct spec_type *t = f->type;
     bool list = t->kind == ASSAY_T_LIST;
     if (!t->wire || (!assay_kind_is_bytes(t->kind) && !list) || t->form == ASSAY_FORM_CALC)
         return;
-    uint64_t most = content_max(t, room);
+    uint64_t most = f->pairs ? member_max(f) : content_max(t, room);
     uint64_t each = list && t->element && t->element->bits ? t->element->bits : 8;
     if (list && t->extent.kind != ASSAY_EXT_COUNT)
         most = 8 * most / each;
@@ -199,7 +206,10 @@ static void bound(struct spec_field *f, uint64_t room)
 
 static uint64_t frame_room(const struct spec_frame *frame, const struct spec_field *but)
 {
-    return minus((uint64_t)frame->max, (all_bits(&frame->fields, but).least + 7) / 8 + shortest_delim(&frame->delims));
+    uint64_t others = (all_bits(&frame->fields, but).least + 7) / 8;
+    uint64_t room = minus((uint64_t)frame->max, others + shortest_delim(&frame->delims));
+    uint64_t datagram = frame->datagram ? minus((uint64_t)frame->datagram->max, others) : 0;
+    return room > datagram ? room : datagram;
 }
 
 void assay_bound_fields(struct assay_spec *spec)
@@ -228,9 +238,13 @@ static uint64_t message_in(const struct spec_frame *frame, const struct spec_mes
 uint32_t assay_message_max(const struct assay_spec *spec, const struct spec_message *m)
 {
     uint64_t most = 0;
-    for (unsigned i = 0; i < 2; i++)
-        if (spec->frames[i] && (m->from & (i ? ASSAY_SERVER : ASSAY_CLIENT)) && message_in(spec->frames[i], m) > most)
-            most = message_in(spec->frames[i], m);
+    for (unsigned i = 0; i < 2; i++) {
+        if (!spec->frames[i] || !(m->from & (i ? ASSAY_SERVER : ASSAY_CLIENT)))
+            continue;
+        for (const struct spec_frame *f = spec->frames[i]; f; f = f->datagram)
+            if ((f->transports & m->transports) && message_in(f, m) > most)
+                most = message_in(f, m);
+    }
     return (uint32_t)most;
 }
 
@@ -272,6 +286,8 @@ static uint64_t call_max(const struct spec_expr *e)
     case SPEC_F_DECIMAL:
     case SPEC_F_HEX:
         return 20;
+    case SPEC_F_PAIR:
+        return assay_value_max(e->args[0]);
     case SPEC_F_SIZE:
     case SPEC_F_LEN:
     case SPEC_F_FITS:
@@ -332,7 +348,7 @@ static bool fails_itself(const struct spec_expr *e)
     int64_t n;
     switch ((int)e->kind) {
     case SPEC_E_FIELD:
-        return e->ref.field->present != NULL;
+        return assay_may_lack(e->ref.field);
     case SPEC_E_UNARY:
         return e->op == ASSAY_OP_NEG && !assay_expr_number(e, &n);
     case SPEC_E_BINARY:
@@ -341,7 +357,7 @@ static bool fails_itself(const struct spec_expr *e)
     case SPEC_E_SLICE:
         return true;
     case SPEC_E_CALL:
-        return e->ref.function->id == SPEC_F_NUMBER;
+        return e->ref.function->id == SPEC_F_NUMBER || e->ref.function->id == SPEC_F_PAIR;
     }
     return false;
 }

@@ -37,13 +37,12 @@ static void check_vars(struct assay_spec *spec, const struct spec_machine *machi
 static void check_limits(struct assay_spec *spec)
 {
     const struct assay_node *limits = assay_node_get(spec->root, "limits");
-    if (spec->server && !spec->limits.sessions)
-        assay_spec_error(spec, limits ? limits->at : spec->server->at,
-                         "a server needs a limit of sessions: limits: {sessions: N}");
-    if (spec->server)
-        check_vars(spec, spec->server);
-    if (spec->client && spec->client != spec->server)
-        check_vars(spec, spec->client);
+    SPEC_EACH (struct spec_machine, machine, &spec->machines) {
+        if ((machine->role & ASSAY_SERVER) && !assay_node_get(limits, "sessions"))
+            assay_spec_error(spec, limits ? limits->at : machine->at,
+                             "a server needs a limit of sessions: limits: {sessions: N}");
+        check_vars(spec, machine);
+    }
 }
 
 void assay_check_semantics(struct assay_spec *spec)

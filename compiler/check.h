@@ -19,7 +19,8 @@ struct value_range {
 #define FACTS_MAX 64
 struct facts {
     struct assay_spec *spec;
-    bool partial; /* input that was not read completely: any field may be absent */
+    const struct spec_frame *frame; /* that the fields came in; NULL: any */
+    bool partial;                   /* input that was not read completely: any field may be absent */
     struct {
         const struct spec_expr *of; /* an expression that equals it is within ... */
         int64_t min, max;
@@ -71,9 +72,9 @@ bool assay_expr_same(const struct spec_expr *x, const struct spec_expr *y);
 
 /* ---- what input can raise (check_events.c) ------------------------------ */
 
-/* Events that bytes sent by `from` (enum assay_role) can raise, by position in spec->events: messages,
- * malformed, unknown, oversize, eof-in-frame and faults. */
-bool *assay_feasible(struct assay_spec *spec, uint8_t from);
+/* Events that can happen to a machine where it plays, by position in spec->events: those that bytes raise (messages,
+ * malformed, unknown, oversize, eof-in-frame, faults), and those of its transports. */
+bool *assay_feasible(struct assay_spec *spec, const struct spec_machine *machine);
 
 /* Whether the end of what this side sends is told by its messages' own fields, behind those of the frame. */
 bool assay_walks_messages(const struct assay_spec *spec, uint8_t from);

@@ -117,12 +117,24 @@ static void assume_member(struct facts *facts, const struct spec_expr *e)
     add_fact(facts, e->args[0], r.min, r.max);
 }
 
+/* A record that is there has all its parts. */
+static void assume_parts(struct facts *facts, const struct spec_expr *record)
+{
+    SPEC_EACH (struct spec_field, part, &record->ref.group->parts) {
+        struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
+        *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = record->node, .type = part->type, .ref.field = part};
+        add_fact(facts, e, INT64_MIN, INT64_MAX);
+    }
+}
+
 static void assume_call(struct facts *facts, const struct spec_expr *e, bool truth)
 {
     enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
     if (id == SPEC_F_FITS && truth)
         add_fact(facts, e->args[0], e->args[1]->type->min, e->args[1]->type->max);
-    if (id == SPEC_F_PRESENT && truth)
+    if (id == SPEC_F_PRESENT && truth && e->args[0]->kind == SPEC_E_RECORD)
+        assume_parts(facts, e->args[0]);
+    else if (id == SPEC_F_PRESENT && truth)
         add_fact(facts, e->args[0], INT64_MIN, INT64_MAX);
 }
 
@@ -217,11 +229,34 @@ static void assume_not(struct facts *facts, const struct spec_rule *earlier, con
         assay_assume(facts, other, false);
 }
 
+static bool can_be_unknown(const struct spec_field *f)
+{
+    return f->type->kind == ASSAY_T_ENUM && f->type->of && !f->type->of->open;
+}
+
+/* `unknown` comes from the tag, or from a value behind it: then the tag was read. */
+static void assume_tag(struct facts *facts, const struct spec_rule *rule)
+{
+    const struct spec_field *tag = rule->frame ? rule->frame->tag : NULL;
+    SPEC_EACH (struct spec_event, event, &rule->events)
+        if (event->kind != ASSAY_EVK_MESSAGE && (event->kind != ASSAY_EVK_BUILTIN || event->index != ASSAY_EV_UNKNOWN))
+            return;
+    if (!tag || tag->present || rule->events.count == 0)
+        return;
+    SPEC_EACH (struct spec_field, f, &rule->frame->fields)
+        if (f->position <= tag->position && can_be_unknown(f))
+            return;
+    struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
+    *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = rule->node, .type = tag->type, .ref.field = tag};
+    add_fact(facts, e, INT64_MIN, INT64_MAX);
+}
+
 void assay_assume_rule(struct facts *facts, const struct spec_rule *rule)
 {
     const struct spec_list *list = rule->state ? &rule->state->rules : &rule->machine->any;
     SPEC_EACH (struct spec_event, event, &rule->events)
         facts->partial = facts->partial || event->kind == ASSAY_EVK_BUILTIN || event->kind == ASSAY_EVK_FAULT;
+    assume_tag(facts, rule);
     assume_pattern(facts, rule);
     if (rule->guard)
         assay_assume(facts, rule->guard, true);

@@ -255,8 +255,25 @@ static int64_t bytes_of(const struct spec_type *type, const struct value_range *
     return content_of(type, r) + around;
 }
 
+/* A part of a record may be absent: then it is absent here, too. */
+static void take_copied(struct body *b, const struct spec_field *field, const struct spec_given *given, int64_t *size)
+{
+    struct value_range r = assay_range_of(b->facts, given->value);
+    const char *why = misfit(b, given->value, &r, field->type);
+    r.bad = NULL;
+    if (why)
+        say(b, given->value, why);
+    check_delims(b, given->value, &r, field);
+    *size += bytes_of(field->type, &r);
+    remember(b, field, r);
+}
+
 static void take_given(struct body *b, const struct spec_field *field, const struct spec_given *given, int64_t *size)
 {
+    if (given->copied) {
+        take_copied(b, field, given, size);
+        return;
+    }
     struct value_range r = check_value(b, given->value, field->type);
     if (given->value && given->value->type)
         check_delims(b, given->value, &r, field);
@@ -267,8 +284,9 @@ static void take_given(struct body *b, const struct spec_field *field, const str
 static void take_default(struct body *b, const struct spec_action *send, const struct spec_field *field, int64_t *size)
 {
     struct value_range r = assay_range_of_type(field->type);
-    bool later = field->is || !field->name || field->present || field->type->form == ASSAY_FORM_CALC ||
-                 field->type->form == ASSAY_FORM_CONST || field->type->kind == SPEC_T_ANY;
+    bool later = field->is || !field->name || assay_may_lack(field) || field->ahead ||
+                 field->type->form == ASSAY_FORM_CALC || field->type->form == ASSAY_FORM_CONST ||
+                 field->type->kind == SPEC_T_ANY;
     b->facts->making = true;
     if (field->init && field->init->type)
         r = assay_range_of(b->facts, field->init);
@@ -276,7 +294,7 @@ static void take_default(struct body *b, const struct spec_action *send, const s
         assay_spec_error(b->spec, send->at, "%s needs '%s': it is not given here and has no default",
                          send->message->name, field->name);
     b->facts->making = false;
-    *size += bytes_of(field->type, &r);
+    *size += later && assay_may_lack(field) ? 0 : bytes_of(field->type, &r);
     if (!field->is)
         remember(b, field, r);
 }
@@ -456,6 +474,7 @@ static void check_action(struct body *b, const struct spec_action *a)
         check_choose(b, a);
         break;
     case SPEC_A_GOTO:
+    case SPEC_A_CLOSE:
     case SPEC_A_ABORT:
     case SPEC_A_TIMER:
     case SPEC_A_RESULT:
@@ -476,7 +495,7 @@ static void check_actions(struct body *b, const struct spec_list *actions)
 
 static void check_else(struct body *b, const struct spec_rule *rule)
 {
-    struct facts facts = {.spec = b->spec};
+    struct facts facts = {.spec = b->spec, .frame = rule->machine->in};
     assay_assume_rule(&facts, rule);
     b->facts = &facts;
     b->in_else = true;
@@ -488,11 +507,12 @@ static void check_rule(struct assay_spec *spec, const struct spec_machine *machi
     struct facts facts = {.spec = spec};
     uint8_t role = machine->role & ASSAY_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
     struct body b = {.spec = spec, .rule = rule, .facts = &facts, .role = role, .has_else = rule->otherwise != NULL};
-    b.frame_out = spec->frames[role == ASSAY_CLIENT ? 0 : 1];
+    b.frame_out = machine->out;
+    facts.frame = machine->in;
     assay_assume_rule(&facts, rule);
     check_actions(&b, &rule->body);
     SPEC_EACH (struct spec_way, way, &rule->may) {
-        facts = (struct facts){.spec = spec};
+        facts = (struct facts){.spec = spec, .frame = machine->in};
         assay_assume_rule(&facts, rule);
         check_actions(&b, &way->body);
     }
@@ -505,9 +525,8 @@ static void check_rule(struct assay_spec *spec, const struct spec_machine *machi
 
 void assay_check_bodies(struct assay_spec *spec)
 {
-    struct spec_machine *machines[] = {spec->server, spec->client == spec->server ? NULL : spec->client};
-    for (size_t i = 0; i < 2; i++)
-        if (machines[i] && !machines[i]->implicit)
-            SPEC_EACH (struct spec_rule, rule, &machines[i]->rules)
-                check_rule(spec, machines[i], rule);
+    SPEC_EACH (struct spec_machine, machine, &spec->machines)
+        if (!machine->implicit)
+            SPEC_EACH (struct spec_rule, rule, &machine->rules)
+                check_rule(spec, machine, rule);
 }

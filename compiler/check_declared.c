@@ -803,7 +803,7 @@ void assay_check_declared(struct assay_spec *spec)
     struct walk w = {.spec = spec};
     for (size_t i = 0; i < COUNT(top); i++) {
         const struct assay_node *node = assay_node_get(spec->root, top[i].key);
-        if (node)
+        if (node && (i > 0 || assay_machines_declared(spec)))
             top[i].look(&w, node);
     }
 }

@@ -7,9 +7,16 @@
 
 struct events {
     struct assay_spec *spec;
+    const struct spec_machine *machine; /* that hears them */
     uint8_t from;
     bool *raised;
 };
+
+/* Whether a message can come at all. */
+static bool comes(const struct events *ev, const struct spec_message *m)
+{
+    return (m->from & ev->from) && assay_knows(ev->machine, m);
+}
 
 static void raise_event(struct events *ev, size_t event)
 {
@@ -95,8 +102,10 @@ static struct span_of size_of_field(struct events *ev, const struct spec_field *
         s.min = 8;
     else if (type->form == ASSAY_FORM_CONST)
         s = (struct span_of){8 * (int64_t)type->bytes.n, 8 * (int64_t)type->bytes.n};
-    else if (type->form == ASSAY_FORM_CALC)
+    else if (type->form == ASSAY_FORM_CALC || type->form == ASSAY_FORM_AHEAD || field->pairs)
         s = (struct span_of){0, 0};
+    else if (type->form == ASSAY_FORM_OBJECT)
+        s = (struct span_of){16, BITS_MAX};
     else if (type->form != ASSAY_FORM_INT)
         s = of_extent(ev, type);
     if (field->present)
@@ -212,6 +221,10 @@ static bool computed_always_agrees(const struct spec_field *field)
 static void field_faults(struct events *ev, const struct spec_field *field, struct span_of room)
 {
     const struct spec_type *type = field->type;
+    if (type->form == ASSAY_FORM_AHEAD)
+        return;
+    if (type->form == ASSAY_FORM_PAIRS || type->form == ASSAY_FORM_OBJECT || (field->pairs && !field->optional))
+        raise_event(ev, ASSAY_EV_MALFORMED);
     if (form_can_fail(type) || size_can_fail(ev, type))
         raise_event(ev, ASSAY_EV_MALFORMED);
     if (type->form == ASSAY_FORM_LIST && type->element) {
@@ -221,7 +234,7 @@ static void field_faults(struct events *ev, const struct spec_field *field, stru
     }
     if (type->kind != SPEC_T_NONE)
         value_faults(ev, type, room);
-    if (!field->name && type->form != ASSAY_FORM_CONST)
+    if (!field->name && type->form != ASSAY_FORM_CONST && type->form != ASSAY_FORM_OBJECT)
         raise_fault(ev, type->fault_event);
     if (field->is && type->form != ASSAY_FORM_CALC && !computed_always_agrees(field))
         raise_fault(ev, type->fault_event);
@@ -250,7 +263,7 @@ static bool tag_has_message(struct events *ev, const struct spec_enum_item *item
 {
     int64_t value;
     SPEC_EACH (struct spec_message, m, &ev->spec->messages)
-        if (m->from & ev->from)
+        if (comes(ev, m))
             SPEC_EACH (struct spec_expr, tag, &m->tags)
                 if (assay_expr_number(tag, &value) && value == item->value)
                     return true;
@@ -323,7 +336,7 @@ static bool told_by_first_byte(struct events *ev, const struct spec_frame *frame
 {
     size_t count = 0;
     SPEC_EACH (struct spec_message, m, &ev->spec->messages)
-        count += (m->from & ev->from) != 0;
+        count += comes(ev, m);
     return !frame->tag && count > 1;
 }
 
@@ -334,7 +347,7 @@ static struct span_of size_of_walk(struct events *ev, const struct spec_frame *f
     if (!assay_walks_messages(ev->spec, ev->from))
         return size;
     SPEC_EACH (struct spec_message, m, &ev->spec->messages) {
-        int64_t max = m->from & ev->from ? size_of_fields(ev, &m->fields).max : 0;
+        int64_t max = comes(ev, m) ? size_of_fields(ev, &m->fields).max : 0;
         most.max = max > most.max ? max : most.max;
     }
     size.max = size.max + most.max > BITS_MAX ? BITS_MAX : size.max + most.max;
@@ -347,30 +360,35 @@ static void frame_faults(struct events *ev, const struct spec_frame *frame)
     SPEC_EACH (struct spec_field, field, &frame->fields)
         field_faults(ev, field, rest_of(ev, &frame->fields, room_of_frame(frame)));
     tag_faults(ev, frame);
-    bool open_end = frame->end != ASSAY_END_FIELDS;
-    if (open_end || size.max > 8 * frame->max)
+    bool stream = frame->end == ASSAY_END_STREAM;
+    bool open_end = frame->end != ASSAY_END_FIELDS && !stream;
+    if (open_end || (!stream && size.max > 8 * frame->max))
         raise_event(ev, ASSAY_EV_OVERSIZE);
     if (open_end && frame->fields.count && (frame->body || size.min > 0) && size.min > 0)
         raise_event(ev, ASSAY_EV_MALFORMED);
-    if (open_end || size.max > 8)
+    if (frame->end != ASSAY_END_DATAGRAM && !stream && (open_end || size.max > 8))
         raise_event(ev, ASSAY_EV_EOF_IN_FRAME);
     if (told_by_first_byte(ev, frame))
         raise_event(ev, ASSAY_EV_UNKNOWN);
 }
 
-bool *assay_feasible(struct assay_spec *spec, uint8_t from)
+bool *assay_feasible(struct assay_spec *spec, const struct spec_machine *machine)
 {
-    const struct spec_frame *frame = spec->frames[from == ASSAY_CLIENT ? 0 : 1];
-    struct events ev = {spec, from, assay_arena_alloc(&spec->arena, spec->events.count + ASSAY_EV_BUILTINS)};
-    raise_event(&ev, ASSAY_EV_EOF);
-    raise_event(&ev, ASSAY_EV_RESET);
+    uint8_t from = assay_other_side(machine->role);
+    const struct spec_frame *frame = machine->in;
+    bool *raised = assay_arena_alloc(&spec->arena, spec->events.count + ASSAY_EV_BUILTINS);
+    struct events ev = {spec, machine, from, raised};
     raise_event(&ev, ASSAY_EV_CONNECT);
     raise_event(&ev, ASSAY_EV_SHUTDOWN);
+    if (!machine->datagram) {
+        raise_event(&ev, ASSAY_EV_EOF);
+        raise_event(&ev, ASSAY_EV_RESET);
+    }
     if (!frame)
         return ev.raised;
     frame_faults(&ev, frame);
     SPEC_EACH (struct spec_message, m, &spec->messages)
-        if (m->from & from)
+        if (comes(&ev, m))
             message_faults(&ev, frame, m);
     return ev.raised;
 }

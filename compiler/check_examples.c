@@ -127,15 +127,9 @@ static bool same_data(struct bench *b, const struct spec_type *type, const struc
     return s.n == blob.n && (s.n == 0 || memcmp(s.p, blob.p, s.n) == 0);
 }
 
-static void check_field(struct bench *b, const struct spec_message *message, const struct spec_frame *frame,
-                        const struct assay_node *data)
+static void check_value(struct bench *b, const struct spec_field *field, const struct assay_node *data)
 {
-    struct assay_near near = {.wanted = data->key->text};
-    const struct spec_field *field = field_named(message, frame, &near);
-    if (!field)
-        assay_spec_error(b->spec, data->key->at, "%s has no field '%s'%s", message->name, near.wanted,
-                         assay_near_text(&near));
-    if (!field || field->type->kind == SPEC_T_ANY)
+    if (field->type->kind == SPEC_T_ANY)
         return;
     if (field->slot == ASSAY_NONE || !(b->env.known >> field->slot & 1)) {
         assay_spec_error(b->spec, data->at, "'%s' is not there in these bytes", field->name);
@@ -144,6 +138,55 @@ static void check_field(struct bench *b, const struct spec_message *message, con
     assay_val v = b->slots[field->slot];
     if (!same_data(b, field->type, data, v))
         assay_spec_error(b->spec, data->at, "'%s' decodes to %s", field->name, value_text(b, field->type, v));
+}
+
+static const struct spec_group *group_named(const struct spec_message *message, const struct spec_frame *frame,
+                                            struct assay_near *near)
+{
+    const struct spec_list *lists[] = {&message->groups, &frame->groups};
+    for (unsigned i = 0; i < 2; i++)
+        SPEC_EACH (struct spec_group, g, lists[i]) {
+            if (strcmp(g->name, near->wanted) == 0)
+                return g;
+            assay_near_add(near, g->name);
+        }
+    return NULL;
+}
+
+/* Parts of a record, by their names in it. */
+static void check_record(struct bench *b, const struct spec_group *group, const struct assay_node *data)
+{
+    size_t skip = strlen(group->name) + 1;
+    if (!assay_shape_is(b->spec, data, SHAPE_MAPPING, group->name))
+        return;
+    ASSAY_CHILDREN (child, data) {
+        struct assay_near near = {.wanted = child->key->text};
+        const struct spec_field *part = NULL;
+        SPEC_EACH (struct spec_field, f, &group->parts) {
+            part = strcmp(f->name + skip, near.wanted) == 0 ? f : part;
+            assay_near_add(&near, f->name + skip);
+        }
+        if (part)
+            check_value(b, part, child);
+        else
+            assay_spec_error(b->spec, child->key->at, "'%s' has no part '%s'%s", group->name, near.wanted,
+                             assay_near_text(&near));
+    }
+}
+
+static void check_field(struct bench *b, const struct spec_message *message, const struct spec_frame *frame,
+                        const struct assay_node *data)
+{
+    struct assay_near near = {.wanted = data->key->text};
+    const struct spec_group *group = group_named(message, frame, &near);
+    const struct spec_field *field = group ? NULL : field_named(message, frame, &near);
+    if (group)
+        check_record(b, group, data);
+    else if (field)
+        check_value(b, field, data);
+    else
+        assay_spec_error(b->spec, data->key->at, "%s has no field '%s'%s", message->name, near.wanted,
+                         assay_near_text(&near));
 }
 
 /* ---- one example ------------------------------------------------------- */
@@ -212,9 +255,17 @@ static const char *place_of(struct bench *b, struct assay_decoded d)
     return assay_arena_printf(&b->spec->arena, ", at '%s'", b->model->fields[d.field].name);
 }
 
-static void check_example(struct bench *b, const struct spec_message *message, const struct spec_example *example)
+/* The frame of the first transport where the message is known. */
+static const struct spec_frame *frame_of(struct bench *b, const struct spec_message *message,
+                                         const struct spec_example *example)
 {
     const struct spec_frame *frame = b->spec->frames[example->from == ASSAY_CLIENT ? 0 : 1];
+    return !(frame->transports & message->transports) && frame->datagram ? frame->datagram : frame;
+}
+
+static void check_example(struct bench *b, const struct spec_message *message, const struct spec_example *example)
+{
+    const struct spec_frame *frame = frame_of(b, message, example);
     struct assay_span content;
     struct assay_decoded d = {.message = ASSAY_NONE, .field = ASSAY_NONE};
     bench_reset(b, example);

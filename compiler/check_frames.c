@@ -10,11 +10,14 @@
 static bool goes_to_the_end(const struct spec_field *field)
 {
     uint8_t form = field->type->form;
+    if (form == ASSAY_FORM_OBJECT)
+        return true;
     if (field->type->kind == SPEC_T_ANY || field->type->kind == SPEC_T_NONE)
         return false;
     if (form == ASSAY_FORM_INT || form == ASSAY_FORM_VARINT || form == ASSAY_FORM_CONST || form == ASSAY_FORM_CALC)
         return false;
-    return field->type->extent.kind == ASSAY_EXT_REST;
+    return !field->pairs && form != ASSAY_FORM_AHEAD &&
+           (field->type->extent.kind == ASSAY_EXT_REST || field->type->extent.kind == ASSAY_EXT_BEFORE);
 }
 
 bool assay_walks_messages(const struct assay_spec *spec, uint8_t from)
@@ -73,7 +76,7 @@ static void check_bits(struct assay_spec *spec, const struct spec_list *fields)
     unsigned bits = 0;
     const struct spec_field *first = NULL;
     SPEC_EACH (struct spec_field, field, fields) {
-        if (field->type->form == ASSAY_FORM_CALC)
+        if (field->type->form == ASSAY_FORM_CALC || field->type->form == ASSAY_FORM_AHEAD || field->pairs)
             continue;
         bool narrow = field->type->form == ASSAY_FORM_INT && (bits % 8 || field->type->bits % 8);
         if (!narrow && bits % 8 == 0)
@@ -160,7 +163,7 @@ static void check_apart(struct assay_spec *spec, const struct spec_frame *frame,
     for (size_t i = 0; i < spec->messages.count; i++)
         for (size_t j = 0; j < i; j++) {
             const struct spec_message *y = spec->messages.items[i], *x = spec->messages.items[j];
-            if ((x->from & from) && (y->from & from))
+            if ((x->from & from) && (y->from & from) && (x->transports & y->transports))
                 check_pair(spec, frame, x, y);
         }
 }

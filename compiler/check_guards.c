@@ -200,7 +200,7 @@ static void add_samples(struct search *s, struct atom *a)
 static void fill_atom(struct search *s, struct atom *a)
 {
     const struct spec_type *type = a->e->type;
-    a->optional = a->e->kind == SPEC_E_FIELD && a->e->ref.field->present;
+    a->optional = a->e->kind == SPEC_E_FIELD && assay_may_lack(a->e->ref.field);
     if (type->kind == ASSAY_T_ENUM && type->of)
         SPEC_EACH (struct spec_enum_item, item, &type->of->items)
             add_candidate(s, a, (assay_val)item->value);
@@ -429,8 +429,8 @@ static void search_machine(struct assay_spec *spec, struct spec_machine *machine
 
 void assay_check_guards(struct assay_spec *spec)
 {
-    struct spec_machine *machines[] = {spec->server, spec->client == spec->server ? NULL : spec->client};
-    for (size_t i = 0; spec->model && i < 2; i++)
-        if (machines[i] && !machines[i]->implicit)
-            search_machine(spec, machines[i]);
+    if (spec->model)
+        SPEC_EACH (struct spec_machine, machine, &spec->machines)
+            if (!machine->implicit)
+                search_machine(spec, machine);
 }

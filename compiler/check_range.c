@@ -122,12 +122,19 @@ static const struct spec_frame *frame_of(const struct facts *facts, const struct
     return frames[field->message->from == ASSAY_SERVER];
 }
 
+/* Unescaped text can hold what the frame cannot. */
+static bool escaped(const struct spec_field *field)
+{
+    return field->pairs || field->type->form == ASSAY_FORM_PAIRS;
+}
+
 /* The content of a frame with a one-byte delimiter never holds it. */
 static struct value_range range_of_field(const struct facts *facts, const struct spec_field *field)
 {
     struct value_range r = assay_range_of_type(field->type);
-    const struct spec_frame *frame = frame_of(facts, field);
-    if (!frame || frame->end != ASSAY_END_UNTIL || frame->delims.count != 1 || frame->segments)
+    const struct spec_frame *frame = facts->frame ? facts->frame : frame_of(facts, field);
+    if (!frame || (!facts->frame && frame->datagram) || escaped(field) || frame->end != ASSAY_END_UNTIL ||
+        frame->delims.count != 1 || frame->segments)
         return r;
     const struct assay_blob *delim = frame->delims.items[0];
     if (delim->n == 1)
@@ -139,7 +146,7 @@ static struct value_range range_of_field(const struct facts *facts, const struct
 
 static bool always_there(const struct facts *facts, const struct spec_field *field)
 {
-    return !facts->partial && !field->present;
+    return !facts->partial && !assay_may_lack(field);
 }
 
 static struct value_range range_field(struct facts *facts, const struct spec_expr *e)
@@ -482,6 +489,15 @@ static struct value_range one_line(struct value_range x)
     return x;
 }
 
+/* pair(field, name): what the values of this field's pairs can be. */
+static struct value_range pair_value(const struct spec_expr *e)
+{
+    const struct spec_type *pairs = e->args[0]->type;
+    struct value_range r = pairs->pairs ? assay_range_of_type(pairs->pairs->value) : assay_range_of_type(pairs);
+    r.max = r.max > pairs->max ? pairs->max : r.max;
+    return r;
+}
+
 static struct value_range call(struct facts *facts, const struct spec_expr *e)
 {
     enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
@@ -508,6 +524,8 @@ static struct value_range call(struct facts *facts, const struct spec_expr *e)
     case SPEC_F_HEX:
         x = inherit(digits(16), x.min < 0 ? undefined(x, e, "this number may be negative") : x);
         return x;
+    case SPEC_F_PAIR:
+        return undefined(pair_value(e), e, "there may be no pair of this name");
     case SPEC_F_NUMBER:
         return undefined(inherit(number(INT64_MIN, INT64_MAX), x), e, "this text may not be a number");
     case SPEC_F_FITS:
@@ -563,6 +581,7 @@ static struct value_range natural(struct facts *facts, const struct spec_expr *e
     case SPEC_E_ARG:
     case SPEC_E_PARAM:
     case SPEC_E_IT:
+    case SPEC_E_RECORD:
     case SPEC_E_NAME:
     case SPEC_E_MEMBER:
     case SPEC_E_DECLARED:

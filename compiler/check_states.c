@@ -65,7 +65,7 @@ static bool some_pattern_has(struct spec_rule *const tried[], size_t count, cons
 static bool patterns_cover(struct spec_rule *const tried[], size_t count, const struct spec_field *field)
 {
     const struct spec_type *type = field ? field->type : NULL;
-    if (!type || field->present)
+    if (!type || assay_may_lack(field))
         return false;
     if (type->kind == ASSAY_T_BOOL)
         return some_pattern_has(tried, count, field, 0) && some_pattern_has(tried, count, field, 1);
@@ -208,7 +208,7 @@ static void follow(const struct machine_check *c, const struct spec_list *action
     SPEC_EACH (struct spec_action, a, actions) {
         if (a->kind == SPEC_A_GOTO && a->state)
             to[position(c->machine, a->state)] = true;
-        if (a->kind == SPEC_A_ABORT)
+        if (a->kind == SPEC_A_ABORT || a->kind == SPEC_A_CLOSE)
             to[position(c->machine, c->machine->end)] = true;
         follow(c, a->body, to);
         follow(c, a->otherwise, to);
@@ -237,10 +237,10 @@ static void successors(const struct machine_check *c, const struct spec_state *s
 /* Calls of a client move its machine, too: whatever they go to is reached. */
 static void follow_calls(const struct machine_check *c)
 {
-    if (!(c->machine->role & ASSAY_CLIENT))
-        return;
     SPEC_EACH (struct spec_call, call, &c->spec->calls)
         SPEC_EACH (struct spec_step, step, &call->steps) {
+            if (call->machine != c->machine)
+                break;
             struct spec_list one = {.items = (void *[]){step->action}, .count = step->action != NULL};
             follow(c, &one, c->reached);
             SPEC_EACH (struct spec_rule, rule, &step->expect)
@@ -276,7 +276,7 @@ static void check_reachable(struct machine_check *c)
         if (!c->reached[i])
             assay_spec_error(c->spec, state->at, "state %s is never reached: nothing that can be reached goes to it",
                              state->name);
-        else if (!c->leaves[i] && (c->machine->role & ASSAY_SERVER))
+        else if (!c->leaves[i] && (c->machine->role & ASSAY_SERVER) && !c->machine->datagram)
             assay_spec_error(c->spec, state->at, "state %s has no way to End: a session in it would stay for ever",
                              state->name);
     }
@@ -360,11 +360,28 @@ static const char *events_of(const struct machine_check *c, const struct spec_ru
     return text;
 }
 
+/* In another role, or on other transports, the same rule may be taken. */
+static bool elsewhere_has_chance(const struct machine_check *c, const struct spec_rule *rule)
+{
+    const struct spec_rule *by;
+    bool happens;
+    SPEC_EACH (struct spec_machine, other, &c->spec->machines) {
+        struct machine_check there = {c->spec, other, NULL, NULL, NULL};
+        if (other == c->machine || other->node != c->machine->node)
+            continue;
+        there.feasible = assay_feasible(c->spec, other);
+        SPEC_EACH (struct spec_rule, r, &other->rules)
+            if (in_same_place(r, rule) && line_has_chance(&there, r, &by, &happens))
+                return true;
+    }
+    return false;
+}
+
 static void check_rule_chance(const struct machine_check *c, const struct spec_rule *rule)
 {
     const struct spec_rule *by = NULL;
     bool happens = false;
-    if (!first_of_line(c, rule) || line_has_chance(c, rule, &by, &happens))
+    if (!first_of_line(c, rule) || line_has_chance(c, rule, &by, &happens) || elsewhere_has_chance(c, rule))
         return;
     if (happens && by->at.line != rule->at.line)
         assay_spec_error(c->spec, rule->at, "this rule is never taken: the one in line %u always comes before it",
@@ -378,8 +395,7 @@ static void check_rule_chance(const struct machine_check *c, const struct spec_r
 
 static void check_machine(struct assay_spec *spec, struct spec_machine *machine)
 {
-    uint8_t from = assay_other_side(machine->role);
-    struct machine_check c = {spec, machine, assay_feasible(spec, from),
+    struct machine_check c = {spec, machine, assay_feasible(spec, machine),
                               assay_arena_alloc(&spec->arena, machine->states.count + 1),
                               assay_arena_alloc(&spec->arena, machine->states.count + 1)};
     if (!machine->start || !machine->end)
@@ -392,8 +408,7 @@ static void check_machine(struct assay_spec *spec, struct spec_machine *machine)
 
 void assay_check_states(struct assay_spec *spec)
 {
-    if (spec->server && !spec->server->implicit)
-        check_machine(spec, spec->server);
-    if (spec->client && !spec->client->implicit && spec->client != spec->server)
-        check_machine(spec, spec->client);
+    SPEC_EACH (struct spec_machine, machine, &spec->machines)
+        if (!machine->implicit)
+            check_machine(spec, machine);
 }

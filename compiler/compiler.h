@@ -57,7 +57,8 @@ size_t assay_spec_cases(const struct assay_spec *spec, const struct assay_hand_c
 
 /* How a program that speaks the protocol looks from its terminal (LANGUAGE.md, section 13). */
 struct assay_terminal {
-    const uint16_t *calls;   /* by index in model->calls: code, in the model, of what is typed; ASSAY_NONE: it cannot be */
+    const uint16_t
+        *calls; /* by index in model->calls: code, in the model, of what is typed; ASSAY_NONE: it cannot be */
     const uint16_t *effects; /* by index in model->effects: code of what is shown; ASSAY_NONE: nothing */
 };
 /* NULL: the spec says nothing of it. The arguments stand in slots 0, 1 ... of the assay_env that the code is evaluated

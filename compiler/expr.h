@@ -13,6 +13,7 @@
 struct assay_spec;
 struct spec_type;
 struct spec_field;
+struct spec_group;
 struct spec_enum;
 
 enum spec_expr_kind {
@@ -40,6 +41,7 @@ enum spec_expr_kind {
     SPEC_E_LIST,     /* [args] */
     SPEC_E_CALL,     /* name(args), ref.function */
     SPEC_E_MEMBER,   /* args[0].name */
+    SPEC_E_RECORD,   /* ref.group: a whole record, in present() and where messages are sent */
     SPEC_E_DECLARED, /* a construct that is declared only: `else`, comprehensions, records, `none` ...; args: its parts
                       */
 };
@@ -58,6 +60,7 @@ struct spec_expr {
     const struct spec_type *type; /* with its bounds as far as they are known; never NULL behind resolving */
     union {
         const struct spec_field *field;
+        const struct spec_group *group;
         const struct spec_var *var;
         const struct spec_param *param;
         const struct spec_let *let;
@@ -78,7 +81,8 @@ struct spec_scope {
     bool open;                          /* inside a construct that is declared only: unknown names may be right */
 };
 
-/* Functions of section 7. `params`: kinds of arguments, n number, b bytes, l list, f field, t type name. */
+/* Functions of section 7. `params`: kinds of arguments, n number, b bytes, l list, f field, p field of
+ * pairs, t type name. */
 enum spec_function_id {
     SPEC_F_SIZE,
     SPEC_F_LEN,
@@ -95,6 +99,7 @@ enum spec_function_id {
     SPEC_F_DECIMAL,
     SPEC_F_HEX,
     SPEC_F_NUMBER,
+    SPEC_F_PAIR,
     SPEC_F_DECLARED,
 };
 struct spec_function {

@@ -21,6 +21,7 @@ static const struct spec_function functions[] = {
     {"decimal", "n", SPEC_F_DECIMAL, 'b', ASSAY_OP_DECIMAL},
     {"hex", "n", SPEC_F_HEX, 'b', ASSAY_OP_HEX},
     {"number", "b", SPEC_F_NUMBER, 'n', ASSAY_OP_NUMBER},
+    {"pair", "pb", SPEC_F_PAIR, 'b', ASSAY_OP_PAIR},
 };
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 
@@ -92,17 +93,55 @@ static const struct spec_field *message_field(const struct spec_scope *scope, co
     return *differs ? NULL : common;
 }
 
-static bool take_field(const struct context *c, struct spec_expr *e)
+static const struct spec_field *find_field(const struct context *c, const char *name)
 {
     bool differs = false;
-    const struct spec_field *f = message_field(c->scope, e->name, &differs);
-    if (!f && c->scope->frame)
-        f = field_in(&c->scope->frame->fields, e->name);
+    const struct spec_field *f = message_field(c->scope, name, &differs);
+    return !f && c->scope->frame ? field_in(&c->scope->frame->fields, name) : f;
+}
+
+static bool take_field(const struct context *c, struct spec_expr *e)
+{
+    const struct spec_group *around = c->scope->before ? c->scope->before->group : NULL;
+    const struct spec_field *f = NULL;
+    if (around) /* parts of a record see each other */
+        f = find_field(c, assay_arena_printf(&c->spec->arena, "%s.%s", around->name, e->name));
+    f = f ? f : find_field(c, e->name);
     if (!f || !visible(c->scope, f) || f->type->kind == SPEC_T_NONE)
         return false;
     e->kind = SPEC_E_FIELD;
     e->ref.field = f;
     e->type = f->type;
+    return true;
+}
+
+static const struct spec_group *group_in(const struct spec_list *groups, const char *name)
+{
+    SPEC_EACH (struct spec_group, g, groups)
+        if (strcmp(g->name, name) == 0)
+            return g;
+    return NULL;
+}
+
+/* A whole record: of the frame, or of the only message in scope. */
+static const struct spec_group *find_group(const struct context *c, const char *name)
+{
+    const struct spec_list *messages = c->scope->messages;
+    const struct spec_group *g = c->scope->frame ? group_in(&c->scope->frame->groups, name) : NULL;
+    if (!g && messages && messages->count == 1)
+        g = group_in(&((const struct spec_message *)messages->items[0])->groups, name);
+    return g && g->parts.count && visible(c->scope, g->parts.items[0]) ? g : NULL;
+}
+
+static bool take_group(const struct context *c, struct spec_expr *e)
+{
+    static const struct spec_type record = {.name = "record", .kind = SPEC_T_RECORD};
+    const struct spec_group *g = find_group(c, e->name);
+    if (!g)
+        return false;
+    e->kind = SPEC_E_RECORD;
+    e->ref.group = g;
+    e->type = &record;
     return true;
 }
 
@@ -148,7 +187,7 @@ static bool look_up(const struct context *c, struct spec_expr *e)
 {
     return take_let(c, e) || take_field(c, e) || take_var(c, e) ||
            (c->scope->call && take_param(e, &c->scope->call->args, SPEC_E_ARG)) ||
-           (c->scope->params && take_param(e, &c->spec->params, SPEC_E_PARAM));
+           (c->scope->params && take_param(e, &c->spec->params, SPEC_E_PARAM)) || take_group(c, e);
 }
 
 static bool take_literal(struct spec_expr *e, const struct spec_type *expected, const char *name)
@@ -169,9 +208,12 @@ static void near_fields(struct assay_near *near, const struct spec_scope *scope)
         SPEC_EACH (struct spec_message, m, scope->messages)
             SPEC_NEAR (&m->fields, struct spec_field, near)
                 ;
-    if (scope->frame)
+    if (scope->frame) {
         SPEC_NEAR (&scope->frame->fields, struct spec_field, near)
             ;
+        SPEC_NEAR (&scope->frame->groups, struct spec_group, near)
+            ;
+    }
 }
 
 static void unknown_name(const struct context *c, const struct spec_expr *e, const struct spec_type *expected)
@@ -226,6 +268,27 @@ static bool resolve_name(const struct context *c, struct spec_expr *e, const str
     return false;
 }
 
+/* from.server: a field like others. */
+static bool resolve_part(const struct context *c, struct spec_expr *e, const struct spec_group *g)
+{
+    struct assay_near near = {.wanted = e->name};
+    size_t skip = strlen(g->name) + 1;
+    SPEC_EACH (struct spec_field, part, &g->parts) {
+        assay_near_add(&near, part->name + skip);
+        if (strcmp(part->name + skip, e->name) != 0)
+            continue;
+        e->kind = SPEC_E_FIELD;
+        e->ref.field = part;
+        e->type = part->type;
+        e->name = part->name;
+        e->args = NULL;
+        e->count = 0;
+        return true;
+    }
+    assay_expr_error(c->spec, e, "'%s' has no part '%s'%s", g->name, near.wanted, assay_near_text(&near));
+    return false;
+}
+
 /* Phase.name, self.variable; anything else with a dot is of declared constructs. */
 static bool resolve_member(const struct context *c, struct spec_expr *e)
 {
@@ -254,6 +317,8 @@ static bool resolve_member(const struct context *c, struct spec_expr *e)
         e->type = &assay_type_any;
         return true;
     }
+    if (of->kind == SPEC_E_NAME && find_group(c, of->name))
+        return resolve_part(c, e, find_group(c, of->name));
     if (!resolve(c, of, NULL))
         return false;
     e->type = &assay_type_any;
@@ -581,9 +646,12 @@ static bool resolve_argument(const struct context *c, struct spec_expr *e, char 
     }
     if (!resolve(c, e, NULL))
         return false;
-    if (e->kind == SPEC_E_FIELD || is_any(e))
+    if (kind == 'p' && (is_any(e) || (e->kind == SPEC_E_FIELD && e->type->form == ASSAY_FORM_PAIRS)))
         return true;
-    assay_expr_error(c->spec, e, "the name of a field is expected here");
+    if (kind == 'f' && (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_RECORD || is_any(e)))
+        return true;
+    assay_expr_error(c->spec, e,
+                     kind == 'p' ? "a field of type pairs is expected here" : "the name of a field is expected here");
     return false;
 }
 
@@ -637,7 +705,8 @@ static bool resolve_leaf(struct spec_expr *e)
 
 static bool resolve(const struct context *c, struct spec_expr *e, const struct spec_type *expected)
 {
-    e->type = &assay_type_any;
+    if (!e->type)
+        e->type = &assay_type_any;
     switch (e->kind) {
     case SPEC_E_INT:
     case SPEC_E_BOOL:
@@ -649,6 +718,7 @@ static bool resolve(const struct context *c, struct spec_expr *e, const struct s
     case SPEC_E_ARG:
     case SPEC_E_PARAM:
     case SPEC_E_LET:
+    case SPEC_E_RECORD:
         return resolve_leaf(e);
     case SPEC_E_JOIN:
         return resolve_join(c, e);

@@ -14,6 +14,8 @@ static bool same_leaf(const struct spec_expr *x, const struct spec_expr *y)
         return x->text.n == y->text.n && (x->text.n == 0 || memcmp(x->text.p, y->text.p, x->text.n) == 0);
     case SPEC_E_FIELD:
         return x->ref.field == y->ref.field;
+    case SPEC_E_RECORD:
+        return x->ref.group == y->ref.group;
     case SPEC_E_VAR:
         return x->ref.var == y->ref.var;
     case SPEC_E_ARG:

@@ -90,7 +90,12 @@ static void lower_facts(struct lower *l)
              {.id = r->id, .ref = r->ref, .text = r->text, .level = r->level});
     SPEC_EACH (struct spec_transport, t, &l->spec->transports)
         PUSH(l, transports, struct assay_transport,
-             {.name = t->name, .bind = t->bind, .port = t->port, .server = ASSAY_NONE, .client = ASSAY_NONE});
+             {.name = t->name,
+              .bind = t->bind,
+              .port = t->port,
+              .client_port = t->client_port,
+              .server = ASSAY_NONE,
+              .client = ASSAY_NONE});
     SPEC_EACH (struct spec_leniency, y, &l->spec->leniencies)
         PUSH(l, leniencies, struct assay_leniency,
              {.name = y->name,
@@ -140,7 +145,7 @@ static void lower_calls(struct lower *l)
 
 /* ---- the wire ---------------------------------------------------------- */
 
-static uint16_t lower_delims(struct lower *l, const struct spec_list *delims)
+uint16_t assay_lower_delims(struct lower *l, const struct spec_list *delims)
 {
     struct assay_range range = {(uint16_t)l->blobs.count, (uint16_t)delims->count};
     SPEC_EACH (struct assay_blob, d, delims)
@@ -163,7 +168,7 @@ static void lower_extent(struct lower *l, const struct spec_type *t, struct assa
         break;
     case ASSAY_EXT_UNTIL:
     case ASSAY_EXT_BEFORE:
-        f->extent_arg = lower_delims(l, &x->delims);
+        f->extent_arg = assay_lower_delims(l, &x->delims);
         break;
     case ASSAY_EXT_REST:
         f->extent_arg = ASSAY_NONE;
@@ -192,7 +197,8 @@ static struct assay_field shape_of(struct lower *l, const struct spec_type *t)
                             .loose = t->loose};
     if (t->form == ASSAY_FORM_CONST)
         f.extent_arg = assay_lower_blob(l, t->bytes);
-    else if (t->form != ASSAY_FORM_INT && t->form != ASSAY_FORM_VARINT && t->form != ASSAY_FORM_CALC)
+    else if (t->form != ASSAY_FORM_INT && t->form != ASSAY_FORM_VARINT && t->form != ASSAY_FORM_CALC &&
+             t->form != ASSAY_FORM_AHEAD)
         lower_extent(l, t, &f);
     return f;
 }
@@ -204,13 +210,14 @@ static void lower_field(struct lower *l, struct spec_field *field)
     f.name = field->name;
     f.slot = field->slot;
     l->it_slot = field->slot;
-    f.present = assay_gen_value(l, field->present);
+    f.present = assay_gen_presence(l, field);
     f.is = t->form == ASSAY_FORM_CALC ? assay_gen_value(l, t->calc) : assay_gen_value(l, field->is);
     f.init = assay_gen_value(l, field->init);
     f.check = assay_gen_check(l, field);
     f.fault = t->fault_event ? t->fault_event->index : ASSAY_EV_MALFORMED;
     f.req = t->req ? t->req->index : ASSAY_NONE;
     f.leniency = t->leniency ? t->leniency->index : ASSAY_NONE;
+    assay_lower_structured(l, field, &f);
     field->index = assay_push(l, &l->fields, &f, sizeof f);
 }
 
@@ -244,29 +251,44 @@ static uint8_t walked_by(const struct lower *l, const struct spec_frame *frame)
     return from;
 }
 
-static void lower_frame(struct lower *l, struct spec_frame *frame)
+static uint16_t push_frame(struct lower *l, const struct spec_frame *frame, struct assay_range fields)
 {
     struct assay_frame f = {.end = frame->end,
-                            .body = ASSAY_NONE,
-                            .tag = ASSAY_NONE,
+                            .fields = fields,
+                            .body = frame->body ? frame->body->index : ASSAY_NONE,
+                            .tag = frame->tag ? frame->tag->slot : ASSAY_NONE,
                             .delims = ASSAY_NONE,
-                            .segment_leniency = ASSAY_NONE,
+                            .segment_leniency = frame->segments ? frame->segments->index : ASSAY_NONE,
                             .max = (uint32_t)frame->max,
                             .walked = walked_by(l, frame),
-                            .trim = ASSAY_NONE,
-                            .transports = UINT16_MAX};
-    f.fields = lower_fields(l, &frame->fields);
-    if (frame->body)
-        f.body = frame->body->index;
-    if (frame->tag)
-        f.tag = frame->tag->slot;
+                            .blank = frame->blank,
+                            .trim = assay_lower_set(l, frame->trim),
+                            .transports = frame->transports};
     if (frame->end == ASSAY_END_UNTIL)
-        f.delims = lower_delims(l, &frame->delims);
-    if (frame->segments)
-        f.segment_leniency = frame->segments->index;
+        f.delims = assay_lower_delims(l, &frame->delims);
     if (f.max > l->model->frame_max)
         l->model->frame_max = f.max;
-    frame->index = assay_push(l, &l->frames, &f, sizeof f);
+    return assay_push(l, &l->frames, &f, sizeof f);
+}
+
+static struct assay_range fields_of_frame(struct lower *l, struct spec_frame *frame)
+{
+    struct assay_range fields = lower_fields(l, &frame->fields);
+    frame->index = push_frame(l, frame, fields);
+    return fields;
+}
+
+/* Where the frame is a datagram, it has the same fields. */
+static void lower_frames(struct lower *l)
+{
+    struct spec_frame *const *frames = l->spec->frames;
+    size_t count = frames[0] == frames[1] ? 1 : 2;
+    struct assay_range fields[2];
+    for (size_t i = 0; i < count; i++)
+        fields[i] = fields_of_frame(l, frames[i]);
+    for (size_t i = 0; i < count; i++)
+        if (frames[i]->datagram)
+            frames[i]->datagram->index = push_frame(l, frames[i]->datagram, fields[i]);
 }
 
 static void add_where(struct lower *l, uint16_t that, uint16_t fault, const struct spec_requirement *req)
@@ -322,7 +344,8 @@ static void lower_tag(struct lower *l, const struct spec_message *m, struct assa
 
 static void lower_message(struct lower *l, struct spec_message *m)
 {
-    struct assay_message out = {.name = m->name, .from = m->from, .tag_code = ASSAY_NONE, .leads = ASSAY_NONE, .transports = UINT16_MAX};
+    struct assay_message out = {
+        .name = m->name, .from = m->from, .tag_code = ASSAY_NONE, .leads = ASSAY_NONE, .transports = m->transports};
     out.event = m->event->index;
     out.req = m->req ? m->req->index : ASSAY_NONE;
     out.line = m->at.line;
@@ -458,23 +481,39 @@ static void fill(struct lower *l)
 static void lower_wire(struct lower *l)
 {
     struct assay_spec *spec = l->spec;
-    lower_frame(l, spec->frames[0]);
-    if (spec->frames[1] != spec->frames[0])
-        lower_frame(l, spec->frames[1]);
+    lower_frames(l);
     SPEC_EACH (struct spec_message, m, &spec->messages)
         lower_message(l, m);
     for (unsigned i = 0; i < 2; i++) {
         if (i && spec->frames[0] == spec->frames[1])
             break;
         lower_elements(l, &spec->frames[i]->fields);
+        assay_lower_objects(l, &spec->frames[i]->fields);
         lower_samples(l, &spec->frames[i]->fields);
     }
     SPEC_EACH (struct spec_message, m, &spec->messages) {
         lower_elements(l, &m->fields);
+        assay_lower_objects(l, &m->fields);
         lower_samples(l, &m->fields);
     }
     assay_lower_leads(l);
     lower_examples(l);
+}
+
+/* Who plays where. */
+static void place_machines(struct lower *l)
+{
+    struct assay_model *m = l->model;
+    m->server = m->client = ASSAY_NONE;
+    SPEC_EACH (struct spec_transport, t, &l->spec->transports) {
+        struct assay_transport *out = (struct assay_transport *)l->transports.items + t->index;
+        out->server = t->server ? t->server->index : ASSAY_NONE;
+        out->client = t->client ? t->client->index : ASSAY_NONE;
+        if (t->index == 0) {
+            m->server = out->server;
+            m->client = out->client;
+        }
+    }
 }
 
 struct assay_model *assay_lower(struct assay_spec *spec)
@@ -496,11 +535,8 @@ struct assay_model *assay_lower(struct assay_spec *spec)
     lower_effects(l);
     lower_calls(l);
     assay_lower_machines(l);
-    for (size_t i = 0; i < l->transports.count; i++) {
-        struct assay_transport *t = (struct assay_transport *)l->transports.items + i;
-        t->server = m->server;
-        t->client = m->client;
-    }
+    place_machines(l);
+    assay_lower_terminal(l);
     lower_timer_events(l);
     fill(l);
     if (l->too_large)

@@ -15,12 +15,12 @@ struct lower {
     struct assay_spec *spec;
     struct assay_model *model;
     struct table requirements, transports, options, leniencies, types, sets, enums, enum_items, fields, frames, delims,
-        aheads, pairs, objects, object_members,
-        messages, wheres, examples, events, machines, states, vars, timers, rules, effects, params, calls, errors,
-        blobs, ints, statesets, code;
+        aheads, pairs, objects, object_members, messages, wheres, examples, events, machines, states, vars, timers,
+        rules, effects, params, calls, errors, blobs, ints, statesets, code;
     struct table rule_lists, dispatch;
     uint16_t it_slot;                   /* where `it` stands in the code being made */
     const struct spec_machine *machine; /* whose code is being made */
+    const struct spec_list *args;       /* of a line of the terminal: they stand in slots; NULL: in variables */
     bool too_large;
 };
 
@@ -47,6 +47,14 @@ void assay_gen_one_of(struct lower *l, const struct spec_expr *x, struct spec_ex
 void assay_gen_int(struct lower *l, int64_t n);
 void assay_gen_actions(struct lower *l, const struct spec_list *actions);
 void assay_gen_action(struct lower *l, const struct spec_action *a);
+
+/* The tables behind a field of form AHEAD, PAIRS or OBJECT: fills in its `element` (lower_structured.c). */
+void assay_lower_structured(struct lower *l, const struct spec_field *field, struct assay_field *f);
+uint16_t assay_gen_presence(struct lower *l, const struct spec_field *field);
+void assay_lower_objects(struct lower *l, const struct spec_list *fields); /* when all fields have their places */
+uint16_t assay_lower_delims(struct lower *l, const struct spec_list *delims);
+void assay_lower_terminal(struct lower *l);
+void assay_need_scratch(struct lower *l, uint64_t bytes);
 
 /* ---- behaviour ---- */
 void assay_lower_machines(struct lower *l);

@@ -137,8 +137,14 @@ void assay_gen_one_of(struct lower *l, const struct spec_expr *x, struct spec_ex
 static void gen_call(struct lower *l, const struct spec_expr *e)
 {
     const struct spec_function *f = e->ref.function;
-    if (f->id == SPEC_F_PRESENT) {
+    if (f->id == SPEC_F_PRESENT && e->args[0]->kind == SPEC_E_RECORD) {
+        const struct spec_field *part = e->args[0]->ref.group->parts.items[0];
+        assay_emit(l, ASSAY_OP_KNOWN, 0, part->slot);
+    } else if (f->id == SPEC_F_PRESENT) {
         assay_emit(l, ASSAY_OP_KNOWN, 0, e->args[0]->ref.field->slot);
+    } else if (f->id == SPEC_F_PAIR) {
+        gen_all(l, e);
+        assay_emit(l, ASSAY_OP_PAIR, 0, e->args[0]->type->pairs->index);
     } else if (f->id == SPEC_F_FITS) {
         assay_gen_expr(l, e->args[0]);
         assay_emit(l, ASSAY_OP_WITHIN, 0, int_pair(l, e->args[1]->type->min, e->args[1]->type->max));
@@ -151,6 +157,14 @@ static void gen_call(struct lower *l, const struct spec_expr *e)
 static bool of_bytes(const struct spec_expr *e)
 {
     return assay_kind_is_bytes(e->args[0]->type->kind);
+}
+
+static unsigned position(const struct spec_list *params, const struct spec_param *param)
+{
+    unsigned at = 0;
+    while (at < params->count && params->items[at] != param)
+        at++;
+    return at;
 }
 
 static void gen_leaf(struct lower *l, const struct spec_expr *e)
@@ -166,7 +180,10 @@ static void gen_leaf(struct lower *l, const struct spec_expr *e)
         assay_emit(l, ASSAY_OP_VAR, 0, e->ref.var->index);
         break;
     case SPEC_E_ARG:
-        assay_emit(l, ASSAY_OP_VAR, 0, e->ref.param->var);
+        if (l->args)
+            assay_emit(l, ASSAY_OP_SLOT, 0, position(l->args, e->ref.param));
+        else
+            assay_emit(l, ASSAY_OP_VAR, 0, e->ref.param->var);
         break;
     case SPEC_E_PARAM:
         assay_emit(l, ASSAY_OP_OPTION, 0, e->ref.param->index);
@@ -320,13 +337,42 @@ static void gen_free(struct lower *l, const struct spec_given *g)
     assay_patch(l, over);
 }
 
+/* A part of a record: absent here if it is there. */
+static void gen_copied(struct lower *l, const struct spec_given *g)
+{
+    assay_emit(l, ASSAY_OP_KNOWN, 0, g->value->ref.field->slot);
+    uint16_t absent = assay_emit(l, ASSAY_OP_UNLESS, 0, 0);
+    assay_gen_expr(l, g->value);
+    assay_emit(l, ASSAY_OP_OUT, 0, g->field->slot);
+    assay_patch(l, absent);
+}
+
+/* Of several tags, the first where none is given. */
+static void gen_first_tag(struct lower *l, const struct spec_action *a)
+{
+    const struct spec_field *tag =
+        a->message->tags.count > 1 ? l->spec->frames[a->message->from == ASSAY_SERVER]->tag : NULL;
+    SPEC_EACH (struct spec_given, g, &a->given)
+        if (g->field == tag)
+            return;
+    if (!tag)
+        return;
+    assay_gen_expr(l, a->message->tags.items[0]);
+    assay_emit(l, ASSAY_OP_OUT, 0, tag->slot);
+}
+
 static void gen_send(struct lower *l, const struct spec_action *a)
 {
     SPEC_EACH (struct spec_fixed, fixed, &a->message->fixed) {
         assay_gen_expr(l, fixed->value);
         assay_emit(l, ASSAY_OP_OUT, 0, fixed->field->slot);
     }
+    gen_first_tag(l, a);
     SPEC_EACH (struct spec_given, g, &a->given) {
+        if (g->copied) {
+            gen_copied(l, g);
+            continue;
+        }
         assay_gen_expr(l, g->value);
         assay_emit(l, ASSAY_OP_OUT, 0, g->field->slot);
         if (g->free)
@@ -418,6 +464,9 @@ void assay_gen_action(struct lower *l, const struct spec_action *a)
         break;
     case SPEC_A_GOTO:
         assay_emit(l, ASSAY_OP_GOTO, 0, a->state->index);
+        break;
+    case SPEC_A_CLOSE:
+        assay_emit(l, ASSAY_OP_CLOSE, 0, 0);
         break;
     case SPEC_A_ABORT:
         assay_emit(l, ASSAY_OP_ABORT, 0, 0);

@@ -40,12 +40,29 @@ static uint64_t field_codes(const struct spec_list *fields)
     return sum;
 }
 
+/* Scratch that structured text needs, read once and written once. */
+static uint64_t structured(const struct lower *l, const struct spec_list *fields, size_t members)
+{
+    uint64_t sum = 0;
+    SPEC_EACH (struct spec_field, f, fields) {
+        const struct spec_object *object = f->type->object;
+        if (f->type->pairs)
+            sum += 2 * (uint64_t)ASSAY_PAIRS_SCRATCH(l->model->frame_max, f->type->pairs->is.most, members);
+        if (object && !object->rest_field)
+            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, 0, object->members.count);
+        if (object && object->rest_field)
+            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, ASSAY_PAIRS_MAX, object->members.count);
+    }
+    return sum;
+}
+
 /* Scratch to encode or decode a message. */
 static uint64_t coding(struct lower *l, const struct spec_message *m)
 {
     uint64_t sum = field_codes(&m->fields) + 2 * (uint64_t)assay_message_max(l->spec, m);
+    sum += structured(l, &m->fields, 0);
     for (unsigned i = 0; i < 2; i++)
-        sum += field_codes(&l->spec->frames[i]->fields);
+        sum += field_codes(&l->spec->frames[i]->fields) + structured(l, &l->spec->frames[i]->fields, m->fields.count);
     SPEC_EACH (struct spec_where, w, &m->wheres)
         sum += assay_scratch_max(w->that);
     return sum;
@@ -243,7 +260,7 @@ static uint16_t gen_otherwise(struct lower *l, const struct spec_rule *r)
     return at;
 }
 
-static void need_scratch(struct lower *l, uint64_t bytes)
+void assay_need_scratch(struct lower *l, uint64_t bytes)
 {
     uint32_t n = capped(bytes);
     if (n > l->model->scratch)
@@ -329,7 +346,7 @@ static void lower_expected(struct lowering_call *c, struct spec_rule *r, size_t 
     assay_emit(l, ASSAY_OP_END, 0, 0);
     rule.out_max = capped(rule.out_max + c->out);
     rule.otherwise = gen_otherwise(l, r);
-    need_scratch(l, c->scratch + scratch_of_rule(l, r) + l->model->frame_max);
+    assay_need_scratch(l, c->scratch + scratch_of_rule(l, r) + l->model->frame_max);
     r->index = add_rule(l, rule);
     add_call_rule(l, into, (struct call_rule){.rule = r->index, .state = c->waits[step], .events = &r->events});
 }
@@ -349,7 +366,7 @@ static void lower_call_rules(struct lower *l, struct spec_call *call, const stru
     gen_steps(&c, 0);
     assay_emit(l, ASSAY_OP_END, 0, 0);
     rule.out_max = capped(c.out);
-    need_scratch(l, c.scratch);
+    assay_need_scratch(l, c.scratch);
     add_call_rule(l, into,
                   (struct call_rule){.rule = add_rule(l, rule), .state = ASSAY_NONE, .event = call->event->index});
     for (size_t i = 0; i < call->steps.count; i++) {
@@ -374,8 +391,8 @@ static void lower_states(struct lower *l, struct spec_machine *m, uint16_t **wai
             s->index = add_state(l, s->name, s->kind, ASSAY_NONE, s->at.line);
     SPEC_EACH (struct spec_call, call, &l->spec->calls) {
         unsigned n = 0;
-        if (!(m->role & ASSAY_CLIENT))
-            break;
+        if (call->machine != m)
+            continue;
         waits[call->index] = assay_arena_alloc(&l->spec->arena, (call->steps.count + 1) * sizeof(uint16_t));
         for (size_t i = 0; i < call->steps.count; i++) {
             const struct spec_step *step = call->steps.items[i];
@@ -389,10 +406,10 @@ static void lower_states(struct lower *l, struct spec_machine *m, uint16_t **wai
         (struct assay_range){first, (uint16_t)(l->states.count - first)};
 }
 
-static uint16_t arg_type(struct lower *l, const struct spec_param *p)
+static uint16_t arg_type(struct lower *l, const struct spec_machine *m, const struct spec_param *p)
 {
     struct spec_type type = *p->type;
-    uint32_t most = (uint32_t)l->spec->frames[0]->max;
+    uint32_t most = (uint32_t)m->out->max;
     bool bytes = assay_kind_is_bytes(type.kind), list = type.kind == ASSAY_T_LIST;
     if ((bytes && type.max > most) || (list && !type.bounded))
         type.max = most;
@@ -412,14 +429,14 @@ static void lower_vars(struct lower *l, struct spec_machine *m)
         add_var(l, v->name, assay_lower_type(l, v->type));
     }
     SPEC_EACH (struct spec_call, call, &l->spec->calls) {
-        if (!(m->role & ASSAY_CLIENT))
-            break;
+        if (call->machine != m)
+            continue;
         struct assay_call *lowered = (struct assay_call *)l->calls.items + call->index;
         lowered->machine = m->index;
         lowered->first_var = call->args.count ? (uint16_t)l->vars.count : ASSAY_NONE;
         SPEC_EACH (struct spec_param, p, &call->args) {
             p->var = (uint16_t)l->vars.count;
-            add_var(l, assay_arena_printf(&l->spec->arena, "%s.%s", call->name, p->name), arg_type(l, p));
+            add_var(l, assay_arena_printf(&l->spec->arena, "%s.%s", call->name, p->name), arg_type(l, m, p));
         }
     }
     range.count = (uint16_t)(l->vars.count - range.first);
@@ -530,15 +547,26 @@ static void dispatch_machine(struct lower *l, const struct spec_machine *m, cons
 
 /* ---- all --------------------------------------------------------------- */
 
+static struct assay_reconnect lower_reconnect(struct lower *l, const struct spec_machine *m)
+{
+    const struct spec_reconnect *r = &m->reconnect;
+    return (struct assay_reconnect){.pause = assay_gen_value(l, r->pause),
+                                    .growth = r->pause ? r->growth : 100,
+                                    .most = (uint32_t)r->most,
+                                    .cap = r->cap,
+                                    .early = r->early,
+                                    .late = r->late};
+}
+
 static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **waits)
 {
     struct table calls = {0};
-    uint8_t other = (uint8_t)((ASSAY_CLIENT | ASSAY_SERVER) & ~m->role);
-    m->index = PUSH(l, machines, struct assay_machine,
-                    {.name = m->name, .role = m->role, .reconnect = {.pause = ASSAY_NONE, .growth = 100}});
+    m->index = PUSH(l, machines, struct assay_machine, {.name = m->name, .role = m->role});
+    struct assay_reconnect reconnect = lower_reconnect(l, m);
     struct assay_machine *lowered = (struct assay_machine *)l->machines.items + m->index;
-    lowered->frame_in = l->spec->frames[other == ASSAY_SERVER]->index;
-    lowered->frame_out = l->spec->frames[m->role == ASSAY_SERVER]->index;
+    lowered->reconnect = reconnect;
+    lowered->frame_in = m->in->index;
+    lowered->frame_out = m->out->index;
     lower_states(l, m, waits);
     lower_vars(l, m);
     lower_inits(l, m);
@@ -553,10 +581,10 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
     }
     SPEC_EACH (struct spec_message, msg, &l->spec->messages) {
         uint64_t n = coding(l, msg);
-        need_scratch(l, 1024 + n + most + guards);
+        assay_need_scratch(l, 1024 + n + most + guards);
     }
-    if (m->role & ASSAY_CLIENT)
-        SPEC_EACH (struct spec_call, call, &l->spec->calls)
+    SPEC_EACH (struct spec_call, call, &l->spec->calls)
+        if (call->machine == m)
             lower_call_rules(l, call, m, waits[call->index], &calls);
     lowered = (struct assay_machine *)l->machines.items + m->index;
     lowered->rules = (struct assay_range){first, (uint16_t)(l->rules.count - first)};
@@ -567,13 +595,6 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
 void assay_lower_machines(struct lower *l)
 {
     uint16_t **waits = assay_arena_alloc(&l->spec->arena, (l->spec->calls.count + 1) * sizeof(uint16_t *));
-    l->model->server = l->model->client = ASSAY_NONE;
-    if (l->spec->server) {
-        lower_machine(l, l->spec->server, waits);
-        l->model->server = l->spec->server->index;
-    }
-    if (l->spec->client && (!l->spec->client->implicit || l->spec->calls.count)) {
-        lower_machine(l, l->spec->client, waits);
-        l->model->client = l->spec->client->index;
-    }
+    SPEC_EACH (struct spec_machine, m, &l->spec->machines)
+        lower_machine(l, m, waits);
 }

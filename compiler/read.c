@@ -341,6 +341,18 @@ struct spec_leniency *assay_find_leniency(struct assay_spec *spec, const struct 
     return NULL;
 }
 
+struct spec_transport *assay_find_transport(struct assay_spec *spec, const struct assay_node *node)
+{
+    struct assay_near near = {.wanted = node->text};
+    SPEC_EACH (struct spec_transport, t, &spec->transports) {
+        if (strcmp(t->name, node->text) == 0)
+            return t;
+        assay_near_add(&near, t->name);
+    }
+    assay_spec_error(spec, node->at, "there is no transport '%s'%s", node->text, assay_near_text(&near));
+    return NULL;
+}
+
 struct spec_message *assay_find_message(struct assay_spec *spec, const char *name, struct assay_at at)
 {
     struct assay_near near = {.wanted = name};

@@ -55,6 +55,7 @@ bool assay_read_hex(struct assay_spec *spec, const struct assay_node *node, stru
 /* ---- references ---- */
 struct spec_requirement *assay_read_req(struct assay_spec *spec, const struct assay_node *node); /* counts as cited */
 struct spec_leniency *assay_find_leniency(struct assay_spec *spec, const struct assay_node *node);
+struct spec_transport *assay_find_transport(struct assay_spec *spec, const struct assay_node *node);
 struct spec_message *assay_find_message(struct assay_spec *spec, const char *name, struct assay_at at);
 struct spec_event *assay_find_event(struct assay_spec *spec, const char *name);
 struct spec_event *assay_add_event(struct assay_spec *spec, const char *name, uint8_t kind, struct assay_at at);
@@ -66,25 +67,53 @@ struct spec_event *assay_add_event(struct assay_spec *spec, const char *name, ui
 
 /* ---- parts of a spec, in order of reading ---- */
 void assay_read_types(struct assay_spec *spec, const struct assay_node *node);
-/* A type; `extras` (NULL: none allowed) receives the keys is, default, if, init. */
-enum { FIELD_IS, FIELD_DEFAULT, FIELD_IF, FIELD_INIT, FIELD_KEYS };
+/* A type; `extras` (NULL: none allowed) receives the keys is, default, if, init, and those around a value. */
+enum {
+    FIELD_IS,
+    FIELD_DEFAULT,
+    FIELD_IF,
+    FIELD_INIT,
+    FIELD_LEAD,
+    FIELD_TAIL,
+    FIELD_OPTIONAL,
+    FIELD_PAIR,
+    FIELD_KEY,
+    FIELD_KEYS
+};
 struct spec_type *assay_read_type(struct assay_spec *spec, const struct assay_node *node, const char *name,
                                   const struct assay_node **extras);
+/* Where a value has no wire around it: a record, pairs and what stands around fields are declared only there. */
+struct spec_type *assay_plain_type(struct assay_spec *spec, struct spec_type *type, const struct assay_node *node);
+void assay_plain_extras(struct assay_spec *spec, const struct assay_node *const *extras);
+
 /* Its own copy, with expressions of its own. */
 struct spec_type *assay_type_instance(struct assay_spec *spec, const struct spec_type *type);
 
+/* A class of bytes, as under `chars`; NULL after an error. */
+struct assay_byteset *assay_read_class(struct assay_spec *spec, const struct assay_node *node);
+
+/* A delimiter, or several. False after an error. */
+bool assay_read_delims(struct assay_spec *spec, const struct assay_node *node, struct spec_list *delims);
+
+void assay_read_transports(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_frames(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_messages(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_params(struct assay_spec *spec, const struct assay_node *node, struct spec_list *into,
                        const char *what);
 void assay_read_effects(struct assay_spec *spec, const struct assay_node *node);
-struct spec_machine *assay_read_machine(struct assay_spec *spec, const struct assay_node *node, const char *name,
-                                        uint8_t role);
-struct spec_machine *assay_mirror_machine(struct assay_spec *spec);
-void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node);
+/* Machines: which play where (read_machines.c), each with its states, variables and timers; then their rules. */
+void assay_read_machines(struct assay_spec *spec);
+void assay_read_machine(struct assay_spec *spec, struct spec_machine *m); /* name, role, node are there */
+void assay_mirror_machine(struct assay_spec *spec, struct spec_machine *m);
+void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine);
+
+/* Whether the machines of the spec are of the kind that is declared only. */
+bool assay_machines_declared(const struct assay_spec *spec);
+
 /* Calls: first their names, arguments and results, then (when rules are read) their steps. */
 void assay_read_calls(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_steps(struct assay_spec *spec, const struct assay_node *node);
+void assay_read_terminal(struct assay_spec *spec, const struct assay_node *node);
 
 /* Names and types of everything but rules and steps. */
 void assay_resolve(struct assay_spec *spec);

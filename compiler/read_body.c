@@ -49,8 +49,8 @@ const struct shape_key assay_body_keys[B_KEYS] = {
     [B_NEEDS] = {"needs", D, "features"},
 };
 
-static struct spec_action *action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
-                                      struct spec_list *into)
+struct spec_action *assay_action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
+                                     struct spec_list *into)
 {
     struct spec_action *a = ASSAY_NEW(&c->spec->arena, struct spec_action);
     a->kind = kind;
@@ -59,13 +59,13 @@ static struct spec_action *action_new(struct body_context *c, enum spec_action_k
     return a;
 }
 
-static struct spec_expr *read_expr(struct body_context *c, const struct assay_node *node, const struct spec_type *type)
+struct spec_expr *assay_read_expr(struct body_context *c, const struct assay_node *node, const struct spec_type *type)
 {
     struct spec_expr *e = assay_expr_parse(c->spec, node);
     return e && assay_expr_resolve(c->spec, e, &c->scope, type) ? e : NULL;
 }
 
-static struct spec_given *given_new(struct body_context *c, const struct assay_node *node, struct spec_list *into)
+struct spec_given *assay_given_new(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
     struct spec_given *g = ASSAY_NEW(&c->spec->arena, struct spec_given);
     g->at = node->key->at;
@@ -82,11 +82,15 @@ static void read_lets(struct body_context *c, const struct assay_node *node, str
         struct spec_let *let = ASSAY_NEW(&c->spec->arena, struct spec_let);
         *let = (struct spec_let){.at = child->key->at, .name = child->key->text, .outer = c->scope.lets};
         assay_read_name(c->spec, let->name, let->at, "a let");
-        let->value = read_expr(c, child, NULL);
+        let->value = assay_read_expr(c, child, NULL);
+        if (let->value && let->value->kind == SPEC_E_RECORD) {
+            assay_expr_error(c->spec, let->value, "a record has no value of its own; name its parts");
+            let->value = NULL;
+        }
         let->slot = c->next_slot++;
         if (c->next_slot == ASSAY_SLOTS_MAX + 1)
             assay_spec_error(c->spec, let->at, "more than %d fields and names of let together", ASSAY_SLOTS_MAX);
-        action_new(c, SPEC_A_LET, let->at, into)->let = let;
+        assay_action_new(c, SPEC_A_LET, let->at, into)->let = let;
         c->scope.lets = let;
     }
 }
@@ -135,9 +139,9 @@ static void read_params_given(struct body_context *c, const struct assay_node *e
         struct spec_param *p = find_param(c->spec, params, child, what);
         if (!p)
             continue;
-        struct spec_given *g = given_new(c, child, given);
+        struct spec_given *g = assay_given_new(c, child, given);
         g->param = p;
-        g->value = read_expr(c, child, p->type);
+        g->value = assay_read_expr(c, child, p->type);
     }
     SPEC_EACH (struct spec_param, p, params)
         if (!is_given(given, p->name) && !p->init && !assay_node_get(entry, p->name))
@@ -150,7 +154,7 @@ static void read_effect(struct body_context *c, const struct assay_node *node, s
     struct spec_effect *effect = entry ? find_effect(c, entry) : NULL;
     if (!effect)
         return;
-    struct spec_action *a = action_new(c, SPEC_A_DO, entry->key->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_DO, entry->key->at, into);
     a->effect = effect;
     read_params_given(c, entry, &effect->args, &a->given, "argument");
 }
@@ -173,7 +177,7 @@ static struct spec_var *find_var(struct body_context *c, const struct assay_node
 
 static void read_set(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    struct spec_action *a = action_new(c, SPEC_A_SET, node->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_SET, node->at, into);
     ASSAY_CHILDREN (child, node) {
         if (strpbrk(child->key->text, "[.")) {
             assay_spec_declared(c->spec, child->key->at, "setting variables of other instances");
@@ -182,132 +186,10 @@ static void read_set(struct body_context *c, const struct assay_node *node, stru
         struct spec_var *var = find_var(c, child);
         if (!var)
             continue;
-        struct spec_given *g = given_new(c, child, &a->given);
+        struct spec_given *g = assay_given_new(c, child, &a->given);
         g->var = var;
-        g->value = read_expr(c, child, var->type);
+        g->value = assay_read_expr(c, child, var->type);
     }
-}
-
-/* ---- send -------------------------------------------------------------- */
-
-static const struct spec_frame *frame_out(const struct body_context *c)
-{
-    return c->spec->frames[c->machine->role == ASSAY_SERVER];
-}
-
-static struct spec_field *find_field(struct body_context *c, const struct spec_message *m,
-                                     const struct assay_node *entry)
-{
-    struct assay_near near = {.wanted = entry->key->text};
-    const struct spec_list *lists[] = {&m->fields, frame_out(c) ? &frame_out(c)->fields : NULL};
-    for (unsigned i = 0; i < 2 && lists[i]; i++)
-        SPEC_EACH (struct spec_field, f, lists[i]) {
-            if (f->name && strcmp(f->name, entry->key->text) == 0)
-                return f;
-            assay_near_add(&near, f->name);
-        }
-    if (!m->open)
-        assay_spec_error(c->spec, entry->key->at, "%s has no field '%s'%s", m->name, entry->key->text,
-                         assay_near_text(&near));
-    return NULL;
-}
-
-enum { ANY_ANY, ANY_WHERE, ANY_AS, ANY_IN, ANY_KEYS };
-static const struct shape_key any_keys[ANY_KEYS] = {
-    [ANY_ANY] = {"any", SHAPE_ANY | SHAPE_REQUIRED, NULL},
-    [ANY_WHERE] = {"where", SHAPE_SCALAR, NULL},
-    [ANY_AS] = {"as", D, "capturing what was chosen"},
-    [ANY_IN] = {"in", D, "a choice from a list"},
-};
-
-/* {any: EXPR, where: COND}; the condition sees the message that is sent. */
-static void read_free(struct body_context *c, struct spec_given *g, const struct assay_node *node,
-                      const struct spec_list *messages)
-{
-    const struct assay_node *of[ANY_KEYS];
-    assay_shape(c->spec, node, "a free value", any_keys, ANY_KEYS, of);
-    g->free = true;
-    if (of[ANY_ANY])
-        g->value = read_expr(c, of[ANY_ANY], g->field->type);
-    if (!of[ANY_WHERE])
-        return;
-    struct spec_scope scope = {.frame = frame_out(c),
-                               .messages = messages,
-                               .it = g->field->type,
-                               .params = true,
-                               .machine = c->machine,
-                               .open = c->scope.open};
-    g->where = assay_expr_parse(c->spec, of[ANY_WHERE]);
-    if (g->where && !assay_expr_resolve(c->spec, g->where, &scope, &assay_type_bool))
-        g->where = NULL;
-}
-
-static bool fixed_by(const struct spec_message *m, const struct spec_field *f)
-{
-    SPEC_EACH (struct spec_fixed, fixed, &m->fixed)
-        if (fixed->field == f)
-            return true;
-    return false;
-}
-
-/* A field that nobody fills in. */
-static bool must_be_given(const struct spec_frame *frame, const struct spec_message *m, const struct spec_field *f)
-{
-    if (f->type->kind == SPEC_T_ANY || (m->open && f->frame))
-        return false;
-    if (!f->name || f->slot == ASSAY_NONE || f->is || f->init || f->present || f->type->form == ASSAY_FORM_CALC)
-        return false;
-    return f->message || (f != frame->body && !fixed_by(m, f) && !(f == frame->tag && m->tags.count == 1));
-}
-
-static void check_given(struct body_context *c, const struct spec_message *m, const struct assay_node *entry)
-{
-    const struct spec_frame *frame = frame_out(c);
-    const struct spec_list *lists[] = {&m->fields, frame ? &frame->fields : NULL};
-    for (unsigned i = 0; i < 2 && lists[i]; i++)
-        SPEC_EACH (struct spec_field, f, lists[i])
-            if (must_be_given(frame, m, f) && !assay_node_get(entry, f->name))
-                assay_spec_error(c->spec, entry->at, "%s needs its field '%s', which has no default", m->name, f->name);
-}
-
-static void read_message(struct body_context *c, const struct assay_node *node, struct spec_list *into)
-{
-    const struct assay_node *entry = assay_read_single(c->spec, node, "a message under 'send'");
-    struct spec_message *m = entry ? assay_find_message(c->spec, entry->key->text, entry->key->at) : NULL;
-    if (!m || !assay_shape_is(c->spec, entry, SHAPE_MAPPING, m->name))
-        return;
-    if (!(m->from & c->machine->role))
-        assay_spec_error(c->spec, entry->key->at, "%s is not sent by this side", m->name);
-    struct spec_action *a = action_new(c, SPEC_A_SEND, entry->key->at, into);
-    struct spec_list *messages = ASSAY_NEW(&c->spec->arena, struct spec_list);
-    assay_list_add(c->spec, messages, m);
-    a->message = m;
-    bool all_known = true;
-    ASSAY_CHILDREN (child, entry) {
-        struct spec_field *f = find_field(c, m, child);
-        all_known = all_known && f;
-        if (!f)
-            continue;
-        if (f->is)
-            assay_spec_error(c->spec, child->key->at, "'%s' is computed; it cannot be given", f->name);
-        struct spec_given *g = given_new(c, child, &a->given);
-        g->field = f;
-        if (child->kind == ASSAY_NODE_MAPPING && assay_node_get(child, "any"))
-            read_free(c, g, child, messages);
-        else
-            g->value = read_expr(c, child, f->type);
-    }
-    if (all_known)
-        check_given(c, m, entry);
-}
-
-void assay_read_send(struct body_context *c, const struct assay_node *node, struct spec_list *into)
-{
-    if (node->kind == ASSAY_NODE_MAPPING)
-        read_message(c, node, into);
-    else
-        ASSAY_CHILDREN (child, node)
-            read_message(c, child, into);
 }
 
 /* ---- the end of a body ------------------------------------------------- */
@@ -331,15 +213,17 @@ static void read_goto(struct body_context *c, const struct assay_node *node, str
         return; /* of a machine that is declared only */
     struct spec_state *state = assay_find_state(c->spec, c->machine, node);
     if (state)
-        action_new(c, SPEC_A_GOTO, node->at, into)->state = state;
+        assay_action_new(c, SPEC_A_GOTO, node->at, into)->state = state;
 }
 
 static void read_close(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
     if (assay_node_is(node, "abort"))
-        action_new(c, SPEC_A_ABORT, node->at, into);
+        assay_action_new(c, SPEC_A_ABORT, node->at, into);
+    else if (assay_node_is(node, "true") && !c->call && c->machine->reconnect.pause)
+        assay_action_new(c, SPEC_A_CLOSE, node->at, into);
     else if (assay_node_is(node, "true"))
-        action_new(c, SPEC_A_GOTO, node->at, into)->state = c->machine->end;
+        assay_action_new(c, SPEC_A_GOTO, node->at, into)->state = c->machine->end;
     else if (c->scope.open)
         assay_spec_declared(c->spec, node->at, "closing another instance");
     else
@@ -361,7 +245,7 @@ static void read_timer(struct body_context *c, const struct assay_node *node, st
                              assay_near_text(&near));
             continue;
         }
-        struct spec_action *a = action_new(c, SPEC_A_TIMER, child->at, into);
+        struct spec_action *a = assay_action_new(c, SPEC_A_TIMER, child->at, into);
         a->timer = timer;
         a->start = assay_read_word(c->spec, child, words, 2, "timer") == 0;
     }
@@ -378,7 +262,7 @@ static void read_result(struct body_context *c, const struct assay_node *node, s
 {
     if (!in_call(c, node))
         return;
-    struct spec_action *a = action_new(c, SPEC_A_RESULT, node->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_RESULT, node->at, into);
     a->call = c->call;
     read_params_given(c, node, &c->call->results, &a->given, "result");
 }
@@ -402,11 +286,11 @@ static void read_error(struct body_context *c, const struct assay_node *node, st
         node->kind == ASSAY_NODE_MAPPING ? assay_read_single(c->spec, node, "error") : NULL;
     if (node->kind == ASSAY_NODE_MAPPING && !entry)
         return;
-    struct spec_action *a = action_new(c, SPEC_A_ERROR, node->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_ERROR, node->at, into);
     a->name = entry ? entry->key->text : node->text;
     assay_read_name(c->spec, a->name, node->at, "an error");
     if (entry)
-        a->value = read_expr(c, entry, &assay_type_bytes);
+        a->value = assay_read_expr(c, entry, &assay_type_bytes);
     a->error = add_error(c, a->name, node->at);
 }
 
@@ -435,7 +319,7 @@ static void check_ways(struct body_context *c, const struct spec_action *a)
 
 static void read_choose(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    struct spec_action *a = action_new(c, SPEC_A_CHOOSE, node->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_CHOOSE, node->at, into);
     ASSAY_CHILDREN (child, node) {
         const struct assay_node *of[B_KEYS];
         if (!assay_shape(c->spec, child, "a way to choose", assay_body_keys, B_KEYS, of))
@@ -445,7 +329,7 @@ static void read_choose(struct body_context *c, const struct assay_node *node, s
         if (of[B_REQ])
             assay_read_req(c->spec, of[B_REQ]);
         if (of[B_IF])
-            w->when = read_expr(c, of[B_IF], &assay_type_bool);
+            w->when = assay_read_expr(c, of[B_IF], &assay_type_bool);
         const struct spec_let *lets = c->scope.lets;
         of[B_IF] = of[B_REQ] = NULL;
         assay_read_body(c, of, &w->body);
@@ -456,15 +340,15 @@ static void read_choose(struct body_context *c, const struct assay_node *node, s
 
 static void read_maybe(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    struct spec_action *a = action_new(c, SPEC_A_CHOOSE, node->at, into);
+    struct spec_action *a = assay_action_new(c, SPEC_A_CHOOSE, node->at, into);
     assay_read_actions(c, node, &way_new(c, a, node->at, ASSAY_MAY)->body);
     way_new(c, a, node->at, ASSAY_MAY);
 }
 
 static void read_if(struct body_context *c, const struct assay_node *const *of, struct spec_list *into)
 {
-    struct spec_action *a = action_new(c, SPEC_A_IF, of[B_IF]->at, into);
-    a->value = read_expr(c, of[B_IF], &assay_type_bool);
+    struct spec_action *a = assay_action_new(c, SPEC_A_IF, of[B_IF]->at, into);
+    a->value = assay_read_expr(c, of[B_IF], &assay_type_bool);
     a->body = ASSAY_NEW(&c->spec->arena, struct spec_list);
     a->otherwise = ASSAY_NEW(&c->spec->arena, struct spec_list);
     const struct assay_node *rest[B_KEYS];

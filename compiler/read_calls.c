@@ -11,7 +11,7 @@ static const struct shape_key call_keys[C_KEYS] = {
     [C_RESULTS] = {"results", SHAPE_MAPPING, NULL},
     [C_WITHIN] = {"within", SHAPE_SCALAR, NULL},
     [C_STEPS] = {"steps", SHAPE_SEQUENCE | SHAPE_REQUIRED, NULL},
-    [C_OPENS] = {"opens", SHAPE_ANY | SHAPE_DECLARED, "calls that open a link"},
+    [C_OPENS] = {"opens", SHAPE_MAPPING, NULL},
     [C_TRIES] = {"tries", SHAPE_ANY | SHAPE_DECLARED, "calls that try again"},
 };
 
@@ -24,6 +24,10 @@ static void read_call(struct assay_spec *spec, const struct assay_node *node)
     assay_read_name(spec, call->name, call->at, "a call");
     if (!assay_shape(spec, node, "a call", call_keys, C_KEYS, of))
         return;
+    static const struct shape_key opens_keys[] = {{"over", SHAPE_SCALAR, NULL}, {"machine", SHAPE_SCALAR, NULL}};
+    const struct assay_node *opens[2];
+    if (of[C_OPENS] && assay_shape(spec, of[C_OPENS], "opens", opens_keys, 2, opens))
+        call->opens = of[C_OPENS];
     call->text = of[C_TEXT] ? of[C_TEXT]->text : NULL;
     call->within = assay_read_duration(spec, of[C_WITHIN], 0);
     assay_read_params(spec, of[C_ARGS], &call->args, "an argument");
@@ -76,14 +80,14 @@ static const struct shape_key step_keys[S_KEYS] = {
     [S_RESULT] = {"result", SHAPE_MAPPING, NULL},
     [S_LET] = {"let", D, "names in the steps of calls"},
     [S_WITHIN] = {"within", D, "a time for one step of a call"},
-    [S_IF] = {"if", D, "conditional steps of calls"},
-    [S_THEN] = {"then", D, "conditional steps of calls"},
+    [S_IF] = {"if", SHAPE_SCALAR, NULL},
+    [S_THEN] = {"then", SHAPE_SEQUENCE, NULL},
     [S_START] = {"start", D, "calls that start an exchange"},
     [S_AWAIT] = {"await", D, "calls that wait for an exchange"},
     [S_RETURN] = {"return", D, NULL},
     [S_CLOSE] = {"close", SHAPE_SCALAR, NULL},
     [S_AS] = {"as", D, "keeping what was sent"},
-    [S_ELSE] = {"else", D, "conditional steps of calls"},
+    [S_ELSE] = {"else", SHAPE_SEQUENCE, NULL},
     [S_DO] = {"do", D, "effects in steps of calls"},
     [S_TELL] = {"tell", D, "signals"},
     [S_PUT] = {"put", D, "tables"},
@@ -124,6 +128,45 @@ static void read_actions(struct body_context *c, const struct assay_node *const 
         step_new(c, at)->action = a;
 }
 
+/* Steps that do something and do not wait. */
+static bool only_actions(const struct assay_node *steps)
+{
+    static const char *const keys[] = {"send", "set", "if", "then", "else"};
+    ASSAY_CHILDREN (step, steps)
+        ASSAY_CHILDREN (child, step) {
+            bool known = false;
+            for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+                known = known || strcmp(child->key->text, keys[i]) == 0;
+            bool nested = strcmp(child->key->text, "then") == 0 || strcmp(child->key->text, "else") == 0;
+            if (!known || (nested && !only_actions(child)))
+                return false;
+        }
+    return true;
+}
+
+/* {if, then, else} around sends and sets; anything else in it is declared only. */
+static void read_if(struct body_context *c, const struct assay_node *node, const struct assay_node *const *of)
+{
+    struct spec_list actions = {0};
+    static const unsigned alone[] = {S_SEND, S_EXPECT, S_SET, S_GOTO, S_RESULT, S_CLOSE};
+    for (size_t i = 0; i < sizeof alone / sizeof alone[0]; i++)
+        if (of[alone[i]])
+            assay_spec_error(c->spec, of[alone[i]]->key->at, "'%s' is a step of its own: put it under 'then'",
+                             of[alone[i]]->key->text);
+    if (!of[S_IF] || !of[S_THEN]) {
+        assay_spec_error(c->spec, node->at, "a step with a condition is {if: ..., then: [...]}, and 'else'");
+        return;
+    }
+    if (!only_actions(of[S_THEN]) || !only_actions(of[S_ELSE])) {
+        assay_spec_declared(c->spec, of[S_IF]->key->at, "conditional steps other than sends and sets");
+        c->scope.open = true;
+        return;
+    }
+    assay_read_actions(c, node, &actions);
+    SPEC_EACH (struct spec_action, a, &actions)
+        step_new(c, node->at)->action = a;
+}
+
 static void read_step(struct body_context *c, const struct assay_node *node)
 {
     const struct assay_node *of[S_KEYS];
@@ -135,7 +178,11 @@ static void read_step(struct body_context *c, const struct assay_node *node)
     }
     if (!assay_shape(c->spec, node, "a step", step_keys, S_KEYS, of))
         return;
-    static const unsigned opening[] = {S_IF, S_LET, S_START, S_AWAIT};
+    if (of[S_IF] || of[S_THEN] || of[S_ELSE]) {
+        read_if(c, node, of);
+        return;
+    }
+    static const unsigned opening[] = {S_LET, S_START, S_AWAIT};
     for (size_t i = 0; i < sizeof opening / sizeof opening[0]; i++)
         c->scope.open = c->scope.open || of[opening[i]];
     read_actions(c, of, node->at);
@@ -177,8 +224,10 @@ static void check_results(struct body_context *c)
 
 static void read_steps(struct assay_spec *spec, struct spec_call *call, const struct assay_node *node, bool open)
 {
-    struct body_context c = {.spec = spec, .machine = spec->client, .call = call};
-    c.scope = (struct spec_scope){.machine = spec->client, .call = call, .params = true, .open = open};
+    struct body_context c = {.spec = spec, .machine = call->machine, .call = call};
+    if (!call->machine)
+        return;
+    c.scope = (struct spec_scope){.machine = call->machine, .call = call, .params = true, .open = open};
     c.next_slot = (uint16_t)call->args.count;
     ASSAY_CHILDREN (child, node)
         read_step(&c, child);
@@ -189,7 +238,7 @@ void assay_read_steps(struct assay_spec *spec, const struct assay_node *node)
 {
     SPEC_EACH (struct spec_call, call, &spec->calls) {
         const struct assay_node *own = assay_node_get(node, call->name);
-        bool open = assay_node_get(own, "opens") != NULL || assay_node_get(spec->root, "machines") != NULL;
+        bool open = assay_machines_declared(spec);
         read_steps(spec, call, assay_node_get(own, "steps"), open);
     }
 }

@@ -6,7 +6,7 @@
 
 /* ---- extents ----------------------------------------------------------- */
 
-static bool read_delims(struct assay_spec *spec, const struct assay_node *node, struct spec_list *delims)
+bool assay_read_delims(struct assay_spec *spec, const struct assay_node *node, struct spec_list *delims)
 {
     const struct assay_node *one = node->kind == ASSAY_NODE_SCALAR ? node : node->first;
     bool single = node->kind == ASSAY_NODE_SCALAR;
@@ -41,10 +41,9 @@ static void read_prefix(struct assay_spec *spec, const struct assay_node *node, 
 
 static void read_extent(struct assay_spec *spec, const struct assay_node *node, struct spec_extent *x)
 {
-    static const struct shape_key extent_keys[] = {
-        {"prefix", SHAPE_SCALAR, NULL},
-        {"until", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
-        {"before", SHAPE_ANY | SHAPE_DECLARED, "an extent up to a text ahead"}};
+    static const struct shape_key extent_keys[] = {{"prefix", SHAPE_SCALAR, NULL},
+                                                   {"until", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
+                                                   {"before", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL}};
     const struct assay_node *of[3];
     int64_t n;
     *x = (struct spec_extent){.at = node->at, .kind = ASSAY_EXT_REST};
@@ -57,14 +56,12 @@ static void read_extent(struct assay_spec *spec, const struct assay_node *node, 
         x->kind = ASSAY_EXT_CODE;
         x->size = assay_expr_parse(spec, node);
     } else if (assay_shape(spec, node, "an extent", extent_keys, 3, of)) {
-        if (of[2] && !of[0] && !of[1])
-            return;
-        if (!of[0] == !of[1] || of[2])
-            assay_spec_error(spec, node->at, "an extent is a size, rest, {prefix: ...} or {until: ...}");
+        if ((of[0] != NULL) + (of[1] != NULL) + (of[2] != NULL) != 1)
+            assay_spec_error(spec, node->at, "an extent is a size, rest, {prefix: ...}, {until: ...} or {before: ...}");
         else if (of[0])
             read_prefix(spec, of[0], x);
-        else if (read_delims(spec, of[1], &x->delims))
-            x->kind = ASSAY_EXT_UNTIL;
+        else if (assay_read_delims(spec, of[1] ? of[1] : of[2], &x->delims))
+            x->kind = of[1] ? ASSAY_EXT_UNTIL : ASSAY_EXT_BEFORE;
     }
 }
 
@@ -274,6 +271,13 @@ static void form_calc(struct reading *r)
     r->type->calc = assay_expr_parse(r->spec, r->of[T_CALC]);
 }
 
+static void form_record(struct reading *r)
+{
+    *r->type = (struct spec_type){.name = "record", .kind = SPEC_T_RECORD, .wire = true, .record = r->of[T_RECORD]};
+    if (r->of[T_RECORD]->count == 0)
+        assay_spec_error(r->spec, r->of[T_RECORD]->at, "a record has at least one part");
+}
+
 static void form_declared(struct reading *r)
 {
     *r->type = assay_type_any;
@@ -285,11 +289,11 @@ static const struct {
     void (*read)(struct reading *r);
     bool beside_type; /* `type` may stand beside it */
 } forms[] = {
-    {T_BYTES, form_bytes, false},     {T_TEXT, form_text, true},        {T_DECIMAL, form_decimal, true},
-    {T_HEX, form_hex, true},          {T_VARINT, form_varint, false},   {T_CONST, form_const, false},
-    {T_LIST, form_list, false},       {T_CALC, form_calc, true},        {T_RECORD, form_declared, false},
-    {T_CHOICE, form_declared, false}, {T_SWITCH, form_declared, false}, {T_BAG, form_declared, false},
-    {T_FORMS, form_declared, false},  {T_PAIRS, form_declared, false},  {T_JSON, form_declared, false},
+    {T_BYTES, form_bytes, false},     {T_TEXT, form_text, true},          {T_DECIMAL, form_decimal, true},
+    {T_HEX, form_hex, true},          {T_VARINT, form_varint, false},     {T_CONST, form_const, false},
+    {T_LIST, form_list, false},       {T_CALC, form_calc, true},          {T_RECORD, form_record, false},
+    {T_CHOICE, form_declared, false}, {T_SWITCH, form_declared, false},   {T_BAG, form_declared, false},
+    {T_FORMS, form_declared, false},  {T_PAIRS, assay_form_pairs, false}, {T_JSON, assay_form_json, false},
 };
 #define FORMS (sizeof forms / sizeof forms[0])
 
@@ -312,7 +316,8 @@ void assay_read_form(struct reading *r, const char *name)
     }
     if (found == 0 && !r->of[T_TYPE]) {
         assay_spec_error(r->spec, r->node->at,
-                         "a type needs a form: type, enum, bytes, text, decimal, hex, varint, const, list or calc");
+                         "a type needs a form: type, enum, bytes, text, decimal, hex, varint, const, list, calc, "
+                         "record, pairs or json");
         *r->type = assay_type_any;
     }
 }

@@ -1,70 +1,15 @@
 /* Frames, messages, effects, params. */
 #include <string.h>
 
-#include "compiler/read.h"
+#include "compiler/read_fields.h"
 #include "compiler/types.h"
 
-/* ---- fields ------------------------------------------------------------ */
-
-static bool keeps_value(const struct spec_field *f)
-{
-    return f->name && f->type->kind != SPEC_T_NONE;
-}
-
-static struct spec_field *read_field(struct assay_spec *spec, const struct assay_node *node)
-{
-    const struct assay_node *entry = assay_read_single(spec, node, "a field"), *extras[FIELD_KEYS];
-    if (!entry)
-        return NULL;
-    struct spec_field *f = ASSAY_NEW(&spec->arena, struct spec_field);
-    f->at = entry->key->at;
-    f->name = strcmp(entry->key->text, "_") == 0 ? NULL : entry->key->text;
-    f->slot = f->index = ASSAY_NONE;
-    if (f->name)
-        assay_read_name(spec, f->name, f->at, "a field");
-    if (f->name && strchr(f->name, '-'))
-        assay_spec_error(spec, f->at, "'%s' is used in expressions, where - means minus: use _", f->name);
-    struct spec_type *type = assay_read_type(spec, entry, NULL, extras);
-    f->type = type ? assay_type_instance(spec, type) : assay_arena_copy(&spec->arena, &assay_type_any, sizeof *type);
-    f->is = extras[FIELD_IS] ? assay_expr_parse(spec, extras[FIELD_IS]) : NULL;
-    f->init = extras[FIELD_DEFAULT] ? assay_expr_parse(spec, extras[FIELD_DEFAULT]) : NULL;
-    if (extras[FIELD_INIT])
-        assay_spec_error(spec, extras[FIELD_INIT]->key->at, "what a sender leaves out is the field's 'default'");
-    f->present = extras[FIELD_IF] ? assay_expr_parse(spec, extras[FIELD_IF]) : NULL;
-    if (type && !f->type->wire && f->type->kind != SPEC_T_ANY)
-        assay_spec_error(spec, entry->at, "a field has to say how it is encoded: {%s: EXTENT}, for example {%s: rest}",
-                         assay_kind_is_bytes(type->kind) ? type->name : "decimal",
-                         assay_kind_is_bytes(type->kind) ? type->name : "decimal");
-    if (!f->name && (f->type->check || f->type->in.count || f->type->first))
-        assay_spec_error(spec, f->at, "padding holds what 'is' says, or zero; give the field a name for anything else");
-    if (f->type->of && !f->type->of->name)
-        f->type->of->name = f->type->name = f->name;
-    return f;
-}
-
-static void check_unique(struct assay_spec *spec, const struct spec_field *f, const struct spec_list *others)
-{
-    SPEC_EACH (struct spec_field, other, others)
-        if (other != f && f->name && other->name && strcmp(other->name, f->name) == 0 && other->position < f->position)
-            assay_spec_error(spec, f->at, "a field '%s' is there already (line %u)", f->name, other->at.line);
-}
-
-static void read_fields(struct assay_spec *spec, const struct assay_node *node, struct spec_list *fields)
-{
-    ASSAY_CHILDREN (child, node) {
-        struct spec_field *f = read_field(spec, child);
-        if (!f)
-            continue;
-        f->position = fields->count;
-        assay_list_add(spec, fields, f);
-        check_unique(spec, f, fields);
-    }
-}
+/* ---- slots ------------------------------------------------------------- */
 
 static uint16_t give_slots(struct assay_spec *spec, struct spec_list *fields, uint16_t slot)
 {
     SPEC_EACH (struct spec_field, f, fields) {
-        if (!keeps_value(f))
+        if (!assay_keeps_value(f))
             continue;
         f->slot = slot++;
         if (slot == ASSAY_SLOTS_MAX + 1)
@@ -83,8 +28,8 @@ static const struct shape_key frame_keys[FR_KEYS] = {
     [FR_TAG] = {"tag", SHAPE_SCALAR, NULL},
     [FR_BODY] = {"body", SHAPE_SCALAR, NULL},
     [FR_SEGMENTS] = {"segments", SHAPE_SCALAR, NULL},
-    [FR_TRIM] = {"trim", SHAPE_SCALAR | SHAPE_DECLARED, "trimming frames"},
-    [FR_BLANK] = {"blank", SHAPE_SCALAR | SHAPE_DECLARED, "blank frames"},
+    [FR_TRIM] = {"trim", SHAPE_SCALAR, NULL},
+    [FR_BLANK] = {"blank", SHAPE_SCALAR, NULL},
 };
 
 static void read_delimiters(struct assay_spec *spec, const struct assay_node *node, struct spec_frame *frame)
@@ -92,13 +37,14 @@ static void read_delimiters(struct assay_spec *spec, const struct assay_node *no
     static const struct {
         const char *word;
         uint8_t end;
-    } words[] = {{"eof", ASSAY_END_EOF}, {"segment", ASSAY_END_SEGMENT}, {"datagram", ASSAY_END_DATAGRAM}};
+    } words[] = {{"eof", ASSAY_END_EOF},
+                 {"segment", ASSAY_END_SEGMENT},
+                 {"datagram", ASSAY_END_DATAGRAM},
+                 {"stream", ASSAY_END_STREAM}};
     frame->end = ASSAY_END_UNTIL;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (node->plain && assay_node_is(node, words[i].word))
             frame->end = words[i].end;
-    if (frame->end == ASSAY_END_DATAGRAM)
-        assay_spec_declared(spec, node->at, "frames that are datagrams");
     bool single = node->kind == ASSAY_NODE_SCALAR;
     for (const struct assay_node *one = single ? node : node->first; one && frame->end == ASSAY_END_UNTIL;
          one = single ? NULL : one->next) {
@@ -134,6 +80,22 @@ static struct spec_field *named_field(struct assay_spec *spec, const struct assa
     return NULL;
 }
 
+static void read_trim(struct assay_spec *spec, struct spec_frame *frame, const struct assay_node *trim,
+                      const struct assay_node *blank)
+{
+    static const char *const words[] = {"ignore"};
+    const struct assay_node *both[] = {trim, blank};
+    bool whole = frame->end == ASSAY_END_FIELDS || frame->end == ASSAY_END_STREAM;
+    for (unsigned i = 0; i < 2; i++)
+        if (both[i] && whole)
+            assay_spec_error(spec, both[i]->key->at, "'%s' goes with a frame whose end 'until' tells, but not a stream",
+                             both[i]->key->text);
+    if (trim)
+        frame->trim = assay_read_class(spec, trim);
+    if (blank)
+        frame->blank = assay_read_word(spec, blank, words, 1, "blank") == 0;
+}
+
 static struct spec_frame *read_frame(struct assay_spec *spec, const struct assay_node *node, uint8_t from)
 {
     const struct assay_node *of[FR_KEYS];
@@ -142,10 +104,13 @@ static struct spec_frame *read_frame(struct assay_spec *spec, const struct assay
     if (!assay_shape(spec, node, "a frame", frame_keys, FR_KEYS, of))
         return frame;
     assay_read_int(spec, of[FR_MAX], 1, INT32_MAX, &frame->max);
-    read_fields(spec, of[FR_FIELDS], &frame->fields);
+    assay_read_fields(spec, of[FR_FIELDS], &frame->fields, &frame->groups);
     SPEC_EACH (struct spec_field, f, &frame->fields)
         f->frame = frame;
     give_slots(spec, &frame->fields, 0);
+    SPEC_EACH (struct spec_field, f, &frame->fields)
+        if (f->in_pairs)
+            assay_spec_error(spec, f->in_pairs->key->at, "members of pairs are fields of messages");
     if (of[FR_UNTIL])
         read_delimiters(spec, of[FR_UNTIL], frame);
     else if (!of[FR_FIELDS])
@@ -160,6 +125,38 @@ static struct spec_frame *read_frame(struct assay_spec *spec, const struct assay
         frame->segments = assay_find_leniency(spec, of[FR_SEGMENTS]);
     if (of[FR_SEGMENTS] && frame->end != ASSAY_END_UNTIL)
         assay_spec_error(spec, of[FR_SEGMENTS]->at, "'segments' goes with 'until' a delimiter");
+    read_trim(spec, frame, of[FR_TRIM], of[FR_BLANK]);
+    return frame;
+}
+
+/* The same where each datagram is a frame: without the frame's own end, with a limit of its own. */
+static struct spec_frame *as_datagrams(struct assay_spec *spec, const struct spec_frame *frame,
+                                       const struct spec_transport *t)
+{
+    struct spec_frame *d = assay_arena_copy(&spec->arena, frame, sizeof *frame);
+    d->end = ASSAY_END_DATAGRAM;
+    d->delims = (struct spec_list){0};
+    d->segments = NULL;
+    d->transports = 0;
+    d->max = t->max ? t->max : frame->max;
+    return d;
+}
+
+/* What each transport makes of a frame: that of the first stands in spec->frames. */
+static struct spec_frame *over_transports(struct assay_spec *spec, struct spec_frame *frame)
+{
+    struct spec_frame *stream = NULL, *datagram = NULL;
+    SPEC_EACH (struct spec_transport, t, &spec->transports) {
+        struct spec_frame **which = t->datagram ? &datagram : &stream;
+        if (!*which)
+            *which = t->datagram ? as_datagrams(spec, frame, t) : frame;
+        (*which)->transports = (uint16_t)((*which)->transports | 1u << t->index);
+        if (!t->datagram && frame->end == ASSAY_END_DATAGRAM)
+            assay_spec_error(spec, frame->at, "%s has no datagrams: the frame needs another end there", t->name);
+    }
+    if (!stream && datagram)
+        *frame = *datagram; /* fields know the frame by its place */
+    frame->datagram = stream ? datagram : NULL;
     return frame;
 }
 
@@ -169,13 +166,14 @@ void assay_read_frames(struct assay_spec *spec, const struct assay_node *node)
                                              {"server", SHAPE_MAPPING | SHAPE_REQUIRED, NULL}};
     const struct assay_node *of[2];
     if (!assay_node_get(node, "client") && !assay_node_get(node, "server")) {
-        spec->frames[0] = spec->frames[1] = read_frame(spec, node, ASSAY_CLIENT | ASSAY_SERVER);
+        spec->frames[0] = spec->frames[1] = over_transports(spec, read_frame(spec, node, ASSAY_CLIENT | ASSAY_SERVER));
         return;
     }
     if (!assay_shape(spec, node, "frame", sides, 2, of))
         return;
     for (unsigned i = 0; i < 2; i++)
-        spec->frames[i] = of[i] ? read_frame(spec, of[i], i ? ASSAY_SERVER : ASSAY_CLIENT) : NULL;
+        spec->frames[i] =
+            of[i] ? over_transports(spec, read_frame(spec, of[i], i ? ASSAY_SERVER : ASSAY_CLIENT)) : NULL;
 }
 
 /* ---- messages ---------------------------------------------------------- */
@@ -191,7 +189,7 @@ static const struct shape_key message_keys[M_KEYS] = {
     [M_REQ] = {"req", SHAPE_SCALAR, NULL},
     [M_TEXT] = {"text", SHAPE_SCALAR, NULL},
     [M_EXAMPLES] = {"examples", SHAPE_SEQUENCE, NULL},
-    [M_OVER] = {"over", SHAPE_SCALAR | SHAPE_DECLARED, "messages of one transport"},
+    [M_OVER] = {"over", SHAPE_SCALAR | SHAPE_SEQUENCE, NULL},
     [M_EXTRA] = {"extra", SHAPE_SCALAR | SHAPE_DECLARED, "further items"},
 };
 
@@ -242,7 +240,7 @@ static void read_fixed(struct assay_spec *spec, struct spec_message *m, const st
             assay_spec_declared(spec, child->at, "a message's own fields inside a frame field");
             m->open = true;
             if (child->kind == ASSAY_NODE_SEQUENCE)
-                read_fields(spec, child, &m->fields);
+                assay_read_fields(spec, child, &m->fields, &m->groups);
             for (size_t i = before; i < m->fields.count; i++)
                 ((struct spec_field *)m->fields.items[i])->message = m;
             continue;
@@ -305,6 +303,28 @@ static void read_example(struct assay_spec *spec, struct spec_message *m, const 
     assay_list_add(spec, &m->examples, x);
 }
 
+static uint16_t transport_bit(struct assay_spec *spec, const struct assay_node *node)
+{
+    const struct spec_transport *t =
+        assay_shape_is(spec, node, SHAPE_SCALAR, "a transport") ? assay_find_transport(spec, node) : NULL;
+    return t ? (uint16_t)(1u << t->index) : UINT16_MAX;
+}
+
+/* Where a message is known: everywhere, unless `over` says. */
+static uint16_t read_over(struct assay_spec *spec, const struct assay_node *node)
+{
+    uint16_t transports = 0;
+    if (!node)
+        return UINT16_MAX;
+    if (node->kind == ASSAY_NODE_SCALAR)
+        return transport_bit(spec, node);
+    ASSAY_CHILDREN (child, node)
+        transports = (uint16_t)(transports | transport_bit(spec, child));
+    if (transports == 0)
+        assay_spec_error(spec, node->at, "'over' names at least one transport");
+    return transports;
+}
+
 static void read_message(struct assay_spec *spec, const struct assay_node *node)
 {
     const struct assay_node *of[M_KEYS];
@@ -319,12 +339,14 @@ static void read_message(struct assay_spec *spec, const struct assay_node *node)
     m->from = read_sides(spec, of[M_FROM], ASSAY_CLIENT);
     m->text = of[M_TEXT] ? of[M_TEXT]->text : NULL;
     m->req = assay_read_req(spec, of[M_REQ]);
+    m->transports = read_over(spec, of[M_OVER]);
     if (of[M_TAG])
         read_tag(spec, m, of[M_TAG]);
     if (of[M_WHEN])
         m->when = assay_expr_parse(spec, of[M_WHEN]);
     read_fixed(spec, m, of[M_FRAME]);
-    read_fields(spec, of[M_FIELDS], &m->fields);
+    assay_read_fields(spec, of[M_FIELDS], &m->fields, &m->groups);
+    assay_place_members(spec, &m->fields, spec->frames[m->from == ASSAY_SERVER]);
     SPEC_EACH (struct spec_field, f, &m->fields)
         f->message = m;
     ASSAY_CHILDREN (where, of[M_WHERE])
@@ -341,7 +363,7 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
             continue;
         uint16_t slots = 0;
         SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields) {
-            slots = (uint16_t)(slots + keeps_value(f));
+            slots = (uint16_t)(slots + assay_keeps_value(f));
             SPEC_EACH (struct spec_field, own, &m->fields)
                 if (own->name && f->name && strcmp(own->name, f->name) == 0)
                     assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", own->name,
@@ -414,6 +436,9 @@ static void read_param(struct assay_spec *spec, const struct assay_node *node, s
     } else {
         p->type = assay_read_type(spec, node, NULL, extras);
     }
+    if (!is_param_mapping(node))
+        assay_plain_extras(spec, extras);
+    p->type = assay_plain_type(spec, p->type, node);
     p->type =
         p->type ? assay_type_instance(spec, p->type) : assay_arena_copy(&spec->arena, &assay_type_any, sizeof *p->type);
     if (extras[FIELD_DEFAULT])
@@ -454,10 +479,11 @@ static void check_object(struct assay_spec *spec, const struct assay_node *node)
 
 static void read_binding(struct assay_spec *spec, struct spec_effect *e, const struct assay_node *node)
 {
-    static const char *const verbs[] = {"append", "crypt", "print", "log"};
-    static const char *const words[] = {"stop", "application"};
+    static const char *const verbs[] = {"append", "crypt", "print", "report", "gather", "release", "log"};
+    static const char *const words[] = {"stop", "reopen", "application"};
     if (node->kind == ASSAY_NODE_SCALAR) {
-        e->verb = assay_read_word(spec, node, words, 2, "to") == 0 ? "stop" : NULL;
+        size_t word = assay_read_word(spec, node, words, 3, "to");
+        e->verb = word < 2 ? words[word] : NULL;
         return;
     }
     const struct assay_node *one = assay_read_single(spec, node, "a binding");
@@ -466,8 +492,10 @@ static void read_binding(struct assay_spec *spec, struct spec_effect *e, const s
     size_t i = assay_read_word(spec, one->key, verbs, sizeof verbs / sizeof verbs[0], "a binding");
     if (i >= sizeof verbs / sizeof verbs[0] || !assay_shape_is(spec, one, SHAPE_SCALAR, verbs[i]))
         return;
-    if (i > 2)
+    if (i + 1 == sizeof verbs / sizeof verbs[0])
         assay_spec_declared(spec, one->key->at, verbs[i]);
+    if (strcmp(verbs[i], "report") == 0 && !assay_node_is(one, "stderr"))
+        assay_spec_error(spec, one->at, "a report goes to stderr");
     e->verb = verbs[i];
     e->object = one->text;
     check_object(spec, one);

@@ -34,7 +34,7 @@ static bool class_byte(struct assay_blob text, uint32_t *i, unsigned *byte)
     return true;
 }
 
-static struct assay_byteset *read_class(struct assay_spec *spec, const struct assay_node *node)
+struct assay_byteset *assay_read_class(struct assay_spec *spec, const struct assay_node *node)
 {
     struct assay_byteset *set = ASSAY_NEW(&spec->arena, struct assay_byteset);
     struct assay_blob text;
@@ -74,12 +74,12 @@ static void refine_bytes(struct reading *r)
 {
     struct assay_blob text;
     if (r->of[T_CHARS]) {
-        struct assay_byteset *set = read_class(r->spec, r->of[T_CHARS]);
+        struct assay_byteset *set = assay_read_class(r->spec, r->of[T_CHARS]);
         if (set)
             allow(r, set);
     }
     if (r->of[T_FIRST])
-        r->type->first = read_class(r->spec, r->of[T_FIRST]);
+        r->type->first = assay_read_class(r->spec, r->of[T_FIRST]);
     if (r->of[T_NOT] && assay_read_bytes(r->spec, r->of[T_NOT], false, &text)) {
         struct assay_byteset set = {{~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0, ~(uint64_t)0}};
         for (uint32_t i = 0; i < text.n; i++)

@@ -1,4 +1,5 @@
 /* Machines and their rules: which events a rule is for, and what it may look at. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/scope.h"
@@ -62,28 +63,54 @@ static bool has_event(const struct spec_list *events, const struct spec_event *e
     return false;
 }
 
+static bool heard_in(const struct spec_machine *m, const struct spec_message *message)
+{
+    return (message->from & other_side(m)) && assay_knows(m, message);
+}
+
+/* In another role of the same machine, or on another transport: this rule is for that. */
+static bool heard_elsewhere(const struct body_context *c, const struct spec_message *message)
+{
+    SPEC_EACH (struct spec_machine, m, &c->spec->machines)
+        if (m != c->machine && m->node == c->machine->node && heard_in(m, message))
+            return true;
+    return false;
+}
+
+static void not_heard(struct body_context *c, const struct spec_message *message, struct assay_at at)
+{
+    if (!(message->from & other_side(c->machine)))
+        assay_spec_error(c->spec, at, "%s does not come from the other side", message->name);
+    else
+        assay_spec_error(c->spec, at, "%s is not known where this machine plays: its 'over' names other transports",
+                         message->name);
+}
+
 static void add_event(struct body_context *c, struct spec_list *events, const char *name, struct assay_at at)
 {
     if (strcmp(name, "any-message") == 0) {
         SPEC_EACH (struct spec_message, m, &c->spec->messages)
-            if ((m->from & other_side(c->machine)) && !has_event(events, m->event))
+            if ((m->from & other_side(c->machine)) && assay_knows(c->machine, m) && !has_event(events, m->event))
                 assay_list_add(c->spec, events, m->event);
         return;
     }
     struct spec_event *e = find_event(c, name, at);
-    if (e && e->message && !(e->message->from & other_side(c->machine)))
-        assay_spec_error(c->spec, at, "%s does not come from the other side", name);
+    if (e && e->message && !heard_in(c->machine, e->message)) {
+        if (!heard_elsewhere(c, e->message))
+            not_heard(c, e->message, at);
+        return;
+    }
     if (e && !has_event(events, e))
         assay_list_add(c->spec, events, e);
 }
 
 /* ---- scopes ------------------------------------------------------------ */
 
-static struct spec_message *only_message(const struct assay_spec *spec, uint8_t from)
+static struct spec_message *only_message(const struct assay_spec *spec, const struct spec_machine *machine)
 {
     struct spec_message *only = NULL;
     SPEC_EACH (struct spec_message, m, &spec->messages) {
-        if (!(m->from & from))
+        if (!(m->from & other_side(machine)) || !assay_knows(machine, m))
             continue;
         if (only)
             return NULL;
@@ -102,12 +129,12 @@ static void set_scope(struct body_context *c, struct spec_rule *r)
     if (r->events.count == 0)
         least = BEARS_NOTHING;
     if (least >= BEARS_FRAME)
-        r->frame = c->spec->frames[other_side(c->machine) == ASSAY_SERVER];
+        r->frame = c->machine->in;
     if (least == BEARS_MESSAGE)
         SPEC_EACH (struct spec_event, e, &r->events)
             if (e->message)
                 assay_list_add(c->spec, &r->messages, e->message);
-    struct spec_message *only = least == BEARS_FRAME ? only_message(c->spec, other_side(c->machine)) : NULL;
+    struct spec_message *only = least == BEARS_FRAME ? only_message(c->spec, c->machine) : NULL;
     if (only)
         assay_list_add(c->spec, &r->messages, only);
     SPEC_EACH (struct spec_event, e, &r->events)
@@ -295,7 +322,7 @@ void assay_read_rule(struct body_context *c, const struct assay_node *node, stru
 
 /* ---- machines ---------------------------------------------------------- */
 
-enum { MC_VARS, MC_TIMERS, MC_START, MC_STATES, MC_RULES, MC_TEXT, MC_SESSION, MC_KEYS };
+enum { MC_VARS, MC_TIMERS, MC_START, MC_STATES, MC_RULES, MC_TEXT, MC_SESSION, MC_ROLE, MC_PER, MC_RECONNECT, MC_KEYS };
 static const struct shape_key machine_keys[MC_KEYS] = {
     [MC_VARS] = {"vars", SHAPE_MAPPING, NULL},
     [MC_TIMERS] = {"timers", SHAPE_MAPPING, NULL},
@@ -303,6 +330,9 @@ static const struct shape_key machine_keys[MC_KEYS] = {
     [MC_STATES] = {"states", SHAPE_MAPPING, NULL},
     [MC_RULES] = {"rules", SHAPE_SEQUENCE, NULL},
     [MC_TEXT] = {"text", SHAPE_SCALAR, NULL},
+    [MC_ROLE] = {"role", SHAPE_SCALAR, NULL},
+    [MC_PER] = {"per", SHAPE_SCALAR, NULL},
+    [MC_RECONNECT] = {"reconnect", SHAPE_MAPPING, NULL},
     [MC_SESSION] = {"session", SHAPE_SCALAR | SHAPE_DECLARED, "sessions by address"},
 };
 
@@ -322,7 +352,8 @@ static void read_vars(struct assay_spec *spec, struct spec_machine *machine, con
         struct spec_var *v = ASSAY_NEW(&spec->arena, struct spec_var);
         *v = (struct spec_var){.at = child->key->at, .name = child->key->text};
         assay_read_name(spec, v->name, v->at, "a variable");
-        struct spec_type *t = assay_read_type(spec, child, NULL, extras);
+        struct spec_type *t = assay_plain_type(spec, assay_read_type(spec, child, NULL, extras), child);
+        assay_plain_extras(spec, extras);
         v->type = t ? assay_type_instance(spec, t) : assay_arena_copy(&spec->arena, &assay_type_any, sizeof *t);
         if (t && t->kind >= ASSAY_T_BYTES && t->kind <= ASSAY_T_LIST && !t->bounded)
             assay_spec_error(spec, child->at, "'%s' holds %s, so it needs a 'max': how much it may grow", v->name,
@@ -406,28 +437,67 @@ static void read_states(struct assay_spec *spec, struct spec_machine *machine, c
         machine->start = machine->states.items[0];
 }
 
-struct spec_machine *assay_read_machine(struct assay_spec *spec, const struct assay_node *node, const char *name,
-                                        uint8_t role)
+enum { RC_PAUSE, RC_FACTOR, RC_CAP, RC_MOST, RC_EARLY, RC_LATE, RC_KEYS };
+static const struct shape_key reconnect_keys[RC_KEYS] = {
+    [RC_PAUSE] = {"pause", SHAPE_SCALAR | SHAPE_REQUIRED, NULL},
+    [RC_FACTOR] = {"factor", SHAPE_SCALAR, NULL},
+    [RC_CAP] = {"cap", SHAPE_SCALAR, NULL},
+    [RC_MOST] = {"most", SHAPE_SCALAR, NULL},
+    [RC_EARLY] = {"early", SHAPE_SCALAR, NULL},
+    [RC_LATE] = {"late", SHAPE_SCALAR, NULL},
+};
+
+/* 1.5 as 150 percent. */
+static uint16_t read_factor(struct assay_spec *spec, const struct assay_node *node)
 {
-    const struct assay_node *of[MC_KEYS];
-    struct spec_machine *m = ASSAY_NEW(&spec->arena, struct spec_machine);
-    *m = (struct spec_machine){.at = node->key->at, .name = name, .role = role};
-    assay_shape(spec, node, name, machine_keys, MC_KEYS, of);
+    char *end = NULL;
+    double factor = node ? strtod(node->text, &end) : 1;
+    if (!node || (end && end != node->text && *end == '\0' && factor >= 1 && factor <= 100))
+        return (uint16_t)(factor * 100 + 0.5);
+    assay_spec_error(spec, node->at, "a factor is a number from 1 to 100, such as 2 or 1.5");
+    return 100;
+}
+
+static void read_reconnect(struct assay_spec *spec, struct spec_machine *m, const struct assay_node *node)
+{
+    const struct assay_node *of[RC_KEYS];
+    struct spec_reconnect *r = &m->reconnect;
+    const struct assay_node *role = assay_node_get(m->node, "role");
+    if (!node)
+        return;
+    if (strcmp(m->name, "server") == 0 || (role && assay_node_is(role, "server")))
+        assay_spec_error(spec, node->key->at, "only a client connects again");
+    if (m->role != ASSAY_CLIENT || !assay_shape(spec, node, "reconnect", reconnect_keys, RC_KEYS, of) || !of[RC_PAUSE])
+        return;
+    r->pause = assay_expr_parse(spec, of[RC_PAUSE]);
+    r->growth = read_factor(spec, of[RC_FACTOR]);
+    r->cap = assay_read_duration(spec, of[RC_CAP], 0);
+    assay_read_int(spec, of[RC_MOST], 1, UINT32_MAX, &r->most);
+    r->early = assay_read_duration(spec, of[RC_EARLY], 0);
+    r->late = assay_read_duration(spec, of[RC_LATE], 1000000000);
+}
+
+void assay_read_machine(struct assay_spec *spec, struct spec_machine *m)
+{
+    const struct assay_node *of[MC_KEYS], *node = m->node;
+    m->at = node->key->at;
+    assay_shape(spec, node, "a machine", machine_keys, MC_KEYS, of);
+    bool several = assay_node_get(spec->root, "machines") != NULL;
+    if (!several && (of[MC_ROLE] || of[MC_PER]))
+        assay_spec_error(spec, (of[MC_ROLE] ? of[MC_ROLE] : of[MC_PER])->key->at,
+                         "'%s' is for machines under 'machines'", (of[MC_ROLE] ? of[MC_ROLE] : of[MC_PER])->key->text);
     if (!of[MC_STATES] == !of[MC_RULES])
         assay_spec_error(spec, node->key->at, "a machine has 'states', or 'rules' when there is one state only");
     read_states(spec, m, of);
     read_vars(spec, m, of[MC_VARS]);
     read_timers(spec, m, of[MC_TIMERS]);
-    return m;
+    read_reconnect(spec, m, of[MC_RECONNECT]);
 }
 
-struct spec_machine *assay_mirror_machine(struct assay_spec *spec)
+void assay_mirror_machine(struct assay_spec *spec, struct spec_machine *m)
 {
     const struct assay_node *of[MC_KEYS] = {0};
-    struct spec_machine *m = ASSAY_NEW(&spec->arena, struct spec_machine);
-    *m = (struct spec_machine){.name = "client", .role = ASSAY_CLIENT, .implicit = true};
     read_states(spec, m, of);
-    return m;
 }
 
 static void read_rules_of(struct body_context *c, const struct assay_node *node, struct spec_state *state)
@@ -441,8 +511,9 @@ static void read_rules_of(struct body_context *c, const struct assay_node *node,
         assay_list_add(c->spec, &c->machine->rules, r);
 }
 
-void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
+void assay_read_rules(struct assay_spec *spec, struct spec_machine *machine)
 {
+    const struct assay_node *node = machine->node;
     struct body_context c = {.spec = spec, .machine = machine, .scope = {.machine = machine, .params = true}};
     const struct assay_node *states = assay_node_get(node, "states");
     if (states && states->kind != ASSAY_NODE_MAPPING)

@@ -68,6 +68,7 @@ enum {
     T_MISSING,
     T_FLAT,
     T_KEY,
+    T_PAIR,
     T_CHOSEN,
     T_KEYS
 };
@@ -89,6 +90,10 @@ void assay_read_form(struct reading *r, const char *name);
 
 /* What narrows it. */
 void assay_refine_type(struct reading *r);
+
+/* Structured text (read_structured.c). */
+void assay_form_pairs(struct reading *r);
+void assay_form_json(struct reading *r);
 
 uint8_t assay_read_charset(struct reading *r, uint8_t otherwise);
 

@@ -39,18 +39,18 @@ const struct shape_key assay_type_keys[T_KEYS] = {
     [T_SAMPLES] = {"samples", SHAPE_SEQUENCE, NULL},
     [T_LOOSE] = {"loose", SHAPE_MAPPING, NULL},
     [T_OUTSIDE] = {"outside", SHAPE_SEQUENCE, NULL},
-    [T_RECORD] = {"record", D("a record")},
+    [T_RECORD] = {"record", SHAPE_SEQUENCE, NULL},
     [T_CHOICE] = {"choice", D("a choice")},
     [T_SWITCH] = {"switch", D("a union by a field")},
     [T_BAG] = {"bag", D("a bag of options")},
     [T_FORMS] = {"forms", D("several encodings of one value")},
-    [T_PAIRS] = {"pairs", D("key=value pairs")},
-    [T_JSON] = {"json", D("a message as JSON")},
+    [T_PAIRS] = {"pairs", SHAPE_MAPPING, NULL},
+    [T_JSON] = {"json", SHAPE_MAPPING, NULL},
     [T_IS] = {"is", SHAPE_SCALAR, NULL},
     [T_DEFAULT] = {"default", SHAPE_ANY, NULL},
     [T_IF] = {"if", SHAPE_SCALAR, NULL},
     [T_INIT] = {"init", SHAPE_ANY, NULL},
-    [T_OPTIONAL] = {"optional", D("an optional value")},
+    [T_OPTIONAL] = {"optional", SHAPE_SCALAR | SHAPE_MAPPING, NULL},
     [T_WILD] = {"wild", D("a topic filter")},
     [T_VALUE] = {"value", D("a value inside a structured one")},
     [T_MEMBERS] = {"keys", D("keys of a bag")},
@@ -65,11 +65,12 @@ const struct shape_key assay_type_keys[T_KEYS] = {
     [T_SORTED] = {"sorted", D("key=value pairs")},
     [T_DUPLICATES] = {"duplicates", D("key=value pairs")},
     [T_WRITE] = {"write", D("several encodings of one value")},
-    [T_LEAD] = {"lead", D("text before a value")},
-    [T_TAIL] = {"tail", D("text behind a value")},
+    [T_LEAD] = {"lead", SHAPE_SCALAR, NULL},
+    [T_TAIL] = {"tail", SHAPE_SCALAR, NULL},
     [T_MISSING] = {"missing", D("an optional value")},
     [T_FLAT] = {"flat", D("fields of a structured value")},
-    [T_KEY] = {"key", D("the key of a pair")},
+    [T_KEY] = {"key", SHAPE_SCALAR, NULL},
+    [T_PAIR] = {"pair", SHAPE_SCALAR, NULL},
     [T_CHOSEN] = {"chosen", D("a value that the target chooses once")},
     [T_DEPTH] = {"depth", SHAPE_SCALAR, NULL},
 };
@@ -126,8 +127,15 @@ void assay_read_base_type(struct reading *r)
 
 static void read_mapping(struct reading *r, const char *name, const struct assay_node **extras)
 {
-    static const unsigned extra_keys[FIELD_KEYS] = {
-        [FIELD_IS] = T_IS, [FIELD_DEFAULT] = T_DEFAULT, [FIELD_IF] = T_IF, [FIELD_INIT] = T_INIT};
+    static const unsigned extra_keys[FIELD_KEYS] = {[FIELD_IS] = T_IS,
+                                                    [FIELD_DEFAULT] = T_DEFAULT,
+                                                    [FIELD_IF] = T_IF,
+                                                    [FIELD_INIT] = T_INIT,
+                                                    [FIELD_LEAD] = T_LEAD,
+                                                    [FIELD_TAIL] = T_TAIL,
+                                                    [FIELD_OPTIONAL] = T_OPTIONAL,
+                                                    [FIELD_PAIR] = T_PAIR,
+                                                    [FIELD_KEY] = T_KEY};
     *r->type = assay_type_any;
     r->type->name = NULL;
     if (!assay_shape(r->spec, r->node, "a type", assay_type_keys, T_KEYS, r->of))
@@ -138,6 +146,8 @@ static void read_mapping(struct reading *r, const char *name, const struct assay
         const struct assay_node *extra = r->of[extra_keys[i]];
         if (extras)
             extras[i] = extra;
+        else if (extra && i >= FIELD_LEAD)
+            assay_spec_declared(r->spec, extra->key->at, "parts of values inside structured ones");
         else if (extra)
             assay_spec_error(r->spec, extra->key->at, "'%s' does not belong to this type", extra->key->text);
     }
@@ -181,6 +191,22 @@ void assay_read_types(struct assay_spec *spec, const struct assay_node *node)
     }
     for (size_t i = 0; i < spec->types.count; i++)
         named(spec, spec->types.items[i]);
+}
+
+struct spec_type *assay_plain_type(struct assay_spec *spec, struct spec_type *type, const struct assay_node *node)
+{
+    if (!type || (type->kind != SPEC_T_RECORD && type->form != ASSAY_FORM_OBJECT))
+        return type;
+    assay_spec_declared(spec, node->at, "structured values outside of fields");
+    return assay_arena_copy(&spec->arena, &assay_type_any, sizeof *type);
+}
+
+void assay_plain_extras(struct assay_spec *spec, const struct assay_node *const *extras)
+{
+    for (unsigned i = FIELD_LEAD; i < FIELD_KEYS; i++)
+        if (extras[i])
+            assay_spec_declared(spec, extras[i]->key->at,
+                                i == FIELD_OPTIONAL ? "an optional value" : extras[i]->key->text);
 }
 
 static struct spec_expr *again(struct assay_spec *spec, const struct spec_expr *e)

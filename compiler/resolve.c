@@ -87,12 +87,11 @@ static void resolve_params(struct assay_spec *spec, struct spec_list *params)
 
 static void resolve_machine(struct assay_spec *spec, struct spec_machine *m)
 {
-    if (!m)
-        return;
     SPEC_EACH (struct spec_var, v, &m->vars) {
         resolve_type(spec, v->type, (struct spec_scope){.params = true});
         one(spec, v->init, &(struct spec_scope){.params = true}, v->type);
     }
+    one(spec, m->reconnect.pause, &(struct spec_scope){.params = true}, &assay_type_duration);
     SPEC_EACH (struct spec_timer, t, &m->timers)
         one(spec, t->after, &(struct spec_scope){.machine = m, .params = true}, &assay_type_duration);
 }
@@ -114,7 +113,7 @@ void assay_resolve(struct assay_spec *spec)
         resolve_params(spec, &call->args);
         resolve_params(spec, &call->results);
     }
-    resolve_machine(spec, spec->server);
-    resolve_machine(spec, spec->client);
+    SPEC_EACH (struct spec_machine, m, &spec->machines)
+        resolve_machine(spec, m);
     assay_bound_fields(spec);
 }

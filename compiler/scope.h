@@ -73,6 +73,13 @@ void assay_read_rule(struct body_context *c, const struct assay_node *node, stru
 struct spec_state *assay_find_state(struct assay_spec *spec, const struct spec_machine *machine,
                                     const struct assay_node *node);
 
+struct spec_action *assay_action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
+                                     struct spec_list *into);
+struct spec_given *assay_given_new(struct body_context *c, const struct assay_node *node, struct spec_list *into);
+
+/* An expression in the scope of a body; NULL after an error. */
+struct spec_expr *assay_read_expr(struct body_context *c, const struct assay_node *node, const struct spec_type *type);
+
 /* Fields of what is given (under send) and of a message are held against each other. */
 void assay_read_send(struct body_context *c, const struct assay_node *node, struct spec_list *into);
 

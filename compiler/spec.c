@@ -27,6 +27,7 @@ enum {
     K_PEER,
     K_MACHINES,
     K_CALLS,
+    K_TERMINAL,
     K_CASES,
     K_FEATURES,
     K_FIXTURES,
@@ -60,9 +61,10 @@ static const struct shape_key top_keys[K_KEYS] = {
     [K_EFFECTS] = {"effects", SHAPE_MAPPING, NULL},
     [K_SERVER] = {"server", SHAPE_MAPPING, NULL},
     [K_CLIENT] = {"client", SHAPE_MAPPING, NULL},
-    [K_PEER] = {"peer", SHAPE_MAPPING | SHAPE_DECLARED, "a machine for both sides"},
-    [K_MACHINES] = {"machines", SHAPE_MAPPING | SHAPE_DECLARED, "machines at several levels"},
+    [K_PEER] = {"peer", SHAPE_MAPPING, NULL},
+    [K_MACHINES] = {"machines", SHAPE_MAPPING, NULL},
     [K_CALLS] = {"calls", SHAPE_MAPPING, NULL},
+    [K_TERMINAL] = {"terminal", SHAPE_MAPPING, NULL},
     [K_CASES] = {"cases", SHAPE_SEQUENCE, NULL},
     [K_FEATURES] = {"features", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
     [K_FIXTURES] = {"fixtures", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
@@ -147,7 +149,7 @@ static void read_leniencies(struct assay_spec *spec, const struct assay_node *no
         assay_spec_error(spec, node->key->at, "more than 64 leniencies");
 }
 
-/* ---- limits and transports --------------------------------------------- */
+/* ---- limits ------------------------------------------------------------ */
 
 static void read_limits(struct assay_spec *spec, const struct assay_node *node)
 {
@@ -171,52 +173,10 @@ static void read_limits(struct assay_spec *spec, const struct assay_node *node)
             *numbers[i] = (uint32_t)n;
     }
     l->drain_time = assay_read_duration(spec, of[5], l->drain_time);
-    if (assay_node_get(spec->root, "server") && !of[0])
+    bool serves = assay_node_get(spec->root, "server") || assay_node_get(spec->root, "peer");
+    if (serves && !of[0])
         assay_spec_error(spec, node ? node->at : spec->root->at,
                          "limits need 'sessions': how many a server holds at once");
-}
-
-enum { TR_PORT, TR_BIND, TR_PATH, TR_MAX, TR_FRAMING, TR_LINK, TR_MACHINE, TR_TLS, TR_KEYS };
-static const struct shape_key transport_keys[TR_KEYS] = {
-    [TR_PORT] = {"port", SHAPE_SCALAR | SHAPE_MAPPING, NULL},
-    [TR_BIND] = {"bind", SHAPE_SCALAR, NULL},
-    [TR_PATH] = {"path", SHAPE_SCALAR, NULL},
-    [TR_MAX] = {"max", SHAPE_SCALAR, NULL},
-    [TR_FRAMING] = {"framing", SHAPE_ANY | SHAPE_DECLARED, "framing of a transport"},
-    [TR_LINK] = {"link", SHAPE_ANY | SHAPE_DECLARED, "links"},
-    [TR_MACHINE] = {"machine", SHAPE_ANY | SHAPE_DECLARED, "transports with rules of their own"},
-    [TR_TLS] = {"tls", SHAPE_ANY | SHAPE_DECLARED, NULL},
-};
-
-static void read_transport(struct assay_spec *spec, const struct assay_node *node)
-{
-    static const char *const names[] = {"tcp", "udp", "unix"};
-    const struct assay_node *of[TR_KEYS];
-    int64_t port = 0;
-    size_t i = assay_read_word(spec, node->key, names, 3, "a transport");
-    if (i >= 3 || !assay_shape(spec, node, names[i], transport_keys, TR_KEYS, of))
-        return;
-    if (i > 0)
-        assay_spec_declared(spec, node->key->at, names[i]);
-    if (of[TR_PORT] && of[TR_PORT]->kind == ASSAY_NODE_MAPPING)
-        assay_spec_declared(spec, of[TR_PORT]->at, "a port for each side");
-    else
-        assay_read_int(spec, of[TR_PORT], 0, 65535, &port);
-    if (i == 0 && !of[TR_PORT])
-        assay_spec_error(spec, node->at, "tcp needs its 'port'");
-    struct spec_transport *t = ASSAY_NEW(&spec->arena, struct spec_transport);
-    *t = (struct spec_transport){.at = node->key->at, .name = names[i], .port = (uint16_t)port};
-    const struct assay_node *bind = of[TR_BIND] ? of[TR_BIND] : of[TR_PATH];
-    t->bind = bind ? bind->text : "127.0.0.1";
-    assay_list_add(spec, &spec->transports, t);
-}
-
-static void read_transports(struct assay_spec *spec, const struct assay_node *node)
-{
-    ASSAY_CHILDREN (child, node)
-        read_transport(spec, child);
-    if (node && node->count == 0)
-        assay_spec_error(spec, node->at, "at least one transport is needed: tcp");
 }
 
 /* ---- hand-written cases ------------------------------------------------ */
@@ -320,18 +280,6 @@ static void add_messages_and_calls(struct assay_spec *spec)
 
 /* ---- all of it --------------------------------------------------------- */
 
-static void read_machines(struct assay_spec *spec, const struct assay_node *const *of)
-{
-    if (of[K_SERVER])
-        spec->server = assay_read_machine(spec, of[K_SERVER], "server", ASSAY_SERVER);
-    if (of[K_CLIENT])
-        spec->client = assay_read_machine(spec, of[K_CLIENT], "client", ASSAY_CLIENT);
-    else
-        spec->client = assay_mirror_machine(spec);
-    if (!of[K_SERVER] && !of[K_MACHINES] && !of[K_PEER])
-        assay_spec_error(spec, spec->root->at, "the spec needs a machine: 'server'");
-}
-
 static void read_all(struct assay_spec *spec)
 {
     const struct assay_node *of[K_KEYS];
@@ -341,7 +289,7 @@ static void read_all(struct assay_spec *spec)
     read_requires(spec, of[K_REQUIRES]);
     read_leniencies(spec, of[K_LENIENCIES]);
     read_limits(spec, of[K_LIMITS]);
-    read_transports(spec, of[K_TRANSPORTS]);
+    assay_read_transports(spec, of[K_TRANSPORTS]);
     assay_read_types(spec, of[K_TYPES]);
     assay_read_params(spec, of[K_PARAMS], &spec->params, "a param");
     if (of[K_FRAME])
@@ -351,14 +299,14 @@ static void read_all(struct assay_spec *spec)
     assay_read_calls(spec, of[K_CALLS]);
     add_builtins(spec);
     add_faults(spec);
-    read_machines(spec, of);
+    assay_read_machines(spec);
     add_messages_and_calls(spec);
     assay_resolve(spec);
-    if (of[K_SERVER])
-        assay_read_rules(spec, spec->server, of[K_SERVER]);
-    if (of[K_CLIENT])
-        assay_read_rules(spec, spec->client, of[K_CLIENT]);
+    SPEC_EACH (struct spec_machine, m, &spec->machines)
+        if (!m->implicit)
+            assay_read_rules(spec, m);
     assay_read_steps(spec, of[K_CALLS]);
+    assay_read_terminal(spec, of[K_TERMINAL]);
     read_cases(spec, of[K_CASES]);
 }
 

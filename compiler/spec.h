@@ -63,7 +63,11 @@ struct spec_leniency {
 /* ---- types ------------------------------------------------------------- */
 
 /* Kinds of values: enum assay_type_kind, and two more. */
-enum { SPEC_T_NONE = 0x80, /* carries no value: const */ SPEC_T_ANY /* of a construct that is declared only */ };
+enum {
+    SPEC_T_NONE = 0x80, /* carries no value: const */
+    SPEC_T_ANY,         /* of a construct that is declared only */
+    SPEC_T_RECORD,      /* its parts are fields of their own */
+};
 
 struct spec_enum_item {
     struct assay_at at;
@@ -86,7 +90,29 @@ struct spec_extent {
     struct spec_expr *size;  /* CODE, COUNT */
     int64_t fixed;           /* FIXED: bytes; PREFIX: bits of the prefix, 0: varint */
     bool little;             /* PREFIX: its byte order */
-    struct spec_list delims; /* UNTIL: struct assay_blob */
+    struct spec_list delims; /* UNTIL, BEFORE: struct assay_blob */
+};
+
+/* A grammar of name=value text. */
+struct spec_pairs {
+    struct assay_at at;
+    struct assay_pairs is; /* its bytes and numbers; the indices are filled in by lowering */
+    struct assay_byteset *quote_if;
+    struct spec_type *name, *value;
+    uint16_t index;
+};
+
+/* A JSON object as another form of some fields. */
+struct spec_object_member {
+    struct assay_blob name;
+    const struct assay_node *node; /* the name of the field */
+    struct spec_field *field;
+};
+struct spec_object {
+    struct assay_at at;
+    struct spec_list members;      /* struct spec_object_member */
+    const struct assay_node *rest; /* NULL: there is none */
+    struct spec_field *rest_field;
 };
 
 struct spec_type {
@@ -111,6 +137,9 @@ struct spec_type {
     struct spec_extent extent;
     struct assay_blob bytes; /* CONST */
     struct spec_expr *calc;
+    const struct assay_node *record; /* RECORD: its fields */
+    struct spec_pairs *pairs;        /* PAIRS */
+    struct spec_object *object;      /* OBJECT */
     /* constraints */
     struct spec_expr *check;
     const char *fault; /* event; NULL: malformed */
@@ -134,16 +163,42 @@ struct spec_named_type {
 
 /* ---- frames and messages ----------------------------------------------- */
 
+/* A field of a record type. Its parts are fields called NAME.PART. */
+struct spec_group {
+    struct assay_at at;
+    const char *name;
+    const struct assay_node *record; /* the same: of the same type */
+    struct spec_list parts;          /* struct spec_field, those with a name */
+    struct spec_field *ahead;        /* whether it is there; NULL: always */
+};
+
+/* What a field of form AHEAD looks at. */
+struct spec_ahead {
+    uint8_t kind; /* enum assay_ahead_kind */
+    struct assay_blob text;
+    struct spec_list before; /* HOLDS: struct assay_blob; empty: the end */
+    struct spec_list of;     /* struct spec_field: encoders write if one of them has a value; empty: never */
+};
+
 struct spec_field {
     struct assay_at at;
-    const char *name; /* NULL: padding */
+    const char *name; /* NULL: padding, or hidden */
     struct spec_type *type;
     struct spec_expr *is, *init, *present;
     const struct spec_frame *frame; /* of one of these two */
     const struct spec_message *message;
     size_t position; /* in its frame or message */
-    uint16_t slot;   /* ASSAY_NONE: keeps no value */
-    uint16_t index;  /* in the model's fields */
+    const struct assay_node *node;
+    struct spec_group *group;          /* of which it is a part; NULL: of none */
+    struct spec_ahead *ahead;          /* AHEAD */
+    struct spec_field *lead, *tail;    /* constants around it */
+    const struct assay_node *in_pairs; /* a member: the name of the field of pairs ... */
+    struct spec_field *pairs;          /* ... and that field */
+    struct assay_blob key;             /* a member: its name in them */
+    bool optional;                     /* a member that need not be there */
+    const struct spec_field *unless;   /* it is not on the wire where this flag, of an object, is set */
+    uint16_t slot;                     /* ASSAY_NONE: keeps no value */
+    uint16_t index;                    /* in the model's fields */
 };
 
 struct spec_frame {
@@ -151,10 +206,15 @@ struct spec_frame {
     uint8_t from; /* bit set of enum assay_role: whose bytes */
     uint8_t end;  /* enum assay_frame_end */
     struct spec_list fields;
+    struct spec_list groups; /* struct spec_group */
     struct spec_list delims; /* struct assay_blob */
     struct spec_field *tag, *body;
     struct spec_leniency *segments;
+    struct assay_byteset *trim;
+    bool blank;
     int64_t max;
+    uint16_t transports;         /* bit set: of spec->transports */
+    struct spec_frame *datagram; /* the same where each datagram is one; NULL: no other transport is like that */
     uint16_t index;
 };
 
@@ -191,7 +251,8 @@ struct spec_message {
     struct spec_list tags; /* struct spec_expr, resolved as constants of the tag field's type */
     struct spec_expr *when;
     struct spec_list fixed; /* struct spec_fixed */
-    struct spec_list fields, wheres, examples;
+    struct spec_list fields, groups, wheres, examples;
+    uint16_t transports; /* bit set: where it is known */
     struct spec_requirement *req;
     struct spec_event *event;
     uint16_t slots; /* used by frame and message together */
@@ -254,6 +315,7 @@ struct spec_given {
     struct assay_at at;
     const char *name;
     struct spec_field *field; /* one of these */
+    bool copied;              /* of a whole record: given if `value`, a field, has a value */
     struct spec_var *var;
     struct spec_param *param;
     struct spec_expr *value;
@@ -275,6 +337,7 @@ enum spec_action_kind {
     SPEC_A_SET,      /* all of `given` computed before the first is stored */
     SPEC_A_SEND,     /* message with `given` */
     SPEC_A_GOTO,     /* state; End also for `close: true` */
+    SPEC_A_CLOSE,    /* `close: true` of a client that connects again */
     SPEC_A_ABORT,    /* close: abort */
     SPEC_A_TIMER,    /* timer, `start` */
     SPEC_A_RESULT,   /* given */
@@ -333,11 +396,23 @@ struct spec_rule {
     uint16_t index;                /* in the model's rules */
 };
 
+struct spec_reconnect {
+    struct spec_expr *pause; /* NULL: it does not connect again */
+    uint16_t growth;         /* percent */
+    int64_t cap, most, early, late;
+};
+
+/* A machine as it plays one role on one kind of transport: the same machine of the file may do so several times. */
 struct spec_machine {
     struct assay_at at;
     const char *name;
-    uint8_t role;
-    bool implicit; /* the mirror of the other side's */
+    const struct assay_node *node; /* the same for all roles and transports; NULL: the mirror */
+    uint8_t role;                  /* one of enum assay_role */
+    bool implicit;                 /* the mirror of the other side's */
+    bool datagram;                 /* its frames are datagrams */
+    uint16_t transports;           /* bit set: of spec->transports */
+    const struct spec_frame *in, *out;
+    struct spec_reconnect reconnect;
     struct spec_list vars, timers;
     struct spec_list states; /* plain ones in the order of the file, End last */
     struct spec_list any;    /* rules of "*" */
@@ -364,10 +439,13 @@ struct spec_step {
 struct spec_call {
     struct assay_at at;
     const char *name, *text;
-    struct spec_list args, results; /* struct spec_param */
-    struct spec_list errors;        /* struct spec_error */
-    struct spec_list steps;         /* struct spec_step */
-    int64_t within;                 /* ns; 0: none */
+    struct spec_list args, results;    /* struct spec_param */
+    struct spec_list errors;           /* struct spec_error */
+    struct spec_list steps;            /* struct spec_step */
+    int64_t within;                    /* ns; 0: none */
+    const struct assay_node *opens;    /* NULL: it works on the client's link */
+    const struct spec_transport *over; /* the transport of its link, or of the client's */
+    struct spec_machine *machine;      /* whose call it is; NULL: of one that is declared only */
     struct spec_event *event;
     uint16_t index;
 };
@@ -377,7 +455,19 @@ struct spec_call {
 struct spec_transport {
     struct assay_at at;
     const char *name, *bind;
-    uint16_t port;
+    uint16_t port, client_port;
+    bool datagram;
+    int64_t max;                    /* of a datagram; 0: that of the frame */
+    const struct assay_node *plays; /* `machine`; NULL: not said */
+    struct spec_machine *server, *client;
+    uint16_t index;
+};
+
+/* What a person types or reads: text over the arguments of a call or effect. */
+struct spec_terminal_line {
+    struct spec_call *call;
+    struct spec_effect *effect; /* one of these */
+    struct spec_expr *text;
 };
 
 struct spec_samples {
@@ -401,9 +491,10 @@ struct assay_spec {
     struct spec_list enums;       /* named ones and those inside fields */
     struct spec_frame *frames[2]; /* what clients and what servers send; may be the same */
     struct spec_list messages, effects;
-    struct spec_list events; /* as in the model: builtins, faults, timers, messages, calls; then signals */
-    struct spec_machine *server, *client;
+    struct spec_list events;   /* as in the model: builtins, faults, timers, messages, calls; then signals */
+    struct spec_list machines; /* struct spec_machine: those that play somewhere, as in the model */
     struct spec_list calls;
+    struct spec_list terminal; /* struct spec_terminal_line */
     struct assay_limits limits;
     struct spec_list cases; /* struct assay_hand_case */
     unsigned type_depth;    /* types that are being read inside each other */
@@ -414,6 +505,24 @@ struct assay_spec {
     struct assay_hand_case *hand_cases;
     struct assay_terminal *shown; /* `terminal`; NULL: there is none */
 };
+
+/* Whether a field may lack a value in a message that was read whole. */
+static inline bool assay_may_lack(const struct spec_field *f)
+{
+    return f->present || f->optional;
+}
+
+/* How a side's bytes become frames: datagrams, or not. NULL behind an error. */
+static inline struct spec_frame *assay_frame_for(const struct assay_spec *spec, uint8_t from, bool datagram)
+{
+    struct spec_frame *frame = spec->frames[from == ASSAY_SERVER];
+    return frame && datagram && frame->datagram ? frame->datagram : frame;
+}
+
+static inline bool assay_knows(const struct spec_machine *machine, const struct spec_message *m)
+{
+    return (machine->transports & m->transports) != 0;
+}
 
 /* An error, warning or note at a place. */
 void assay_spec_error(struct assay_spec *spec, struct assay_at at, const char *format, ...)

@@ -25,7 +25,10 @@ const char *assay_type_says(const struct spec_type *type)
         [ASSAY_T_DURATION] = "a duration", [ASSAY_T_BYTES] = "bytes",        [ASSAY_T_TEXT] = "text",
         [ASSAY_T_LIST] = "a list",
     };
-    return type->kind <= ASSAY_T_LIST ? names[type->kind] : type->kind == SPEC_T_NONE ? "nothing" : "anything";
+    return type->kind <= ASSAY_T_LIST    ? names[type->kind]
+           : type->kind == SPEC_T_NONE   ? "nothing"
+           : type->kind == SPEC_T_RECORD ? "a record"
+                                         : "anything";
 }
 
 bool assay_type_usable(const struct spec_type *wanted, const struct spec_type *is)
@@ -40,7 +43,7 @@ bool assay_type_usable(const struct spec_type *wanted, const struct spec_type *i
         return wanted->of == is->of;
     if (wanted->kind == ASSAY_T_LIST)
         return !wanted->element || !is->element || assay_type_usable(wanted->element, is->element);
-    return wanted->kind != SPEC_T_NONE;
+    return wanted->kind != SPEC_T_NONE && wanted->kind != SPEC_T_RECORD;
 }
 
 const struct spec_enum_item *assay_enum_item_named(const struct spec_enum *e, const char *name)
