@@ -24,6 +24,7 @@ struct assay_command {
 int assay_cmd_check(int argc, char **argv);
 int assay_cmd_serve(int argc, char **argv);
 int assay_cmd_call(int argc, char **argv);
+int assay_cmd_drive(int argc, char **argv);
 int assay_cmd_gen(int argc, char **argv);
 int assay_cmd_test(int argc, char **argv);
 int assay_cmd_cases(int argc, char **argv);

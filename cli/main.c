@@ -7,6 +7,7 @@ static const struct assay_command commands[] = {
     {"check", "hold specs against the language; report every error", assay_cmd_check},
     {"serve", "run the reference server of a spec", assay_cmd_serve},
     {"call", "do one call of a spec against a server", assay_cmd_call},
+    {"drive", "be a client of a spec that lines on standard input drive", assay_cmd_drive},
     {"gen", "write a client in C or Python from a spec", assay_cmd_gen},
     {"test", "judge an implementation by a spec", assay_cmd_test},
     {"cases", "list or export the cases that a spec yields", assay_cmd_cases},

@@ -189,7 +189,7 @@ def test_allocation_is_where_clients_are_made_and_nowhere_else():
             member = line[:-1] if line.endswith(":") else member
             if line.split()[-1:] and line.split()[-1] in ("malloc", "calloc", "realloc", "strdup"):
                 allocating.add(member)
-    assert allocating == {"client.o"}
+    assert allocating == {"client.o", "drive.o"}  # the latter is a program
     source = (ROOT / "libclient/client.c").read_text()
     assert source.count("malloc(") == 1
 
