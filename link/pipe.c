@@ -12,7 +12,7 @@
 #define STEPS 16
 
 /* How long a receiver is waited for that does not read; then the next piece runs into what it left. */
-#define PROOF_MAX (250 * ASSAY_MS)
+#define PROOF_MAX ASSAY_SECOND
 
 /* The socket table is looked at at once this often, then after pauses that grow. */
 #define LOOKS_AT_ONCE 3u
@@ -92,8 +92,8 @@ static bool fill(struct assay_link_pipe *p)
     ssize_t n = assay_receive(p->from->watch.fd, p->buffer + p->start + p->size, cap);
     if (n > 0)
         take(p, (size_t)n);
-    p->eof = n == ASSAY_IO_EOF;
-    p->broken = n == ASSAY_IO_RESET;
+    p->eof = n == ASSAY_IO_EOF && !p->from->was_reset;
+    p->broken = n == ASSAY_IO_RESET || (n == ASSAY_IO_EOF && p->from->was_reset);
     p->from->readable = n != ASSAY_IO_AGAIN;
     if (p->size == 0)
         give_buffer(p);

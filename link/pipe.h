@@ -12,6 +12,7 @@ struct assay_link_end_point {
     struct assay_watch watch;
     struct assay_address local, peer;
     bool readable, writable;
+    bool was_reset; /* what looks like its end is a reset */
 };
 
 struct assay_link_pipe {

@@ -168,23 +168,28 @@ static void client_ready(struct assay_loop *loop, struct assay_watch *watch, uns
 
 static void try_next(struct conn *c);
 
+/* It may have been reset already: then what it sent before is still read, and nothing proven. */
 static bool watch_end(struct conn *c, enum end which)
 {
     struct assay_link_end_point *end = &c->ends[which];
+    struct assay_link_pipe *into = &c->pipes[which == CLIENT ? ASSAY_LINK_DOWN : ASSAY_LINK_UP];
     end->readable = end->writable = true;
     end->peer.size = sizeof end->peer.v6;
-    return assay_address_of(end->watch.fd, &end->local) &&
-           getpeername(end->watch.fd, &end->peer.any, &end->peer.size) == 0 &&
-           assay_loop_watch(c->link->loop, &end->watch, WHENEVER);
+    into->elsewhere = !assay_address_of(end->watch.fd, &end->local) ||
+                      getpeername(end->watch.fd, &end->peer.any, &end->peer.size) < 0;
+    return assay_loop_watch(c->link->loop, &end->watch, WHENEVER);
 }
 
 static void connected(struct conn *c)
 {
-    if (assay_connected(c->ends[SERVER].watch.fd) != 0) {
+    int why = assay_connected(c->ends[SERVER].watch.fd);
+    if (why != 0 && why != ECONNRESET) {
         close_end(c, SERVER, false);
         try_next(c);
         return;
     }
+    /* ECONNRESET: it was connected, and reset since; this was the only time that the kernel says so. */
+    c->ends[SERVER].was_reset = why != 0;
     c->connecting = false;
     if (watch_end(c, SERVER) && watch_end(c, CLIENT))
         enqueue(c);
