@@ -433,6 +433,7 @@ static void lower_vars(struct lower *l, struct spec_machine *m)
             continue;
         struct assay_call *lowered = (struct assay_call *)l->calls.items + call->index;
         lowered->machine = m->index;
+        lowered->opens = call->opens && call->over ? call->over->index : ASSAY_NONE;
         lowered->first_var = call->args.count ? (uint16_t)l->vars.count : ASSAY_NONE;
         SPEC_EACH (struct spec_param, p, &call->args) {
             p->var = (uint16_t)l->vars.count;
