@@ -87,6 +87,11 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
         o->warned = assay_oracle_broken(r->oracle, &o->blame);
     if (finding == ASSAY_FOUND_AGREES)
         keep_effect(r);
+    if ((finding == ASSAY_FOUND_MISMATCH || finding == ASSAY_FOUND_LATE) &&
+        assay_wire_dropped(&r->links[o->link].wire)) {
+        o->finding = ASSAY_FOUND_TROUBLE;
+        snprintf(o->trouble, sizeof o->trouble, "the kernel threw datagrams to the target away");
+    }
     name_fins(r);
     let_go(r);
     if (r->guest && r->guest->process.said_n && finding != ASSAY_FOUND_AGREES)
@@ -133,7 +138,7 @@ static enum assay_go ending(struct assay_play_run *r)
         if (r->links[i].inbox_size)
             return assay_play_blame_by_hand(r, &r->links[i], ASSAY_FOUND_MISMATCH, "nothing more",
                                             (struct assay_span){0});
-    for (uint8_t i = 0; i < r->links_count && !r->entered && r->oracle; i++)
+    for (uint8_t i = 0; i < r->links_count && !r->entered && r->oracle && !r->stage->datagrams; i++)
         assay_play_shut(r, &r->links[i]);
     r->entered = true;
     for (uint8_t i = 0; i < r->links_count && r->oracle && !r->leaving; i++)
@@ -206,11 +211,21 @@ static void init_links(struct assay_play_run *r)
     }
 }
 
+static void connect_link(struct assay_play_run *r, struct assay_link *l)
+{
+    const struct assay_address *far = &r->stage->address;
+    bool begun = r->stage->datagrams ? assay_wire_open_datagrams(&l->wire, r->stage->loop, far)
+                                     : assay_wire_open(&l->wire, r->stage->loop, far);
+    if (!begun)
+        assay_play_no_connection(r, l);
+    else if (r->stage->datagrams)
+        assay_play_link_up(r, l);
+}
+
 static void connect_all(struct assay_play_run *r)
 {
     for (uint8_t i = 0; i < r->links_count && !r->play.over; i++)
-        if (!assay_wire_open(&r->links[i].wire, r->stage->loop, &r->stage->address))
-            assay_play_no_connection(r, &r->links[i]);
+        connect_link(r, &r->links[i]);
 }
 
 struct assay_play *assay_play_start(struct assay_stage *stage, const struct assay_case *c, bool patient)

@@ -21,6 +21,7 @@ struct assay_stage {
     struct assay_oracle_config oracle;
     struct assay_pace pace;
     struct assay_address address;         /* where the target listens now */
+    bool datagrams;                       /* over UDP */
     const struct assay_guest_plan *guest; /* the target connects by itself: how to start it for a case; else NULL */
     int64_t before; /* when the round of the loop before this one began: what is seen now came later */
     bool slow;      /* it was seen to answer later than it can be asked for a proof that nothing comes */

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "conformance/play_run.h"
+#include "net/datagram.h"
 
 #define CHUNK 65536u
 
@@ -54,8 +55,22 @@ static void saw_end(struct assay_play_run *r, struct assay_link *l)
     assay_play_disagree(r, l, ASSAY_FOUND_MISMATCH);
 }
 
+static void read_datagrams(struct assay_play_run *r, struct assay_link *l)
+{
+    static uint8_t datagram[ASSAY_DATAGRAM_MAX];
+    uint32_t n;
+    while (!r->play.over && assay_wire_receive_datagram(&l->wire, datagram, &n))
+        saw_bytes(r, l, (struct assay_span){datagram, n});
+    if (!r->play.over && l->wire.state == ASSAY_WIRE_REFUSED)
+        assay_play_no_connection(r, l);
+}
+
 void assay_play_read(struct assay_play_run *r, struct assay_link *l)
 {
+    if (l->wire.datagrams) {
+        read_datagrams(r, l);
+        return;
+    }
     static uint8_t chunk[CHUNK]; /* one thread, and nothing in it outlives the call */
     uint32_t n;
     while (!r->play.over && (n = assay_wire_receive(&l->wire, chunk, CHUNK)) > 0)

@@ -49,7 +49,7 @@ bool assay_play_ended(const struct assay_link *l)
 static void question(struct assay_play_run *r, struct assay_link *l, int64_t now)
 {
     int64_t at = assay_play_last_progress(r) + assay_pace_patience(&r->stage->pace) / QUESTION;
-    if (!r->patient || r->stage->slow || r->questioned || l->wire.shut || assay_play_ended(l))
+    if (!r->patient || r->stage->datagrams || r->stage->slow || r->questioned || l->wire.shut || assay_play_ended(l))
         return;
     if (now < at) {
         assay_play_wait_until(r, at);
@@ -105,7 +105,8 @@ enum assay_go assay_play_wait_quiet(struct assay_play_run *r, struct assay_link 
     if (r->still_at == 0)
         r->still_at = now;
     int64_t since = assay_play_last_progress(r) > r->still_at ? assay_play_last_progress(r) : r->still_at;
-    int64_t quiet = since + quiet_time(r, still == ASSAY_TAKEN);
+    /* No end of stream behind a datagram shows later what came too late for this. */
+    int64_t quiet = since + quiet_time(r, still == ASSAY_TAKEN && !l->wire.datagrams);
     if (now < quiet)
         return assay_play_wait_until(r, quiet);
     r->play.outcome.silence_waited |= still != ASSAY_TAKEN;

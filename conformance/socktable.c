@@ -163,3 +163,47 @@ struct assay_far_end assay_socktable_find(struct assay_socktable *table, const s
     struct assay_far_end end;
     return find_by_netlink(table, near, far, &end) ? end : find_in_proc(near, far);
 }
+
+/* ---- /proc/net/udp and udp6 -------------------------------------------- */
+
+static bool read_udp_line(const char *line, const char *const locals[2], struct assay_udp_end *end)
+{
+    char local[64];
+    unsigned unread, drops;
+    if (sscanf(line, " %*d: %63s %*s %*x %*x:%x %*x:%*x %*x %*u %*d %*u %*d %*s %u", local, &unread, &drops) != 3)
+        return false;
+    if (strcmp(local, locals[0]) != 0 && strcmp(local, locals[1]) != 0)
+        return false;
+    *end = (struct assay_udp_end){.found = true, .unread = unread, .drops = drops};
+    return true;
+}
+
+/* Bound to the address itself, or to the wildcard of that family. */
+static bool find_udp_in(const char *path, const struct assay_address *address, bool mapped, struct assay_udp_end *end)
+{
+    char exact[64], wildcard[64], line[512];
+    struct assay_address any = *address;
+    print_end(exact, sizeof exact, address, mapped);
+    if (mapped || address->any.sa_family == AF_INET6)
+        any = (struct assay_address){.v6 = {.sin6_family = AF_INET6}, .size = sizeof any.v6};
+    else
+        any.v4.sin_addr.s_addr = 0;
+    assay_address_set_port(&any, assay_address_port(address));
+    print_end(wildcard, sizeof wildcard, &any, false);
+    FILE *f = fopen(path, "re");
+    bool found = false;
+    while (f && !found && fgets(line, sizeof line, f))
+        found = read_udp_line(line, (const char *const[]){exact, wildcard}, end);
+    if (f)
+        fclose(f);
+    return found;
+}
+
+struct assay_udp_end assay_socktable_find_udp(const struct assay_address *address)
+{
+    struct assay_udp_end end = {0};
+    bool v4 = address->any.sa_family == AF_INET;
+    if (!v4 || !find_udp_in("/proc/net/udp", address, false, &end))
+        find_udp_in("/proc/net/udp6", address, v4, &end);
+    return end;
+}

@@ -27,4 +27,12 @@ struct assay_far_end {
 struct assay_far_end assay_socktable_find(struct assay_socktable *table, const struct assay_address *near,
                                           const struct assay_address *far);
 
+/* A socket of UDP on this machine that takes what is sent to `address`. */
+struct assay_udp_end {
+    bool found;
+    uint32_t unread; /* bytes, as the kernel counts them, that were not read */
+    uint32_t drops;  /* datagrams that it had to throw away since it was opened */
+};
+struct assay_udp_end assay_socktable_find_udp(const struct assay_address *address);
+
 #endif

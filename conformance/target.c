@@ -1,7 +1,5 @@
 #include "conformance/target.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,25 +11,19 @@
 #include <unistd.h>
 
 #include "conformance/process.h"
+#include "conformance/socktable.h"
 #include "net/socket.h"
 
-#define LINE_CAP 1024
-#define TRIES    5 /* ports, where the target's own choice is not printed */
-
-/* The line that it is writing. */
-struct lines {
-    char line[LINE_CAP];
-    size_t n;
-};
+#define TRIES 5 /* ports, where the target's own choice is not printed */
 
 struct assay_target {
     char *command; /* NULL: runs already */
     char place[256];
     int64_t patience;
-    struct assay_address address;
-    bool has_address;
+    enum assay_carrier carrier; /* that is judged now */
+    struct assay_announced announced;
     unsigned port; /* that {port} became; 0: none */
-    struct lines out, err;
+    struct assay_lines out, err;
     struct assay_process process;
 };
 
@@ -59,11 +51,20 @@ struct assay_target *assay_target_new(const char *text, int64_t patience, struct
         if (strlen(text) >= sizeof t->place || assay_address_resolve(text, ASSAY_ADDRESS_CONNECT, found, error) == 0)
             goto bad;
         snprintf(t->place, sizeof t->place, "%s", text);
+        t->carrier = assay_address_is_udp(text) ? ASSAY_CARRIER_UDP : ASSAY_CARRIER_TCP;
     }
     return t;
 bad:
     free(t);
     return NULL;
+}
+
+bool assay_target_aim(struct assay_target *t, enum assay_carrier carrier)
+{
+    if (!t->command)
+        return carrier == t->carrier;
+    t->carrier = carrier;
+    return true;
 }
 
 bool assay_target_owned(const struct assay_target *t)
@@ -79,98 +80,14 @@ void assay_target_pipes(const struct assay_target *t, int fds[2])
 
 /* ---- what it prints ---------------------------------------------------- */
 
-static bool is_host(const char *from, size_t n)
-{
-    char host[64];
-    struct in_addr v4;
-    struct in6_addr v6;
-    if (n == 0 || n >= sizeof host)
-        return false;
-    memcpy(host, from, n);
-    host[n] = '\0';
-    if (host[0] == '[' && host[n - 1] == ']') {
-        host[n - 1] = '\0';
-        return inet_pton(AF_INET6, host + 1, &v6) == 1;
-    }
-    return strcmp(host, "*") == 0 || strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, &v4) == 1;
-}
-
-static bool is_host_char(char c)
-{
-    return isalnum((unsigned char)c) || strchr(".[]*", c);
-}
-
-/* The wildcard is reached over loopback. */
-static const char *reachable(const char *host, size_t n)
-{
-    if (n == 4 && memcmp(host, "[::]", 4) == 0)
-        return "[::1]";
-    return (n == 7 && memcmp(host, "0.0.0.0", 7) == 0) || (n == 1 && *host == '*') ? "127.0.0.1" : NULL;
-}
-
-static bool take_address(struct assay_target *t, const char *host, size_t n, const char *port)
-{
-    char place[128];
-    struct assay_address found[ASSAY_ADDRESSES_MAX];
-    struct assay_net_error error;
-    size_t digits = strspn(port, "0123456789");
-    const char *instead = reachable(host, n);
-    if (digits == 0 || digits > 5)
-        return false;
-    if (instead)
-        snprintf(place, sizeof place, "%s:%.*s", instead, (int)digits, port);
-    else
-        snprintf(place, sizeof place, "%.*s:%.*s", (int)n, host, (int)digits, port);
-    if (assay_address_resolve(place, ASSAY_ADDRESS_CONNECT, found, &error) == 0 || assay_address_port(&found[0]) == 0)
-        return false;
-    t->address = found[0];
-    t->has_address = true;
-    return true;
-}
-
-static size_t host_before(const char *line, const char *end)
-{
-    const char *p = end;
-    if (p > line && p[-1] == ']')
-        while (p > line && *p != '[')
-            p--;
-    else
-        while (p > line && is_host_char(p[-1]))
-            p--;
-    return (size_t)(end - p);
-}
-
-/* The first ADDR:PORT in a line. */
-static void scan_line(struct assay_target *t, const char *line)
-{
-    for (const char *colon = strchr(line, ':'); colon && !t->has_address; colon = strchr(colon + 1, ':')) {
-        size_t n = host_before(line, colon);
-        if (is_host(colon - n, n) && take_address(t, colon - n, n, colon + 1))
-            return;
-    }
-}
-
-static void scan_bytes(struct assay_target *t, struct lines *p, const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n && !t->has_address; i++) {
-        if (bytes[i] != '\n' && p->n + 1 < sizeof p->line)
-            p->line[p->n++] = bytes[i] ? bytes[i] : ' ';
-        if (bytes[i] != '\n')
-            continue;
-        p->line[p->n] = '\0';
-        p->n = 0;
-        scan_line(t, p->line);
-    }
-}
-
-static void listen_to(struct assay_target *t, int fd, struct lines *p)
+static void listen_to(struct assay_target *t, int fd, struct assay_lines *p)
 {
     char bytes[4096];
     ssize_t n;
     while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0) {
         if (p == &t->err)
             assay_process_remember(&t->process, bytes, (size_t)n);
-        scan_bytes(t, p, bytes, (size_t)n);
+        assay_announced_scan(&t->announced, p, bytes, (size_t)n);
     }
 }
 
@@ -188,16 +105,27 @@ const char *assay_target_said(struct assay_target *t)
 
 /* ---- its process ------------------------------------------------------- */
 
+static bool binds(struct assay_address *at, int type, unsigned *port)
+{
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    bool bound = fd >= 0 && bind(fd, &at->any, at->size) == 0 && assay_address_of(fd, at);
+    *port = bound ? assay_address_port(at) : 0;
+    if (fd >= 0)
+        close(fd);
+    return bound;
+}
+
+/* Free for both carriers. */
 static unsigned free_port(void)
 {
     struct assay_address at = {.v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
                                .size = sizeof at.v4};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     unsigned port = 0;
-    if (fd >= 0 && bind(fd, &at.any, at.size) == 0 && assay_address_of(fd, &at))
-        port = assay_address_port(&at);
-    if (fd >= 0)
-        close(fd);
+    for (int i = 0; i < TRIES; i++) {
+        assay_address_set_port(&at, 0);
+        if (binds(&at, SOCK_STREAM, &port) && binds(&at, SOCK_DGRAM, &port))
+            return port;
+    }
     return port;
 }
 
@@ -217,7 +145,7 @@ static bool spawn(struct assay_target *t, struct assay_net_error *error)
     char *command = fill_in(t);
     if (!command)
         return refuse(error, "cannot start the target", strerror(errno));
-    t->has_address = false;
+    t->announced = (struct assay_announced){0};
     t->out.n = t->err.n = 0;
     bool started = assay_process_start(&t->process, command, false, error);
     free(command);
@@ -263,9 +191,11 @@ static void let_exit(struct assay_target *t)
         poll(&(struct pollfd){.fd = t->process.pidfd, .events = POLLIN}, 1, 1);
 }
 
-/* 0: it took a connection; else why not. */
-static int try_connect(const struct assay_address *address, int64_t patience)
+/* 0: it took a connection, or, over UDP, some socket of this machine is bound to it; else why not. */
+static int try_connect(enum assay_carrier carrier, const struct assay_address *address, int64_t patience)
 {
+    if (carrier == ASSAY_CARRIER_UDP)
+        return assay_socktable_find_udp(address).found ? 0 : ECONNREFUSED;
     struct assay_net_error error;
     int fd = assay_connect(address, &error);
     if (fd < 0)
@@ -284,7 +214,9 @@ bool assay_target_alive(struct assay_target *t, bool knock)
     }
     if (t->command && knock)
         let_exit(t);
-    if (!knock || try_connect(&t->address, t->patience) == 0)
+    if (!t->command && t->carrier == ASSAY_CARRIER_UDP)
+        return true; /* nothing tells */
+    if (!knock || try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0)
         return true;
     if (t->command) /* a shell between ends a little later than what it runs */
         wait_end(t, t->patience / 10);
@@ -314,11 +246,11 @@ static bool reach_port(struct assay_target *t)
     char port[16];
     snprintf(port, sizeof port, "%u", t->port);
     for (size_t i = 0; i < 2; i++) {
-        bool taken = take_address(t, hosts[i], strlen(hosts[i]), port);
-        if (taken && try_connect(&t->address, t->patience) == 0)
+        bool taken = assay_announced_take(&t->announced, t->carrier, hosts[i], strlen(hosts[i]), port);
+        if (taken && try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0)
             return true;
     }
-    return t->has_address = false;
+    return t->announced.has[t->carrier] = false;
 }
 
 /* It runs: wait until it takes connections. */
@@ -327,7 +259,8 @@ static bool comes_up(struct assay_target *t)
     int64_t end = assay_clock_now() + t->patience;
     for (int ms = 1; assay_clock_now() < end && !assay_process_ended(&t->process); ms = ms < 20 ? ms * 2 : 20) {
         assay_target_listen(t);
-        if (t->has_address ? try_connect(&t->address, t->patience) == 0 : t->port && reach_port(t))
+        if (t->announced.has[t->carrier] ? try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0
+                                         : t->port && reach_port(t))
             return !assay_process_ended(&t->process);
         wait_for_news(t, ms);
     }
@@ -347,9 +280,9 @@ static bool start(struct assay_target *t, struct assay_net_error *error)
             break;
     }
     snprintf(error->text, sizeof error->text, "the target did not come up: %s%s%.120s",
-             assay_process_ended(&t->process) ? t->process.end
-             : t->has_address || t->port      ? "it takes no connections"
-                                              : "it printed no ADDR:PORT",
+             assay_process_ended(&t->process)          ? t->process.end
+             : t->announced.has[t->carrier] || t->port ? "it takes no connections"
+                                                       : "it printed no ADDR:PORT",
              t->process.said_n ? "; it said: " : "", t->process.said);
     assay_target_stop(t);
     return false;
@@ -361,9 +294,9 @@ static bool reach(struct assay_target *t, struct assay_net_error *error)
     size_t n = assay_address_resolve(t->place, ASSAY_ADDRESS_CONNECT, found, error);
     int why = 0;
     for (size_t i = 0; i < n; i++) {
-        why = try_connect(&found[i], t->patience);
+        why = t->carrier == ASSAY_CARRIER_UDP ? 0 : try_connect(t->carrier, &found[i], t->patience);
         if (why == 0) {
-            t->address = found[i];
+            t->announced.at[t->carrier] = found[i];
             return true;
         }
     }
@@ -376,6 +309,6 @@ bool assay_target_up(struct assay_target *t, struct assay_address *address, stru
 {
     bool up = t->command ? (t->process.pid > 0 && assay_target_alive(t, true)) || start(t, error) : reach(t, error);
     if (up)
-        *address = t->address;
+        *address = t->announced.at[t->carrier];
     return up;
 }

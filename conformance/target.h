@@ -1,6 +1,6 @@
 /* The implementation under test: where it listens, and, for `exec:`, its process.
  *
- *   tcp:HOST:PORT   tcp:[::1]:5555   a server that runs already
+ *   tcp:HOST:PORT   tcp:[::1]:5555   udp:HOST:PORT   a server that runs already
  *   exec:COMMAND                     started here through the shell, in a process group of its own
  *
  * A started target either prints an address ("listening on tcp:127.0.0.1:4711", or any
@@ -10,7 +10,7 @@
 #ifndef ASSAY_CONFORMANCE_TARGET_H
 #define ASSAY_CONFORMANCE_TARGET_H
 
-#include "net/address.h"
+#include "conformance/announce.h"
 #include "net/loop.h"
 
 struct assay_target;
@@ -20,6 +20,10 @@ struct assay_target *assay_target_new(const char *text, int64_t patience, struct
 
 /* Ends what was started: SIGTERM, then SIGKILL to its group. */
 void assay_target_free(struct assay_target *target);
+
+/* Which carrier the next assay_target_up() is for: TCP, unless the target was named as one of UDP. False: it is not
+ * reached over that one. */
+bool assay_target_aim(struct assay_target *target, enum assay_carrier carrier);
 
 /* Start it (again) where that can be done, and wait until it takes
  * connections. Blocks; call it with nothing in flight. False: *error. */

@@ -5,6 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "net/datagram.h"
+
 static void watch(struct assay_wire *w)
 {
     unsigned events = 0;
@@ -53,6 +55,30 @@ void assay_wire_connected(struct assay_wire *w)
     watch(w);
 }
 
+bool assay_wire_open_datagrams(struct assay_wire *w, struct assay_loop *loop, const struct assay_address *far)
+{
+    struct assay_net_error error;
+    w->loop = loop;
+    w->far = *far;
+    w->datagrams = true;
+    w->watch.events = 0;
+    w->watch.fd = assay_udp_connect(far, 0, &error);
+    if (w->watch.fd < 0) {
+        refuse(w, errno);
+        return false;
+    }
+    assay_address_of(w->watch.fd, &w->near);
+    w->drops = assay_socktable_find_udp(far).drops;
+    w->state = ASSAY_WIRE_OPEN;
+    watch(w);
+    return true;
+}
+
+bool assay_wire_dropped(const struct assay_wire *w)
+{
+    return w->datagrams && assay_socktable_find_udp(&w->far).drops != w->drops;
+}
+
 void assay_wire_take(struct assay_wire *w, struct assay_loop *loop, int fd)
 {
     w->loop = loop;
@@ -67,8 +93,21 @@ void assay_wire_take(struct assay_wire *w, struct assay_loop *loop, int fd)
     watch(w);
 }
 
+/* A datagram goes whole or not at all; one that is lost on the way shows as an answer that does not come. */
+static void push_datagram(struct assay_wire *w)
+{
+    if (w->watch.fd >= 0 && assay_udp_send(w->watch.fd, w->unsent.p, w->unsent.n, NULL) != ASSAY_DATAGRAM_AGAIN)
+        w->unsent.n = 0;
+    watch(w);
+}
+
 void assay_wire_push(struct assay_wire *w)
 {
+    if (w->datagrams) {
+        if (w->unsent.n)
+            push_datagram(w);
+        return;
+    }
     while (w->unsent.n && w->watch.fd >= 0) {
         ssize_t n = assay_send(w->watch.fd, w->unsent.p, w->unsent.n);
         if (n == ASSAY_IO_AGAIN)
@@ -83,7 +122,20 @@ void assay_wire_push(struct assay_wire *w)
 void assay_wire_send(struct assay_wire *w, struct assay_span bytes)
 {
     w->unsent = bytes;
-    assay_wire_push(w);
+    if (w->datagrams)
+        push_datagram(w); /* an empty one, too */
+    else
+        assay_wire_push(w);
+}
+
+bool assay_wire_receive_datagram(struct assay_wire *w, uint8_t *bytes, uint32_t *n)
+{
+    ssize_t size = w->state == ASSAY_WIRE_OPEN ? assay_udp_receive(w->watch.fd, bytes, ASSAY_DATAGRAM_MAX, NULL)
+                                               : ASSAY_DATAGRAM_AGAIN;
+    if (size == ASSAY_DATAGRAM_FAILED)
+        refuse(w, errno);
+    *n = size > 0 ? (uint32_t)size : 0;
+    return size >= 0;
 }
 
 uint32_t assay_wire_receive(struct assay_wire *w, uint8_t *bytes, uint32_t cap)
@@ -101,7 +153,7 @@ uint32_t assay_wire_receive(struct assay_wire *w, uint8_t *bytes, uint32_t cap)
 
 void assay_wire_shut(struct assay_wire *w)
 {
-    if (w->watch.fd >= 0 && !w->shut)
+    if (w->watch.fd >= 0 && !w->shut && !w->datagrams)
         assay_shut(w->watch.fd);
     w->shut = true;
 }
@@ -140,8 +192,19 @@ static int unacknowledged(const struct assay_wire *w)
     return ioctl(w->watch.fd, SIOCOUTQ, &n) < 0 ? 0 : n;
 }
 
+/* Datagrams are there as soon as they are sent: nothing is on its way. */
+static enum assay_taken datagrams_taken(const struct assay_wire *w)
+{
+    struct assay_udp_end end = assay_socktable_find_udp(&w->far);
+    if (!end.found || end.drops != w->drops)
+        return ASSAY_TAKEN_UNKNOWN;
+    return w->unsent.n == 0 && end.unread == 0 ? ASSAY_TAKEN : ASSAY_NOT_TAKEN;
+}
+
 enum assay_taken assay_wire_taken(const struct assay_wire *w, struct assay_socktable *table)
 {
+    if (w->datagrams)
+        return datagrams_taken(w);
     struct assay_far_end end = assay_socktable_find(table, &w->near, &w->far);
     if (!end.found)
         return ASSAY_TAKEN_UNKNOWN;
@@ -150,6 +213,8 @@ enum assay_taken assay_wire_taken(const struct assay_wire *w, struct assay_sockt
 
 enum assay_taken assay_wire_still(const struct assay_wire *w, struct assay_socktable *table)
 {
+    if (w->datagrams)
+        return assay_unread(w->watch.fd) == 0 ? datagrams_taken(w) : ASSAY_NOT_TAKEN;
     /* The table is asked before our own queue: a byte that left the far end in between is then seen in ours. */
     struct assay_far_end end = assay_socktable_find(table, &w->near, &w->far);
     if (!end.found)

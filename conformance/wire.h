@@ -22,7 +22,9 @@ struct assay_wire {
     struct assay_loop *loop;
     enum assay_wire_state state;
     int why;
-    bool shut; /* we have shut our write side */
+    bool shut;      /* we have shut our write side */
+    bool datagrams; /* each piece is one; there is no end that the target could tell */
+    uint32_t drops; /* that the target's socket had counted when we began */
     struct assay_address near, far;
     struct assay_span unsent; /* what is left of the last piece; borrowed */
 };
@@ -32,6 +34,9 @@ bool assay_wire_open(struct assay_wire *wire, struct assay_loop *loop, const str
 
 /* When a connecting one is ready: to OPEN or REFUSED. */
 void assay_wire_connected(struct assay_wire *wire);
+
+/* The same for datagrams: it is open at once. */
+bool assay_wire_open_datagrams(struct assay_wire *wire, struct assay_loop *loop, const struct assay_address *far);
 
 /* A connection that the target made. The owner has set watch.ready. */
 void assay_wire_take(struct assay_wire *wire, struct assay_loop *loop, int fd);
@@ -43,6 +48,12 @@ void assay_wire_push(struct assay_wire *wire);
 
 /* Bytes read (0: none now, or the state has become FIN or RST). */
 uint32_t assay_wire_receive(struct assay_wire *wire, uint8_t *bytes, uint32_t cap);
+
+/* The next datagram, whole, into ASSAY_DATAGRAM_MAX bytes. False: none now, or the state has become REFUSED. */
+bool assay_wire_receive_datagram(struct assay_wire *wire, uint8_t *bytes, uint32_t *n);
+
+/* The kernel threw datagrams to the target away since we began: nothing can be judged. */
+bool assay_wire_dropped(const struct assay_wire *wire);
 
 void assay_wire_shut(struct assay_wire *wire);
 void assay_wire_reset(struct assay_wire *wire);
