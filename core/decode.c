@@ -377,8 +377,8 @@ static enum assay_read read_object(struct assay_env *env, const struct assay_fie
     return status == ASSAY_READ ? assay_read_object(env, f, s) : status;
 }
 
-static enum assay_read read_form(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
-                                 assay_val *v)
+static inline enum assay_read read_form(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                        assay_val *v)
 {
     static enum assay_read (*const forms[])(struct assay_env *, const struct assay_field *, struct assay_reader *,
                                             assay_val *) = {
@@ -410,10 +410,16 @@ static enum assay_read read_member(struct assay_env *env, const struct assay_fie
     return assay_read_value(env, f, value, copy ? ASSAY_REGION_SCRATCH : assay_val_region(env->slots[pairs->slot]), v);
 }
 
+static inline enum assay_read read_field(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
+                                         assay_val *v)
+{
+    return f->flags & ASSAY_F_MEMBER ? read_member(env, f, v) : read_form(env, f, r, v);
+}
+
 enum assay_read assay_read_field(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                  assay_val *v)
 {
-    return f->flags & ASSAY_F_MEMBER ? read_member(env, f, v) : read_form(env, f, r, v);
+    return read_field(env, f, r, v);
 }
 
 /* ---- constraints ------------------------------------------------------- */
@@ -503,7 +509,7 @@ static inline struct stop decode_field(struct assay_env *env, uint32_t i, struct
     assay_val v;
     if (f->present != ASSAY_NONE && !assay_holds(env, f->present))
         return go_on;
-    enum assay_read status = assay_read_field(env, f, r, &v);
+    enum assay_read status = read_field(env, f, r, &v);
     if (status == ASSAY_READ)
         return f->form == ASSAY_FORM_OBJECT ? judge_object(env, &env->model->objects[f->element])
                                             : judge_field(env, i, v);
@@ -732,7 +738,8 @@ void assay_decode_partial(struct assay_env *env, uint16_t index, uint8_t from, s
     const struct assay_frame *frame = &env->model->frames[index];
     env->known = 0;
     env->frame = in.p;
-    in = assay_frame_trim_front(env->model, frame, in);
+    if (frame->trim != ASSAY_NONE)
+        in = assay_trim_front(&env->model->sets[frame->trim], in);
     struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE && (stop.field != frame->body || r.pos >= r.n))

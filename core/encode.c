@@ -457,18 +457,6 @@ static struct assay_encoded encode_all(struct assay_env *env, const struct assay
     return e.status == ASSAY_ENCODED ? finish(env, frame, w, undelimited) : e;
 }
 
-/* The slots of pairs hold what was given again when the message is written: what was made of it stood in scratch. */
-static struct assay_encoded encode_merged(struct assay_env *env, const struct assay_frame *frame,
-                                          const struct assay_message *m, struct writer *w, bool undelimited)
-{
-    struct assay_merged merged;
-    struct assay_encoded e = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
-    if (assay_members_merge(env, frame, m, &merged, &e.field))
-        e = encode_all(env, frame, m, w, undelimited);
-    assay_members_restore(env, &merged);
-    return e;
-}
-
 struct assay_encoded assay_encode(struct assay_env *env, uint16_t frame_index, uint16_t message, uint8_t *out,
                                   uint32_t cap, bool undelimited)
 {
@@ -476,10 +464,16 @@ struct assay_encoded assay_encode(struct assay_env *env, uint16_t frame_index, u
     const struct assay_message *m = &env->model->messages[message];
     struct writer w = {.p = out, .cap = cap};
     uint32_t used = env->scratch_used;
+    bool members = env->model->pairs_count > 0;
+    struct assay_merged merged;
     struct assay_encoded e = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
-    if (set_tag(env, frame, m))
-        e = env->model->pairs_count ? encode_merged(env, frame, m, &w, undelimited)
-                                    : encode_all(env, frame, m, &w, undelimited);
+    bool ready = set_tag(env, frame, m);
+    if (members)
+        ready = assay_members_merge(env, frame, m, &merged, &e.field) && ready;
+    if (ready)
+        e = encode_all(env, frame, m, &w, undelimited);
+    if (members) /* slots of pairs hold what was given again: what was made of it stood in scratch */
+        assay_members_restore(env, &merged);
     env->scratch_used = used;
     return e;
 }

@@ -64,7 +64,8 @@ static enum assay_rc frame(struct assay_engine *e, struct assay_session *s, stru
     struct assay_frame_found found =
         assay_frame_find(&e->env, e->machine->frame_in, other_role(e), in, s->scanned, s->mode == ASSAY_MODE_SEGMENT);
     struct assay_span content = {in.p, found.content};
-    bool blank = found.status == ASSAY_FRAME_WHOLE && assay_frame_blank(e->model, e->machine->frame_in, content);
+    bool blank = e->model->frames[e->machine->frame_in].blank && found.status == ASSAY_FRAME_WHOLE &&
+                 assay_frame_blank(e->model, e->machine->frame_in, content);
     enum assay_rc rc = ASSAY_MORE;
     switch (found.status) {
     case ASSAY_FRAME_PARTIAL:
@@ -117,7 +118,8 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
                             bool *input)
 {
     enum assay_rc rc = ASSAY_OK;
-    while (rc == ASSAY_OK && *used < in.n) {
+    bool empty = in.n == 0 && e->model->frames[e->machine->frame_in].end == ASSAY_END_DATAGRAM;
+    for (; rc == ASSAY_OK && (*used < in.n || empty); empty = false) {
         struct assay_span rest = behind(in, *used);
         uint32_t n = 0;
         if (s->skip || s->skip_until) {
@@ -135,15 +137,6 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
     return rc;
 }
 
-/* All of the input is one frame, which may be empty. */
-static enum assay_rc datagram(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used,
-                              bool *input)
-{
-    if (!in.p)
-        in.p = e->env.scratch;
-    return frame(e, s, in, used, input);
-}
-
 enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
                          struct assay_out *out)
 {
@@ -158,8 +151,9 @@ enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_PENDING;
     if (s->mode == ASSAY_MODE_UNDECIDED && in.n)
         decide_mode(e, s, in);
-    bool whole_input = e->model->frames[e->machine->frame_in].end == ASSAY_END_DATAGRAM;
-    enum assay_rc rc = whole_input ? datagram(e, s, in, used, &input) : frames(e, s, in, used, &input);
+    if (!in.p)
+        in.p = e->env.scratch;
+    enum assay_rc rc = frames(e, s, in, used, &input);
     return assay_leave(e, s, rc, input);
 }
 

@@ -49,11 +49,16 @@ struct assay_delim_found assay_delim_find(const struct assay_model *model, uint1
 /* Where the first delimiter begins in bytes that are all there; their size: none does. */
 uint32_t assay_delim_before(const struct assay_model *model, uint16_t delims, struct assay_span in);
 
-/* Content without the bytes that the frame takes off its ends, or its front. */
-struct assay_span assay_frame_trim_front(const struct assay_model *model, const struct assay_frame *frame,
-                                         struct assay_span content);
-struct assay_span assay_frame_trim(const struct assay_model *model, const struct assay_frame *frame,
-                                   struct assay_span content);
+/* Content without the bytes of a set at its ends, or at its front. */
+struct assay_span assay_trim_front(const struct assay_byteset *set, struct assay_span content);
+struct assay_span assay_trim(const struct assay_byteset *set, struct assay_span content);
+
+/* What a reader of the frame sees of its content. */
+static inline struct assay_span assay_frame_trim(const struct assay_model *model, const struct assay_frame *frame,
+                                                 struct assay_span content)
+{
+    return frame->trim == ASSAY_NONE ? content : assay_trim(&model->sets[frame->trim], content);
+}
 
 /* Leniencies that are on for a field: bits of enum assay_loose. */
 unsigned assay_loose(const struct assay_env *env, const struct assay_field *field);
@@ -62,11 +67,11 @@ unsigned assay_loose(const struct assay_env *env, const struct assay_field *fiel
 struct assay_reader {
     const uint8_t *p;
     uint32_t n, pos;
-    uint64_t need; /* after SHORT: at least so many bytes are needed */
-    bool open;     /* after SHORT: whether the field may go on behind `need` */
-    uint8_t bit;   /* bits of p[pos] that are read */
-    bool cut_off;  /* the bytes behind `n` are missing: what extends to the end is not complete */
-    bool whole;    /* the bytes are the value of one field, from pairs or an object */
+    uint64_t need;  /* after SHORT: at least so many bytes are needed */
+    bool open;      /* after SHORT: whether the field may go on behind `need` */
+    uint8_t bit;    /* bits of p[pos] that are read */
+    bool cut_off;   /* the bytes behind `n` are missing: what extends to the end is not complete */
+    bool whole;     /* the bytes are the value of one field, from pairs or an object */
     uint8_t region; /* that the bytes stand in: FRAME or SCRATCH */
 };
 

@@ -264,22 +264,17 @@ struct assay_frame_found assay_frame_find(struct assay_env *env, uint16_t index,
 
 /* ---- content ----------------------------------------------------------- */
 
-struct assay_span assay_frame_trim_front(const struct assay_model *model, const struct assay_frame *frame,
-                                         struct assay_span s)
+struct assay_span assay_trim_front(const struct assay_byteset *set, struct assay_span s)
 {
-    if (frame->trim != ASSAY_NONE)
-        while (s.n && assay_set_has(&model->sets[frame->trim], s.p[0]))
-            s = (struct assay_span){s.p + 1, s.n - 1};
+    while (s.n && assay_set_has(set, s.p[0]))
+        s = (struct assay_span){s.p + 1, s.n - 1};
     return s;
 }
 
-struct assay_span assay_frame_trim(const struct assay_model *model, const struct assay_frame *frame,
-                                   struct assay_span s)
+struct assay_span assay_trim(const struct assay_byteset *set, struct assay_span s)
 {
-    if (frame->trim == ASSAY_NONE)
-        return s;
-    s = assay_frame_trim_front(model, frame, s);
-    while (s.n && assay_set_has(&model->sets[frame->trim], s.p[s.n - 1]))
+    s = assay_trim_front(set, s);
+    while (s.n && assay_set_has(set, s.p[s.n - 1]))
         s.n--;
     return s;
 }
