@@ -190,15 +190,27 @@ static bool holds_delim(const struct value_range *r, const struct spec_list *del
     return false;
 }
 
+/* Inside pairs a value is written with its escapes. */
+static struct value_range as_written(struct value_range r, const struct spec_field *field)
+{
+    const struct spec_pairs *pairs = field->pairs ? field->pairs->type->pairs : NULL;
+    for (unsigned i = 0; pairs && i < pairs->is.escapes; i++)
+        r.bytes.bits[pairs->is.stands[i] >> 6] &= ~((uint64_t)1 << (pairs->is.stands[i] & 63));
+    return r;
+}
+
 /* A value with a delimiter of its extent or frame in it cannot be sent. */
-static void check_delims(struct body *b, const struct spec_expr *e, const struct value_range *r,
+static void check_delims(struct body *b, const struct spec_expr *e, const struct value_range *range,
                          const struct spec_field *field)
 {
     const struct spec_type *type = field->type;
     bool bytes = assay_kind_is_bytes(type->kind);
+    struct value_range written = as_written(*range, field), *r = &written;
     if (!bytes || e->type->kind == SPEC_T_ANY)
         return;
-    if (type->extent.kind == ASSAY_EXT_UNTIL && holds_delim(r, &type->extent.delims))
+    if (type->extent.kind == ASSAY_EXT_BEFORE && holds_delim(r, &type->extent.delims))
+        say(b, e, "this can hold the text in front of which it ends");
+    else if (type->extent.kind == ASSAY_EXT_UNTIL && holds_delim(r, &type->extent.delims))
         say(b, e, "this can hold the delimiter that ends it");
     else if (b->frame_out && b->frame_out->end == ASSAY_END_UNTIL && holds_delim(r, &b->frame_out->delims))
         say(b, e, "this can hold the delimiter that ends the frame");

@@ -292,6 +292,27 @@ static void check_example(struct bench *b, const struct spec_message *message, c
     }
 }
 
+/* Where a message is known on streams and in datagrams, its examples are right in both: without its end, the same bytes
+ * are a datagram. */
+static void check_as_datagram(struct bench *b, const struct spec_message *message, const struct spec_example *example)
+{
+    const struct spec_frame *frame = b->spec->frames[example->from == ASSAY_CLIENT ? 0 : 1], *d = frame->datagram;
+    struct assay_span content;
+    struct assay_decoded at = {.event = ASSAY_NONE, .field = ASSAY_NONE};
+    uint16_t expected = example->fault_event ? example->fault_event->index : message->event->index;
+    if (!d || !(d->transports & message->transports) || !(frame->transports & message->transports))
+        return;
+    bench_reset(b, example);
+    if (find_frame(b, frame->index, example, &content, &at.event) || at.event != ASSAY_NONE ||
+        (int64_t)content.n > d->max)
+        return;
+    b->env.frame = content.p;
+    at = assay_decode(&b->env, d->index, example->from, content);
+    if (at.event != expected)
+        assay_spec_error(b->spec, example->at, "as a datagram this raises '%s'%s; '%s' was expected",
+                         event_name(b, at.event), place_of(b, at), event_name(b, expected));
+}
+
 void assay_check_examples(struct assay_spec *spec)
 {
     struct bench *b = ASSAY_NEW(&spec->arena, struct bench);
@@ -302,7 +323,9 @@ void assay_check_examples(struct assay_spec *spec)
             assay_spec_error(spec, message->at, "%s has no example; every message needs one, in hex or raw",
                              message->name);
         SPEC_EACH (struct spec_example, example, &message->examples)
-            if (spec->model)
+            if (spec->model) {
                 check_example(b, message, example);
+                check_as_datagram(b, message, example);
+            }
     }
 }

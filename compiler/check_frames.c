@@ -168,6 +168,41 @@ static void check_apart(struct assay_spec *spec, const struct spec_frame *frame,
         }
 }
 
+/* ---- streams without borders ------------------------------------------- */
+
+/* Another reader cuts them elsewhere: any bytes have to be a message, and the same one. */
+static bool takes_any_bytes(const struct spec_message *m)
+{
+    const struct spec_field *f = m->fields.count == 1 ? m->fields.items[0] : NULL;
+    const struct spec_type *t = f ? f->type : NULL;
+    bool plain =
+        t && t->form == ASSAY_FORM_BYTES && t->extent.kind == ASSAY_EXT_REST && !f->present && !f->is && !f->pairs;
+    bool text = plain && t->kind == ASSAY_T_TEXT && t->charset != ASSAY_CS_BYTES;
+    return plain && !text && !t->set && !t->first && !t->check && !t->in.count && t->min <= 1 && m->wheres.count == 0;
+}
+
+static void check_stream(struct assay_spec *spec, const struct spec_frame *frame, uint8_t from)
+{
+    const struct spec_message *only = NULL;
+    if (frame->end != ASSAY_END_STREAM)
+        return;
+    if (frame->fields.count)
+        assay_spec_error(spec, ((const struct spec_field *)frame->fields.items[0])->at,
+                         "a frame 'until: stream' has no fields of its own: nothing tells where it begins");
+    SPEC_EACH (struct spec_message, m, &spec->messages) {
+        if (!(m->from & from) || !(m->transports & frame->transports))
+            continue;
+        if (only)
+            assay_spec_error(spec, m->at, "a stream without borders has one message; it has %s already", only->name);
+        else if (!takes_any_bytes(m) && !m->open)
+            assay_spec_error(
+                spec, m->at,
+                "another reader cuts a stream elsewhere: %s needs one field that takes any bytes, {bytes: rest}",
+                m->name);
+        only = m;
+    }
+}
+
 void assay_check_frames(struct assay_spec *spec)
 {
     for (unsigned i = 0; i < 2; i++) {
@@ -179,6 +214,7 @@ void assay_check_frames(struct assay_spec *spec)
             check_end(spec, spec->frames[i], both ? ASSAY_CLIENT | ASSAY_SERVER : from);
         check_bits(spec, &spec->frames[i]->fields);
         check_apart(spec, spec->frames[i], from);
+        check_stream(spec, spec->frames[i], from);
     }
     SPEC_EACH (struct spec_message, m, &spec->messages) {
         if (!m->open)

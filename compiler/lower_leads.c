@@ -56,11 +56,22 @@ static void first_of_bytes(struct assay_byteset *set, const struct spec_type *t)
     }
 }
 
+/* The first field that takes bytes; NULL: there is none, or what comes first may be absent. */
+static const struct spec_field *first_on_wire(const struct spec_message *m)
+{
+    SPEC_EACH (struct spec_field, f, &m->fields) {
+        if (f->pairs)
+            continue;
+        return f;
+    }
+    return NULL;
+}
+
 /* The bytes that a message can begin with. */
 static struct assay_byteset first_bytes(const struct spec_message *m)
 {
     struct assay_byteset set = {{0}};
-    const struct spec_field *f = m->fields.count ? m->fields.items[0] : NULL;
+    const struct spec_field *f = first_on_wire(m);
     const struct spec_type *t = f ? f->type : NULL;
     if (t && !f->present && t->form == ASSAY_FORM_CONST)
         set_range(&set, t->bytes.p[0], t->bytes.p[0]);
@@ -84,7 +95,8 @@ static bool told_by_first_byte(const struct lower *l, const struct spec_message 
 {
     size_t others = 0;
     SPEC_EACH (struct spec_message, other, &l->spec->messages)
-        others += other != m && (other->from & m->from) && !other->tags.count && !other->when;
+        others += other != m && (other->from & m->from) && (other->transports & m->transports) && !other->tags.count &&
+                  !other->when;
     return others > 0 && !m->tags.count && !m->when;
 }
 
@@ -96,7 +108,8 @@ void assay_lower_leads(struct lower *l)
         struct assay_byteset set = first_bytes(m);
         ((struct assay_message *)l->messages.items)[m->index].leads = assay_lower_set(l, &set);
         SPEC_EACH (struct spec_message, other, &l->spec->messages) {
-            if (other->index >= m->index || !told_by_first_byte(l, other) || !(other->from & m->from))
+            if (other->index >= m->index || !told_by_first_byte(l, other) || !(other->from & m->from) ||
+                !(other->transports & m->transports))
                 continue;
             struct assay_byteset theirs = first_bytes(other);
             for (unsigned i = 0; i < 4; i++)

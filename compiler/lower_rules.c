@@ -51,7 +51,8 @@ static uint64_t structured(const struct lower *l, const struct spec_list *fields
         if (object && !object->rest_field)
             sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, 0, object->members.count);
         if (object && object->rest_field)
-            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, ASSAY_PAIRS_MAX, object->members.count);
+            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, object->rest_field->type->pairs->is.most,
+                                       object->members.count);
     }
     return sum;
 }
