@@ -1711,6 +1711,7 @@ class _Driver:
     def __init__(self, make):
         self.orders, self.live = queue.Queue(), False
         self.client = make(self)
+        self.client._make_wake()
 
     def tell(self, *words):
         print(*words, flush=True)
