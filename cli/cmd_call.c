@@ -31,10 +31,13 @@ struct session {
 /* ---- the command line -------------------------------------------------- */
 
 static const char text[] =
-    "Do calls of a spec against the server at ADDR (HOST:PORT or [IPV6]:PORT), one after another on one\n"
-    "connection. A comma that stands alone separates them:\n"
+    "Do calls of a spec against the server at ADDR (HOST:PORT or [IPV6]:PORT, also with tcp: or udp: before it), one\n"
+    "after another on one connection, or each on a link of its own where the spec says so. A comma that stands alone\n"
+    "separates them:\n"
     "\n"
     "  assay call my.yaml localhost:5555 connect name=bob password=abc , msg text=@note.txt , disconnect\n"
+    "\n"
+    "Behind a comma in ADDR may stand where another transport is: localhost:3001,udp:localhost:3002.\n"
     "\n"
     "Values: numbers (12, -3, 0x1f), names of enums, true and false, durations (200ms), lists (1,2,3); bytes and\n"
     "text as they are, hex:00ff, @FILE for what a file holds (@-: standard input), text:@x where the text itself\n"
@@ -254,14 +257,23 @@ static int do_request(const struct session *s, struct assay_client *client, cons
     return exit_code(status);
 }
 
+/* Calls that make a link of their own need no connection. */
+static bool needs_connection(const struct session *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->model->calls[s->requests[i].call].opens == ASSAY_NONE)
+            return true;
+    return false;
+}
+
 static int run(struct session *s, const char *address, const struct assay_client_options *options)
 {
     struct assay_client *client;
-    int status = assay_client_open(s->model, address, options, &client);
+    int status = assay_client_new(s->model, address, options, &client);
+    if (status == ASSAY_CLIENT_OK && needs_connection(s))
+        status = assay_client_connect(client);
     int code = exit_code(status);
-    if (status == ASSAY_CLIENT_MODEL)
-        fputs("assay: the spec has no client side\n", stderr);
-    else if (status != ASSAY_CLIENT_OK)
+    if (status != ASSAY_CLIENT_OK)
         fprintf(stderr, "assay: %s\n", assay_client_message(client));
     for (size_t i = 0; code == ASSAY_EXIT_OK && i < s->count; i++)
         code = do_request(s, client, &s->requests[i]);

@@ -22,7 +22,7 @@ static void *carve(uint8_t **at, size_t size)
 
 /* Where everything lies in the one block. */
 struct plan {
-    size_t pump, side, shelf, address, places, texts, total;
+    size_t pump, side, shelf, places, texts, total;
     uint16_t args, values;
 };
 
@@ -63,14 +63,13 @@ static struct plan plan_for(struct assay_config *config, const struct assay_setu
     uint64_t most = longest(config);
     plan.side = side_size(config, &most);
     plan.shelf = assay_shelf_size(model, most, &plan.values);
-    plan.address = strlen(setup->address) + 1;
     plan.places = assay_places_size(setup);
     plan.texts = texts_size(setup->options);
     plan.total = aligned(sizeof(struct assay_client)) + aligned(plan.pump) + aligned(plan.side) +
                  aligned(plan.args * sizeof(assay_val)) + aligned(plan.args * sizeof(struct assay_span)) +
-                 aligned(plan.address) + aligned((model->transports_count + 1u) * sizeof(char *)) +
-                 aligned(plan.places) + aligned(model->options_count * sizeof(struct assay_option)) +
-                 aligned(plan.texts) + 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
+                 aligned((model->transports_count + 1u) * sizeof(char *)) + aligned(plan.places) +
+                 aligned(model->options_count * sizeof(struct assay_option)) + aligned(plan.texts) +
+                 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
     return plan;
 }
 
@@ -154,7 +153,6 @@ static int make(const struct assay_client_io *io, const struct assay_setup *setu
     c->arg_spans = carve(&at, plan.args * sizeof *c->arg_spans);
     make_shelf(&c->results, &at, &plan);
     make_shelf(&c->effects, &at, &plan);
-    c->address = memcpy(carve(&at, plan.address), setup->address, plan.address);
     c->places = carve(&at, (setup->model->transports_count + 1u) * sizeof *c->places);
     assay_places_fill(setup, c->places, carve(&at, plan.places));
     set_up(c, io, setup, config);

@@ -87,7 +87,6 @@ struct assay_client {
     uint16_t machine;         /* of the own link */
     uint64_t leniencies, seed;
     void *side_block;
-    char *address;       /* as given, for messages */
     const char **places; /* where to connect to, by transport; the first: where there are none */
 
     struct assay_calling call;

@@ -199,6 +199,8 @@ static void side_ended(struct assay_client *c)
         return;
     c->side.tell_ended = false;
     assay_pump_forget(&c->side.pump);
+    if (c->call.index >= 0 && c->call.held && c->side.ended_status == ASSAY_CLIENT_UNREACHABLE)
+        c->call.status = ASSAY_CLIENT_UNREACHABLE; /* it was through, but for what it had to send */
     if (!running)
         return;
     c->call.over = true;

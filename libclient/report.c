@@ -8,7 +8,9 @@
 int assay_report(struct assay_client *c, int status, const char *format, ...)
 {
     va_list args;
-    int n = snprintf(c->message, sizeof c->message, "%.255s: ", c->address);
+    const struct assay_link *l = c->call.index >= 0 ? c->call.link : &c->own;
+    const char *place = c->places[l->transport == ASSAY_NONE ? 0 : l->transport];
+    int n = snprintf(c->message, sizeof c->message, "%s%.255s: ", l->datagrams ? "udp:" : "", place);
     va_start(args, format);
     vsnprintf(c->message + n, sizeof c->message - (size_t)n, format, args);
     va_end(args);
