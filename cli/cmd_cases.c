@@ -4,14 +4,16 @@
 
 #include "cli/cli.h"
 #include "cli/settings.h"
+#include "cli/side.h"
 #include "conformance/export.h"
 #include "core/engine.h"
 
 struct cases {
     const char *places[1]; /* SPEC */
-    const char *filter;
+    const char *filter, *role, *transport;
     struct assay_arg_list params, lenient;
     uint64_t seed;
+    int64_t call_timeout;
     bool list, json, strict;
 };
 
@@ -21,6 +23,9 @@ static enum assay_args_result read_args(struct cases *c, int argc, char **argv)
         {"list", ASSAY_ARG_FLAG, &c->list, NULL, "ids with level and requirement (default)"},
         {"json", ASSAY_ARG_FLAG, &c->json, NULL, "stimuli and permitted outcomes, for a second judge"},
         {"filter", ASSAY_ARG_STRING, &c->filter, "GLOB", "only cases whose id matches"},
+        {"role", ASSAY_ARG_STRING, &c->role, "ROLE", "what is judged: server (default) or client"},
+        {"transport", ASSAY_ARG_STRING, &c->transport, "NAME", "the spec's transport that it is judged on (the first)"},
+        {"call-timeout", ASSAY_ARG_DURATION, &c->call_timeout, "TIME", "what a client's calls may take (as the spec says)"},
         {"seed", ASSAY_ARG_UINT, &c->seed, "N", "of every random choice (1)"},
         {"param", ASSAY_ARG_LIST, &c->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
         {"lenient", ASSAY_ARG_LIST, &c->lenient, "NAME=0|1", "whether the target has this leniency"},
@@ -58,7 +63,10 @@ static int show(const struct cases *c, const struct assay_spec *spec, const stru
                                           .filter = c->filter,
                                           .strict = c->strict,
                                           .model = &settings->model,
-                                          .leniencies = &settings->leniencies};
+                                          .leniencies = &settings->leniencies,
+                                          .call_timeout = c->call_timeout};
+    if (!assay_cli_side(&options, &settings->model, c->role, c->transport))
+        return ASSAY_EXIT_USAGE;
     struct assay_suite *suite = assay_suite_make(spec, &options);
     int code = ASSAY_EXIT_INTERNAL;
     if (!suite)

@@ -5,11 +5,12 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/side.h"
 #include "conformance/score.h"
 
 struct mutants {
     const char *places[1]; /* SPEC */
-    const char *filter;
+    const char *filter, *role, *transport;
     uint64_t seed;
     bool list;
 };
@@ -19,13 +20,15 @@ static enum assay_args_result read_args(struct mutants *m, int argc, char **argv
     const struct assay_arg options[] = {
         {"list", ASSAY_ARG_FLAG, &m->list, NULL, "every mutant with the case that kills it"},
         {"filter", ASSAY_ARG_STRING, &m->filter, "GLOB", "only these kinds of mutation"},
+        {"role", ASSAY_ARG_STRING, &m->role, "ROLE", "who is made wrong: server (default) or client"},
+        {"transport", ASSAY_ARG_STRING, &m->transport, "NAME", "the spec's transport on which (the first)"},
         {"seed", ASSAY_ARG_UINT, &m->seed, "N", "of every random choice (1)"},
         {0},
     };
     struct assay_arg_spec spec = {
         .usage = "mutants SPEC [OPTIONS]",
-        .text = "Measure the suite of a spec: deliberately wrong servers are made from it and put to its cases, in\n"
-                "this process and on virtual time. A mutant survives when some trace tells it from the spec but no\n"
+        .text = "Measure the suite of a spec: deliberately wrong servers (or clients) are made from it and put to\n"
+                "its cases, in this process and on virtual time. A mutant survives when some trace tells it from the spec but no\n"
                 "case does. Ends with 0, 1: there are survivors, 4: spec error, 5: there are no mutants.",
         .options = options,
         .positional = m->places,
@@ -83,8 +86,11 @@ static double now_seconds(void)
 static int measure(const struct mutants *m, const struct assay_spec *spec)
 {
     const struct assay_model *model = assay_spec_model(spec);
+    struct assay_suite_options side = {0};
+    if (!assay_cli_side(&side, model, m->role, m->transport))
+        return ASSAY_EXIT_USAGE;
     struct assay_score_options options = {
-        .seed = m->seed, .filter = m->filter, .progress = isatty(STDERR_FILENO) ? progress : NULL};
+        .seed = m->seed, .transport = side.transport, .role = side.role, .filter = m->filter, .progress = isatty(STDERR_FILENO) ? progress : NULL};
     /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */
     mallopt(M_MMAP_THRESHOLD, 1 << 28);
     mallopt(M_TRIM_THRESHOLD, 1 << 28);

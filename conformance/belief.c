@@ -136,6 +136,7 @@ static void harvest_events(const struct assay_belief_world *world, struct assay_
             b->how = event.ended.how;
             b->finished = event.ended.finished;
             b->ended_at = b->clock;
+            b->cause = event.ended.cause;
         } else if (event.type == ASSAY_EVENT_RESULT) {
             tell_result(world, b, &event);
         } else if (event.type == ASSAY_EVENT_EFFECT) {

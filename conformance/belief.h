@@ -36,6 +36,7 @@ struct assay_belief {
     bool over;                    /* a call is through that made its own link */
     bool datagram;                /* one is in `in`, which may be empty */
     int64_t ended_at;
+    uint16_t cause;               /* ended: the event */
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
     int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */

@@ -42,17 +42,23 @@ void assay_build_begin(struct assay_builder *b, const char *state, const char *e
     va_start(args, format);
     vsnprintf(variant, sizeof variant, format, args);
     va_end(args);
-    const char *id = lowered(b, assay_store_text(b->store, "%s/%s/%s/%s", b->model->protocol, state, event, variant));
+    char place[128];
+    snprintf(place, sizeof place, "%s", state);
+    for (char *p = place; (p = strchr(p, '/'));) /* of a call that waits: its name and which of its expects */
+        *p = '-';
+    const char *id = lowered(b, assay_store_text(b->store, "%s/%s/%s/%s", b->model->protocol, place, event, variant));
     const char *unique = id;
     for (int i = 2; id_taken(b, unique); i++)
         unique = assay_store_text(b->store, "%s-%d", id, i);
     b->current = (struct assay_case){.id = unique, .req = ASSAY_NONE, .field_req = ASSAY_NONE, .links = 1};
+    b->current.again = b->arrives && b->model->machines[b->config.machine].reconnect.pause != ASSAY_NONE;
+    memset(b->entered, 0, sizeof b->entered);
     b->step_count = 0;
 }
 
 /* ---- steps ------------------------------------------------------------- */
 
-static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
+static struct assay_step *put_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
 {
     struct assay_step *s = assay_items_add((void **)&b->steps, &b->step_count, &b->step_cap, sizeof *s);
     s->kind = (uint8_t)kind;
@@ -60,6 +66,44 @@ static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum a
     if (link >= b->current.links)
         b->current.links = (uint8_t)(link + 1);
     return s;
+}
+
+static bool on_a_link(enum assay_step_kind kind)
+{
+    return kind != ASSAY_STEP_PAUSE && kind != ASSAY_STEP_REFUSE && kind != ASSAY_STEP_WELCOME;
+}
+
+/* What is done on a link that the target makes waits for it first. */
+static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind)
+{
+    if (b->arrives && on_a_link(kind) && !b->entered[link]) {
+        b->entered[link] = true;
+        if (kind == ASSAY_STEP_ARRIVE)
+            return put_step(b, link, kind);
+        put_step(b, link, ASSAY_STEP_ARRIVE);
+    }
+    return put_step(b, link, kind);
+}
+
+/* A call that makes its link is told before that is there. */
+static void add_call(struct assay_builder *b, uint8_t link, const struct assay_input *input)
+{
+    bool opens = b->model->calls[input->call].opens != ASSAY_NONE;
+    struct assay_step *s = opens ? put_step(b, link, ASSAY_STEP_CALL) : add_step(b, link, ASSAY_STEP_CALL);
+    s->call = input->call;
+    s->values = input->args;
+    s->spans = input->spans;
+    if (opens)
+        add_step(b, link, ASSAY_STEP_ARRIVE);
+}
+
+void assay_build_input(struct assay_builder *b, uint8_t link, size_t input)
+{
+    const struct assay_input *i = &b->inputs.items[input];
+    if (i->kind == ASSAY_INPUT_CALL)
+        add_call(b, link, i);
+    else
+        assay_build_send(b, link, i->bytes, 0);
 }
 
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags)
@@ -83,7 +127,7 @@ void assay_build_path(struct assay_builder *b, uint8_t link, uint32_t node)
 {
     const struct assay_node *n = &b->explored.nodes[node];
     for (uint32_t i = 0; i < n->depth; i++) {
-        assay_build_send(b, link, b->inputs.items[n->path[i]].bytes, 0);
+        assay_build_input(b, link, n->path[i]);
         assay_build_step(b, link, ASSAY_STEP_AWAIT);
     }
 }
@@ -105,14 +149,14 @@ void assay_build_fix_mode(struct assay_builder *b, uint8_t link, uint32_t node)
 
 void assay_build_tail(struct assay_builder *b, uint8_t link, uint16_t before, const struct assay_reaction *r)
 {
-    if (r->ended || r->out_size)
+    if (r->ended || r->out_size || r->told)
         assay_build_step(b, link, ASSAY_STEP_AWAIT);
     if (r->ended || r->after == ASSAY_NONE)
         return;
     size_t input = assay_telling_input(&b->explored, r->after, before);
     if (input == SIZE_MAX)
         return;
-    assay_build_send(b, link, b->inputs.items[input].bytes, 0);
+    assay_build_input(b, link, input);
     assay_build_step(b, link, ASSAY_STEP_AWAIT);
 }
 
@@ -173,7 +217,7 @@ static size_t choose(const struct assay_builder *b, uint32_t node, wanted *want)
 {
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-        if (b->inputs.items[i].kind != ASSAY_INPUT_RAW && r->steps == 1 && !r->partial && r->out_size && want(r, node))
+        if (b->inputs.items[i].kind != ASSAY_INPUT_RAW && r->steps == 1 && !r->partial && (r->out_size || r->told) && want(r, node))
             return i;
     }
     return SIZE_MAX;

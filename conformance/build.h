@@ -19,8 +19,11 @@ struct assay_builder {
     struct assay_explored explored;
     uint64_t *signatures; /* by input: which of all guards hold for its fields */
     bool faults;   /* wanted */
+    bool arrives;  /* the target makes its links by itself */
+    int64_t call_timeout, patience;
     bool segments;        /* a first segment without a delimiter changes how the stream is read */
 
+    bool entered[UINT8_MAX]; /* links of the case that the target was waited for to make */
     struct assay_case current;
     struct assay_step *steps;
     size_t step_count, step_cap;
@@ -31,6 +34,8 @@ struct assay_builder {
 void assay_build_begin(struct assay_builder *b, const char *state, const char *event, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags);
+/* An input of the alphabet: bytes, or a call. */
+void assay_build_input(struct assay_builder *b, uint8_t link, size_t input);
 void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind);
 void assay_build_pause(struct assay_builder *b, int64_t ns);
 
@@ -76,6 +81,9 @@ assay_generator assay_generate_times;    /* timers, idle and slow peers */
 assay_generator assay_generate_faults;   /* effects that fail, memory that is short */
 assay_generator assay_generate_filled;   /* the same again until something is full */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */
+assay_generator assay_generate_calls;    /* clients: calls through to their result, and those that time out */
+assay_generator assay_generate_again;    /* clients: connecting again */
+assay_generator assay_generate_stops;    /* servers that are told to stop */
 
 /* ---- the suite behind the public one ------------------------------------ */
 

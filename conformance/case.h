@@ -64,6 +64,7 @@ struct assay_case {
     uint8_t level;    /* enum assay_level */
     uint8_t class;    /* enum assay_case_class */
     bool by_hand;
+    bool again;    /* of a client: it makes its links by itself, one after another; else it is told to connect each time */
     uint8_t links; /* of a client: connections that it makes, one after another */
     const struct assay_step *steps;
     size_t step_count;

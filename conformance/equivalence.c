@@ -383,7 +383,10 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
 {
     struct product *p = calloc(1, sizeof *p);
     struct assay_oracle_config other = *right;
-    struct assay_witness_config config = {NULL, mutant, right->machine, right->options, right->leniencies, {0}};
+    struct assay_witness_config config = {.model = mutant,
+                                          .machine = right->machine,
+                                          .options = right->options,
+                                          .leniencies = right->leniencies};
     struct assay_inputs own = {0};
     if (!p)
         return false;

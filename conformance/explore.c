@@ -21,8 +21,12 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
 {
     const struct assay_model *model = world->config.model;
     struct assay_range vars = model->machines[world->config.machine].vars;
-    uint16_t state = assay_state(b->engine, b->sid);
+    uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
     uint64_t h = hash_bytes(FNV_START, &state, sizeof state);
+    if (call != ASSAY_NONE) {
+        h = hash_bytes(h, &call, sizeof call);
+        h = hash_bytes(h, &wait, sizeof wait);
+    }
     for (uint16_t i = vars.first; i < vars.first + vars.count; i++) {
         assay_val v = 0;
         struct assay_span s = {0};
@@ -38,13 +42,40 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
     return h;
 }
 
-static uint64_t output_hash(const struct assay_belief *b, uint32_t out_from)
+/* Where a belief stood before something was done to it. */
+struct mark {
+    uint32_t out, told;
+    bool ended;
+};
+
+static struct mark mark_of(const struct assay_belief *b)
 {
-    uint64_t h = hash_bytes(FNV_START, b->out.p + out_from, b->out.n - out_from);
-    return hash_bytes(h, &b->ended, sizeof b->ended);
+    return (struct mark){b->out.n, b->tale.count, b->ended};
 }
 
-static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t out_from)
+static uint64_t output_hash(const struct assay_belief *b, struct mark from)
+{
+    uint64_t h = hash_bytes(FNV_START, b->out.p + from.out, b->out.n - from.out);
+    h = hash_bytes(h, &b->ended, sizeof b->ended);
+    for (uint32_t i = from.told; i < b->tale.count; i++) {
+        const struct assay_told *t = &b->tale.items[i];
+        h = hash_bytes(h, &t->kind, sizeof t->kind);
+        h = hash_bytes(h, &t->index, sizeof t->index);
+        h = hash_bytes(h, &t->outcome, sizeof t->outcome);
+        h = hash_bytes(h, b->tale.bytes.p + t->at, t->size);
+    }
+    return h;
+}
+
+/* The state of the call that waits, or of the machine. */
+static uint16_t state_of(const struct assay_belief *b)
+{
+    uint16_t wait, state = assay_state(b->engine, b->sid);
+    assay_running(b->engine, b->sid, &wait);
+    return wait == ASSAY_NONE ? state : wait;
+}
+
+static struct assay_reaction reaction_of(const struct assay_belief *b, struct mark from)
 {
     struct assay_reaction r = {.stepped = b->steps > 0,
                                .ended = b->ended,
@@ -56,30 +87,47 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, uint32_t 
                                .last_rule = b->steps ? b->last_rule : ASSAY_NONE,
                                .after = ASSAY_NONE,
                                .steps = b->steps,
-                               .out_size = b->out.n - out_from,
-                               .out_hash = output_hash(b, out_from),
+                               .out_size = b->out.n - from.out,
+                               .told = b->tale.count - from.told,
+                               .finished = b->finished,
+                               .out_hash = output_hash(b, from),
                                .next = ASSAY_NODES_MAX};
+    for (uint32_t i = from.told; i < b->tale.count; i++)
+        r.result = r.result || b->tale.items[i].kind == ASSAY_UPPER_RESULT;
     if (!b->ended)
-        r.after = assay_state(b->engine, b->sid);
+        r.after = state_of(b);
+    if (b->steps == 0 && b->ended && !from.ended) { /* no rule takes it: that ends the session */
+        r.stepped = true;
+        r.event = r.last_event = b->cause;
+    }
     return r;
 }
 
-/* A copy of a belief after bytes and an event; where the target may choose, its first way. */
+static void give(struct assay_belief_world *world, struct assay_belief_set *set, const struct assay_input *input)
+{
+    struct assay_belief_call call = {input->call, input->args, input->spans};
+    if (input->kind == ASSAY_INPUT_CALL)
+        assay_beliefs_call(world, set, 0, &call);
+    else if (input->bytes.n)
+        assay_beliefs_feed(world, set, 0, (struct assay_span){input->bytes.p, input->bytes.n});
+}
+
+/* A copy of a belief after an input and an event; where the target may choose, its first way. */
 static struct assay_belief *after(struct assay_belief_world *world, const struct assay_belief *from,
-                                  struct assay_blob bytes, enum assay_builtin_event event, struct assay_reaction *r)
+                                  const struct assay_input *input, enum assay_builtin_event event,
+                                  struct assay_reaction *r)
 {
     struct assay_belief_set set = {.count = 1};
     struct assay_belief *b = set.items[0] = assay_belief_copy(world, from);
     if (!b)
         return NULL;
-    uint32_t out_from = b->out.n;
+    struct mark before = mark_of(b);
     b->steps = 0;
     b->faulted = false;
-    if (bytes.n)
-        assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
+    give(world, &set, input);
     if (event == ASSAY_EV_EOF || event == ASSAY_EV_RESET)
         assay_beliefs_signal(world, &set, 0, event);
-    *r = reaction_of(b, out_from);
+    *r = reaction_of(b, before);
     for (size_t i = 1; i < set.count; i++)
         assay_belief_free(set.items[i]);
     return b;
@@ -88,8 +136,17 @@ static struct assay_belief *after(struct assay_belief_world *world, const struct
 struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
                                   enum assay_builtin_event event)
 {
+    struct assay_input input = {.bytes = bytes};
     struct assay_reaction r = {0};
-    assay_belief_free(after(&e->world, e->nodes[node].belief, bytes, event, &r));
+    assay_belief_free(after(&e->world, e->nodes[node].belief, &input, event, &r));
+    return r;
+}
+
+struct assay_reaction assay_react_input(struct assay_explored *e, uint32_t node, size_t input,
+                                        enum assay_builtin_event event)
+{
+    struct assay_reaction r = {0};
+    assay_belief_free(after(&e->world, e->nodes[node].belief, &e->inputs->items[input], event, &r));
     return r;
 }
 
@@ -113,7 +170,7 @@ static uint32_t in_state(const struct assay_explored *e, uint16_t state)
 
 static uint32_t add_node(struct assay_explored *e, struct assay_belief *b, uint32_t parent, size_t input)
 {
-    uint16_t state = assay_state(b->engine, b->sid);
+    uint16_t state = state_of(b);
     uint64_t key = key_of(&e->world, b);
     uint32_t found = find_node(e, key);
     if (found < ASSAY_NODES_MAX) {
@@ -135,6 +192,17 @@ static uint32_t add_node(struct assay_explored *e, struct assay_belief *b, uint3
     return e->count++;
 }
 
+/* Whether an input can be given at a node: one call at a time, and one that makes its link is the first thing on it. */
+static bool applies(const struct assay_explored *e, uint32_t node, const struct assay_input *input)
+{
+    bool root = e->nodes[node].depth == 0;
+    if (input->kind != ASSAY_INPUT_CALL)
+        return !root || e->rooted;
+    if (e->world.config.model->calls[input->call].opens != ASSAY_NONE)
+        return root;
+    return !e->nodes[node].belief->calling && (!root || e->rooted);
+}
+
 static bool expand(struct assay_explored *e, uint32_t node)
 {
     size_t inputs = e->inputs->count;
@@ -144,8 +212,11 @@ static bool expand(struct assay_explored *e, uint32_t node)
     e->reactions = more;
     for (size_t i = 0; i < inputs; i++) {
         struct assay_reaction *r = &e->reactions[node * inputs + i];
-        struct assay_belief *b =
-            after(&e->world, e->nodes[node].belief, e->inputs->items[i].bytes, ASSAY_EV_CONNECT, r);
+        *r = (struct assay_reaction){
+            .event = ASSAY_NONE, .rule = ASSAY_NONE, .after = ASSAY_NONE, .next = ASSAY_NODES_MAX};
+        if (!applies(e, node, &e->inputs->items[i]))
+            continue;
+        struct assay_belief *b = after(&e->world, e->nodes[node].belief, &e->inputs->items[i], ASSAY_EV_CONNECT, r);
         if (b && !r->ended && !r->partial && r->stepped)
             r->next = add_node(e, b, node, i);
         else
@@ -166,6 +237,7 @@ bool assay_explore(struct assay_explored *e, const struct assay_witness_config *
     struct assay_belief_set set = {0};
     memset(e, 0, sizeof *e);
     e->inputs = inputs;
+    e->rooted = !config->calls || config->model->frames[assay_frame_in(config)].end != ASSAY_END_DATAGRAM;
     if (!assay_belief_world_init(&e->world, &oracle) || !assay_beliefs_open(&e->world, &set, 0))
         return false;
     for (size_t i = 1; i < set.count; i++)
@@ -206,12 +278,12 @@ uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uin
     uint32_t times = 0;
     bool changed = false;
     while (b && times < most && !changed) {
-        uint32_t out_from = b->out.n;
+        struct mark before = mark_of(b);
         b->steps = 0;
         b->faulted = false;
         assay_beliefs_feed(&e->world, &set, 0, (struct assay_span){bytes.p, bytes.n});
         times++;
-        *last = reaction_of(b, out_from);
+        *last = reaction_of(b, before);
         changed = b->faulted || b->ended || last->rule != usual->rule;
     }
     assay_beliefs_clear(&set);
@@ -236,7 +308,8 @@ uint64_t assay_signature(struct assay_explored *e, const struct assay_input *inp
         lens->env.frame = bytes.p;
         assay_decode(&lens->env, frame, from, (struct assay_span){bytes.p, f.content});
         for (uint16_t i = 0; i < model->rules_count; i++) {
-            bool holds = model->rules[i].machine == e->world.config.machine && assay_holds(&lens->env, model->rules[i].guard);
+            bool holds =
+                model->rules[i].machine == e->world.config.machine && assay_holds(&lens->env, model->rules[i].guard);
             h = hash_bytes(h, &holds, sizeof holds);
         }
     }

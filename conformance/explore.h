@@ -12,7 +12,7 @@
 
 struct assay_node {
     struct assay_belief *belief;
-    uint16_t state;
+    uint16_t state; /* of its call, if one waits; else of the machine */
     uint64_t key; /* of state and variables */
     uint32_t parent;
     size_t path[ASSAY_PATH_MAX]; /* inputs that lead here from a fresh connection: as few as can be */
@@ -28,7 +28,10 @@ struct assay_reaction {
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */
     uint32_t steps, out_size;
-    uint64_t out_hash; /* of output and end */
+    uint32_t told;     /* entries that the application above was told */
+    bool result;       /* a call ended well */
+    bool finished;     /* ended: the machine is through */
+    uint64_t out_hash; /* of output, end, and what was told */
     uint32_t next;     /* node; ASSAY_NODES_MAX: none that was kept */
 };
 
@@ -38,6 +41,7 @@ struct assay_explored {
     struct assay_node nodes[ASSAY_NODES_MAX];
     uint32_t count;
     bool capped;
+    bool rooted; /* there can be a link on which nothing was done yet */
     struct assay_reaction *reactions; /* by node, then by input */
 };
 
@@ -57,6 +61,10 @@ uint32_t assay_node_of(const struct assay_explored *e, uint16_t state);
 /* Give some bytes, an event (ASSAY_EV_EOF, ASSAY_EV_RESET) or both to a copy of a node. */
 struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struct assay_blob bytes,
                                   enum assay_builtin_event event);
+
+/* Give an input to a copy of a node, and then an event. */
+struct assay_reaction assay_react_input(struct assay_explored *e, uint32_t node, size_t input,
+                                        enum assay_builtin_event event);
 
 /* Repeat an input at a node until another rule or an `else` takes it. Returns how many times it was sent, that
  * one included, and what then happened; 0: not within `most` times. */

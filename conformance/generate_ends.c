@@ -17,7 +17,7 @@ static void other_is_served(struct assay_builder *b, uint8_t link)
     size_t input = assay_build_friendly(b, 0);
     if (input == SIZE_MAX)
         return;
-    assay_build_send(b, link, b->inputs.items[input].bytes, 0);
+    assay_build_input(b, link, input);
     assay_build_step(b, link, ASSAY_STEP_AWAIT);
 }
 
@@ -28,7 +28,7 @@ static void eof_case(struct assay_builder *b, uint32_t node)
     assay_build_begin(b, state, "eof", "between-frames");
     assay_build_path(b, 0, node);
     assay_build_step(b, 0, ASSAY_STEP_EOF);
-    if (r.ended || r.out_size)
+    if (r.ended || r.out_size || r.told)
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "the peer shuts its side in state %s", state);
 }
@@ -42,8 +42,12 @@ static void reset_case(struct assay_builder *b, uint32_t node, struct assay_blob
     if (cut.n)
         assay_build_send(b, 0, cut, 0);
     assay_build_step(b, 0, ASSAY_STEP_RESET);
-    other_is_served(b, 1);
-    assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "the peer resets in state %s, others are served", state);
+    if (b->arrives)
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    else
+        other_is_served(b, 1);
+    assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "the peer resets in state %s%s", state,
+                       b->arrives ? "" : ", others are served");
 }
 
 /* Requests, then the shut write side at once: the answers still come. */
@@ -51,7 +55,7 @@ static void half_close_case(struct assay_builder *b, uint32_t node, unsigned tim
 {
     const char *state = assay_build_state_name(b, b->explored.nodes[node].state);
     size_t input = times > 1 ? assay_build_loop(b, node) : assay_build_friendly(b, node);
-    if (input == SIZE_MAX)
+    if (input == SIZE_MAX || b->inputs.items[input].kind == ASSAY_INPUT_CALL)
         return;
     assay_build_begin(b, state, "eof", times > 1 ? "replies-owed-%u" : "reply-owed", times);
     assay_build_path(b, 0, node);
@@ -74,6 +78,8 @@ static void cut_case(struct assay_builder *b, uint32_t node, const struct assay_
     uint16_t state = b->explored.nodes[node].state;
     uint16_t event = r.steps > before.steps ? r.last_event : (uint16_t)ASSAY_EV_EOF_IN_FRAME;
     uint16_t rule = r.steps > before.steps ? r.last_rule : ASSAY_NONE;
+    if (before.ended)
+        return;
     if (before.steps > (lead.n ? 1u : 0u))
         return;
     assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, event), "%s-%s-cut-%u",
@@ -82,7 +88,7 @@ static void cut_case(struct assay_builder *b, uint32_t node, const struct assay_
     assay_build_fix_mode(b, 0, node);
     assay_build_send(b, 0, cut, 0);
     assay_build_step(b, 0, ASSAY_STEP_EOF);
-    if (r.ended || r.out_size > before.out_size)
+    if (r.ended || r.out_size > before.out_size || r.told > before.told)
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     assay_build_finish(b, rule, ASSAY_CASE_LOCAL, "the stream ends %u bytes into %s", (unsigned)at,
                        b->model->messages[input->message].name);
@@ -108,7 +114,7 @@ static void partial_cases(struct assay_builder *b, uint32_t node)
     uint16_t state = b->explored.nodes[node].state;
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_input *input = &b->inputs.items[i];
-        if (!assay_reaction(&b->explored, node, i)->partial || assay_reaction(&b->explored, node, i)->stepped)
+        if (input->kind == ASSAY_INPUT_CALL || !assay_reaction(&b->explored, node, i)->partial || assay_reaction(&b->explored, node, i)->stepped)
             continue;
         struct assay_reaction r = assay_react(&b->explored, node, input->bytes, ASSAY_EV_EOF);
         assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s",
@@ -126,19 +132,19 @@ void assay_generate_ends(struct assay_builder *b)
 {
     for (uint32_t node = 0; node < b->explored.count; node++) {
         size_t input = assay_build_friendly(b, node);
-        if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node)
+        if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node || (node == 0 && !b->explored.rooted))
             continue;
         eof_case(b, node);
         half_close_case(b, node, 1);
         half_close_case(b, node, 20);
         reset_case(b, node, (struct assay_blob){0}, "between-frames");
-        if (input != SIZE_MAX && b->inputs.items[input].bytes.n > 1)
+        if (input != SIZE_MAX && b->inputs.items[input].bytes.n > 1 && !b->arrives)
             reset_case(b, node, (struct assay_blob){b->inputs.items[input].bytes.p, 1}, "in-frame");
         cut_cases(b, node);
         partial_cases(b, node);
     }
     uint32_t node;
     size_t input;
-    if (!answers_first(b, &node, &input))
+    if (!b->arrives && !answers_first(b, &node, &input))
         assay_build_note(b, "no input is answered: that sessions go on is shown by their ends only");
 }

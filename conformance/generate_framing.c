@@ -65,7 +65,7 @@ static struct assay_blob bytes_of(const struct assay_builder *b, const struct ta
 
 static void say(struct assay_builder *b, const struct talk *t, uint32_t i)
 {
-    assay_build_send(b, 0, bytes_of(b, t, i), 0);
+    assay_build_input(b, 0, t->inputs[i]);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
 }
 
@@ -189,7 +189,7 @@ static void behind_the_end(struct assay_builder *b, uint32_t node)
 void assay_generate_framing(struct assay_builder *b)
 {
     struct talk t = longest_talk(b);
-    if (t.count) {
+    if (t.count && b->inputs.calls == 0) { /* else answers are cut, see generate_calls.c */
         add_cuts(b, &t);
         byte_by_byte(b, &t);
         all_at_once(b, &t);
@@ -197,7 +197,7 @@ void assay_generate_framing(struct assay_builder *b)
             pair_case(b, &t, i);
     }
     for (uint32_t node = 0; node < b->explored.count; node++) {
-        if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node)
+        if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node || b->inputs.calls)
             continue;
         overlapping(b, node);
         hundreds(b, node);

@@ -60,6 +60,17 @@ static bool extreme(const struct assay_builder *b, uint32_t node, size_t input)
     return smallest || largest;
 }
 
+/* Nodes at which all kinds of input are tried: of servers where sessions start, of clients wherever an answer is
+ * waited for. */
+static bool in_full(const struct assay_builder *b, uint32_t node)
+{
+    uint16_t state = b->explored.nodes[node].state;
+    if (!b->arrives)
+        return node == 0;
+    return assay_node_of(&b->explored, state) == node &&
+           (b->model->states[state].kind == ASSAY_STATE_WAIT || b->inputs.calls == 0);
+}
+
 static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input, struct cells *cells)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
@@ -71,7 +82,7 @@ static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input,
         return true;
     if (!raw && contested(b, node, r->event))
         return true;
-    if (node == 0 && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
+    if (in_full(b, node) && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
         return true;
     return extreme(b, node, input) && cell->count <= PLAIN_PER_CELL;
 }
@@ -92,8 +103,9 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
     const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
     const struct assay_input *input = &b->inputs.items[i];
     uint16_t state = b->explored.nodes[node].state;
-    const char *message = b->model->messages[input->message].name;
-    bool as_meant = r->event == b->model->messages[input->message].event;
+    bool call = input->kind == ASSAY_INPUT_CALL;
+    const char *message = call ? "" : b->model->messages[input->message].name;
+    bool as_meant = call || r->event == b->model->messages[input->message].event;
     assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r->event), "%s%s%s%s",
                       as_meant ? "" : message, as_meant ? "" : "-", input->label, suffix);
     assay_build_path(b, 0, node);
@@ -102,7 +114,8 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
     assay_build_tail(b, 0, state, r);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s in state %s: %s", assay_build_event_name(b, r->event),
                        assay_build_state_name(b, state), input->label);
-    lean_on(b, assay_leaning(&b->explored, input));
+    if (!call)
+        lean_on(b, assay_leaning(&b->explored, input));
 }
 
 /* The first node of each state in full; the same state with other variables where rules look at them. */
@@ -156,7 +169,8 @@ static void generate_node(struct assay_builder *b, uint32_t node)
         suffix = assay_store_text(b->store, "-at-%u", (unsigned)(node - first + 1));
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-        if (r->stepped && !r->partial && !same_as_first(b, node, i) && worth_it(b, node, i, &cells))
+        bool call = b->inputs.items[i].kind == ASSAY_INPUT_CALL; /* these go through to their end elsewhere */
+        if (r->stepped && !r->partial && !call && !same_as_first(b, node, i) && worth_it(b, node, i, &cells))
             add_case(b, node, i, suffix);
     }
 }

@@ -21,7 +21,7 @@ static void in_turn(struct assay_builder *b, uint8_t links, const char *variant)
             size_t input = step_of(b, link % b->explored.count, at);
             if (input == SIZE_MAX)
                 continue;
-            assay_build_send(b, link, b->inputs.items[input].bytes, 0);
+            assay_build_input(b, link, input);
             if (at % 2)
                 assay_build_step(b, link, ASSAY_STEP_AWAIT);
         }
@@ -42,7 +42,7 @@ static void between_halves(struct assay_builder *b, uint32_t node)
     assay_build_path(b, 0, node);
     assay_build_fix_mode(b, 0, node);
     assay_build_send(b, 0, (struct assay_blob){one.p, 1}, ASSAY_STEP_CUT);
-    assay_build_send(b, 1, b->inputs.items[other].bytes, 0);
+    assay_build_input(b, 1, other);
     assay_build_step(b, 1, ASSAY_STEP_AWAIT);
     assay_build_send(b, 0, (struct assay_blob){one.p + 1, one.n - 1}, 0);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
@@ -59,9 +59,9 @@ static void beside_an_end(struct assay_builder *b, uint32_t node)
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[node].state), "sessions", "beside-an-end");
     assay_build_path(b, 0, node);
     assay_build_path(b, 1, node);
-    assay_build_send(b, 0, b->inputs.items[last].bytes, 0);
+    assay_build_input(b, 0, last);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-    assay_build_send(b, 1, b->inputs.items[more].bytes, 0);
+    assay_build_input(b, 1, more);
     assay_build_step(b, 1, ASSAY_STEP_AWAIT);
     assay_build_finish(b, assay_reaction(&b->explored, node, more)->rule, ASSAY_CASE_LOCAL,
                        "a session goes on while another in the same state ends");

@@ -67,7 +67,7 @@ static void restarted_case(struct assay_builder *b, uint32_t node, int64_t due, 
     assay_build_path(b, 0, node);
     for (int i = 0; i < 3; i++) {
         assay_build_pause(b, due / 2);
-        assay_build_send(b, 0, b->inputs.items[input].bytes, 0);
+        assay_build_input(b, 0, input);
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     }
     assay_build_pause(b, due + timer->late + 1);
@@ -118,7 +118,7 @@ static void left_case(struct assay_builder *b, uint32_t node, int64_t due, const
         return;
     assay_build_begin(b, assay_build_state_name(b, state), timer->name, "left-before");
     assay_build_path(b, 0, node);
-    assay_build_send(b, 0, b->inputs.items[input].bytes, 0);
+    assay_build_input(b, 0, input);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     assay_build_pause(b, wait);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);

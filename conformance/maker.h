@@ -87,4 +87,7 @@ void assay_witness_raw_bounds(struct assay_maker *m, const struct assay_input *b
 void assay_witness_bodies(struct assay_maker *m, const struct assay_input *base);   /* frames that have a body field */
 void assay_witness_contents(struct assay_maker *m, const struct assay_input *base); /* frames that a delimiter ends */
 
+/* Calls of the machine, with arguments at the borders of their types and of the fields that they fill. */
+void assay_witness_calls(struct assay_maker *m);
+
 #endif

@@ -2,14 +2,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/again.h"
 #include "conformance/belief.h"
 #include "conformance/memory.h"
 
 /* The target's side of one link: a belief that is not believed in. */
 struct pipe_end {
     struct assay_belief_set set;
-    uint32_t shown; /* bytes of its output that the tester has seen */
+    uint32_t shown;           /* bytes of its output that the tester has seen */
+    uint32_t told, told_size; /* entries of its tale that the tester has seen; bytes of the one that `begun` is about */
+    bool begun;               /* the next entry has been seen in part: it may still grow */
     bool end_shown, shut, reset;
+    bool arrives, open;             /* the target makes it; it is there */
+    bool planned;                   /* it is over, and the target has made up its mind whether to try again */
+    const struct assay_step *first; /* the call that makes it */
+    uint32_t chunk;                 /* datagrams shown */
 };
 
 struct run {
@@ -20,6 +27,10 @@ struct run {
     struct pipe_end links[UINT8_MAX];
     uint32_t by_hand[UINT8_MAX]; /* cases by hand: bytes that the steps have named */
     int64_t now;
+    bool refusing;
+    uint8_t last;             /* of the links that the target made */
+    struct assay_tries tries; /* of a target that connects again */
+    int64_t next_try;
     uint64_t hash;
     struct assay_memory_result *result;
 };
@@ -59,7 +70,7 @@ static bool fail(struct run *run, uint8_t link, size_t step)
 
 static bool mute(const struct run *run)
 {
-    return run->config->host != ASSAY_HOST_ENGINE;
+    return run->config->host == ASSAY_HOST_MUTE || run->config->host == ASSAY_HOST_CLOSER;
 }
 
 static bool has_ended(struct run *run, uint8_t link)
@@ -71,17 +82,66 @@ static bool has_ended(struct run *run, uint8_t link)
     return end_of(run, link)->ended;
 }
 
-static bool show_bytes(struct run *run, uint8_t link)
+/* The bytes that the tester sees next: of datagrams one. */
+static struct assay_span fresh_bytes(struct run *run, uint8_t link)
 {
     struct assay_belief *b = end_of(run, link);
     struct pipe_end *p = &run->links[link];
     struct assay_span fresh = {b->out.p + p->shown, b->out.n - p->shown};
-    if (mute(run) || fresh.n == 0)
+    if (run->world.datagrams && p->chunk < b->chunk_count)
+        fresh.n = b->chunks[p->chunk++].size;
+    return fresh;
+}
+
+static bool show_bytes(struct run *run, uint8_t link)
+{
+    struct pipe_end *p = &run->links[link];
+    uint32_t datagrams = run->world.datagrams && !mute(run) ? end_of(run, link)->chunk_count : 0;
+    while (!mute(run) && (p->shown < end_of(run, link)->out.n || p->chunk < datagrams)) {
+        struct assay_span fresh = fresh_bytes(run, link);
+        hash_bytes(run, &link, sizeof link);
+        hash_bytes(run, fresh.p, fresh.n);
+        p->shown += fresh.n;
+        if (run->oracle && !run->c->by_hand && !p->reset && !assay_oracle_received(run->oracle, link, fresh))
+            return false;
+    }
+    return true;
+}
+
+static bool show_entry(struct run *run, uint8_t link, uint32_t i, uint32_t from)
+{
+    const struct assay_tale *tale = &end_of(run, link)->tale;
+    const struct assay_told *t = &tale->items[i];
+    struct assay_told_room room;
+    struct assay_upper upper = assay_tale_entry(tale, i, run->world.config.model, &room);
+    if (t->run)
+        room.spans[0] = (struct assay_span){room.spans[0].p + from, room.spans[0].n - from};
+    hash_bytes(run, &t->kind, sizeof t->kind);
+    hash_bytes(run, &t->index, sizeof t->index);
+    hash_bytes(run, &t->outcome, sizeof t->outcome);
+    hash_bytes(run, tale->bytes.p + t->at + from, t->size - from);
+    return !run->oracle || run->c->by_hand || assay_oracle_upper(run->oracle, link, &upper);
+}
+
+/* What the application above the target is told. An entry that may come in pieces comes so, as it grows. */
+static bool show_told(struct run *run, uint8_t link)
+{
+    struct pipe_end *p = &run->links[link];
+    const struct assay_tale *tale = &end_of(run, link)->tale;
+    if (mute(run) || run->config->host == ASSAY_HOST_UNTOLD)
         return true;
-    hash_bytes(run, &link, sizeof link);
-    hash_bytes(run, fresh.p, fresh.n);
-    p->shown = b->out.n;
-    return !run->oracle || run->c->by_hand || p->reset || assay_oracle_received(run->oracle, link, fresh);
+    while (p->told < tale->count) {
+        const struct assay_told *t = &tale->items[p->told];
+        bool fresh = !p->begun || p->told_size < t->size;
+        if (fresh && !show_entry(run, link, p->told, p->begun ? p->told_size : 0))
+            return false;
+        p->begun = t->run && p->told + 1 == tale->count;
+        p->told_size = t->size;
+        if (p->begun)
+            break;
+        p->told++;
+    }
+    return true;
 }
 
 static bool show_end(struct run *run, uint8_t link)
@@ -99,8 +159,10 @@ static bool show_end(struct run *run, uint8_t link)
 
 static bool show(struct run *run, uint8_t link, size_t step)
 {
+    if (!run->links[link].open)
+        return true;
     first_way(&run->links[link].set);
-    return (show_bytes(run, link) && show_end(run, link)) || fail(run, link, step);
+    return (show_bytes(run, link) && show_told(run, link) && show_end(run, link)) || fail(run, link, step);
 }
 
 /* ---- steps ------------------------------------------------------------- */
@@ -121,7 +183,7 @@ static bool step_await(struct run *run, const struct assay_step *s, size_t step)
     if (!run->oracle || run->c->by_hand)
         return true;
     struct assay_owed owed = assay_oracle_owed(run->oracle, s->link);
-    return owed.maybe || !(owed.bytes || owed.end) || fail(run, s->link, step);
+    return owed.maybe || !(owed.bytes || owed.end || owed.upper) || fail(run, s->link, step);
 }
 
 static bool step_quiet(struct run *run, const struct assay_step *s, size_t step)
@@ -163,10 +225,10 @@ static bool show_all(struct run *run, size_t step)
 
 static int64_t next_deadline(struct run *run)
 {
-    int64_t next = ASSAY_NEVER;
+    int64_t next = run->next_try;
     for (uint8_t i = 0; i < run->c->links; i++) {
         struct assay_belief *b = end_of(run, i);
-        int64_t due = mute(run) || b->ended ? ASSAY_NEVER : assay_deadline(b->engine);
+        int64_t due = !b || mute(run) || b->ended ? ASSAY_NEVER : assay_deadline(b->engine);
         next = due < next ? due : next;
     }
     return next;
@@ -177,29 +239,157 @@ static void tick_all(struct run *run)
 {
     for (uint8_t i = 0; i < run->c->links; i++) {
         struct assay_belief_set *set = &run->links[i].set;
-        struct assay_belief *b = set->items[0];
-        if (!b->ended && assay_deadline(b->engine) <= run->now)
+        struct assay_belief *b = end_of(run, i);
+        if (b && !mute(run) && !b->ended && assay_deadline(b->engine) <= run->now)
             assay_beliefs_tick(&run->world, set, run->now);
     }
 }
 
-static bool step_pause(struct run *run, const struct assay_step *s, size_t step)
+/* ---- links that the target makes --------------------------------------- */
+
+static const struct assay_reconnect *reconnect_of(struct run *run)
 {
-    int64_t until = run->now + s->pause, due;
-    hash_bytes(run, "P", 1);
+    const struct assay_config *config = &run->world.config;
+    return &config->model->machines[config->machine].reconnect;
+}
+
+static void plan_try(struct run *run)
+{
+    int64_t pause;
+    const struct assay_reconnect *r = reconnect_of(run);
+    run->next_try = ASSAY_NEVER;
+    if ((r->most && run->tries.refused >= r->most) || !assay_tries_pause(&run->tries, &pause))
+        return;
+    if (__builtin_add_overflow(run->now, pause > 0 ? pause : 0, &run->next_try))
+        run->next_try = ASSAY_NEVER;
+}
+
+/* A link that ended makes a target that is not through try again. */
+static void plan_again(struct run *run)
+{
+    struct pipe_end *p = &run->links[run->last];
+    struct assay_belief *b = end_of(run, run->last);
+    if (!p->open || p->planned || !b || mute(run) || !b->ended)
+        return;
+    p->planned = true;
+    if (reconnect_of(run)->pause == ASSAY_NONE || b->finished)
+        return;
+    if (b->heard)
+        run->tries.grown = 0;
+    run->tries.refused = 0;
+    plan_try(run);
+}
+
+static bool call_now(struct run *run, const struct assay_step *s, size_t step)
+{
+    struct assay_belief_call call = {s->call, s->values, s->spans};
+    if (!mute(run))
+        assay_beliefs_call(&run->world, &run->links[s->link].set, run->now, &call);
+    return show(run, s->link, step);
+}
+
+static bool open_link(struct run *run, uint8_t link, size_t step)
+{
+    struct pipe_end *p = &run->links[link];
+    if (run->oracle)
+        assay_oracle_connect(run->oracle, link, run->now);
+    if (!assay_beliefs_open(&run->world, &p->set, run->now))
+        return false;
+    p->open = true;
+    if (p->arrives)
+        run->last = link;
+    hash_bytes(run, "L", 1);
+    hash_bytes(run, &run->now, sizeof run->now);
+    if (p->first && !call_now(run, p->first, step))
+        return false;
+    return show(run, link, step);
+}
+
+static bool say(struct run *run, uint8_t link, size_t step, const char *expected);
+
+/* The target tries now. It must be in time, and permitted. */
+static bool try_again(struct run *run, size_t step)
+{
+    uint8_t link = (uint8_t)(run->last + 1);
+    run->tries.grown++;
+    run->tries.refused++;
+    if (run->refusing) {
+        plan_try(run);
+        return true;
+    }
+    run->next_try = ASSAY_NEVER;
+    if (run->oracle) {
+        struct assay_again again = assay_oracle_again(run->oracle, run->last);
+        if (!again.may)
+            return say(run, run->last, step, "no more connections");
+        if (run->now < again.earliest || run->now > again.latest)
+            return say(run, run->last, step, "a connection after the pause");
+    }
+    return link >= run->c->links || !run->links[link].arrives || open_link(run, link, step);
+}
+
+static bool pass_until(struct run *run, int64_t until, size_t step)
+{
+    int64_t due;
+    plan_again(run);
     for (int i = 0; i < 1000 && (due = next_deadline(run)) <= until; i++) {
         run->now = due > run->now ? due : run->now;
         if (run->oracle)
             assay_oracle_time(run->oracle, run->now);
+        if (run->next_try <= run->now && !try_again(run, step))
+            return false;
         tick_all(run);
         hash_bytes(run, &run->now, sizeof run->now);
         if (!show_all(run, step))
             return false;
+        plan_again(run);
     }
     run->now = until;
     if (run->oracle)
         assay_oracle_time(run->oracle, run->now);
     return show_all(run, step);
+}
+
+static bool step_pause(struct run *run, const struct assay_step *s, size_t step)
+{
+    hash_bytes(run, "P", 1);
+    return pass_until(run, run->now + s->pause, step);
+}
+
+static bool step_call(struct run *run, const struct assay_step *s, size_t step)
+{
+    if (run->oracle)
+        assay_oracle_call(run->oracle, s->link, run->now, s->call, s->values, s->spans);
+    hash_bytes(run, "C", 1);
+    if (run->links[s->link].open)
+        return call_now(run, s, step);
+    run->links[s->link].first = s;
+    return true;
+}
+
+static bool step_arrive(struct run *run, const struct assay_step *s, size_t step)
+{
+    bool again = s->link > 0 && run->links[s->link - 1].arrives && run->c->again;
+    if (run->links[s->link].open)
+        return true;
+    if (!again)
+        return open_link(run, s->link, step);
+    plan_again(run);
+    if (run->next_try != ASSAY_NEVER && !pass_until(run, run->next_try, step))
+        return false;
+    while (!run->links[s->link].open && run->next_try != ASSAY_NEVER && run->now < ASSAY_NEVER / 2)
+        if (!pass_until(run, run->next_try, step))
+            return false;
+    return run->links[s->link].open || say(run, s->link, step, "a connection after the pause");
+}
+
+static bool step_gate(struct run *run, const struct assay_step *s, size_t step)
+{
+    (void)step;
+    run->refusing = s->kind == ASSAY_STEP_REFUSE;
+    if (run->oracle)
+        assay_oracle_refuse(run->oracle, run->now, run->refusing);
+    return true;
 }
 
 static bool say(struct run *run, uint8_t link, size_t step, const char *expected)
@@ -239,21 +429,20 @@ typedef bool take_step(struct run *run, const struct assay_step *s, size_t step)
 static take_step *const steps[] = {
     [ASSAY_STEP_SEND] = step_send,     [ASSAY_STEP_AWAIT] = step_await,           [ASSAY_STEP_QUIET] = step_quiet,
     [ASSAY_STEP_EOF] = step_eof,       [ASSAY_STEP_RESET] = step_reset,           [ASSAY_STEP_PAUSE] = step_pause,
-    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end,
+    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end, [ASSAY_STEP_CALL] = step_call,
+    [ASSAY_STEP_ARRIVE] = step_arrive, [ASSAY_STEP_REFUSE] = step_gate,           [ASSAY_STEP_WELCOME] = step_gate,
 };
 
 /* ---- a case ------------------------------------------------------------ */
 
 static bool open_links(struct run *run)
 {
-    for (uint8_t i = 0; i < run->c->links; i++) {
-        if (run->oracle)
-            assay_oracle_connect(run->oracle, i, run->now);
-        if (!assay_beliefs_open(&run->world, &run->links[i].set, run->now))
+    for (size_t i = 0; i < run->c->step_count; i++)
+        if (run->c->steps[i].kind == ASSAY_STEP_ARRIVE)
+            run->links[run->c->steps[i].link].arrives = true;
+    for (uint8_t i = 0; i < run->c->links; i++)
+        if (!run->links[i].arrives && !open_link(run, i, 0))
             return false;
-        if (!show(run, i, 0))
-            return false;
-    }
     return true;
 }
 
@@ -271,15 +460,19 @@ static bool finish_link(struct run *run, uint8_t link)
     struct assay_step eof = {.kind = ASSAY_STEP_EOF, .link = link};
     size_t step = run->c->step_count;
     struct pipe_end *p = &run->links[link];
-    if (!p->shut && !p->end_shown && !step_eof(run, &eof, step))
+    if (!p->open)
+        return true;
+    if (!run->world.datagrams && !p->shut && !p->end_shown && !step_eof(run, &eof, step))
         return false;
     if (run->c->by_hand && run->oracle)
         return finish_by_hand(run, link);
-    if (!run->oracle || p->reset || p->end_shown)
+    if (!run->oracle)
         return true;
     struct assay_owed owed = assay_oracle_owed(run->oracle, link);
-    if (!owed.maybe && (owed.bytes || owed.end))
+    if (!owed.maybe && (owed.bytes || owed.end || owed.upper))
         return fail(run, link, step);
+    if (p->reset || p->end_shown)
+        return true;
     return assay_oracle_silence(run->oracle, link) || fail(run, link, step);
 }
 
@@ -287,7 +480,7 @@ static void effect_bytes(struct run *run, uint16_t effect, struct assay_bytes_bu
 {
     for (uint8_t i = 0; i < run->c->links && !mute(run); i++) {
         struct assay_belief *b = end_of(run, i);
-        for (uint32_t k = 0; k < b->effect_count; k++)
+        for (uint32_t k = 0; b && k < b->effect_count; k++)
             if (b->effects[k].effect == effect)
                 assay_buf_add(all, b->effects_bytes.p + b->effects[k].at, b->effects[k].size);
     }
@@ -305,7 +498,7 @@ static void note_ran(struct run *run)
 {
     for (uint8_t i = 0; i < run->c->links && run->result && !mute(run); i++) {
         struct assay_belief *b = end_of(run, i);
-        for (uint32_t k = 0; k < b->chunk_count && run->result->ran_count < 32; k++)
+        for (uint32_t k = 0; b && k < b->chunk_count && run->result->ran_count < 32; k++)
             run->result->ran[run->result->ran_count++] = b->chunks[k].rule;
     }
 }
@@ -363,8 +556,14 @@ static bool start(struct run *run, const struct assay_memory_config *config, con
     run->hash = 0xcbf29ce484222325u;
     memset(run->links, 0, c->links * sizeof run->links[0]);
     memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
+    run->refusing = false;
+    run->last = 0;
+    run->next_try = ASSAY_NEVER;
     run->oracle = judge ? assay_oracle_new(&right, c->links) : NULL;
-    return assay_belief_world_init(&run->world, &served) && (run->oracle || !judge);
+    if (!assay_belief_world_init(&run->world, &served))
+        return false;
+    run->tries = (struct assay_tries){.reconnect = reconnect_of(run), .lens = &run->world.lens};
+    return run->oracle || !judge;
 }
 
 static void stop(struct run *run)

@@ -11,6 +11,7 @@ enum assay_host_kind {
     ASSAY_HOST_ENGINE,
     ASSAY_HOST_MUTE,   /* takes everything, says nothing, closes when its peer does */
     ASSAY_HOST_CLOSER, /* closes at once */
+    ASSAY_HOST_UNTOLD, /* the engine, but the application above it is told nothing */
 };
 
 struct assay_memory_config {

@@ -9,6 +9,7 @@
 #include "conformance/mutate.h"
 #include "conformance/score.h"
 
+#define VIRTUAL_PATIENCE 3600000000000 /* ns: nobody waits */
 #define TIMER_ON 4000000000 /* ns: for options of durations that are off */
 
 struct scorer {
@@ -50,7 +51,8 @@ static bool start(struct scorer *s, const struct assay_spec *spec, const struct 
                                           .role = wanted->role,
                                           .seed = seed,
                                           .params = s->options,
-                                          .faults = true};
+                                          .faults = true,
+                                          .patience = VIRTUAL_PATIENCE};
     s->machine = assay_suite_machine(s->model, &options);
     s->suite = assay_suite_build(spec, s->model, &options);
     s->right = (struct assay_oracle_config){.model = s->model,
@@ -60,7 +62,13 @@ static bool start(struct scorer *s, const struct assay_spec *spec, const struct 
                                             .seed = seed};
     if (!s->suite)
         return false;
-    struct assay_witness_config config = {spec, s->model, s->machine, s->options, s->right.leniencies, {0}};
+    struct assay_witness_config config = {.spec = spec,
+                                          .model = s->model,
+                                          .machine = s->machine,
+                                          .transport = wanted->transport,
+                                          .calls = wanted->role == ASSAY_CLIENT,
+                                          .options = s->options,
+                                          .leniencies = s->right.leniencies};
     assay_inputs_make(&s->store, &config, &s->inputs);
     s->hashes = calloc(s->suite->count + 1, sizeof *s->hashes);
     s->order = calloc(s->suite->count + 1, sizeof *s->order);

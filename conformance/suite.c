@@ -5,11 +5,27 @@
 #include "conformance/build.h"
 #include "conformance/memory.h"
 
-static assay_generator *const generators[] = {
-    assay_generate_rules,    assay_generate_segments, assay_generate_ends,  assay_generate_framing,
-    assay_generate_sessions, assay_generate_effects,  assay_generate_times, assay_generate_faults,
-    assay_generate_filled,   assay_generate_by_hand,
+static assay_generator *const for_servers[] = {
+    assay_generate_rules,   assay_generate_segments, assay_generate_ends,   assay_generate_framing, assay_generate_sessions,
+    assay_generate_effects, assay_generate_times,    assay_generate_faults, assay_generate_filled,  assay_generate_stops,
+    assay_generate_by_hand, NULL,
 };
+static assay_generator *const for_clients[] = {
+    assay_generate_rules, assay_generate_ends,  assay_generate_framing, assay_generate_times,
+    assay_generate_calls, assay_generate_again, NULL,
+};
+static assay_generator *const for_datagrams[] = {
+    assay_generate_rules, assay_generate_times, assay_generate_calls, NULL,
+};
+
+static assay_generator *const *generators_for(const struct assay_builder *b)
+{
+    if (b->frame->end == ASSAY_END_DATAGRAM)
+        return for_datagrams;
+    return b->arrives ? for_clients : for_servers;
+}
+
+#define PATIENCE 20000000000 /* ns */
 
 static int by_id(const void *a, const void *b)
 {
@@ -19,20 +35,24 @@ static int by_id(const void *a, const void *b)
 
 /* ---- a case must be able to fail --------------------------------------- */
 
-static bool can_fail(const struct assay_builder *b, const struct assay_case *c)
+static bool fails(const struct assay_builder *b, const struct assay_case *c, enum assay_host_kind host)
 {
     struct assay_memory_config config = {.right = {.model = b->model,
-                                                   .machine = b->all->suite.machine,
+                                                   .machine = b->config.machine,
                                                    .options = b->config.options,
                                                    .leniencies = b->config.leniencies,
-                                                   .seed = 1},
+                                                   .seed = 1,
+                                                   .call_timeout = b->call_timeout},
                                          .model = b->model,
-                                         .host = ASSAY_HOST_MUTE};
+                                         .host = host};
     struct assay_memory_result result;
-    if (!assay_memory_run(&config, c, &result) || !result.passed)
-        return true;
-    config.host = ASSAY_HOST_CLOSER;
     return !assay_memory_run(&config, c, &result) || !result.passed;
+}
+
+/* Nor may all that a client can do wrong go unseen: one that never sends, one that closes at once. */
+static bool can_fail(const struct assay_builder *b, const struct assay_case *c)
+{
+    return fails(b, c, ASSAY_HOST_MUTE) || fails(b, c, ASSAY_HOST_CLOSER) || fails(b, c, ASSAY_HOST_UNTOLD);
 }
 
 static void drop_idle_cases(struct assay_builder *b)
@@ -73,8 +93,8 @@ static bool generate(struct assay_builder *b)
     b->signatures = assay_store(b->store, (b->inputs.count + 1) * sizeof *b->signatures);
     for (size_t i = 0; ok && i < b->inputs.count; i++)
         b->signatures[i] = assay_signature(&b->explored, &b->inputs.items[i]);
-    for (size_t i = 0; ok && b->explored.count && i < sizeof generators / sizeof generators[0]; i++)
-        generators[i](b);
+    for (assay_generator *const *g = generators_for(b); ok && b->explored.count && *g; g++)
+        (*g)(b);
     if (ok) {
         note_caps(b);
         drop_idle_cases(b);
@@ -137,7 +157,16 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                     .spec = spec,
                                     .model = model,
                                     .frame = frame,
-                                    .config = {spec, model, machine, options->params, leniencies, {0}},
+                                    .config = {.spec = spec,
+                                               .model = model,
+                                               .machine = machine,
+                                               .transport = options->transport,
+                                               .calls = options->role == ASSAY_CLIENT,
+                                               .options = options->params,
+                                               .leniencies = leniencies},
+                                    .arrives = options->role == ASSAY_CLIENT,
+                                    .call_timeout = options->call_timeout,
+                                    .patience = options->patience ? options->patience : PATIENCE,
                                     .faults = options->faults,
                                     .segments = segments_matter(frame, leniencies)};
         ok = generate(b);

@@ -36,8 +36,8 @@ static bool add_values(struct assay_tale *tale, const struct assay_model *model,
     return ok;
 }
 
-struct assay_told *assay_tale_add(struct assay_tale *tale, const struct assay_model *model,
-                                  const struct assay_upper *u, bool pieces)
+struct assay_told *assay_tale_add(struct assay_tale *tale, const struct assay_model *model, const struct assay_upper *u,
+                                  bool pieces)
 {
     bool run = pieces && u->kind == ASSAY_UPPER_EFFECT && u->count == 1 &&
                is_bytes(model, params_of(model, u->kind, u->index), 0);

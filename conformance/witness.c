@@ -109,5 +109,7 @@ void assay_inputs_make(struct assay_store *store, const struct assay_witness_con
     add_examples(&m);
     for (uint16_t i = 0; i < model->messages_count; i++)
         add_message(&m, i);
+    if (config->calls)
+        assay_witness_calls(&m);
     assay_lens_free(&m.lens);
 }

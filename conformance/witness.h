@@ -19,6 +19,7 @@ enum assay_input_kind {
     ASSAY_INPUT_SAMPLE,   /* an example with a sample value in it */
     ASSAY_INPUT_BOUNDARY, /* a value at a border of its type or of some guard */
     ASSAY_INPUT_RAW,      /* made by no encoder */
+    ASSAY_INPUT_CALL,     /* not on the wire: the application that uses the target does a call */
 };
 
 struct assay_input {
@@ -32,17 +33,23 @@ struct assay_input {
     struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */
     uint64_t known;
     const struct assay_value *values; /* by slot */
+    uint16_t call; /* CALL: in model->calls, with its arguments as assay_call() takes them */
+    const assay_val *args;
+    const struct assay_span *spans;
 };
 
 struct assay_inputs {
     struct assay_input *items;
     size_t count, cap;
+    size_t calls; /* of them, the last ones */
 };
 
 struct assay_witness_config {
     const struct assay_spec *spec; /* for samples; NULL: none */
     const struct assay_model *model;
     uint16_t machine; /* that is judged; inputs are what the other side sends */
+    uint16_t transport;
+    bool calls; /* the target makes its links, and does the calls of its machine: these are inputs, too */
     const assay_val *options;
     uint64_t leniencies;
     struct assay_circumstance circumstance; /* for exploring */
