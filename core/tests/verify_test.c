@@ -5,9 +5,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "core/tests/lines.h"
 #include "core/tests/models.h"
 
-#define I(op, a, b)    assay_ins(ASSAY_OP_##op, a, (unsigned)(b))
 #define GOOD(...)      assert_true(expression((uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4))
 #define BAD(...)       assert_false(expression((uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4))
 #define GOOD_BODY(...) assert_true(body((uint32_t[]){__VA_ARGS__}, sizeof((uint32_t[]){__VA_ARGS__}) / 4))
@@ -104,6 +104,8 @@ static void bodies(void **state)
     BAD_BODY(I(INT, 0, 1), I(EFFECT, 1, 2), I(END, 0, 0));
     BAD_BODY(I(EFFECT, 0, NOTES_EFFECT_APPEND), I(END, 0, 0));
     BAD_BODY(I(SEND, 0, 5), I(END, 0, 0));
+    GOOD_BODY(I(CLOSE, 0, 0), I(END, 0, 0));
+    BAD(I(CLOSE, 0, 0), I(INT, 0, 1), I(END, 0, 0));
     BAD_BODY(I(TIMER, 1, 1), I(END, 0, 0));
     BAD_BODY(I(ERROR, 0, 1), I(END, 0, 0));
     GOOD_BODY(I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 1), I(GOTO, 0, 1), I(END, 0, 0));
@@ -112,11 +114,98 @@ static void bodies(void **state)
     BAD_BODY(I(FREE, 1, 0), I(JUMP, 0, 2), I(ADD, 0, 0), I(END, 0, 0), I(SEND, 0, 4), I(END, 0, 0));
 }
 
+/* ---- structured text --------------------------------------------------- */
+
+/* The tables of lines, one entry changed. */
+static struct assay_field changed[LF_COUNT + 5];
+static struct assay_object object;
+static struct assay_object_member member;
+static struct assay_ahead ahead;
+static struct assay_frame frame;
+
+static void fresh_tables(void)
+{
+    lines_begin();
+    memcpy(changed, shapes.fields, sizeof changed);
+    object = shapes.objects[0];
+    member = shapes.object_members[0];
+    ahead = shapes.aheads[1];
+    frame = shape_frame;
+    shapes.fields = changed;
+    shapes.objects = &object;
+    shapes.object_members = &member;
+    shapes.frames = &frame;
+}
+
+static void structured_text(void **state)
+{
+    (void)state;
+#define REFUSED(change)                                                                                                \
+    do {                                                                                                               \
+        fresh_tables();                                                                                                \
+        assert_true(assay_code_verify(&shapes, &where));                                                               \
+        change;                                                                                                        \
+        assert_false(assay_code_verify(&shapes, &where));                                                              \
+    } while (0)
+    enum { MEMBER = LF_COUNT };
+    REFUSED(changed[0].element = shapes.aheads_count);
+    REFUSED(changed[0].slot = ASSAY_NONE);
+    REFUSED(changed[0].is = ASSAY_NONE);
+    REFUSED(changed[LF_PARAMS].element = 1);
+    REFUSED(changed[LF_PARAMS].slot = ASSAY_SLOTS_MAX);
+    REFUSED(changed[LF_OBJECT].element = 1);
+    REFUSED(changed[LF_COMMAND].extent_arg = shapes.delims_count);
+    REFUSED(changed[MEMBER].element = LF_COMMAND);
+    REFUSED(changed[MEMBER].element = shapes.fields_count);
+    REFUSED(changed[MEMBER].extent_arg = shapes.blobs_count);
+    REFUSED(changed[MEMBER].form = ASSAY_FORM_INT);
+    REFUSED(changed[MEMBER].slot = ASSAY_NONE);
+    REFUSED(object.rest = LF_COMMAND);
+    REFUSED(object.members.count = 2);
+    REFUSED(member.field = LF_PARAMS);
+    REFUSED(member.field = MEMBER);
+    REFUSED(frame.trim = shapes.sets_count);
+    REFUSED((shapes.aheads = &ahead, shapes.aheads_count = 1));
+    REFUSED(lines_pairs.quote_if = shapes.sets_count);
+    REFUSED(lines_pairs.name_first = shapes.sets_count);
+    REFUSED(lines_pairs.value_first = shapes.sets_count);
+    REFUSED(lines_pairs.name_type = 0);
+    REFUSED(lines_pairs.value_type = shapes.types_count);
+    REFUSED(lines_pairs.escapes = ASSAY_ESCAPES_MAX + 1);
+    REFUSED(lines_pairs.escape = 0);
+    REFUSED(lines_pairs.most = 0);
+    REFUSED(lines_pairs.most = ASSAY_PAIRS_MAX + 1);
+    fresh_tables();
+    ahead.before = shapes.delims_count;
+    shapes.aheads = &ahead;
+    assert_false(assay_code_verify(&shapes, &where));
+#undef REFUSED
+}
+
+static void look_ups_name_a_grammar(void **state)
+{
+    (void)state;
+    lines_begin();
+    uint16_t good = CODE(I(SLOT, 0, L_PARAMS), I(BLOB, 0, 0), I(PAIR, 0, 0));
+    uint16_t bad = CODE(I(SLOT, 0, L_PARAMS), I(BLOB, 0, 0), I(PAIR, 0, 1));
+    lines_messages[LM_ASK].tag_kind = ASSAY_TAG_CODE;
+    lines_messages[LM_ASK].tag_code = good;
+    assert_true(assay_code_verify(&shapes, &where));
+    lines_messages[LM_ASK].tag_code = bad;
+    assert_false(assay_code_verify(&shapes, &where));
+    assert_int_equal(where, bad + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(models_hold), cmocka_unit_test(expressions), cmocka_unit_test(operands),
-        cmocka_unit_test(deep_stacks), cmocka_unit_test(bodies),
+        cmocka_unit_test(models_hold),
+        cmocka_unit_test(expressions),
+        cmocka_unit_test(operands),
+        cmocka_unit_test(deep_stacks),
+        cmocka_unit_test(bodies),
+        cmocka_unit_test(structured_text),
+        cmocka_unit_test(look_ups_name_a_grammar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
