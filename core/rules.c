@@ -180,6 +180,36 @@ static enum assay_rc refuse_call(struct assay_engine *e, struct assay_session *s
     return ASSAY_OK;
 }
 
+struct body {
+    uint16_t rule, event, code, skip;
+    bool otherwise;
+};
+
+/* Run a body as a whole. False: it could not be done, `ran` says why, and nothing of it happened. */
+static bool run_body(struct assay_engine *e, struct assay_session *s, struct body body, enum assay_ran *ran,
+                     enum assay_rc *rc)
+{
+    begin(e, s);
+    *ran = assay_body_run(e, s, body.rule, body.code, body.event, body.skip, body.otherwise);
+    switch (*ran) {
+    case ASSAY_RAN:
+        *rc = commit(e, s, body.rule, body.event, body.otherwise);
+        return true;
+    case ASSAY_RAN_SUSPEND:
+        *rc = wait_for_effect(e, s);
+        return true;
+    case ASSAY_RAN_FULL:
+        undo(e, s);
+        *rc = ASSAY_FULL;
+        return true;
+    case ASSAY_RAN_UNFIT:
+    case ASSAY_RAN_NO_ROOM:
+        break;
+    }
+    undo(e, s);
+    return false;
+}
+
 /* `else`; where there is none, or it fails as well, the session ends. */
 static enum assay_rc run_otherwise(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
                                    uint16_t skip, enum assay_ran why)
@@ -189,20 +219,9 @@ static enum assay_rc run_otherwise(struct assay_engine *e, struct assay_session 
         return refuse_call(e, s, why == ASSAY_RAN_NO_ROOM ? ASSAY_EV_NO_ROOM : event);
     if (code == ASSAY_NONE)
         return why == ASSAY_RAN_NO_ROOM ? no_room(e, s, event) : assay_session_end(e, s, ASSAY_END_CLOSE, event);
-    begin(e, s);
-    switch (assay_body_run(e, s, rule, code, event, skip, true)) {
-    case ASSAY_RAN:
-        return commit(e, s, rule, event, true);
-    case ASSAY_RAN_SUSPEND:
-        return wait_for_effect(e, s);
-    case ASSAY_RAN_FULL:
-        undo(e, s);
-        return ASSAY_FULL;
-    case ASSAY_RAN_UNFIT:
-    case ASSAY_RAN_NO_ROOM:
-        break;
-    }
-    undo(e, s);
+    enum assay_rc rc;
+    if (run_body(e, s, (struct body){rule, event, code, skip, true}, &why, &rc))
+        return rc;
     return assay_session_end(e, s, ASSAY_END_CLOSE, event);
 }
 
@@ -214,21 +233,10 @@ static bool has_room(const struct assay_engine *e, uint16_t rule)
 static enum assay_rc run_rule(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event,
                               uint16_t skip)
 {
-    begin(e, s);
-    enum assay_ran ran = assay_body_run(e, s, rule, e->model->rules[rule].body, event, skip, false);
-    switch (ran) {
-    case ASSAY_RAN:
-        return commit(e, s, rule, event, false);
-    case ASSAY_RAN_SUSPEND:
-        return wait_for_effect(e, s);
-    case ASSAY_RAN_FULL:
-        undo(e, s);
-        return ASSAY_FULL;
-    case ASSAY_RAN_UNFIT:
-    case ASSAY_RAN_NO_ROOM:
-        break;
-    }
-    undo(e, s);
+    enum assay_ran ran;
+    enum assay_rc rc;
+    if (run_body(e, s, (struct body){rule, event, e->model->rules[rule].body, skip, false}, &ran, &rc))
+        return rc;
     return run_otherwise(e, s, rule, event, 0, ran);
 }
 
