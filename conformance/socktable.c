@@ -4,7 +4,9 @@
 #include <inttypes.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +67,7 @@ static bool ask(struct assay_socktable *table, const struct assay_address *near,
         .head = {.nlmsg_len = sizeof q, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
         .body = {.sdiag_family = (uint8_t)near->any.sa_family,
                  .sdiag_protocol = IPPROTO_TCP,
+                 .idiag_ext = 1u << (INET_DIAG_INFO - 1),
                  .idiag_states = UINT32_MAX,
                  .id = {.idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}},
     };
@@ -76,7 +79,25 @@ static bool ask(struct assay_socktable *table, const struct assay_address *near,
     return n >= (ssize_t)sizeof answer->head;
 }
 
-static struct assay_far_end read_answer(const struct inet_diag_msg *m)
+/* What the answer says beyond its fixed part. Kernels before 4.1 do not count. */
+static uint64_t read_arrived(const struct inet_diag_msg *m, size_t size)
+{
+    const size_t needed = offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
+    const uint8_t *at = (const uint8_t *)(m + 1), *end = (const uint8_t *)m + size;
+    struct tcp_info info;
+    for (struct rtattr a; (size_t)(end - at) >= sizeof a; at += RTA_ALIGN(a.rta_len)) {
+        memcpy(&a, at, sizeof a);
+        if (a.rta_len < sizeof a || RTA_ALIGN(a.rta_len) > (size_t)(end - at))
+            break;
+        if (a.rta_type == INET_DIAG_INFO && a.rta_len >= RTA_LENGTH(0) + needed) {
+            memcpy(&info, at + RTA_LENGTH(0), needed);
+            return info.tcpi_bytes_received;
+        }
+    }
+    return ASSAY_FAR_UNKNOWN;
+}
+
+static struct assay_far_end read_answer(const struct inet_diag_msg *m, size_t size)
 {
     /* Without such a connection the kernel answers with the listening socket of that port. */
     if (m->idiag_state == TCP_LISTENING)
@@ -84,7 +105,8 @@ static struct assay_far_end read_answer(const struct inet_diag_msg *m)
     return (struct assay_far_end){.found = true,
                                   .orphan = m->idiag_inode == 0 && m->idiag_state != TCP_HALF_OPEN,
                                   .unread = m->idiag_rqueue,
-                                  .unsent = m->idiag_wqueue};
+                                  .unsent = m->idiag_wqueue,
+                                  .arrived = read_arrived(m, size)};
 }
 
 static bool find_by_netlink(struct assay_socktable *table, const struct assay_address *near,
@@ -95,7 +117,7 @@ static bool find_by_netlink(struct assay_socktable *table, const struct assay_ad
     if (table->netlink < 0 || !ask(table, near, far, &answer))
         return false;
     if (answer.head.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
-        *end = read_answer(NLMSG_DATA(&answer.head));
+        *end = read_answer(NLMSG_DATA(&answer.head), NLMSG_PAYLOAD(&answer.head, 0));
         return true;
     }
     const struct nlmsgerr *error = NLMSG_DATA(&answer.head);
@@ -129,7 +151,8 @@ static bool read_line(const char *line, const char *local, const char *remote, s
         return false;
     if (strcmp(a, local) != 0 || strcmp(b, remote) != 0 || state == TCP_TIME_WAITING)
         return false;
-    *end = (struct assay_far_end){.found = true, .orphan = inode == 0, .unread = unread, .unsent = unsent};
+    *end = (struct assay_far_end){
+        .found = true, .orphan = inode == 0, .unread = unread, .unsent = unsent, .arrived = ASSAY_FAR_UNKNOWN};
     return true;
 }
 

@@ -16,11 +16,14 @@ struct assay_socktable;
 struct assay_socktable *assay_socktable_new(void);
 void assay_socktable_free(struct assay_socktable *table);
 
+#define ASSAY_FAR_UNKNOWN UINT64_MAX
+
 struct assay_far_end {
     bool found;
-    bool orphan;     /* its process has closed it; the kernel only finishes sending */
-    uint32_t unread; /* bytes that the target has not read; the end of our stream may count as one */
-    uint32_t unsent; /* bytes that it has written and we have not acknowledged; its end of stream may count as one */
+    bool orphan;      /* its process has closed it; the kernel only finishes sending */
+    uint32_t unread;  /* bytes that the target has not read; the end of our stream may count as one */
+    uint32_t unsent;  /* bytes that it has written and we have not acknowledged; its end of stream may count as one */
+    uint64_t arrived; /* bytes that ever arrived there, read or not; ASSAY_FAR_UNKNOWN where the kernel does not say */
 };
 
 /* The far end of the connection whose near end is bound to `near` and connected to `far`. */

@@ -55,6 +55,8 @@ static struct assay_far_end ask_both(const struct pair *p)
         assert_int_equal(by_netlink.unread, by_proc.unread);
         assert_int_equal(by_netlink.unsent, by_proc.unsent);
         assert_int_equal(by_netlink.orphan, by_proc.orphan);
+        assert_int_equal(by_proc.arrived, ASSAY_FAR_UNKNOWN);
+        by_proc.arrived = by_netlink.arrived;
     }
     assay_socktable_free(t);
     return by_proc;
@@ -73,6 +75,8 @@ static void check_reading(struct sockaddr *at, socklen_t size)
     assert_int_equal(ask_both(&p).unread, 3);
     assert_int_equal(recv(p.far, bytes, sizeof bytes, 0), 3);
     assert_int_equal(ask_both(&p).unread, 0);
+    uint64_t arrived = ask_both(&p).arrived;
+    assert_true(arrived == 5 || arrived == ASSAY_FAR_UNKNOWN);
     pair_close(&p);
 }
 
