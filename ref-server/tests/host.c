@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "net/datagram.h"
 #include "net/socket.h"
 #include "ref-server/tests/host.h"
 
@@ -94,10 +95,12 @@ static void launch(struct host *host, void (*before)(void))
         serve(host, before, out[1], err[1]);
     close(out[1]);
     close(err[1]);
-    host->port = read_port(out[0]);
+    for (size_t i = 0; i < 8; i++)
+        host->ports[i] = i == 0 || i < host->config.listen_count ? read_port(out[0]) : 0;
+    host->port = host->ports[0];
+    host->output = out[0];
     host->errors = err[0];
     fcntl(err[0], F_SETFL, O_NONBLOCK);
-    close(out[0]);
 }
 
 /* The hand-made protocols name no transport: tcp. */
@@ -136,6 +139,7 @@ void host_start(struct host *host, const struct assay_model *model, void (*befor
 void host_restart(struct host *host, void (*before)(void))
 {
     close(host->errors);
+    close(host->output);
     launch(host, before);
 }
 
@@ -163,12 +167,13 @@ int host_wait(struct host *host)
 
 void host_remove(const struct host *host)
 {
-    static const char *const files[] = {"log", "old", "passwords", "messages.log"};
+    static const char *const files[] = {"log", "old", "passwords", "messages.log", "shown"};
     int folder = open(host->folder, O_RDONLY | O_DIRECTORY);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlinkat(folder, files[i], 0);
     close(folder);
     rmdir(host->folder);
+    close(host->output);
     close(host->errors);
 }
 
@@ -250,6 +255,31 @@ int dial(const struct host *host)
     await(fd, POLLOUT);
     assert_int_equal(assay_connected(fd), 0);
     return fd;
+}
+
+int dial_udp(const struct host *host, size_t address)
+{
+    struct assay_net_error error;
+    struct assay_address all[ASSAY_ADDRESSES_MAX];
+    assert_int_equal(assay_address_resolve("127.0.0.1:0", ASSAY_ADDRESS_CONNECT, all, &error), 1);
+    assay_address_set_port(&all[0], host->ports[address]);
+    int fd = assay_udp_connect(&all[0], 0, &error);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+void tell(int fd, const char *datagram)
+{
+    assert_int_equal(assay_udp_send(fd, datagram, strlen(datagram), NULL), strlen(datagram));
+}
+
+void told(int fd, const char *datagram)
+{
+    char got[1024];
+    await(fd, POLLIN);
+    ssize_t n = assay_udp_receive(fd, got, sizeof got, NULL);
+    if (n != (ssize_t)strlen(datagram) || memcmp(got, datagram, (size_t)n) != 0)
+        fail_msg("expected the datagram %s, got %.*s", datagram, n > 0 ? (int)n : 0, got);
 }
 
 void say(int fd, const void *bytes, size_t size)

@@ -12,8 +12,10 @@
 struct host {
     pid_t pid;
     uint16_t port;
+    uint16_t ports[8];                 /* of all its addresses; the first is `port` */
     char folder[64];                   /* its data folder; removed by host_end() */
     int errors;                        /* its stderr, to read from */
+    int output;                        /* its stdout, behind the lines that tell the addresses */
     struct assay_server_config config; /* `limits` is set from the field below */
     struct assay_limits limits;        /* sessions 0: host_limits() */
     int (*run)(int argc, char **argv); /* instead of the config: a command, whose arguments end in NULL */
@@ -54,6 +56,9 @@ double host_cpu(const struct host *host);
 
 /* Clients: blocking, with a limit of 10 s on everything. They fail the test when anything goes wrong. */
 int dial(const struct host *host);
+int dial_udp(const struct host *host, size_t address); /* its i-th address */
+void tell(int fd, const char *datagram);
+void told(int fd, const char *datagram); /* exactly this comes next */
 void say(int fd, const void *bytes, size_t size);
 void say_text(int fd, const char *text);
 void hear(int fd, const void *bytes, size_t size); /* exactly these come next */
