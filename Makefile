@@ -213,16 +213,31 @@ $(BUILD)/assay.pc: libclient/assay.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
 	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
 
-lib: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) ## build libassay, static and shared
 
-install-lib: lib $(BUILD)/assay.pc
+# The server as a library, the same way; programs that embed it also link -lcrypt -pthread.
+$(BUILD)/libassay-server.o: $(foreach l,ref-server net base core,$(BUILD)/lib$(l).a)
+	ld -r -o $@ --whole-archive $^ --no-whole-archive
+	objcopy --localize-hidden $@
+$(BUILD)/libassay-server.a: $(BUILD)/libassay-server.o
+	@rm -f $@
+	$(call tell,AR    ,$@) ar rcs $@ $<
+$(BUILD)/assay-server.pc: ref-server/assay-server.pc.in FORCE
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
+	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
+
+lib: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) $(BUILD)/libassay-server.a ## build libassay, static and shared, and libassay-server
+
+install-lib: lib $(BUILD)/assay.pc $(BUILD)/assay-server.pc
 	install -d $(DESTDIR)$(PREFIX)/include/assay $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 libclient/assay.h $(DESTDIR)$(PREFIX)/include/assay.h
+	install -m 644 ref-server/assay_server.h $(DESTDIR)$(PREFIX)/include/assay_server.h
 	install -m 644 core/model.h $(DESTDIR)$(PREFIX)/include/assay/model.h
 	install -m 644 $(BUILD)/libassay.a $(DESTDIR)$(PREFIX)/lib/libassay.a
+	install -m 644 $(BUILD)/libassay-server.a $(DESTDIR)$(PREFIX)/lib/libassay-server.a
 	install -m 755 $(BUILD)/$(LIBASSAY_SO) $(DESTDIR)$(PREFIX)/lib/$(LIBASSAY_SO)
 	ln -sf $(LIBASSAY_SO) $(DESTDIR)$(PREFIX)/lib/libassay.so
 	install -m 644 $(BUILD)/assay.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/assay.pc
+	install -m 644 $(BUILD)/assay-server.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/assay-server.pc
 
 install: ## install program and library: PREFIX=/usr/local DESTDIR=
 	@$(MAKE) --no-print-directory VARIANT=release install-all
@@ -237,7 +252,8 @@ install-all: install-lib $(BUILD)/assay
 	install -m 644 spec/LANGUAGE.md spec/assay.schema.json $(wildcard spec/*.yaml) $(DESTDIR)$(PREFIX)/share/assay/spec
 
 # The installed library as users get it, in a folder of the build.
-$(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) libclient/assay.h core/model.h libclient/assay.pc.in
+$(BUILD)/stage/lib/libassay.a: $(BUILD)/libassay.a $(BUILD)/$(LIBASSAY_SO) $(BUILD)/libassay-server.a libclient/assay.h \
+        ref-server/assay_server.h core/model.h libclient/assay.pc.in ref-server/assay-server.pc.in
 	@$(MAKE) --no-print-directory install-lib PREFIX=$(abspath $(BUILD)/stage) DESTDIR=
 
 stage: $(BUILD)/stage/lib/libassay.a
