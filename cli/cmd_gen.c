@@ -11,12 +11,14 @@
 struct product {
     const char *language, *suffix;
     void (*emit)(const struct assay_model *model, FILE *to);
+    bool program; /* only with --main */
 };
 
 static const struct product products[] = {
-    {"c", ".h", assay_emit_c_header},
-    {"c", ".c", assay_emit_c_source},
-    {"python", "_client.py", assay_emit_python},
+    {"c", ".h", assay_emit_c_header, false},
+    {"c", ".c", assay_emit_c_source, false},
+    {"c", "_main.c", assay_emit_c_main, true},
+    {"python", "_client.py", assay_emit_python, false},
 };
 #define PRODUCTS (sizeof products / sizeof products[0])
 
@@ -62,7 +64,7 @@ static bool write_file(const struct assay_model *model, const struct product *pr
     return true;
 }
 
-static int generate(const struct assay_model *model, const char *language, const char *folder)
+static int generate(const struct assay_model *model, const char *language, const char *folder, bool program)
 {
     if (model->client == ASSAY_NONE) {
         fputs("assay: the spec has no client side\n", stderr);
@@ -73,7 +75,8 @@ static int generate(const struct assay_model *model, const char *language, const
         return ASSAY_EXIT_FAILED;
     }
     for (size_t i = 0; i < PRODUCTS; i++)
-        if (strcmp(products[i].language, language) == 0 && !write_file(model, &products[i], folder))
+        if (strcmp(products[i].language, language) == 0 && (program || !products[i].program) &&
+            !write_file(model, &products[i], folder))
             return ASSAY_EXIT_FAILED;
     return ASSAY_EXIT_OK;
 }
@@ -90,12 +93,14 @@ static void lengthen(int argc, char **argv)
 int assay_cmd_gen(int argc, char **argv)
 {
     const char *words[2], *folder = ".";
+    bool program = false;
     const struct assay_arg options[] = {
         {"output", ASSAY_ARG_STRING, &folder, "DIR", "folder to write into, made if missing (.); also -o DIR"},
+        {"main", ASSAY_ARG_FLAG, &program, NULL, "c: also PROTOCOL_main.c, a program that lines drive (assay drive)"},
         {0},
     };
     struct assay_arg_spec args = {
-        .usage = "gen c|python SPEC [-o DIR]",
+        .usage = "gen c|python SPEC [-o DIR] [--main]",
         .text = "Write a client from a spec, and print the names of its files.\n"
                 "  c       PROTOCOL.h and PROTOCOL.c: typed calls over libassay\n"
                 "          cc PROTOCOL.c app.c $(pkg-config --cflags --libs assay)\n"
@@ -112,7 +117,7 @@ int assay_cmd_gen(int argc, char **argv)
     if (!known(words[0]))
         return ASSAY_EXIT_USAGE;
     struct assay_spec *spec = assay_cli_spec(words[1]);
-    int code = spec ? generate(assay_spec_model(spec), words[0], folder) : ASSAY_EXIT_USAGE;
+    int code = spec ? generate(assay_spec_model(spec), words[0], folder, program) : ASSAY_EXIT_USAGE;
     assay_spec_free(spec);
     return code;
 }

@@ -11,6 +11,9 @@
 void assay_emit_c_header(const struct assay_model *model, FILE *to);
 void assay_emit_c_source(const struct assay_model *model, FILE *to);
 
+/* PROTOCOL_main.c: a program that lines on standard input drive. */
+void assay_emit_c_main(const struct assay_model *model, FILE *to);
+
 /* The tables alone, as `const struct assay_model PROTOCOL_model`; part of the source. */
 void assay_emit_c_tables(const struct assay_model *model, FILE *to);
 

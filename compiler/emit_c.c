@@ -62,8 +62,8 @@ static bool ends_with(const char *name, const char *tail)
 /* Functions of the generated interface that are no calls keep their names. */
 static void call_name(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
-    static const char *const taken[] = {"new",     "open",   "open_with", "close", "reconnect",
-                                        "message", "detail", "base",      NULL};
+    static const char *const taken[] = {"new",    "open", "open_with", "close", "reconnect", "message",
+                                        "detail", "base", "run",       "stop",  "model",     NULL};
     fprintf(to, "%s_", model->protocol);
     assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
     if (in_list(taken, call->name) || ends_with(call->name, "_start") || ends_with(call->name, "_results"))
@@ -369,11 +369,22 @@ static void param_notes(const struct assay_model *model, FILE *to, struct assay_
     }
 }
 
+/* What a call works on, where that is not the client's connection. */
+static void call_link(const struct assay_model *model, FILE *to, const struct assay_call *call)
+{
+    if (call->opens != ASSAY_NONE)
+        fprintf(to, " * Makes a link of its own over %s, which ends with it; needs no connection.\n",
+                model->transports[call->opens].name);
+    else if (call->machine != ASSAY_NONE && call->machine != model->client)
+        fprintf(to, " * Of clients that play machine %s (see options.machine).\n", model->machines[call->machine].name);
+}
+
 static void declare_call(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
     fprintf(to, "/* %s\n", call->name);
     if (call->text)
         assay_emit_prose(to, " * ", call->text);
+    call_link(model, to, call);
     param_notes(model, to, call->args, "Argument");
     param_notes(model, to, call->results, "Result");
     call_errors(model, to, call);
@@ -420,16 +431,22 @@ static void lifecycle(const struct assay_model *model, FILE *to)
         "**client);\n"
         "int %s_new(const char *address, const struct assay_client_options *options, struct %s_client **client);\n\n",
         p, p, p, p, p, p, p, p);
-    fprintf(to,
-            "/* A new connection in place of the old one. */\n"
-            "int %s_reconnect(struct %s_client *client);\n"
-            "void %s_close(struct %s_client *client);\n\n"
-            "/* What went wrong last, as a sentence; and the text that the server gave with an error. */\n"
-            "const char *%s_message(const struct %s_client *client);\n"
-            "const char *%s_detail(const struct %s_client *client);\n\n"
-            "/* For everything else that assay.h offers. */\n"
-            "struct assay_client *%s_base(struct %s_client *client);\n\n",
-            p, p, p, p, p, p, p, p, p, p);
+    fprintf(
+        to,
+        "/* A new connection in place of the old one. */\n"
+        "int %s_reconnect(struct %s_client *client);\n"
+        "void %s_close(struct %s_client *client);\n\n"
+        "/* Connect, unless that is so, and let the machine do what it does by itself until it is through (0), cannot\n"
+        " * connect (again), or `deadline_ms` are over (below 0: no limit). %s_stop() ends that from a signal handler. "
+        "*/\n"
+        "int %s_run(struct %s_client *client, int64_t deadline_ms);\n"
+        "void %s_stop(struct %s_client *client);\n\n"
+        "/* What went wrong last, as a sentence; and the text that the server gave with an error. */\n"
+        "const char *%s_message(const struct %s_client *client);\n"
+        "const char *%s_detail(const struct %s_client *client);\n\n"
+        "/* For everything else that assay.h offers. */\n"
+        "struct assay_client *%s_base(struct %s_client *client);\n\n",
+        p, p, p, p, p, p, p, p, p, p, p, p, p, p, p);
 }
 
 void assay_emit_c_header(const struct assay_model *model, FILE *to)
@@ -481,6 +498,11 @@ static void lifecycle_bodies(const struct assay_model *model, FILE *to)
             "int %s_reconnect(struct %s_client *client)\n{\n    return assay_client_connect(%s_base(client));\n}\n\n"
             "void %s_close(struct %s_client *client)\n{\n    assay_client_close(%s_base(client));\n}\n\n",
             p, p, p, p, p, p, p, p, p);
+    fprintf(to,
+            "int %s_run(struct %s_client *client, int64_t deadline_ms)\n{\n"
+            "    return assay_client_run(%s_base(client), deadline_ms);\n}\n\n"
+            "void %s_stop(struct %s_client *client)\n{\n    assay_client_stop(%s_base(client));\n}\n\n",
+            p, p, p, p, p, p);
     fprintf(to,
             "const char *%s_message(const struct %s_client *client)\n{\n"
             "    return assay_client_message((const struct assay_client *)client);\n}\n\n"
@@ -652,4 +674,14 @@ void assay_emit_c_source(const struct assay_model *model, FILE *to)
         define_call(model, to, i);
     fputs("/* ---- tables: the spec, resolved -------------------------------------------- */\n\n", to);
     assay_emit_c_tables(model, to);
+}
+
+void assay_emit_c_main(const struct assay_model *model, FILE *to)
+{
+    banner(model, to, "Program");
+    fprintf(to,
+            "\n *\n * Orders come on standard input, what happens is told on standard output: `PROGRAM --help`.\n */\n"
+            "#include \"%s.h\"\n\nint main(int argc, char **argv)\n{\n"
+            "    return assay_client_drive(&%s_model, argc, argv);\n}\n",
+            model->protocol, model->protocol);
 }
