@@ -373,5 +373,7 @@ void assay_place_members(struct assay_spec *spec, const struct spec_list *fields
                              assay_near_text(&near));
         else if (f->pairs->type->form != ASSAY_FORM_PAIRS)
             assay_spec_error(spec, f->in_pairs->at, "'%s' is no field of type pairs", f->pairs->name);
+        if (f->pairs && !f->pairs->type->pairs)
+            f->pairs = NULL;
     }
 }

@@ -274,8 +274,10 @@ static void form_calc(struct reading *r)
 static void form_record(struct reading *r)
 {
     *r->type = (struct spec_type){.name = "record", .kind = SPEC_T_RECORD, .wire = true, .record = r->of[T_RECORD]};
-    if (r->of[T_RECORD]->count == 0)
-        assay_spec_error(r->spec, r->of[T_RECORD]->at, "a record has at least one part");
+    if (r->of[T_RECORD]->count > 0)
+        return;
+    assay_spec_error(r->spec, r->of[T_RECORD]->at, "a record has at least one part");
+    *r->type = assay_type_any;
 }
 
 static void form_declared(struct reading *r)

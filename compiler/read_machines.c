@@ -128,7 +128,7 @@ static struct definition *who_plays(struct machines *m, const struct spec_transp
     bool mapping = plays && plays->kind == ASSAY_NODE_MAPPING, several = false;
     const struct assay_node *named = mapping ? assay_node_get(plays, role_name(role)) : plays;
     struct definition *d = named ? definition_named(m, named) : NULL;
-    if (d && (d->role & role))
+    if ((d && (d->role & role)) || (named && !d))
         return d;
     if (d && mapping)
         assay_spec_error(m->spec, named->at, "%s is no machine of role %s", d->name, role_name(role));
@@ -180,7 +180,7 @@ static void place_call(struct machines *m, struct spec_call *call)
     if (d && named && !(d->role & ASSAY_CLIENT))
         assay_spec_error(m->spec, named->at, "%s is no machine of role client", d->name);
     call->over = t;
-    if (t && (d || !named))
+    if (t && (!named || (d && (d->role & ASSAY_CLIENT))))
         call->machine = instance(m, d, ASSAY_CLIENT, t);
 }
 
@@ -209,6 +209,7 @@ static void check_used(struct machines *m)
 void assay_read_machines(struct assay_spec *spec)
 {
     struct machines m = {.spec = spec};
+    size_t before = spec->diags->errors;
     read_definitions(&m);
     if (assay_machines_declared(spec)) {
         read_declared(&m);
@@ -225,7 +226,7 @@ void assay_read_machines(struct assay_spec *spec)
         SPEC_EACH (struct spec_machine, x, &spec->machines)
             if (x->implicit && (x->transports >> t->index & 1))
                 t->client = x;
-    if (spec->transports.count)
+    if (spec->transports.count && spec->diags->errors == before)
         check_used(&m);
     if (m.definitions.count == 0)
         assay_spec_error(spec, spec->root->at, "the spec needs a machine: 'server'");

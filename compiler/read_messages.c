@@ -355,6 +355,19 @@ static void read_message(struct assay_spec *spec, const struct assay_node *node)
         read_example(spec, m, example);
 }
 
+/* A name of the frame that a message has, too. */
+static void check_shadow(struct assay_spec *spec, const char *name, struct assay_at at, const struct spec_list *fields,
+                         const struct spec_list *groups)
+{
+    if (fields)
+        SPEC_EACH (struct spec_field, own, fields)
+            if (own->name && name && strcmp(own->name, name) == 0)
+                assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", name, at.line);
+    SPEC_EACH (struct spec_group, own, groups)
+        if (name && strcmp(own->name, name) == 0)
+            assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", name, at.line);
+}
+
 static void place_message(struct assay_spec *spec, struct spec_message *m)
 {
     uint16_t first = 0;
@@ -369,6 +382,10 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
                     assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", own->name,
                                      f->at.line);
         }
+        SPEC_EACH (struct spec_group, g, &spec->frames[i]->groups)
+            check_shadow(spec, g->name, g->at, &m->fields, &m->groups);
+        SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields)
+            check_shadow(spec, f->name, f->at, NULL, &m->groups);
         first = slots > first ? slots : first;
     }
     m->slots = give_slots(spec, &m->fields, first);

@@ -79,7 +79,10 @@ static bool heard_elsewhere(const struct body_context *c, const struct spec_mess
 
 static void not_heard(struct body_context *c, const struct spec_message *message, struct assay_at at)
 {
-    if (!(message->from & other_side(c->machine)))
+    bool comes = false;
+    SPEC_EACH (struct spec_machine, m, &c->spec->machines)
+        comes = comes || (m->node == c->machine->node && (message->from & other_side(m)));
+    if (!comes)
         assay_spec_error(c->spec, at, "%s does not come from the other side", message->name);
     else
         assay_spec_error(c->spec, at, "%s is not known where this machine plays: its 'over' names other transports",

@@ -73,8 +73,8 @@ static bool must_be_given(const struct spec_frame *frame, const struct spec_mess
 {
     if (f->type->kind == SPEC_T_ANY || (m->open && f->frame))
         return false;
-    if (!f->name || f->slot == ASSAY_NONE || f->is || f->init || assay_may_lack(f) || f->ahead ||
-        f->type->form == ASSAY_FORM_CALC)
+    if ((f->in_pairs && !f->pairs) || !f->name || f->slot == ASSAY_NONE || f->is || f->init || assay_may_lack(f) ||
+        f->ahead || f->type->form == ASSAY_FORM_CALC)
         return false;
     return f->message || (f != frame->body && !fixed_by(m, f) && !(f == frame->tag && m->tags.count > 0));
 }
