@@ -8,7 +8,8 @@
 
 bool assay_loose_is_raw(const struct assay_field *f)
 {
-    return f->form == ASSAY_FORM_DECIMAL || f->form == ASSAY_FORM_HEX || f->form == ASSAY_FORM_BYTES;
+    return !(f->flags & ASSAY_F_MEMBER) && (f->form == ASSAY_FORM_DECIMAL || f->form == ASSAY_FORM_HEX ||
+                                            f->form == ASSAY_FORM_BYTES || f->form == ASSAY_FORM_PAIRS);
 }
 
 static const struct assay_type wide_types[] = {
@@ -75,7 +76,7 @@ static void loosen_conditions(struct assay_store *store, struct assay_model *m, 
 static void loosen_field(const struct assay_model *m, struct assay_field *f, enum assay_loose_kind kind)
 {
     if (f->slot == ASSAY_NONE || f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_LIST ||
-        f->form == ASSAY_FORM_CALC)
+        f->form == ASSAY_FORM_CALC || f->form == ASSAY_FORM_AHEAD || f->form == ASSAY_FORM_OBJECT)
         return;
     f->check = ASSAY_NONE;
     f->type = (uint16_t)(m->types_count - 1);
@@ -88,13 +89,35 @@ static void loosen_field(const struct assay_model *m, struct assay_field *f, enu
         f->is = ASSAY_NONE;
 }
 
+/* Pairs are written as they are given: their members stand in them already. */
+static void drop_members(struct assay_store *store, struct assay_model *m, struct assay_field *fields)
+{
+    uint32_t *code = assay_store(store, (m->code_count + 2u) * sizeof *code);
+    uint16_t nothing = m->code_count;
+    if (m->code_count + 2u >= ASSAY_NONE)
+        return;
+    memcpy(code, m->code, m->code_count * sizeof *code);
+    code[m->code_count++] = assay_ins(ASSAY_OP_INT, 0, 0);
+    code[m->code_count++] = assay_ins(ASSAY_OP_END, 0, 0);
+    m->code = code;
+    for (uint16_t i = 0; i < m->fields_count; i++) {
+        if (!(fields[i].flags & ASSAY_F_MEMBER))
+            continue;
+        fields[i].flags = 0;
+        fields[i].form = ASSAY_FORM_CALC;
+        fields[i].element = fields[i].present = fields[i].check = fields[i].init = ASSAY_NONE;
+        fields[i].is = nothing;
+    }
+}
+
 static void loosen_fields(struct assay_store *store, struct assay_model *m, enum assay_loose_kind kind)
 {
     struct assay_field *fields = assay_store_copy(store, m->fields, m->fields_count * sizeof *fields);
     for (uint16_t i = 0; i < m->fields_count; i++)
-        if (kind == ASSAY_LOOSE_GRAFT || !is_wrapped_body(m, i))
+        if (!(fields[i].flags & ASSAY_F_MEMBER) && (kind == ASSAY_LOOSE_GRAFT || !is_wrapped_body(m, i)))
             loosen_field(m, &fields[i], kind);
     loosen_conditions(store, m, fields);
+    drop_members(store, m, fields);
     m->fields = fields;
 }
 

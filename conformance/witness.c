@@ -85,6 +85,8 @@ static void add_message(struct assay_maker *m, uint16_t message)
     assay_witness_values(m, &base);
     assay_witness_raw_fields(m, &base);
     assay_witness_raw_bounds(m, &base);
+    assay_witness_pairs(m, &base);
+    assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         assay_witness_bodies(m, &base);
     else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL)

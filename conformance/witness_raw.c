@@ -150,6 +150,8 @@ static void raw_extent(struct assay_maker *m, const struct assay_input *base, co
 
 static void raw_field_bytes(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f)
 {
+    if (f->form == ASSAY_FORM_PAIRS)
+        return;
     if (f->form == ASSAY_FORM_DECIMAL || f->form == ASSAY_FORM_HEX)
         raw_number_text(m, base, f);
     else if (assay_field_is_enum(m->model, f))
@@ -233,7 +235,7 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
     struct assay_input raw = assay_maker_raw_base(m, base);
     struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
-        if (!(raw.known >> f->slot & 1) || f->form == ASSAY_FORM_LIST)
+        if (!(raw.known >> f->slot & 1) || f->form == ASSAY_FORM_LIST || (f->flags & ASSAY_F_MEMBER))
             continue;
         if (assay_loose_is_raw(f))
             raw_field_bytes(m, &raw, f);
