@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/settings.h"
+#include "cli/test_parts.h"
 #include "conformance/runner.h"
 
 #define REPORTS_MAX 4
@@ -14,7 +15,7 @@
 
 struct test {
     const char *places[2]; /* SPEC, TARGET */
-    const char *filter, *junit, *tap, *json, *role, *upper;
+    const char *filter, *junit, *tap, *json, *role, *upper, *transport;
     struct assay_arg_list observe, fault, params, lenient;
     uint64_t seed, jobs, repeat;
     double timeout_scale;
@@ -24,7 +25,8 @@ struct test {
 static enum assay_args_result read_args(struct test *t, int argc, char **argv, size_t *given)
 {
     const struct assay_arg options[] = {
-        {"role", ASSAY_ARG_STRING, &t->role, "ROLE", "what TARGET is: server (default) or client"},
+        {"role", ASSAY_ARG_STRING, &t->role, "ROLE", "what TARGET is: server (default), client, or peer"},
+        {"transport", ASSAY_ARG_STRING, &t->transport, "NAME", "judge it over this one alone"},
         {"upper", ASSAY_ARG_STRING, &t->upper, "WAY", "how a client is told what to do: lines, terminal or exit"},
         {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD", "where effect NAME shows: a file, or cmd:COMMAND"},
         {"fault", ASSAY_ARG_LIST, &t->fault, "NAME=COMMAND", "start a target in which effect NAME fails, or no-room"},
@@ -47,7 +49,8 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
     struct assay_arg_spec spec = {
         .usage = "test SPEC TARGET [OPTIONS]",
         .text =
-            "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) of a server that runs,\n"
+            "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) or udp:HOST:PORT of a server "
+            "that runs,\n"
             "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
             "port in place of {port}.\n"
             "A client is started anew for each case: --role client with exec:COMMAND, in which {address} (or {host} "
@@ -86,7 +89,8 @@ static bool ends_with(const char *text, const char *end)
 static bool is_file_argument(const char *next)
 {
     return next && (next[0] != '-' || next[1] == '\0') && strncmp(next, "tcp:", 4) != 0 &&
-           strncmp(next, "exec:", 5) != 0 && !ends_with(next, ".yaml") && !ends_with(next, ".yml");
+           strncmp(next, "udp:", 4) != 0 && strncmp(next, "exec:", 5) != 0 && !ends_with(next, ".yaml") &&
+           !ends_with(next, ".yml");
 }
 
 /* A copy of argv in which a bare `--tap` reads `--tap=-`. */
@@ -176,6 +180,8 @@ static char *again(const struct test *t)
     assay_report_shell_word(t->places[1], f);
     if (t->role)
         fprintf(f, " --role %s", t->role);
+    if (t->transport)
+        fprintf(f, " --transport %s", t->transport);
     if (t->upper)
         fprintf(f, " --upper %s", t->upper);
     fprintf(f, " --seed %llu", (unsigned long long)t->seed);
@@ -223,30 +229,6 @@ static int exit_code(enum assay_run_end end, const struct assay_run_summary *sum
         break;
     }
     return summary->died ? ASSAY_EXIT_FAILED : assay_tally_exit(&summary->tally);
-}
-
-static int run(const struct test *t, struct assay_run_options *o, const struct reports *reports)
-{
-    struct assay_run_summary summary;
-    struct assay_net_error error = {""};
-    int64_t patience = (int64_t)(5e9 * t->timeout_scale);
-    if (!o->guest)
-        o->target = assay_target_new(t->places[1], patience, &error);
-    if (!o->guest && !o->target) {
-        fprintf(stderr, "assay: %s\n", error.text);
-        return ASSAY_EXIT_USAGE;
-    }
-    o->progress = assay_progress_bar(stderr);
-    o->reports = (struct assay_report **)reports->items;
-    o->report_count = reports->count;
-    enum assay_run_end end = assay_run(o, &summary, &error);
-    if (end == ASSAY_RUN_UNREACHABLE)
-        fprintf(stderr, "assay: %s\n", error.text);
-    if (end == ASSAY_RUN_NO_RESOURCES)
-        fprintf(stderr, "assay: out of memory or descriptors\n");
-    free(o->progress);
-    assay_target_free(o->target);
-    return exit_code(end, &summary);
 }
 
 /* ---- targets in which something is wrong ------------------------------- */
@@ -329,53 +311,68 @@ static bool observers_of(const struct test *t, const struct assay_model *model, 
     return true;
 }
 
-/* ---- roles ------------------------------------------------------------- */
+/* ---- one run of all parts ---------------------------------------------- */
 
-/* Of enum assay_role; 0: there is none of that name. */
-static uint8_t role_of(const struct test *t)
+static const char *role_name(const struct test *t)
 {
-    if (!t->role || strcmp(t->role, "server") == 0)
-        return ASSAY_SERVER;
-    return strcmp(t->role, "client") == 0 ? ASSAY_CLIENT : 0;
+    return t->role ? t->role : "server";
 }
 
-static bool guest_of(const struct test *t, const struct assay_model *model, struct assay_guest_plan *guest)
+static enum assay_run_end run_part(const struct test *t, struct assay_run_options o, const struct assay_test_part *part,
+                                   struct assay_run_summary *summary)
 {
-    if (strncmp(t->places[1], "exec:", 5) != 0 || t->places[1][5] == '\0') {
-        fprintf(stderr, "assay: a client is started here, for each case: expected exec:COMMAND, not %s\n",
-                t->places[1]);
-        return false;
-    }
-    guest->command = t->places[1] + 5;
-    guest->way = model->calls_count ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT;
-    if (t->upper && !assay_upper_way_named(t->upper, &guest->way)) {
-        fprintf(stderr, "assay: --upper %s: expected lines, terminal or exit\n", t->upper);
-        return false;
-    }
-    return true;
+    struct assay_net_error error = {""};
+    o.facts.suite = part->suite;
+    o.facts.part = part->name;
+    o.oracle.machine = part->suite->machine;
+    o.guest = part->role == ASSAY_CLIENT ? &part->guest : NULL;
+    o.datagrams = part->carrier == ASSAY_CARRIER_UDP;
+    if (o.guest)
+        o.target = NULL;
+    else
+        assay_target_aim(o.target, part->carrier);
+    (void)t;
+    enum assay_run_end end = assay_run(&o, summary, &error);
+    if (end == ASSAY_RUN_UNREACHABLE)
+        fprintf(stderr, "assay: %s\n", error.text);
+    if (end == ASSAY_RUN_NO_RESOURCES)
+        fprintf(stderr, "assay: out of memory or descriptors\n");
+    return end;
 }
 
-static int judge(const struct test *t, const struct assay_suite *suite, const struct assay_settings *settings)
+static int run_parts(const struct test *t, struct assay_run_options *o, const struct assay_test_parts *parts)
+{
+    struct assay_run_summary summary = {0};
+    enum assay_run_end end = ASSAY_RUN_DONE;
+    o->progress = assay_progress_bar(stderr);
+    for (size_t i = 0; i < parts->count && end == ASSAY_RUN_DONE; i++) {
+        o->continues = i > 0;
+        o->more = i + 1 < parts->count;
+        end = run_part(t, *o, &parts->items[i], &summary);
+    }
+    free(o->progress);
+    return exit_code(end, &summary);
+}
+
+static int judge(const struct test *t, struct assay_test_parts *parts, struct assay_target *target,
+                 const struct assay_settings *settings)
 {
     struct assay_observers observers = {0};
     struct reports reports = {0};
     struct faults faults = {0};
-    struct assay_guest_plan guest = {0};
     char *command = again(t);
     struct assay_run_options o = {
-        .facts = {.suite = suite,
-                  .model = &settings->model,
+        .facts = {.model = &settings->model,
                   .leniencies = settings->leniencies,
                   .seed = t->seed,
                   .spec_path = t->places[0],
                   .target = t->places[1],
+                  .role = role_name(t),
                   .again = command,
+                  .cases = assay_test_parts_cases(parts),
                   .verbose = t->verbose},
-        .oracle = {.model = &settings->model,
-                   .machine = suite->machine,
-                   .leniencies = settings->leniencies,
-                   .seed = t->seed},
-        .guest = role_of(t) == ASSAY_CLIENT ? &guest : NULL,
+        .oracle = {.model = &settings->model, .leniencies = settings->leniencies, .seed = t->seed},
+        .target = target,
         .observers = &observers,
         .jobs = (unsigned)t->jobs,
         .repeat = (unsigned)t->repeat,
@@ -383,55 +380,69 @@ static int judge(const struct test *t, const struct assay_suite *suite, const st
         .strict = t->strict,
     };
     int code = ASSAY_EXIT_USAGE;
-    bool ready = command && (!o.guest || guest_of(t, &settings->model, &guest)) &&
-                 observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
+    bool ready = command && observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
     o.faulty = faults.items;
     o.faulty_count = faults.count;
-    if (ready && open_reports(&reports, t))
-        code = run(t, &o, &reports);
+    if (ready && open_reports(&reports, t)) {
+        o.reports = reports.items;
+        o.report_count = reports.count;
+        code = run_parts(t, &o, parts);
+    }
     close_reports(&reports);
     free_faults(&faults);
     free(command);
     return code;
 }
 
-static int with_suite(const struct test *t, const struct assay_spec *spec, const struct assay_settings *settings)
+static int list_parts(const struct assay_test_parts *parts)
 {
-    struct assay_suite_options options = {.seed = t->seed,
-                                          .filter = t->filter,
-                                          .role = role_of(t),
-                                          .faults = true,
-                                          .strict = t->strict,
-                                          .model = &settings->model,
-                                          .leniencies = &settings->leniencies};
-    struct assay_suite *suite = assay_suite_make(spec, &options);
-    if (!suite) {
-        fprintf(stderr, "assay: no suite could be made: out of memory\n");
-        return ASSAY_EXIT_INTERNAL;
+    size_t n = 0;
+    for (size_t i = 0; i < parts->count; n += parts->items[i++].suite->count) {
+        if (parts->items[i].name)
+            printf("%s:\n", parts->items[i].name);
+        list_cases(parts->items[i].suite);
     }
-    int code = t->list ? list_cases(suite) : judge(t, suite, settings);
-    assay_suite_free(suite);
-    return code;
+    return n ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
 }
 
-static int with_spec(const struct test *t)
+static int with_spec(const struct test *t, struct assay_target *target)
 {
     struct assay_spec *spec = assay_cli_spec(t->places[0]);
     if (!spec)
         return ASSAY_EXIT_USAGE;
-    const struct assay_model *model = assay_spec_model(spec);
     struct assay_settings settings = {0};
+    struct assay_test_parts parts = {0};
+    struct assay_test_wanted wanted = {.spec_path = t->places[0],
+                                       .place = t->places[1],
+                                       .role = t->role,
+                                       .transport = t->transport,
+                                       .upper = t->upper,
+                                       .filter = t->filter,
+                                       .seed = t->seed,
+                                       .strict = t->strict};
     int code = ASSAY_EXIT_USAGE;
-    if (role_of(t) == 0)
-        fprintf(stderr, "assay: --role %s: expected server or client\n", t->role);
-    else if (role_of(t) == ASSAY_SERVER && model->server == ASSAY_NONE)
-        fprintf(stderr, "assay: %s: the spec has no server\n", t->places[0]);
-    else if (role_of(t) == ASSAY_CLIENT && model->client == ASSAY_NONE)
-        fprintf(stderr, "assay: %s: the spec has no client\n", t->places[0]);
-    else if (assay_settings_read(&settings, model, NULL, &t->params, &t->lenient, t->strict))
-        code = with_suite(t, spec, &settings);
+    if (assay_settings_read(&settings, assay_spec_model(spec), NULL, &t->params, &t->lenient, t->strict) &&
+        assay_test_parts_make(&parts, &wanted, spec, &settings, target))
+        code = t->list ? list_parts(&parts) : judge(t, &parts, target, &settings);
+    assay_test_parts_free(&parts);
     assay_settings_free(&settings);
     assay_spec_free(spec);
+    return code;
+}
+
+/* A client is started for each case; everything else is one target. */
+static int with_target(const struct test *t)
+{
+    struct assay_net_error error = {""};
+    if (t->list || (t->role && strcmp(t->role, "client") == 0))
+        return with_spec(t, NULL);
+    struct assay_target *target = assay_target_new(t->places[1], (int64_t)(5e9 * t->timeout_scale), &error);
+    if (!target) {
+        fprintf(stderr, "assay: %s\n", error.text);
+        return ASSAY_EXIT_USAGE;
+    }
+    int code = with_spec(t, target);
+    assay_target_free(target);
     return code;
 }
 
@@ -445,11 +456,11 @@ int assay_cmd_test(int argc, char **argv)
     if (read != ASSAY_ARGS_OK)
         code = assay_cli_exit(read);
     else if (given < 2 && !t.list)
-        fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT or exec:COMMAND\n");
+        fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT, udp:HOST:PORT or exec:COMMAND\n");
     else if (t.jobs < 1 || t.jobs > JOBS_MAX || t.repeat < 1 || t.repeat > UINT32_MAX)
         fprintf(stderr, "assay: --jobs is from 1 to %d, --repeat at least 1\n", JOBS_MAX);
     else
-        code = with_spec(&t);
+        code = with_target(&t);
     free(args);
     return code;
 }

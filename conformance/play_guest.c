@@ -114,6 +114,12 @@ static void arrived(struct assay_play_run *r, int fd)
     while (i < r->links_count && r->links[i].arrived)
         i++;
     struct assay_link *l = i < r->links_count ? &r->links[i] : NULL;
+    if (i > 0 && r->links[i - 1].wire.state == ASSAY_WIRE_OPEN)
+        assay_play_read(r, &r->links[i - 1]); /* its end may be there, unseen */
+    if (r->play.over) {
+        close(fd);
+        return;
+    }
     bool by_itself = i > 0 && r->oracle && (!l || !(l->called || (l->awaited && !comes_by_itself(r, l))));
     if (r->leaving || (by_itself && !in_time(r, &r->links[i - 1], assay_clock_now()))) {
         close(fd);

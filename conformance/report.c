@@ -51,6 +51,18 @@ void assay_report_shell_word(const char *word, FILE *to)
     fputc('\'', to);
 }
 
+void assay_report_id(const struct assay_report *report, const struct assay_result *result, FILE *to)
+{
+    fputs(result->c->id, to);
+    if (report->facts->part)
+        fprintf(to, " [%s]", report->facts->part);
+}
+
+size_t assay_report_cases(const struct assay_run_facts *facts)
+{
+    return facts->cases ? facts->cases : facts->suite->count;
+}
+
 void assay_report_again(const struct assay_report *report, const struct assay_result *result, FILE *to)
 {
     fprintf(to, "%s --filter ", report->facts->again);

@@ -14,6 +14,9 @@ struct assay_run_facts {
     const struct assay_model *model;
     uint64_t leniencies, seed;
     const char *spec_path, *target; /* as the user named them */
+    const char *role;               /* "server", "client" or "peer" */
+    const char *part;               /* of a run that judges several machines or transports: which one; else NULL */
+    size_t cases;                   /* of all parts; 0: those of `suite` */
     const char *again; /* the command line that judges once more, up to the filter; see assay_report_again() */
     bool verbose;
 };
@@ -24,7 +27,7 @@ struct assay_run_summary {
     int64_t round_trip;
     size_t connections; /* the most that were open at once while cases ran beside each other */
     bool interrupted;
-    bool died;           /* the target died, and no case that was not reported yet carries that */
+    bool died;   /* the target died, and no case that was not reported yet carries that */
     bool serial; /* alone the target gave answers that it left out with others beside it: the rest ran one by one */
     const char *stopped; /* why not all cases ran; or NULL */
 };
@@ -60,6 +63,10 @@ void assay_report_details(const struct assay_report *report, const struct assay_
 
 /* The shell command that runs this one case again. */
 void assay_report_again(const struct assay_report *report, const struct assay_result *result, FILE *to);
+
+/* A case's id, and which part of the run it belongs to. */
+void assay_report_id(const struct assay_report *report, const struct assay_result *result, FILE *to);
+size_t assay_report_cases(const struct assay_run_facts *facts);
 
 /* A word as the shell reads it back. */
 void assay_report_shell_word(const char *word, FILE *to);

@@ -38,6 +38,10 @@ static void begin(struct assay_report *t, const struct assay_run_facts *facts)
     put_member("spec", facts->spec_path, t->to);
     fputs(", ", t->to);
     put_member("target", facts->target, t->to);
+    if (facts->role) {
+        fputs(", ", t->to);
+        put_member("role", facts->role, t->to);
+    }
     fprintf(t->to, ", \"seed\": %" PRIu64 ",\n \"cases\": [", facts->seed);
 }
 
@@ -46,7 +50,8 @@ static void put_moment(const struct assay_exchange *x, const struct assay_moment
     struct assay_span bytes = assay_exchange_bytes(x, m);
     fprintf(to, "{\"at_ns\": %" PRId64 ", \"link\": %u, ", m->at, m->link);
     put_member("what", assay_happening_name((enum assay_happening)m->what), to);
-    if (m->what == ASSAY_DID_SEND || m->what == ASSAY_SAW_BYTES) {
+    bool text = m->what == ASSAY_DID_TELL || m->what == ASSAY_SAW_TOLD;
+    if (text || m->what == ASSAY_DID_SEND || m->what == ASSAY_SAW_BYTES) {
         fprintf(to, ", \"size\": %" PRIu32 ", \"hex\": \"", m->size);
         assay_print_hex(to, bytes.p, bytes.n);
         fputc('"', to);
@@ -99,6 +104,10 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     if (any)
         *any = true;
     put_member("id", r->c->id, t->to);
+    if (t->facts->part) {
+        fputs(", ", t->to);
+        put_member("part", t->facts->part, t->to);
+    }
     fputs(", ", t->to);
     put_member("verdict", assay_verdict_name(r->verdict), t->to);
     fputs(", ", t->to);

@@ -78,11 +78,12 @@ static void put_element(struct assay_report *t, const struct assay_result *r, FI
 }
 
 /* The class is the id up to its last part. */
-static void put_names(const struct assay_result *r, FILE *to)
+static void put_names(const struct assay_report *t, const struct assay_result *r, FILE *to)
 {
     const char *slash = strrchr(r->c->id, '/');
     char class[256];
-    snprintf(class, sizeof class, "%.*s", slash ? (int)(slash - r->c->id) : 0, r->c->id);
+    const char *part = t->facts->part ? t->facts->part : "";
+    snprintf(class, sizeof class, "%s%s%.*s", part, *part ? "." : "", slash ? (int)(slash - r->c->id) : 0, r->c->id);
     fputs("classname=\"", to);
     put_xml(class[0] ? class : "assay", to);
     fputs("\" name=\"", to);
@@ -97,7 +98,7 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     if (!to)
         return;
     fputs("  <testcase ", to);
-    put_names(r, to);
+    put_names(t, r, to);
     if (r->verdict == ASSAY_VERDICT_PASS) {
         fputs("/>\n", to);
         return;

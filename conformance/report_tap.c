@@ -9,7 +9,7 @@ static void begin(struct assay_report *t, const struct assay_run_facts *facts)
 {
     t->facts = facts;
     t->own = calloc(1, sizeof(size_t));
-    fprintf(t->to, "TAP version 14\n1..%zu\n", facts->suite->count);
+    fprintf(t->to, "TAP version 14\n1..%zu\n", assay_report_cases(facts));
 }
 
 /* '#' and '\' have a meaning in a description. */
@@ -70,6 +70,8 @@ static void judged(struct assay_report *t, const struct assay_result *r)
         r->verdict == ASSAY_VERDICT_PASS || r->verdict == ASSAY_VERDICT_WARN || r->verdict == ASSAY_VERDICT_UNSUPPORTED;
     fprintf(t->to, "%s %zu - ", ok ? "ok" : "not ok", n ? ++*n : 0);
     put_escaped(r->c->id, t->to);
+    if (t->facts->part)
+        fprintf(t->to, " [%s]", t->facts->part);
     if (r->verdict == ASSAY_VERDICT_UNSUPPORTED) {
         fputs(" # SKIP unsupported: ", t->to);
         put_escaped(r->why, t->to);

@@ -24,8 +24,9 @@ static void begin(struct assay_report *t, const struct assay_run_facts *facts)
 {
     t->facts = facts;
     t->own = calloc(facts->model->requirements_count + 1u, sizeof(struct by_req));
-    fprintf(t->to, "%s against %s: %zu cases, seed %" PRIu64 "\n", facts->model->protocol, facts->target,
-            facts->suite->count, facts->seed);
+    fprintf(t->to, "%s against %s%s%s: %zu cases, seed %" PRIu64 "\n", facts->model->protocol,
+            facts->role ? facts->role : "", facts->role ? " " : "", facts->target, assay_report_cases(facts),
+            facts->seed);
 }
 
 static void judged(struct assay_report *t, const struct assay_result *r)
@@ -38,7 +39,9 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     if (quiet && !t->facts->verbose)
         return;
     print_verdict(t, r->verdict);
-    fprintf(t->to, " %s  (%.1f ms)%s%s\n", r->c->id, (double)r->took / 1e6, r->why[0] ? "  " : "", r->why);
+    fputc(' ', t->to);
+    assay_report_id(t, r, t->to);
+    fprintf(t->to, "  (%.1f ms)%s%s\n", (double)r->took / 1e6, r->why[0] ? "  " : "", r->why);
     if (!quiet || t->facts->verbose)
         assay_report_details(t, r, "    ", t->to);
 }

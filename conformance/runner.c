@@ -36,6 +36,7 @@ struct run {
     unsigned jobs;
     unsigned round;
     bool gone, interrupted;
+    const char *stopped; /* why not all cases run */
     struct assay_run_summary *summary;
 };
 
@@ -554,10 +555,10 @@ static void judge_again(struct run *r)
 static bool worth_it(struct run *r)
 {
     if (r->gone)
-        r->summary->stopped = "the target is gone";
+        r->stopped = r->summary->stopped = "the target is gone";
     else if (r->silent >= SILENT_ENOUGH && r->agreed == 0)
-        r->summary->stopped = "the target answers nothing";
-    return !r->summary->stopped && !r->interrupted;
+        r->stopped = r->summary->stopped = "the target answers nothing";
+    return !r->stopped && !r->interrupted;
 }
 
 static void fly(struct run *r)
@@ -649,7 +650,8 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
     static const int signals[] = {SIGINT, SIGTERM, 0};
     size_t n = o->facts.suite->count + 1;
     *r = (struct run){.o = o, .suite = o->facts.suite, .target = o->target, .jobs = o->jobs};
-    r->stage = (struct assay_stage){.model = o->facts.model, .oracle = o->oracle, .guest = o->guest};
+    r->stage = (struct assay_stage){
+        .model = o->facts.model, .oracle = o->oracle, .guest = o->guest, .datagrams = o->datagrams};
     assay_pace_init(&r->stage.pace, o->timeout_scale);
     r->stage.table = assay_socktable_new();
     r->stage.loop = assay_loop_new(r);
@@ -699,7 +701,10 @@ static void release(struct run *r)
 static void run_rounds(struct run *r)
 {
     for (size_t k = 0; k < r->o->report_count; k++)
-        r->o->reports[k]->begin(r->o->reports[k], &r->o->facts);
+        if (r->o->continues)
+            r->o->reports[k]->facts = &r->o->facts;
+        else
+            r->o->reports[k]->begin(r->o->reports[k], &r->o->facts);
     int64_t began = assay_clock_now();
     for (r->round = 0; r->round < r->o->repeat; r->round++) {
         one_round(r);
@@ -708,12 +713,12 @@ static void run_rounds(struct run *r)
             emit(r);
         }
     }
-    r->summary->took = assay_clock_now() - began;
+    r->summary->took += assay_clock_now() - began;
     r->summary->round_trip = r->stage.pace.smooth;
-    r->summary->interrupted = r->interrupted;
+    r->summary->interrupted = r->summary->interrupted || r->interrupted;
     if (r->o->progress)
         r->o->progress->clear(r->o->progress);
-    for (size_t k = 0; k < r->o->report_count; k++)
+    for (size_t k = 0; k < r->o->report_count && (!r->o->more || r->interrupted); k++)
         r->o->reports[k]->end(r->o->reports[k], r->summary);
 }
 
@@ -722,7 +727,8 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
 {
     struct run r;
     enum assay_run_end end = ASSAY_RUN_NO_RESOURCES;
-    *summary = (struct assay_run_summary){0};
+    if (!o->continues)
+        *summary = (struct assay_run_summary){0};
     assay_descriptors_raise();
     bool ready = prepare(&r, o);
     r.summary = summary;

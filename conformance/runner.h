@@ -44,6 +44,9 @@ struct assay_run_options {
     unsigned repeat;                 /* how often all cases are judged; the worst verdict of each counts */
     double timeout_scale;
     bool strict;
+    bool datagrams; /* over UDP */
+    bool continues; /* a run before this one is reported as one with it: *summary goes on */
+    bool more;      /* another one follows */
 };
 
 enum assay_run_end { ASSAY_RUN_DONE, ASSAY_RUN_UNREACHABLE, ASSAY_RUN_INTERRUPTED, ASSAY_RUN_NO_RESOURCES };

@@ -253,14 +253,19 @@ static bool reach_port(struct assay_target *t)
     return t->announced.has[t->carrier] = false;
 }
 
+static bool reached(struct assay_target *t)
+{
+    const struct assay_address *at = &t->announced.at[t->carrier];
+    return t->announced.has[t->carrier] ? try_connect(t->carrier, at, t->patience) == 0 : t->port && reach_port(t);
+}
+
 /* It runs: wait until it takes connections. */
 static bool comes_up(struct assay_target *t)
 {
     int64_t end = assay_clock_now() + t->patience;
     for (int ms = 1; assay_clock_now() < end && !assay_process_ended(&t->process); ms = ms < 20 ? ms * 2 : 20) {
         assay_target_listen(t);
-        if (t->announced.has[t->carrier] ? try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0
-                                         : t->port && reach_port(t))
+        if (reached(t))
             return !assay_process_ended(&t->process);
         wait_for_news(t, ms);
     }
@@ -311,4 +316,29 @@ bool assay_target_up(struct assay_target *t, struct assay_address *address, stru
     if (up)
         *address = t->announced.at[t->carrier];
     return up;
+}
+
+bool assay_target_offers(struct assay_target *t, enum assay_carrier carrier)
+{
+    struct assay_net_error error;
+    enum assay_carrier other = carrier == ASSAY_CARRIER_TCP ? ASSAY_CARRIER_UDP : ASSAY_CARRIER_TCP;
+    if (!assay_target_aim(t, carrier) || !t->command)
+        return carrier == t->carrier;
+    if (assay_process_ended(&t->process)) {
+        assay_target_stop(t);
+        if (!spawn(t, &error))
+            return false;
+    }
+    int64_t end = assay_clock_now() + t->patience;
+    for (bool soon = false; assay_clock_now() < end && !assay_process_ended(&t->process);) {
+        assay_target_listen(t);
+        if (reached(t))
+            return true;
+        if (t->announced.has[other] && !soon) { /* it is up: what it did not say by now it will hardly say */
+            soon = true;
+            end = assay_clock_now() + t->patience / 10;
+        }
+        wait_for_news(t, 5);
+    }
+    return false;
 }

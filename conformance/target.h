@@ -25,6 +25,10 @@ void assay_target_free(struct assay_target *target);
  * reached over that one. */
 bool assay_target_aim(struct assay_target *target, enum assay_carrier carrier);
 
+/* Whether it can be reached over `carrier`, at which it is aimed then: a started one says so, or it takes what is sent
+ * to the port that it was given. Blocks. */
+bool assay_target_offers(struct assay_target *target, enum assay_carrier carrier);
+
 /* Start it (again) where that can be done, and wait until it takes
  * connections. Blocks; call it with nothing in flight. False: *error. */
 bool assay_target_up(struct assay_target *target, struct assay_address *address, struct assay_net_error *error);

@@ -1,0 +1,152 @@
+#include "cli/test_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct maker {
+    struct assay_test_parts *parts;
+    const struct assay_test_wanted *wanted;
+    const struct assay_spec *spec;
+    const struct assay_settings *settings;
+    struct assay_target *target;
+    uint8_t roles; /* bit set of enum assay_role */
+};
+
+static bool read_role(const struct assay_test_wanted *w, uint8_t *roles)
+{
+    static const struct {
+        const char *name;
+        uint8_t roles;
+    } names[] = {{"server", ASSAY_SERVER}, {"client", ASSAY_CLIENT}, {"peer", ASSAY_SERVER | ASSAY_CLIENT}};
+    *roles = w->role ? 0 : ASSAY_SERVER;
+    for (size_t i = 0; w->role && i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(w->role, names[i].name) == 0)
+            *roles = names[i].roles;
+    if (*roles == 0)
+        fprintf(stderr, "assay: --role %s: expected server, client or peer\n", w->role);
+    return *roles;
+}
+
+static enum assay_carrier carrier_of(const struct assay_transport *transport)
+{
+    return strcmp(transport->name, "udp") == 0 ? ASSAY_CARRIER_UDP : ASSAY_CARRIER_TCP;
+}
+
+/* ---- clients ----------------------------------------------------------- */
+
+static bool has_calls(const struct assay_model *model)
+{
+    return model->calls_count > 0;
+}
+
+static bool make_guest(const struct maker *m, struct assay_guest_plan *guest)
+{
+    const struct assay_test_wanted *w = m->wanted;
+    const struct assay_model *model = &m->settings->model;
+    *guest = (struct assay_guest_plan){.way = has_calls(model) ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT};
+    if (w->upper && !assay_upper_way_named(w->upper, &guest->way)) {
+        fprintf(stderr, "assay: --upper %s: expected lines, terminal or exit\n", w->upper);
+        return false;
+    }
+    if (!w->place) /* only to be listed */
+        return true;
+    if (strncmp(w->place, "exec:", 5) != 0 || w->place[5] == '\0') {
+        fprintf(stderr, "assay: a client is started here, for each case: expected exec:COMMAND, not %s\n", w->place);
+        return false;
+    }
+    guest->command = w->place + 5;
+    return true;
+}
+
+/* ---- parts ------------------------------------------------------------- */
+
+static bool offered(const struct maker *m, uint8_t role, const struct assay_transport *transport)
+{
+    const char *wanted = m->wanted->transport;
+    if (wanted)
+        return strcmp(wanted, transport->name) == 0 &&
+               (!m->target || role == ASSAY_CLIENT || !m->wanted->place || assay_target_owned(m->target) ||
+                assay_target_aim(m->target, carrier_of(transport)));
+    if (role == ASSAY_CLIENT) /* over UDP only a listener can be judged by now */
+        return carrier_of(transport) == ASSAY_CARRIER_TCP;
+    return !m->target || m->settings->model.transports_count == 1 ||
+           assay_target_offers(m->target, carrier_of(transport));
+}
+
+static bool add_part(struct maker *m, uint8_t role, uint16_t i)
+{
+    const struct assay_transport *transport = &m->settings->model.transports[i];
+    struct assay_test_part *part = &m->parts->items[m->parts->count];
+    struct assay_suite_options options = {.transport = i,
+                                          .role = role,
+                                          .seed = m->wanted->seed,
+                                          .filter = m->wanted->filter,
+                                          .faults = true,
+                                          .strict = m->wanted->strict,
+                                          .model = &m->settings->model,
+                                          .leniencies = &m->settings->leniencies};
+    *part = (struct assay_test_part){.carrier = carrier_of(transport), .role = role};
+    if (role == ASSAY_CLIENT && !make_guest(m, &part->guest))
+        return false;
+    part->suite = assay_suite_make(m->spec, &options);
+    if (!part->suite) {
+        fprintf(stderr, "assay: no suite could be made: out of memory\n");
+        return false;
+    }
+    size_t size = strlen(transport->name) + sizeof "server over ";
+    part->name = malloc(size);
+    if (part->name)
+        snprintf(part->name, size, "%s over %s", role == ASSAY_CLIENT ? "client" : "server", transport->name);
+    m->parts->count++;
+    return true;
+}
+
+static bool add_role(struct maker *m, uint8_t role)
+{
+    const struct assay_model *model = &m->settings->model;
+    for (uint16_t i = 0; i < model->transports_count && m->parts->count < ASSAY_TEST_PARTS_MAX; i++) {
+        uint16_t machine = role == ASSAY_CLIENT ? model->transports[i].client : model->transports[i].server;
+        if (machine != ASSAY_NONE && offered(m, role, &model->transports[i]) && !add_part(m, role, i))
+            return false;
+    }
+    return true;
+}
+
+bool assay_test_parts_make(struct assay_test_parts *parts, const struct assay_test_wanted *wanted,
+                           const struct assay_spec *spec, const struct assay_settings *settings,
+                           struct assay_target *target)
+{
+    struct maker m = {.parts = parts, .wanted = wanted, .spec = spec, .settings = settings, .target = target};
+    if (!read_role(wanted, &m.roles))
+        return false;
+    if ((m.roles & ASSAY_SERVER && !add_role(&m, ASSAY_SERVER)) ||
+        (m.roles & ASSAY_CLIENT && !add_role(&m, ASSAY_CLIENT)))
+        return false;
+    if (parts->count == 0)
+        fprintf(stderr, "assay: %s: the spec has no %s%s%s that is offered here\n", wanted->spec_path,
+                wanted->role ? wanted->role : "server", wanted->transport ? " over " : "",
+                wanted->transport ? wanted->transport : "");
+    if (parts->count == 1) {
+        free(parts->items[0].name);
+        parts->items[0].name = NULL;
+    }
+    return parts->count > 0;
+}
+
+void assay_test_parts_free(struct assay_test_parts *parts)
+{
+    while (parts->count) {
+        struct assay_test_part *part = &parts->items[--parts->count];
+        assay_suite_free(part->suite);
+        free(part->name);
+    }
+}
+
+size_t assay_test_parts_cases(const struct assay_test_parts *parts)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < parts->count; i++)
+        n += parts->items[i].suite->count;
+    return n;
+}
