@@ -263,7 +263,7 @@ stage: $(BUILD)/stage/lib/libassay.a
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c))))
 spec_candy_many := candy
 spec_signal     := dispatch
-libs_relay      := -lassay-server -lcrypt -pthread
+libs_relay      := -l:libassay-server.a -lcrypt -pthread
 spec_of = $(or $(spec_$(1)),$(1))
 
 $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay

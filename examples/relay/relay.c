@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <assay/model.h>
 #include <assay_server.h>
 
 #include "inbox.h"
