@@ -1778,20 +1778,22 @@ class _Driver:
 
     def call(self, name, words):
         try:
-            index = next(i for i, call in enumerate(_CALLS) if call.name == name)
+            index = _index_of(_CALLS, name, "call")
             results = self.client._call(index, self.arguments(_CALLS[index], dict(w.split("=", 1) for w in words)))
         except CallFailed as error:
             self.tell("error", name, error.name, _quoted(_bytes_of(error.detail)))
         except ClientError as error:
             self.tell("error", name, _kind_of(error), _quoted(_bytes_of(str(error))))
-        except (ValueError, KeyError, StopIteration) as error:
+        except (ValueError, KeyError) as error:
             self.tell("error", name, "value", _quoted(_bytes_of(str(error))))
         else:
             params = [_PARAMS[i] for i in _numbers(_CALLS[index].results)]
             self.tell("result", name, *["%s=%s" % (p.name, _spelled(p.type, v)) for p, v in zip(params, results)])
 
     def arguments(self, call, given):
-        values = []
+        values, names = [], {_PARAMS[i].name for i in _numbers(call.args)}
+        if set(given) - names:
+            raise ValueError("no argument %s" % ", ".join(sorted(set(given) - names)))
         for i in _numbers(call.args):
             param = _PARAMS[i]
             if param.name in given:

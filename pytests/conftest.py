@@ -21,8 +21,9 @@ settings.register_profile("default", deadline=None, max_examples=100, derandomiz
                                                  HealthCheck.function_scoped_fixture])
 settings.load_profile("default")
 
-SPECS = {"candy": ROOT / "spec/candy.yaml", "msglog": ROOT / "spec/msglog.yaml", "meter": HERE / "specs/meter.yaml",
-         "tagged": HERE / "specs/tagged.yaml"}
+SPECS = {"candy": ROOT / "spec/candy.yaml", "msglog": ROOT / "spec/msglog.yaml", "relay": ROOT / "spec/relay.yaml",
+         "dispatch": ROOT / "spec/dispatch.yaml", "meter": HERE / "specs/meter.yaml",
+         "tagged": HERE / "specs/tagged.yaml", "notes": HERE / "specs/notes.yaml"}
 
 
 def pytest_addoption(parser):
@@ -141,6 +142,18 @@ def candy(request, tmp_path_factory):
 def msglog(request, tmp_path_factory):
     """A server of msglog."""
     yield from make_target(request, tmp_path_factory, "msglog")
+
+
+@pytest.fixture(scope="module")
+def dispatch(request, tmp_path_factory):
+    """A server of dispatch."""
+    yield from make_target(request, tmp_path_factory, "dispatch")
+
+
+@pytest.fixture(scope="module")
+def notes(request, tmp_path_factory):
+    """A server of the tests' own structured text."""
+    yield from make_target(request, tmp_path_factory, "notes")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from hypothesis import assume, strategies as st
 
 from reader import types
 from reader.codec import encode
-from reader.values import EnumValue, Undefined, Unfit
+from reader.values import EnumValue, Record, Undefined, Unfit
 
 TEXT = {"ascii": st.text(st.characters(min_codepoint=0, max_codepoint=127), max_size=40).map(lambda text: text.encode()),
         "utf-8": st.text(max_size=20).map(lambda text: text.encode()),
@@ -42,9 +42,30 @@ def values(of, samples=()):
         return st.booleans()
     if of.value_kind == "number":
         return numbers(of)
+    if isinstance(of, types.RecordType):
+        return st.fixed_dictionaries({name: values(part.type) for name, part in of.parts.items()}).map(Record)
+    if isinstance(of, types.PairsType):
+        return pairs(of)
+    if of.chars is not None:
+        return st.builds(lambda first, rest: first + bytes(rest), st.sampled_from(sorted(of.first or of.chars)).map(lambda byte: bytes([byte])),
+                         st.lists(st.sampled_from(sorted(of.chars)), max_size=10))
     plain = TEXT[getattr(of, "charset", "bytes")]
     data = [of.from_data(sample) for sample in samples]
     return plain | st.sampled_from(data) if data else plain
+
+
+def pairs(of):
+    """Texts of pairs in canonical form; values of any bytes, those often that mean something."""
+    grammar = of.grammar
+    special = sorted({grammar.separator, grammar.assign, grammar.quote or 0, grammar.escape or 0, *grammar.escapes, *grammar.letters, ord(" ")})
+    value = st.binary(max_size=12) | st.lists(st.sampled_from(special) | st.integers(0, 255), max_size=8).map(bytes)
+
+    def text(found):
+        try:
+            return of.given(b"", found, None)
+        except Unfit:
+            return of.zero()
+    return st.dictionaries(values(of.names), value, max_size=4).map(text)
 
 
 def given_fields(spec, sender, message):
@@ -52,7 +73,7 @@ def given_fields(spec, sender, message):
     frame = spec.frames[sender]
     filled = {frame.tag, frame.body} | set(message.fixed)
     own = [field for field in frame.fields if field.name not in filled] + message.fields
-    return [field for field in own if field.carries and field.computed is None and field.type.name != "calc"]
+    return [field for field in own if field.given]
 
 
 @st.composite
@@ -61,9 +82,12 @@ def messages(draw, spec, sender):
     message = draw(st.sampled_from(spec.messages_of(sender)))
     given = {}
     for field in given_fields(spec, sender, message):
-        if (field.condition or field.default) and draw(st.booleans()):
+        if (field.condition or field.default or field.optional) and draw(st.booleans()):
             continue
         given[field.name] = draw(values(field.type, field.samples))
+    if len(message.tags) > 1:
+        tag = spec.frames[sender].field(spec.frames[sender].tag)
+        given[tag.name] = draw(st.sampled_from([tag.type.from_data(text) for text in message.tags]))
     try:
         return message, given, encode(spec, sender, message.name, given).data
     except (Unfit, Undefined):

@@ -112,7 +112,7 @@ def test_cases_agree(exported, name, strict):
     suite = exported(name, strict)
     spec = load(SPECS[name], strict=strict)
     assert suite["protocol"] == spec.protocol and set(suite["leniencies"]) == set(spec.lenient)
-    assert len(suite["cases"]) > 20
+    assert len(suite["cases"]) > (5 if name == "relay" else 20)
     found = [text for text in (disagreement(spec, case) for case in suite["cases"]) if text]
     assert not found, "%d of %d cases differ:\n%s" % (len(found), len(suite["cases"]), "\n".join(found[:5]))
 

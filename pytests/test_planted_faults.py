@@ -17,7 +17,7 @@ from reader.yamltree import parse
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 FAULTS = parse((HERE / "faults" / "engine.yaml").read_text(encoding="utf-8"))
-QUICK = ("cases_agree or seed_trace or strict or walks or any_stream or segments or hundreds or idle or passwords or disk or meter_edges")
+QUICK = ("cases_agree or seed_trace or strict or walks or any_stream or segments or hundreds or idle or passwords or disk or meter_edges or each_line or structured_text")
 
 
 def planted(fault):

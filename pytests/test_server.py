@@ -1,5 +1,6 @@
 """A running server held against the reader's machine: `assay serve`, or any other with --target."""
 
+import json
 import os
 import random
 import select
@@ -10,7 +11,7 @@ import pytest
 import strategies
 import talk
 from conftest import SPECS, Served
-from hypothesis import given, settings, strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from reader.codec import encode
 from reader.spec import load
 from traces import traces
@@ -51,10 +52,30 @@ def meter_frames():
     return folded + good * 2 + damaged + [bytes.fromhex("a5040182 03") + bytes(386) + b"\xd8"]
 
 
-FRAMES = {"msglog": MSGLOG_FRAMES, "candy": CANDY_FRAMES, "meter": meter_frames()}
+def lines(*texts):
+    """Texts as lines."""
+    return [text.encode("latin-1") + b"\n" for text in texts]
 
 
-@pytest.fixture(params=["candy", "msglog", "meter"])
+DISPATCH_FRAMES = lines(
+    "DAD", "TOP", "MOM", "<web:main DAD", "<_:_1 a:b/TOP x=1", "JUMP", "<a:b JUMP a=1", "LOG", "HI", "", " \t\r", "  MOM \r", "dad", "1", "<web DAD",
+    "DAD a", "DAD a=1;", "DAD ;", 'DAD a="x', "DAD a=\\t", "DAD b=2;a=1;b=3", 'DAD a="x;\\n\\""', '{"command": "TOP"}', '{"command":"JUMP","a":"x/y"}',
+    '<a:b {"command": "MOM", "a": null}', '{"a":1}', '{"command":"DAD","a":[1]}', '{"command":"DAD"} x', '{"command":"DAD"', "a:b/", "/DAD", "DAD  a=1",
+    "D" * 64, "D" * 65, "DAD a=" + "y" * 4096, "DAD a=" + "y" * 4097, "DAD " + ";".join("a%d=" % n for n in range(64)), "DAD " + ";".join("a%d=" % n for n in range(65)),
+    "DAD " + " " * 8187, "DAD " + " " * 8188, "x" * 9000)
+NOTES_FRAMES = lines(
+    "NOTE head=x", "@a:b me!NOTE#12 c=ff;head=;size=-3", '{"kind":"NOTE","level":3,"head":"\\u00e9","c":"a"}', '{"kind":"NOTE","head":"\\ud83d\\ude00 \\n\\\\"}',
+    '{"kind":"NOTE","head":"\\ud83d"}', '{"kind":"NOTE","head":"x","head":"y","size":-5}  ', '{"kind":"NOTE","head":true,"size":-6}', '{"kind":"NOTE","head":1e5}',
+    '{"kind":"NOTE","head":01}', '{"kind":"NOTE","head":"\x01"}', "{'kind':'NOTE'}", '{"kind":"NOTE","head":"","":1}', '{"kind":"NOTE","head":NaN}', '{"kind":"NOTE",}',
+    '{ "kind" : "FIND" , "z" : "a;b\\"" }', '{"kind":"NOTE","level":"0","head":""}', '{"kind":"NOTE","level":"00","head":""}', "NOTE#012 head=", "NOTE#65536 head=",
+    "NOTE head=x;head=", 'NOTE head="a;b"', 'NOTE head="a"b', "NOTE head=a\"b", 'NOTE head="\\\""', "NOTE head=\\\"", "NOTE head=\r.", "NOTE\thead=x", "NOTE head=x \t",
+    "FIND&b:2&a:&b:1:1", "FIND&a:1", "FIND&a", "FIND&:1", "FIND&a:1&b:2&c:3", "FIND&a:1&b:2&c:3&d:4", "FIND&", "FIND&a:\x7f", "@a:b FIND", "@a:b FIND&q:1", "FIND z=1", "FIND a=1;",
+    "KEEP*", "KEEP*a=1,b='x y',c=%p%c%0?'", "KEEP*b=!,a='%''", "KEEP*a=1,a=1", "KEEP*a=%'", "KEEP*a=\xff", "KEEP*a='\xc3\xa9'", "KEEP", "KEEP* a=1", "KEEP*a=%", "KEEP*a='%",
+    "OTHER q=1", "OTHER q", "me!OTHER", "!NOTE", "x y!NOTE head=", "", "y" * 255, "y" * 256)
+FRAMES = {"dispatch": DISPATCH_FRAMES, "notes": NOTES_FRAMES, "msglog": MSGLOG_FRAMES, "candy": CANDY_FRAMES, "meter": meter_frames()}
+
+
+@pytest.fixture(params=["candy", "msglog", "meter", "dispatch", "notes"])
 def target(request):
     """Each protocol's server in turn."""
     return request.getfixturevalue(request.param)
@@ -126,8 +147,43 @@ def test_sessions_interleaved(target, seed):
 def test_any_stream(target, data):
     """Streams of good, damaged and arbitrary bytes, cut anywhere, with an end anywhere."""
     stream = data.draw(strategies.streams(target.spec, "client"))
+    assume(b"QUIT" not in stream)  # it would be the end of the server
     pieces = [piece for piece in data.draw(strategies.cuts(stream)) if piece]
     talk.check(target, 1, steps_of(in_line_mode(target, pieces), wait_first=target.spec.protocol == "candy"))
+
+
+@pytest.mark.parametrize("name", ["dispatch", "notes"])
+def test_each_line_alone(request, name):
+    """Every line of the lists, a connection each."""
+    target = request.getfixturevalue(name)
+    for line in FRAMES[name]:
+        talk.check(target, 1, steps_of([line]))
+
+
+WORDS = [text.encode("latin-1") for text in (
+    "NOTE", "FIND", "KEEP", "OTHER", " ", "&", "*", "#", "!", ":", ";", "=", ",", "'", '"', "\\", "%", "@a:b ", "me!", "head=", "size=", "c=", "a", "b", "z", "0", "-1", "ff",
+    "\\n", "\\\\", '\\"', "%p", "%0", "%'", "%c", "?", "\r", "\t", "\x00", "\xe9", "\xc3\xa9", "{", "}", '{"kind":"NOTE","head":"', '{"kind":"FIND",', '"a":', '"}')]
+JSON = st.dictionaries(st.sampled_from(["head", "size", "c", "a", "z", "level", "kind", "Z", ""]),
+                       st.text(max_size=8) | st.integers(-10, 70000) | st.booleans() | st.none() | st.floats() | st.lists(st.integers(), max_size=1), max_size=5)
+
+
+def object_line(members, kind, indent, plain):
+    """A line with a JSON object."""
+    text = json.dumps({**members, **({"kind": kind} if kind else {})}, ensure_ascii=not plain, separators=(" , ", " : ") if indent else (",", ":"))
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+LINES = st.lists(st.sampled_from(WORDS), max_size=12).map(lambda words: b"".join(words) + b"\n")
+OBJECTS = st.builds(object_line, JSON, st.sampled_from(["NOTE", "FIND", "OTHER", "KEEP", None]), st.booleans(), st.booleans())
+KNOWN = st.builds(lambda head, words: head + b"".join(words) + b"\n", st.sampled_from([b"NOTE head=", b'NOTE head="', b"FIND&a:", b"FIND a=", b"KEEP*a=", b"KEEP*a='"]),
+                  st.lists(st.sampled_from(WORDS), max_size=8))
+
+
+@settings(max_examples=FEW or 150)
+@given(lines=st.lists(LINES | OBJECTS | KNOWN, min_size=1, max_size=8))
+def test_any_structured_text(notes, lines):
+    """Words of the grammar in any order, values of any kind, JSON objects: both readers understand the same."""
+    talk.check(notes, 1, steps_of([b"".join(lines)]))
 
 
 @settings(max_examples=FEW or 25)

@@ -23,7 +23,7 @@ class Session:
         self.state, self.vars, self.args = machine.own.start, machine.initial_vars(), {}
         self.now, self.timers = 0, {}
         self.sent, self.effects = [], []
-        self.ended, self.finished = None, False
+        self.ended, self.finished, self.heard = None, False, False
         self.waiting = []
         self.rules_taken = []
 
@@ -83,7 +83,10 @@ class Machine:
 
     def connect(self, now=0):
         """The sessions that a fresh connection may lead to."""
-        session = Session(self)
+        return self.begin(Session(self), now)
+
+    def begin(self, session, now=0):
+        """The sessions that a fresh one may lead to."""
         session.now = now
         self._start_timers(session, before=None)
         if self._find(session, Event("connect")) is None:
@@ -168,6 +171,7 @@ class Machine:
 
     def handle(self, session, event):
         """The sessions that one event may lead to, our own first."""
+        session.heard = session.heard or event.is_message
         if self._is_frame(event):
             self._restart(session, "input")
         rule = self._find(session, event)

@@ -1,4 +1,4 @@
-"""A reference server made from the reader: one thread a connection."""
+"""A reference server made from the reader: one thread a connection, one for all datagrams of a transport."""
 
 import argparse
 import pathlib
@@ -15,26 +15,60 @@ class Host:
     """Does the effects that a spec binds to a host."""
 
     def __init__(self, spec, data):
-        self.spec, self.data, self.lock = spec, pathlib.Path(data), threading.Lock()
+        self.spec, self.data, self.lock = spec, pathlib.Path(data), threading.RLock()
         self.failing = set()
+        self.stop = lambda: None
+        self.shown, self.reported, self.reopened = [], [], 0  # what went to standard output, what was reported
 
     def __call__(self, session, name, args):
         """Do one effect; whether it worked."""
         if name in self.failing:
             return False
         binding = self.spec.effects[name].get("to", "application")
-        if isinstance(binding, dict) and "append" in binding:
-            return self._append(self._param(binding["append"]), args)
-        if isinstance(binding, dict) and "crypt" in binding:
-            return self._param(binding["crypt"]) == b""
-        return True
+        verb, target = (str(binding), "") if isinstance(binding, str) else next(iter(binding.items()))
+        return getattr(self, "_" + verb, lambda *_: True)(session, target, args)
 
     def _param(self, text):
         return self.spec.params[text[1:]] if text.startswith("$") else str(text).encode()
 
-    def _append(self, name, args):
-        with self.lock, open(self.data / name.decode(), "ab") as file:
-            file.write(b"".join(args.values()))
+    def _append(self, _session, name, args):
+        self._write(self._param(name), b"".join(args.values()))
+        return True
+
+    def _write(self, name, data):
+        with self.lock:
+            if name == b"stdout":
+                self.shown.append(data)
+                return
+            with open(self.data / name.decode(), "ab") as file:
+                file.write(data)
+
+    def _crypt(self, _session, name, _args):
+        return self._param(name) == b""
+
+    def _print(self, _session, _target, args):
+        self._write(b"stdout", b"".join(args.values()) + b"\n")
+        return True
+
+    def _stop(self, _session, _target, _args):
+        self.stop()
+        return True
+
+    def _reopen(self, _session, _target, _args):
+        self.reopened += 1
+        return True
+
+    def _report(self, _session, _target, args):
+        self.reported.append(b"".join(args.values()))
+        return True
+
+    def _gather(self, session, name, args):
+        session.gathered = getattr(session, "gathered", b"") + b"".join(args.values())
+        return True
+
+    def _release(self, session, name, args):
+        self._write(self._param(name), getattr(session, "gathered", b"") + b"".join(args.values()))
+        session.gathered = b""
         return True
 
 
@@ -44,18 +78,53 @@ class Server:
     def __init__(self, spec, data, piece=None):
         self.piece = piece
         self.spec, self.host = spec, Host(spec, data)
+        self.host.stop = self.close
         self.machine = Machine(spec, "server", self.host, ours_only=True)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
-        self.errors = []
+        self.addresses = {spec.transport.name: self.address}
+        self.errors, self.connections, self.over = [], 0, threading.Event()
+        self.counting = threading.Lock()
+        self.sockets = [self._datagrams(spec.over(name)) for name, each in spec.transports.items() if each.name == "udp"]
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
+
+    def _datagrams(self, spec):
+        """Serve one transport of datagrams."""
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        listener.bind(("127.0.0.1", 0))
+        self.addresses[spec.transport.name] = listener.getsockname()
+        machine = Machine(spec, "server", self.host, ours_only=True)
+        threading.Thread(target=self._serve_datagrams, args=(listener, machine), daemon=True).start()
+        return listener
+
+    def _serve_datagrams(self, listener, machine):
+        sessions = {}
+        while True:
+            try:
+                data, peer = listener.recvfrom(65536)
+            except OSError:
+                return
+            try:
+                session = sessions.get(peer) or machine.connect()[0]
+                session = machine.feed(session, data)[0]
+            except Exception as error:
+                self.errors.append(error)
+                return
+            sessions[peer] = session
+            for pattern in session.sent:
+                listener.sendto(pattern.data, peer)
+            session.take_output()
+            if session.ended:
+                del sessions[peer]
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         self.close()
+        for listener in self.sockets:
+            listener.close()
         if self.errors:
             raise self.errors[0]
 
@@ -66,6 +135,15 @@ class Server:
         except OSError:
             pass
         self.listener.close()
+        self._count(0, closing=True)
+
+    def _count(self, change, closing=False):
+        """Connections come and go; after the last one, when no more are taken, it is over."""
+        with self.counting:
+            self.connections += change
+            self.closed = closing or getattr(self, "closed", False)
+            if self.closed and self.connections == 0:
+                self.over.set()
 
     def _accept(self):
         while True:
@@ -73,6 +151,7 @@ class Server:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            self._count(1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
@@ -84,6 +163,8 @@ class Server:
             pass
         except Exception as error:  # the reader itself is at fault: the test that uses this server fails
             self.errors.append(error)
+        finally:
+            self._count(-1)
 
     def _session(self, connection):
         started = time.monotonic_ns()
@@ -114,8 +195,8 @@ class Server:
 
     def _eof(self, connection, session, now):
         results = self.machine.close(session, now)
+        self._send(connection, results[0].take_output())
         if not results[0].ended:
-            connection.sendall(results[0].take_output())
             raise ConnectionError("the peer has ended and the machine goes on: not served here")
         return results
 

@@ -43,6 +43,7 @@ class Type:
     """Base of all types. `enum` is the EnumType whose literals may stand for values."""
 
     name, enum, value_kind, wire, loose = "?", None, None, True, {}
+    chars = first = None  # the bytes that it is made of, and may begin with, where the spec says so
 
     def __init__(self):
         self.constraints = []

@@ -216,10 +216,10 @@ class TypeTable:
             allowed = [made.from_data(item) for item in tree["in"]]
             tests.append(lambda value, scope: value in allowed)
         if "chars" in tree:
-            chars = byte_class(tree["chars"])
+            chars = made.chars = byte_class(tree["chars"])
             tests.append(lambda value, scope: all(byte in chars for byte in value))
         if "first" in tree:
-            first = byte_class(tree["first"])
+            first = made.first = byte_class(tree["first"])
             tests.append(lambda value, scope: len(value) > 0 and value[0] in first)
         if "not" in tree:
             refused = data_bytes(tree["not"])
