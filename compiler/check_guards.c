@@ -4,7 +4,7 @@
 #include "compiler/check.h"
 #include "compiler/types.h"
 #include "core/code.h"
-#include "core/fields.h"
+#include "core/pairs.h"
 
 #define ATOMS_MAX      24
 #define CANDIDATES_MAX 256
@@ -26,6 +26,8 @@ struct search {
     struct spec_machine *machine;
     struct assay_env env;
     assay_val slots[ASSAY_SLOTS_MAX], *vars, *options;
+    struct assay_model own; /* the model with params of text as they are being tried */
+    struct assay_option *own_options;
     struct atom atoms[ATOMS_MAX];
     size_t atom_count;
     int64_t ints[CANDIDATES_MAX];
@@ -197,6 +199,32 @@ static void add_samples(struct search *s, struct atom *a)
     }
 }
 
+/* One pair each: of names and values that the conditions speak of. */
+static void add_pairs(struct search *s, struct atom *a)
+{
+    struct assay_grammar grammar;
+    size_t names = s->text_count < 16 ? s->text_count : 16, values = s->text_count < 32 ? s->text_count : 32;
+    assay_grammar_open(&grammar, s->model, a->e->type->pairs->index);
+    add_candidate(s, a, ASSAY_VAL_EMPTY);
+    for (size_t i = 0; i < names; i++)
+        for (size_t j = 0; j < values; j++) {
+            struct assay_pair_list list;
+            assay_val text;
+            s->env.scratch_used = 0;
+            if (!assay_pair_list_open(&s->env, &list, 1) ||
+                !assay_pair_list_add(&s->env, &grammar, &list, assay_bytes(&s->env, s->texts[i]),
+                                     assay_bytes(&s->env, s->texts[j])) ||
+                !assay_pair_list_close(&s->env, &grammar, &list, ASSAY_DUP_LAST, &text))
+                continue;
+            struct assay_span made = assay_bytes(&s->env, text);
+            if (made.n > s->pool_cap - s->pool_used)
+                return;
+            memcpy(s->pool + s->pool_used, made.p, made.n);
+            add_candidate(s, a, assay_val_bytes(ASSAY_REGION_FRAME, s->pool_used, made.n));
+            s->pool_used += made.n;
+        }
+}
+
 static void fill_atom(struct search *s, struct atom *a)
 {
     const struct spec_type *type = a->e->type;
@@ -204,7 +232,9 @@ static void fill_atom(struct search *s, struct atom *a)
     if (type->kind == ASSAY_T_ENUM && type->of)
         SPEC_EACH (struct spec_enum_item, item, &type->of->items)
             add_candidate(s, a, (assay_val)item->value);
-    if (assay_kind_is_bytes(type->kind)) {
+    if (type->form == ASSAY_FORM_PAIRS && type->pairs) {
+        add_pairs(s, a);
+    } else if (assay_kind_is_bytes(type->kind)) {
         add_samples(s, a);
         for (size_t i = 0; i < s->text_count; i++)
             add_candidate(s, a, s->texts[i]);
@@ -223,11 +253,19 @@ static void fill_atom(struct search *s, struct atom *a)
 
 /* ---- trying ------------------------------------------------------------ */
 
+static void set_text(struct search *s, uint16_t option, assay_val v)
+{
+    struct assay_span text = assay_bytes(&s->env, v);
+    s->own_options[option].blob = (struct assay_blob){text.p, text.n};
+}
+
 static void assign(struct search *s, const struct atom *a)
 {
     assay_val v = a->candidates[a->at < a->count ? a->at : 0];
     if (a->e->kind == SPEC_E_VAR)
         s->vars[a->e->ref.var->index - s->env.vars_first] = v;
+    else if (a->e->kind == SPEC_E_PARAM && assay_kind_is_bytes(a->e->type->kind))
+        set_text(s, a->e->ref.param->index, v);
     else if (a->e->kind == SPEC_E_PARAM)
         s->options[a->e->ref.param->index] = v;
     else if (a->at < a->count)
@@ -414,7 +452,12 @@ static void search_machine(struct assay_spec *spec, struct spec_machine *machine
     s->options = assay_arena_alloc(&spec->arena, (model->options_count + 1u) * sizeof *s->options);
     s->holds = assay_arena_alloc(&spec->arena, model->rules_count + 1u);
     s->taken = assay_arena_alloc(&spec->arena, model->rules_count + 1u);
-    s->env = (struct assay_env){.model = model, .slots = s->slots, .vars = s->vars, .options = s->options};
+    s->own = *model;
+    s->own_options = assay_arena_alloc(&spec->arena, (model->options_count + 1u) * sizeof *s->own_options);
+    for (uint16_t i = 0; i < model->options_count; i++)
+        s->own_options[i] = model->options[i];
+    s->own.options = s->own_options;
+    s->env = (struct assay_env){.model = &s->own, .slots = s->slots, .vars = s->vars, .options = s->options};
     s->env.frame = s->pool;
     s->env.vars_first = model->machines[machine->index].vars.first;
     s->env.scratch_cap = model->scratch + (1u << 16);

@@ -122,10 +122,14 @@ static const struct spec_frame *frame_of(const struct facts *facts, const struct
     return frames[field->message->from == ASSAY_SERVER];
 }
 
-/* Unescaped text can hold what the frame cannot. */
-static bool escaped(const struct spec_field *field)
+/* Text without its escapes can hold what the frame cannot: values of pairs, members of an object. */
+static bool escaped(const struct spec_field *field, uint8_t byte)
 {
-    return field->pairs || field->type->form == ASSAY_FORM_PAIRS;
+    const struct spec_field *pairs = field->pairs;
+    bool stands = false;
+    for (unsigned i = 0; pairs && i < pairs->type->pairs->is.escapes; i++)
+        stands = stands || pairs->type->pairs->is.stands[i] == byte;
+    return stands || field->unless || (pairs && pairs->unless);
 }
 
 /* The content of a frame with a one-byte delimiter never holds it. */
@@ -133,11 +137,11 @@ static struct value_range range_of_field(const struct facts *facts, const struct
 {
     struct value_range r = assay_range_of_type(field->type);
     const struct spec_frame *frame = facts->frame ? facts->frame : frame_of(facts, field);
-    if (!frame || (!facts->frame && frame->datagram) || escaped(field) || frame->end != ASSAY_END_UNTIL ||
-        frame->delims.count != 1 || frame->segments)
+    if (!frame || (!facts->frame && frame->datagram) || frame->end != ASSAY_END_UNTIL || frame->delims.count != 1 ||
+        frame->segments)
         return r;
     const struct assay_blob *delim = frame->delims.items[0];
-    if (delim->n == 1)
+    if (delim->n == 1 && !escaped(field, delim->p[0]))
         set_remove(&r.bytes, delim->p[0]);
     return r;
 }

@@ -169,8 +169,13 @@ static void read_record(struct body_context *c, const struct spec_group *to, con
 }
 
 static void read_parts(struct body_context *c, const struct spec_group *to, const struct assay_node *node,
-                       struct spec_list *given)
+                       struct spec_list *given, const struct spec_list *messages)
 {
+    if (assay_node_get(node, "any")) {
+        assay_spec_error(c->spec, node->at, "a record is free part by part: {%s: {any: EXPR}, ...}",
+                         part_name(to->parts.items[0]));
+        return;
+    }
     ASSAY_CHILDREN (child, node) {
         struct assay_near near = {.wanted = child->key->text};
         struct spec_field *part = part_named(to, &near);
@@ -184,7 +189,10 @@ static void read_parts(struct body_context *c, const struct spec_group *to, cons
         struct spec_given *g = assay_given_new(c, child, given);
         g->name = part->name;
         g->field = part;
-        g->value = assay_read_expr(c, child, part->type);
+        if (child->kind == ASSAY_NODE_MAPPING && assay_node_get(child, "any"))
+            read_free(c, g, child, messages);
+        else
+            g->value = assay_read_expr(c, child, part->type);
     }
     SPEC_EACH (struct spec_field, part, &to->parts)
         if (!part->is && !part->init && !assay_node_get(node, part_name(part)))
@@ -217,7 +225,7 @@ static void read_given(struct body_context *c, const struct spec_message *m, con
 {
     const struct spec_group *group = find_group(c, m, child->key->text);
     if (group && child->kind == ASSAY_NODE_MAPPING)
-        read_parts(c, group, child, &a->given);
+        read_parts(c, group, child, &a->given, messages);
     else if (group)
         read_record(c, group, child, &a->given);
     if (group)

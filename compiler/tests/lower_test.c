@@ -7,100 +7,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/compiler.h"
+#include "compiler/tests/host.h"
 #include "core/code.h"
-#include "core/engine.h"
-
-static const char *path_of(const char *name)
-{
-    static char path[1024];
-    const char *root = getenv("ASSAY_ROOT");
-    snprintf(path, sizeof path, "%s/%s", root ? root : ".", name);
-    return path;
-}
-
-static struct assay_spec *load(const char *name)
-{
-    struct assay_diags diags = {0};
-    struct assay_spec *spec = assay_spec_load(path_of(name), &diags);
-    assay_diags_print(&diags, stderr);
-    assay_diags_free(&diags);
-    assert_non_null(spec);
-    assert_non_null(assay_spec_model(spec));
-    return spec;
-}
-
-static struct assay_spec *parse(const char *text)
-{
-    struct assay_diags diags = {0};
-    struct assay_spec *spec = assay_spec_parse("test", (const uint8_t *)text, strlen(text), &diags);
-    assay_diags_print(&diags, stderr);
-    assay_diags_free(&diags);
-    assert_non_null(spec);
-    return spec;
-}
-
-/* ---- one session on memory --------------------------------------------- */
-
-struct host {
-    const struct assay_model *model;
-    struct assay_engine *engine;
-    void *memory;
-    assay_sid sid;
-    uint8_t bytes[200000];
-    struct assay_out out;
-    struct assay_cut cuts[4];
-};
-
-static struct host *open_host(const struct assay_model *model, uint16_t machine)
-{
-    struct host *h = calloc(1, sizeof *h);
-    assert_non_null(h);
-    struct assay_config config = {.model = model,
-                                  .machine = machine,
-                                  .limits = model->limits,
-                                  .leniencies = assay_leniencies_default(model),
-                                  .seed = 1};
-    config.limits.sessions = 2;
-    config.limits.memory = 1 << 20;
-    size_t size = assay_engine_size(&config);
-    h->model = model;
-    h->memory = malloc(size);
-    h->engine = assay_engine_init(h->memory, size, &config);
-    h->out = (struct assay_out){.bytes = h->bytes, .cap = sizeof h->bytes, .cuts = h->cuts, .cuts_cap = 4};
-    assert_non_null(h->engine);
-    assert_int_equal(assay_open(h->engine, 0, &h->sid, &h->out), ASSAY_OK);
-    return h;
-}
-
-static void close_host(struct host *h)
-{
-    free(h->memory);
-    free(h);
-}
-
-static enum assay_rc feed(struct host *h, const char *bytes, size_t size)
-{
-    uint32_t used = 0;
-    return assay_feed(h->engine, h->sid, 0, (struct assay_span){(const uint8_t *)bytes, (uint32_t)size}, &used,
-                      &h->out);
-}
-
-#define FEED(h, text) feed((h), text, sizeof(text) - 1)
-
-static void sent(struct host *h, const char *bytes, size_t size)
-{
-    assert_int_equal(h->out.len, size);
-    assert_memory_equal(h->out.bytes, bytes, size);
-    h->out.len = 0;
-}
-
-#define SENT(h, text) sent((h), text, sizeof(text) - 1)
-
-static const char *state_of(struct host *h)
-{
-    return h->model->states[assay_state(h->engine, h->sid)].name;
-}
 
 /* ---- candy ------------------------------------------------------------- */
 
@@ -161,13 +69,6 @@ static void candy_calls(void **state)
 }
 
 /* ---- msglog ------------------------------------------------------------ */
-
-static struct assay_event take(struct host *h)
-{
-    struct assay_event event;
-    assert_true(assay_next_event(h->engine, &event));
-    return event;
-}
 
 static void msglog_serves(void **state)
 {
@@ -420,8 +321,8 @@ static void calls_go_on_from_step_to_step(void **state)
 static void models_are_verified(void **state)
 {
     (void)state;
-    static const char *const names[] = {"spec/candy.yaml", "spec/msglog.yaml"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const names[] = {"spec/candy.yaml", "spec/msglog.yaml", "spec/relay.yaml", "spec/dispatch.yaml"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct assay_spec *spec = load(names[i]);
         uint32_t where;
         assert_true(assay_code_verify(assay_spec_model(spec), &where));
