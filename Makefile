@@ -188,6 +188,10 @@ lines-bench: ## what the length of a line of name=value text costs to read
 	@$(MAKE) --no-print-directory VARIANT=release build/release/lines
 	@build/release/lines bench/lines.yaml
 
+link-bench: ## what `assay link` costs: PAIRS=5
+	@$(MAKE) --no-print-directory VARIANT=release build/release/assay
+	@python3 bench/link.py build/release --pairs $(or $(PAIRS),5)
+
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
@@ -281,5 +285,5 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) ## build the examples
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-judge \
-        fuzz fuzz-replay examples core-bench lines-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay examples core-bench lines-bench link-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
