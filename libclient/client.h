@@ -168,6 +168,9 @@ void assay_link_step(struct assay_link *link, int64_t now, short ready);
 /* Write what there is. */
 void assay_link_flush(struct assay_link *link);
 
+/* Before the first bytes leave: whether the other side has gone already. */
+void assay_link_listen(struct assay_link *link);
+
 /* End in order: flush, shut, drain; or at once; or with a reset. */
 void assay_link_finish(struct assay_link *link, int64_t now);
 void assay_link_drop(struct assay_link *link);

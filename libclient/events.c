@@ -33,15 +33,18 @@ void assay_call_fail(struct assay_client *c, int status)
     assay_link_drop(l);
 }
 
-/* The link of a call lasts until what it sent has left, and the other side knows of its end. */
+/* A call is through when what it sent has left; one that ends its link, when the other side knows of that. */
 static bool is_through(const struct assay_client *c)
 {
     const struct assay_link *l = c->call.link;
     if (!c->call.held)
         return false;
+    if (l->state == ASSAY_LINK_IDLE)
+        return true;
     if (l == &c->side)
-        return l->state == ASSAY_LINK_IDLE;
-    return c->call.status != ASSAY_CLIENT_OK || l->state == ASSAY_LINK_IDLE || !assay_pump_has_output(&l->pump);
+        return false;
+    return c->call.status != ASSAY_CLIENT_OK ||
+           (l->state == ASSAY_LINK_RUNNING && l->pump.sid && !assay_pump_has_output(&l->pump));
 }
 
 /* A result that came is worth nothing if what the call sent did not go out. */

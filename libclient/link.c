@@ -273,6 +273,14 @@ void assay_link_abort(struct assay_link *l)
     assay_link_drop(l);
 }
 
+/* The other side ended what it sends: in order, unless it did not want all that was sent to it. */
+static void note_end(struct assay_link *l, ssize_t why)
+{
+    struct assay_client_io *io = &l->client->io;
+    if (l->owed && (why < 0 || io->connected(io->user, l->fd) != 0))
+        l->lost = true;
+}
+
 /* Read and throw away; true: the server has closed, or sends too much. */
 static bool drain(struct assay_link *l)
 {
@@ -281,10 +289,10 @@ static bool drain(struct assay_link *l)
         ssize_t n = io->receive(io->user, l->fd, l->pump.in, l->pump.in_cap, false, NULL);
         if (n == ASSAY_IO_AGAIN)
             return false;
-        if (n < 0)
-            l->lost = l->lost || l->owed;
-        if (n <= 0)
+        if (n <= 0) {
+            note_end(l, n);
             return true;
+        }
         l->owed = false;
         l->drained += (uint64_t)n;
         if (l->drained > l->client->model.limits.drain)
@@ -325,6 +333,14 @@ static void finish_datagrams(struct assay_link *l)
     if (!l->bound && io->connected(io->user, l->fd) == ECONNREFUSED)
         l->problem = ASSAY_CLIENT_UNREACHABLE;
     assay_link_drop(l);
+}
+
+void assay_link_listen(struct assay_link *l)
+{
+    if (l->datagrams || l->pump.end != ASSAY_PUMP_OPEN || !assay_pump_has_output(&l->pump) || l->owed)
+        return;
+    (void)receive(l);
+    l->lost = l->lost || l->pump.end != ASSAY_PUMP_OPEN;
 }
 
 void assay_link_finish(struct assay_link *l, int64_t now)

@@ -242,6 +242,7 @@ static void lead_out(struct assay_client *c, int64_t now)
     struct assay_link *l = &c->side;
     if (!can_lead_out(c))
         return;
+    assay_link_listen(l);
     if (l->pump.sid && assay_pump_shutdown(&l->pump, now) == ASSAY_ENDED)
         return; /* the event leads on */
     assay_pump_forget(&l->pump);

@@ -23,6 +23,8 @@ ASSAY = str(BUILD / "assay")
 SPECS = {
     "candy": ROOT / "spec/candy.yaml",
     "msglog": ROOT / "spec/msglog.yaml",
+    "relay": ROOT / "spec/relay.yaml",
+    "dispatch": ROOT / "spec/dispatch.yaml",
     "kinds": ROOT / "libclient/tests/kinds.yaml",
     "tagged": ROOT / "pytests/specs/tagged.yaml",
 }
@@ -228,6 +230,19 @@ def test_generation_repeats(generated, tmp_path, language):
 
 def test_applications_need_no_yaml(build):
     assert "yaml" not in run("ldd", build("examples/candy.c", "candy"))
+
+
+# ---- every fault of a system ----------------------------------------------------
+
+
+def test_faults_at_every_byte_in_memory(generated):
+    """The client's own code over a link in memory: libclient/tests/apps/memory.c tells what is done to it."""
+    program = generated / "memory"
+    protocols = ["candy", "msglog", "relay", "dispatch"]
+    archives = [BUILD / ("lib%s.a" % layer) for layer in ("libclient", "net", "core")]
+    run("cc", "-std=c11", "-D_GNU_SOURCE", "-g", *SANITIZE, "-I", ROOT, "-I", BUILD / "stage/include", "-I", generated, "-o", program,
+        ROOT / "libclient/tests/apps/memory.c", *[generated / (p + ".c") for p in protocols], *archives)
+    assert int(run(program).split()[0]) > 1000
 
 
 # ---- C -----------------------------------------------------------------------
