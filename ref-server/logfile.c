@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A half record longer than this is none of ours. */
@@ -51,6 +52,18 @@ static bool repair(int fd, const char *name, int64_t *end, size_t *repaired, str
     return true;
 }
 
+/* One who is just ending lets go of it soon. */
+static bool lock(int fd, bool patient)
+{
+    struct timespec pause = {.tv_nsec = 5 * 1000 * 1000};
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+        if (errno != EWOULDBLOCK || !patient || i == 200)
+            return false;
+        nanosleep(&pause, NULL);
+    }
+    return true;
+}
+
 static bool open_file(struct assay_logfile *log, struct assay_logfile *fresh, size_t *repaired,
                       struct assay_net_error *error)
 {
@@ -58,7 +71,7 @@ static bool open_file(struct assay_logfile *log, struct assay_logfile *fresh, si
     fresh->fd = openat(log->folder, log->name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fresh->fd < 0)
         return fail(error, log->name, strerror(errno));
-    if (flock(fresh->fd, LOCK_EX | LOCK_NB) < 0)
+    if (!lock(fresh->fd, fresh == log))
         return fail(error, log->name, errno == EWOULDBLOCK ? "is used by another server" : strerror(errno));
     if (!repair(fresh->fd, log->name, &fresh->size, repaired, error))
         return false;

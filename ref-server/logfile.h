@@ -1,8 +1,9 @@
 /* A file that records are appended to, durably, as if each were written at once.
  *
- * Records end in LF, and what a crash left behind the last LF is cut off when the
- * file is opened; or they are any bytes (`raw`). One process at a time has it open (a lock on the file sees
- * to that); another one may read, rename or remove it.
+ * Records end in LF, and what a crash left behind the last LF is cut off when
+ * the file is opened; or they are any bytes (`raw`). One process at a time has
+ * it open: a lock sees to that, which opening waits for, one second at most.
+ * Another process may read, rename or remove the file.
  */
 #ifndef ASSAY_REF_SERVER_LOGFILE_H
 #define ASSAY_REF_SERVER_LOGFILE_H

@@ -241,6 +241,45 @@ const char *assay_server_address(const struct assay_server *server, size_t i)
     return i < server->addresses_count ? server->addresses[i] : NULL;
 }
 
+/* ---- threads ----------------------------------------------------------- */
+
+/* Signals are the application's: threads started in between take none. */
+static sigset_t block_signals(void)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    return before;
+}
+
+static void unblock_signals(sigset_t before)
+{
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static bool start_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+    sigset_t before = block_signals();
+    bool ok = pthread_create(thread, NULL, fn, arg) == 0;
+    unblock_signals(before);
+    return ok;
+}
+
+static bool open_effects(struct assay_server *server, struct assay_net_error *error)
+{
+    const struct assay_server_config *config = &server->config;
+    struct assay_effects *effects = &server->effects;
+    effects->stop = stop_by_protocol;
+    effects->owner = server;
+    effects->application = config->application;
+    effects->user = config->user;
+    effects->override = config->override;
+    sigset_t before = block_signals();
+    bool ok = assay_effects_open(effects, config->model, config->data ? config->data : ".", error);
+    unblock_signals(before);
+    return ok;
+}
+
 /* ---- opening ----------------------------------------------------------- */
 
 static bool open_shards(struct assay_server *server, struct assay_net_error *error)
@@ -261,16 +300,8 @@ static bool open_shards(struct assay_server *server, struct assay_net_error *err
 
 static bool open_all(struct assay_server *server, struct assay_net_error *error)
 {
-    const struct assay_server_config *config = &server->config;
-    struct assay_effects *effects = &server->effects;
-    effects->stop = stop_by_protocol;
-    effects->owner = server;
-    effects->application = config->application;
-    effects->user = config->user;
-    effects->override = config->override;
-    return open_signals(server) &&
-           assay_effects_open(effects, config->model, config->data ? config->data : ".", error) &&
-           open_shards(server, error) && watch_signals(server) && listen_all(server, error);
+    return open_signals(server) && open_effects(server, error) && open_shards(server, error) && watch_signals(server) &&
+           listen_all(server, error);
 }
 
 static void close_all(struct assay_server *server)
@@ -327,7 +358,7 @@ static bool start_others(struct assay_server *server)
 {
     for (unsigned i = 1; i < server->count; i++) {
         struct assay_shard *shard = &server->shards[i];
-        shard->threaded = pthread_create(&shard->thread, NULL, run_shard, shard) == 0;
+        shard->threaded = start_thread(&shard->thread, run_shard, shard);
         if (!shard->threaded)
             return false;
     }
@@ -364,7 +395,7 @@ static void *run_server(void *server)
 
 bool assay_server_start(struct assay_server *server)
 {
-    server->started = pthread_create(&server->thread, NULL, run_server, server) == 0;
+    server->started = start_thread(&server->thread, run_server, server);
     return server->started;
 }
 

@@ -308,18 +308,20 @@ static ssize_t next_byte(int fd, uint8_t *byte)
     return n;
 }
 
-void hear(int fd, const void *bytes, size_t size)
+void hear(int fd, const void *bytes, size_t n)
 {
     const uint8_t *expected = bytes;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t byte = 0;
-        ssize_t n = next_byte(fd, &byte);
-        if (n != 1 || byte != expected[i])
-            fail_msg("byte %zu of %zu: expected %02x, got %s %02x", i, size, expected[i],
-                     n == 1   ? ""
-                     : n == 0 ? "FIN"
-                              : "a reset",
-                     byte);
+    uint8_t got[4096];
+    for (size_t i = 0, at = 0; i < n; i += at) {
+        ssize_t k = assay_receive(fd, got, n - i < sizeof got ? n - i : sizeof got);
+        if (k == ASSAY_IO_AGAIN)
+            await(fd, POLLIN);
+        else if (k <= 0)
+            fail_msg("byte %zu of %zu: expected %02x, got %s", i, n, expected[i], k == 0 ? "FIN" : "a reset");
+        at = k > 0 ? (size_t)k : 0;
+        for (size_t b = 0; b < at; b++)
+            if (got[b] != expected[i + b])
+                fail_msg("byte %zu of %zu: expected %02x, got %02x", i + b, n, expected[i + b], got[b]);
     }
 }
 

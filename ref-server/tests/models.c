@@ -60,7 +60,9 @@ static void desk_effect(uint16_t i)
         CODE(I(SLOT, 0, 1), I(EFFECT, 1, i), ok[0], ok[1], ok[2]),
         CODE(I(SLOT, 0, 1), size[0], size[1], I(EFFECT, 2, i), ok[0], ok[1], ok[2]),
     };
-    struct assay_rule *r = rule(0, 0, (uint16_t)(ASSAY_EV_BUILTINS + i), NONE, bodies[counts[i]]);
+    uint16_t write = CODE(I(SLOT, 0, 1), I(BLOB, 0, 0), I(JOIN, 2, 0), I(EFFECT, 1, i), ok[0], ok[1], ok[2]);
+    struct assay_rule *r =
+        rule(0, 0, (uint16_t)(ASSAY_EV_BUILTINS + i), NONE, i == D_WRITE ? write : bodies[counts[i]]);
     if (desk_effects[i].fallible)
         r->otherwise = CODE(ok[0], ok[1], I(SEND, 0, D_NO));
 }
@@ -119,7 +121,7 @@ const struct assay_model *desk_model(const char *window)
                                              RANGE(0, 0), RANGE(0, rules_used), i,           i, {.pause = NONE}};
     m = (struct assay_model){.protocol = "desk",
                              .limits = {64, 1024, 64, 1024, 1024, 0},
-                             .scratch = 4096,
+                             .scratch = 2 * DESK_MAX,
                              .frame_max = DESK_MAX,
                              .out_max = DESK_MAX,
                              .server = 0,

@@ -10,7 +10,7 @@ const struct assay_model *sums_over_both(void);
 /* desk, over tcp (lines) and udp. A letter, then content; the answer is "+"
  * and the content, or "-" and the content if the effect failed.
  *
- *   g gather, r release (to `window`)   w append to "log"   a apply (can fail)
+ *   g gather, r release (to `window`)   w append a line to "log"   a apply (can fail)
  *   e report   v tell   s stop   o reopen   q: the end
  *
  * `apply` and `tell` are the application's: content, and its size. */

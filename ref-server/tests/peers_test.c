@@ -191,11 +191,11 @@ static void datagrams_wait_for_effects_in_order(void **state)
     host_start(&host, desk_model("shown"), NULL);
     int fd = dial_udp(&host, 1);
     for (int i = 0; i < N; i++) {
-        snprintf(text, sizeof text, "w%03d\n", i);
+        snprintf(text, sizeof text, "w%03d", i);
         tell(fd, text);
     }
     for (int i = 0; i < N; i++) {
-        snprintf(text, sizeof text, "+%03d\n", i);
+        snprintf(text, sizeof text, "+%03d", i);
         told(fd, text);
     }
     const char *log = host_log(&host, &size);
@@ -217,11 +217,11 @@ static void sigterm_answers_datagrams_that_came(void **state)
     int fd = dial_udp(&host, 1);
     host_signal(&host, SIGSTOP);
     for (int i = 0; i < N; i++)
-        tell(fd, "wx\n");
+        tell(fd, "wx");
     host_signal(&host, SIGTERM);
     host_signal(&host, SIGCONT);
     for (int i = 0; i < N; i++)
-        told(fd, "+x\n");
+        told(fd, "+x");
     assert_int_equal(host_wait_done(&host), ASSAY_SERVER_STOPPED);
     close(fd);
 }
