@@ -131,7 +131,25 @@ static void read_optional(struct fields_context *c, const struct assay_node *nod
 static bool may_be_member(const struct spec_type *t)
 {
     bool form = t->form == ASSAY_FORM_BYTES || t->form == ASSAY_FORM_DECIMAL || t->form == ASSAY_FORM_HEX;
-    return form && (t->wire || assay_kind_is_bytes(t->kind));
+    return form && t->wire && (t->extent.kind == ASSAY_EXT_REST || t->extent.kind == ASSAY_EXT_BEFORE);
+}
+
+/* A value under a name has its end already; what would end it in front of something cannot be in it. */
+static void end_member(struct fields_context *c, struct spec_type *t)
+{
+    struct assay_byteset *set = ASSAY_NEW(&c->spec->arena, struct assay_byteset);
+    for (unsigned i = 0; i < 4; i++)
+        set->bits[i] = t->set ? t->set->bits[i] : ~(uint64_t)0;
+    if (t->extent.kind == ASSAY_EXT_BEFORE)
+        SPEC_EACH (struct assay_blob, d, &t->extent.delims) {
+            if (d->n == 1)
+                set->bits[d->p[0] >> 6] &= ~((uint64_t)1 << (d->p[0] & 63));
+            else
+                assay_spec_error(c->spec, t->at, "what a member of pairs ends before is one byte each");
+        }
+    if (t->extent.kind == ASSAY_EXT_BEFORE && assay_kind_is_bytes(t->kind))
+        t->set = set;
+    t->extent = (struct spec_extent){.at = t->extent.at, .kind = ASSAY_EXT_REST};
 }
 
 static void read_member(struct fields_context *c, struct spec_field *f, const struct around *a)
@@ -144,8 +162,9 @@ static void read_member(struct fields_context *c, struct spec_field *f, const st
         assay_read_bytes(c->spec, key, true, &f->key);
     if (f->name && f->type->kind != SPEC_T_ANY && !may_be_member(f->type))
         assay_spec_error(c->spec, f->node->at,
-                         "a member of pairs is the value under a name: bytes, text, decimal or hex");
-    f->type->extent = (struct spec_extent){.at = f->type->extent.at, .kind = ASSAY_EXT_REST};
+                         "a member of pairs is the value under a name: bytes, text, decimal or hex, up to 'rest' or "
+                         "'before' something");
+    end_member(c, f->type);
     static const unsigned misplaced[] = {FIELD_LEAD, FIELD_TAIL, FIELD_IF, FIELD_IS};
     for (size_t i = 0; i < sizeof misplaced / sizeof misplaced[0]; i++)
         if (a->of[misplaced[i]])

@@ -307,7 +307,7 @@ static uint16_t transport_bit(struct assay_spec *spec, const struct assay_node *
 {
     const struct spec_transport *t =
         assay_shape_is(spec, node, SHAPE_SCALAR, "a transport") ? assay_find_transport(spec, node) : NULL;
-    return t ? (uint16_t)(1u << t->index) : UINT16_MAX;
+    return (uint16_t)(t ? 1u << t->index : UINT16_MAX);
 }
 
 /* Where a message is known: everywhere, unless `over` says. */
