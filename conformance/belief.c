@@ -24,6 +24,8 @@ struct harvest {
 
 static void note_chunk(struct assay_belief *b, const struct assay_event *event)
 {
+    if (event->sent.size == 0 && !b->world->datagrams) /* of a stream without borders: nobody sees it */
+        return;
     if (!assay_grow((void **)&b->chunks, &b->chunk_cap, b->chunk_count + 1, sizeof *b->chunks))
         return;
     struct assay_chunk *c = &b->chunks[b->chunk_count++];
@@ -80,8 +82,55 @@ static bool is_of_host(const struct assay_effect *effect)
     return false;
 }
 
-static void tell_effect(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+static bool is_verb(const struct assay_effect *effect, const char *verb)
 {
+    return effect->verb && strcmp(effect->verb, verb) == 0;
+}
+
+static void show_text(const struct assay_belief_world *world, struct assay_belief *b, struct assay_span text,
+                      bool release)
+{
+    struct assay_span kept = {b->kept.p, b->kept.n};
+    if (release && kept.n)
+        note_told(world, b, &(struct assay_upper){.kind = ASSAY_UPPER_TEXT, .count = 1, .spans = &kept});
+    if (release)
+        b->kept.n = 0;
+    if (text.n)
+        note_told(world, b, &(struct assay_upper){.kind = ASSAY_UPPER_TEXT, .count = 1, .spans = &text});
+}
+
+/* What the terminal shows of an effect: the arguments stand in the first slots. */
+static void show_effect(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+{
+    struct assay_env *env = &world->lens.env;
+    uint16_t code = world->terminal->effects[event->effect.effect];
+    struct assay_range args = world->config.model->effects[event->effect.effect].args;
+    struct assay_span text;
+    assay_val v;
+    assay_lens_clear(&world->lens);
+    for (uint16_t i = 0; i < event->count && i < ASSAY_SLOTS_MAX; i++) {
+        bool bytes = assay_type_is_bytes(world->config.model, world->config.model->params[args.first + i].type);
+        uint8_t *p = bytes ? assay_scratch(env, event->spans[i].n) : NULL;
+        if (p && event->spans[i].n)
+            memcpy(p, event->spans[i].p, event->spans[i].n);
+        world->lens.slots[i] = bytes && p ? assay_scratch_val(env, p, event->spans[i].n) : event->values[i];
+        env->known |= (uint64_t)1 << i;
+    }
+    if (code == ASSAY_NONE || !assay_eval(env, code, &v))
+        return;
+    text = assay_bytes(env, v);
+    if (is_verb(&world->config.model->effects[event->effect.effect], "gather"))
+        assay_buf_add(&b->kept, text.p, text.n);
+    else
+        show_text(world, b, text, is_verb(&world->config.model->effects[event->effect.effect], "release"));
+}
+
+static void tell_effect(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+{
+    if (world->terminal) {
+        show_effect(world, b, event);
+        return;
+    }
     struct assay_upper upper = {.kind = ASSAY_UPPER_EFFECT,
                                 .index = event->effect.effect,
                                 .count = event->count,
@@ -100,7 +149,8 @@ static void tell_result(const struct assay_belief_world *world, struct assay_bel
                                 .count = ok ? event->count : 0,
                                 .values = event->values,
                                 .spans = event->spans};
-    note_told(world, b, &upper);
+    if (!world->terminal)
+        note_told(world, b, &upper);
     b->calling = false;
     b->over = b->over || world->config.model->calls[upper.index].opens != ASSAY_NONE;
 }
@@ -122,7 +172,7 @@ static void note_step(struct assay_belief *b, const struct assay_event *event)
     b->first_event = event->step.event;
 }
 
-static void harvest_events(const struct assay_belief_world *world, struct assay_belief *b, struct harvest *h)
+static void harvest_events(struct assay_belief_world *world, struct assay_belief *b, struct harvest *h)
 {
     struct assay_event event;
     h->count = 0;
@@ -171,7 +221,7 @@ static void end_with_call(struct assay_belief *b)
 }
 
 /* One call, with that much room for output. */
-static enum assay_rc call_once(const struct assay_belief_world *world, struct assay_belief *b, int64_t now,
+static enum assay_rc call_once(struct assay_belief_world *world, struct assay_belief *b, int64_t now,
                                engine_call *call, const void *arg, struct harvest *h, uint32_t room)
 {
     if (!assay_buf_reserve(&b->out, b->out.n + room))
@@ -190,7 +240,7 @@ static enum assay_rc call_once(const struct assay_belief_world *world, struct as
     return rc;
 }
 
-static enum assay_rc call_engine(const struct assay_belief_world *world, struct assay_belief *b, int64_t now,
+static enum assay_rc call_engine(struct assay_belief_world *world, struct assay_belief *b, int64_t now,
                                  engine_call *call, const void *arg, struct harvest *h)
 {
     uint32_t room = world->config.model->out_max + 64;
@@ -462,7 +512,7 @@ void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_se
     struct assay_upper closed = {
         .kind = ASSAY_UPPER_ERROR, .index = call->call, .outcome = ASSAY_CALL_CLOSED};
     for (size_t i = 0; i < set->count; i++)
-        if (set->items[i]->ended)
+        if (set->items[i]->ended && !world->terminal)
             note_told(world, set->items[i], &closed);
     stimulate(world, set, now, run_call, call);
     for (size_t i = 0; i < set->count; i++)

@@ -54,6 +54,7 @@ struct assay_belief {
     uint32_t chunk, cursor; /* chunks seen, and where the next one begins in what was seen */
     struct assay_tale tale; /* what the application above it was told */
     uint32_t told_seen;     /* entries of it that were seen */
+    struct assay_bytes_buf kept; /* what a terminal will show when it is released */
 };
 
 /* The beliefs about one link. */
@@ -80,6 +81,7 @@ struct assay_belief_world {
     bool stream;          /* it reads a stream without borders */
     bool holds;           /* input waits for a call that begins with taking it */
     int64_t call_timeout; /* of calls; 0: as the spec says */
+    const struct assay_terminal *terminal;
 };
 
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config);

@@ -78,6 +78,7 @@ void assay_belief_free(struct assay_belief *b)
     free(b->in.p);
     free(b->out.p);
     assay_tale_free(&b->tale);
+    free(b->kept.p);
     give_block(b->world, b->engine);
     free(b);
 }
@@ -170,8 +171,9 @@ struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const s
     to->choices.stances = NULL;
     to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
     to->tale = (struct assay_tale){0};
+    to->kept = (struct assay_bytes_buf){0};
     if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
-        !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) || !copy_stances(world, to, from)) {
+        !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) || !copy_buf(&to->kept, &from->kept) || !copy_stances(world, to, from)) {
         assay_belief_free(to);
         return NULL;
     }

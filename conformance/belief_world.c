@@ -139,13 +139,14 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     world->spare_count = 0;
     look_at_machine(world);
     world->call_timeout = config->call_timeout;
+    world->terminal = config->terminal;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
         !assay_lens_init(&world->other, model, config->options, config->leniencies, model->frame_max))
         return false;
     for (uint16_t i = 0; i < model->effects_count; i++)
-        world->effect_free[i] = !world->client && effect_is_free(model, &model->effects[i]);
+        world->effect_free[i] = !world->client && !world->terminal && effect_is_free(model, &model->effects[i]);
     return true;
 }
 

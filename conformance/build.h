@@ -96,6 +96,10 @@ struct assay_suite_all {
     size_t note_count, note_cap;
 };
 
+/* The terminal at which such a target is read; NULL: none. */
+const struct assay_terminal *assay_suite_terminal(const struct assay_spec *spec,
+                                                  const struct assay_suite_options *options);
+
 /* The same as assay_suite_make() for a model whose spec is not at hand (NULL). */
 struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
                                       const struct assay_suite_options *options);

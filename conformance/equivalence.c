@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/again.h"
 #include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/equivalence.h"
@@ -20,6 +21,7 @@ struct pair {
 struct stimulus {
     struct assay_blob bytes;
     const char *label;
+    const struct assay_input *call; /* instead of bytes; NULL: bytes */
 };
 
 struct product {
@@ -42,12 +44,22 @@ static void add_stimulus(struct product *p, struct assay_blob bytes, const char 
         if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
             return;
     struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
-    *s = (struct stimulus){bytes, label};
+    *s = (struct stimulus){bytes, label, NULL};
+}
+
+static void add_call(struct product *p, const struct assay_input *call)
+{
+    struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
+    *s = (struct stimulus){{NULL, 0}, call->label, call};
 }
 
 static void add_inputs(struct product *p, const struct assay_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {
+        if (inputs->items[i].kind == ASSAY_INPUT_CALL) {
+            add_call(p, &inputs->items[i]);
+            continue;
+        }
         add_stimulus(p, inputs->items[i].bytes, inputs->items[i].label);
         if (inputs->items[i].bare.n)
             add_stimulus(p, inputs->items[i].bare, inputs->items[i].label);
@@ -84,26 +96,38 @@ static void add_random(struct product *p, const struct assay_inputs *inputs, uin
 /* ---- comparing --------------------------------------------------------- */
 
 /* The right model's belief is an oracle for what the mutant sent. */
-/* What an effect leaves in the world; that a password was looked up leaves nothing. */
-static bool leaves_traces(const struct assay_model *model, uint16_t effect)
+static bool is_one_of(const char *verb, const char *const *verbs)
 {
-    const char *verb = model->effects[effect].verb;
-    return !verb || strcmp(verb, "crypt") != 0;
+    while (*verbs && strcmp(*verbs, verb) != 0)
+        verbs++;
+    return *verbs;
 }
 
-static const struct assay_effect_seen *next_trace(const struct assay_model *model, const struct assay_belief *b,
+/* What an effect leaves in the world for a judge to see: that a password was looked up leaves nothing, nor what is said
+ * in words of the target's own. What a terminal shows is in the tale. */
+static bool leaves_traces(const struct assay_belief_world *world, uint16_t effect)
+{
+    static const char *const unseen[] = {"crypt", "report", "reopen", NULL};
+    static const char *const beside[] = {"append", "stop", NULL};
+    const char *verb = world->config.model->effects[effect].verb;
+    if (world->terminal)
+        return verb && is_one_of(verb, beside);
+    return !verb || !is_one_of(verb, unseen);
+}
+
+static const struct assay_effect_seen *next_trace(const struct assay_belief_world *world, const struct assay_belief *b,
                                                   uint32_t *at)
 {
-    while (*at < b->effect_count && !leaves_traces(model, b->effects[*at].effect))
+    while (*at < b->effect_count && !leaves_traces(world, b->effects[*at].effect))
         (*at)++;
     return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
 }
 
-static bool same_effects(const struct assay_model *model, const struct assay_belief *x, const struct assay_belief *y)
+static bool same_effects(const struct assay_belief_world *world, const struct assay_belief *x, const struct assay_belief *y)
 {
     uint32_t i = 0, k = 0;
     for (;;) {
-        const struct assay_effect_seen *a = next_trace(model, x, &i), *b = next_trace(model, y, &k);
+        const struct assay_effect_seen *a = next_trace(world, x, &i), *b = next_trace(world, y, &k);
         if (!a || !b)
             return !a && !b;
         if (a->effect != b->effect || a->size != b->size ||
@@ -112,23 +136,46 @@ static bool same_effects(const struct assay_model *model, const struct assay_bel
     }
 }
 
+static bool same_tale(const struct assay_belief *right, const struct assay_belief *mutant)
+{
+    uint32_t whole;
+    return assay_tale_agrees(&right->tale, &mutant->tale, &whole) && whole == right->tale.count;
+}
+
+static bool same_output(struct assay_belief_world *world, struct assay_belief *right, const struct assay_belief *mutant)
+{
+    if (!world->datagrams)
+        return assay_belief_matches(world, right, (struct assay_span){mutant->out.p, mutant->out.n});
+    for (uint32_t i = right->chunk; i < mutant->chunk_count; i++) {
+        const struct assay_chunk *c = &mutant->chunks[i];
+        if (!assay_belief_matches(world, right, (struct assay_span){mutant->out.p, c->at + c->size}))
+            return false;
+    }
+    return true;
+}
+
 static bool same_so_far(struct product *p, struct assay_belief *right, const struct assay_belief *mutant)
 {
-    if (!assay_belief_matches(&p->right, right, (struct assay_span){mutant->out.p, mutant->out.n}))
+    if (!same_output(&p->right, right, mutant))
         return false;
     if (!assay_belief_satisfied(right) || right->ended != mutant->ended || right->in.n != mutant->in.n)
         return false;
     if (right->ended && right->how != mutant->how)
         return false;
-    if (!same_effects(p->right.config.model, right, mutant))
+    if (!same_effects(&p->right, right, mutant) || !same_tale(right, mutant) ||
+        (right->finished != mutant->finished && assay_reconnects(p->right.config.model, p->right.config.machine)))
         return false;
     return right->ended || assay_deadline(right->engine) == assay_deadline(mutant->engine);
 }
 
-static void feed(struct assay_belief_world *world, struct assay_belief *b, struct assay_blob bytes,
-                 enum assay_builtin_event event)
+static void feed(struct assay_belief_world *world, struct assay_belief *b, const struct stimulus *s,
+                 struct assay_blob bytes, enum assay_builtin_event event)
 {
     struct assay_belief_set set = {.items = {b}, .count = 1};
+    if (s && s->call && !b->calling && !b->ended) {
+        struct assay_belief_call call = {s->call->call, s->call->args, s->call->spans};
+        assay_beliefs_call(world, &set, 0, &call);
+    }
     if (bytes.n)
         assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
     if (event != ASSAY_EV_CONNECT && !b->ended)
@@ -146,10 +193,16 @@ static void describe_trace(struct product *p, size_t pair, const struct stimulus
         path[n++] = p->pairs[i].input;
     while (n--) {
         const struct stimulus *s = &p->stimuli[path[n]];
+        if (s->call)
+            assay_text_add(&text, "call %s (%s)  ", p->right.config.model->calls[s->call->call].name, s->label);
+        if (s->call)
+            continue;
         assay_text_add(&text, "> ");
         assay_text_hex(&text, (struct assay_span){s->bytes.p, s->bytes.n}, 24);
         assay_text_add(&text, "  ");
     }
+    if (last && last->call)
+        assay_text_add(&text, "call %s (%s)", p->right.config.model->calls[last->call->call].name, last->label);
     if (cut) {
         assay_text_add(&text, "> ");
         assay_text_hex(&text, (struct assay_span){last->bytes.p, cut}, 24);
@@ -171,10 +224,10 @@ static bool differ(struct product *p, size_t pair, const struct stimulus *s, uin
     next->right = assay_belief_copy(&p->right, p->pairs[pair].right);
     next->mutant = assay_belief_copy(&p->mutant, p->pairs[pair].mutant);
     assay_beliefs_fix(&(struct assay_belief_set){.items = {next->right}, .count = 1}, next->mutant->out.n);
-    feed(&p->right, next->right, bytes, event);
-    feed(&p->mutant, next->mutant, bytes, event);
+    feed(&p->right, next->right, s, bytes, event);
+    feed(&p->mutant, next->mutant, s, bytes, event);
     /* who has reset the connection sees nothing any more but what was done */
-    bool same = event == ASSAY_EV_RESET ? same_effects(p->right.config.model, next->right, next->mutant)
+    bool same = event == ASSAY_EV_RESET ? same_effects(&p->right, next->right, next->mutant)
                                         : same_so_far(p, next->right, next->mutant);
     if (same)
         return false;
@@ -203,8 +256,9 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
 {
     const struct assay_model *model = world->config.model;
     struct assay_range vars = model->machines[world->config.machine].vars;
-    uint16_t state = assay_state(b->engine, b->sid);
+    uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
     h = mix(h, &state, sizeof state);
+    h = mix(mix(h, &wait, sizeof wait), &call, sizeof call);
     for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
         assay_val v = 0;
         struct assay_span s = {0};
@@ -218,16 +272,22 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
 /* Bytes of variables make the product infinite; values that no rule looks at are told apart up to this many. */
 #define SAME_STATES_MAX 6
 
+/* Where a side stands, but for its variables. */
+static uint64_t place_of(const struct assay_belief *b)
+{
+    uint16_t wait, state = assay_state(b->engine, b->sid);
+    assay_running(b->engine, b->sid, &wait);
+    return (uint64_t)wait << 16 | state;
+}
+
 static bool known(const struct product *p, const struct pair *pair)
 {
     size_t same = 0;
-    uint16_t right = assay_state(pair->right->engine, pair->right->sid);
-    uint16_t mutant = assay_state(pair->mutant->engine, pair->mutant->sid);
+    uint64_t right = place_of(pair->right), mutant = place_of(pair->mutant);
     for (size_t i = 0; i < p->count; i++) {
         if (p->pairs[i].key == pair->key)
             return true;
-        same += assay_state(p->pairs[i].right->engine, p->pairs[i].right->sid) == right &&
-                assay_state(p->pairs[i].mutant->engine, p->pairs[i].mutant->sid) == mutant;
+        same += place_of(p->pairs[i].right) == right && place_of(p->pairs[i].mutant) == mutant;
     }
     return same >= SAME_STATES_MAX;
 }
@@ -285,7 +345,7 @@ static bool expand(struct product *p, size_t pair)
 static bool cuts_differ(struct product *p, size_t pair, const struct assay_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {
-        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label};
+        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label, NULL};
         if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE)
             continue;
         for (uint32_t cut = 1; cut < s.bytes.n && cut <= CUTS_MAX; cut++)

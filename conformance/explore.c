@@ -233,7 +233,8 @@ bool assay_explore(struct assay_explored *e, const struct assay_witness_config *
                                          .options = config->options,
                                          .leniencies = config->leniencies,
                                          .seed = 1,
-                                         .circumstance = config->circumstance};
+                                         .circumstance = config->circumstance,
+                                         .terminal = config->terminal};
     struct assay_belief_set set = {0};
     memset(e, 0, sizeof *e);
     e->inputs = inputs;

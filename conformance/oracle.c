@@ -431,7 +431,7 @@ struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
     const struct link *l = &o->links[link];
     struct assay_owed owed = {0};
     bool over = l->reset || l->end == SEEN_FIN || l->end == SEEN_RST;
-    if (!l->connected || (over && !o->world.client))
+    if (!l->connected || (over && !o->world.client && !o->world.terminal))
         return (struct assay_owed){.maybe = true};
     for (size_t i = 0; i < l->beliefs.count; i++) {
         const struct assay_belief *b = l->beliefs.items[i];
@@ -442,6 +442,14 @@ struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
         owed.maybe = owed.maybe || (told && (over || (!bytes && !b->ended)));
     }
     return owed;
+}
+
+struct assay_span assay_oracle_shown(const struct assay_oracle *o, uint8_t link)
+{
+    const struct assay_belief *b = best_of(&o->links[link].beliefs);
+    if (!b || !o->world.terminal || b->tale.count == 0)
+        return (struct assay_span){NULL, 0};
+    return (struct assay_span){b->tale.bytes.p, b->tale.bytes.n};
 }
 
 /* ---- effects, blame ---------------------------------------------------- */

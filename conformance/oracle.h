@@ -22,6 +22,8 @@ struct assay_oracle_config {
     uint64_t seed;
     struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
     int64_t call_timeout; /* of a client: what its calls may take, ns; 0: as the spec says */
+    const struct assay_terminal *terminal; /* the target is read at its terminal: effects show there as the spec says,
+                                              results of calls do not; outlives the oracle. NULL: it is not */
 };
 
 /* NULL: out of memory. */
@@ -48,7 +50,12 @@ bool assay_oracle_silence(struct assay_oracle *oracle, uint8_t link); /* proven:
 
 /* What the application above a client saw. Results and effects carry values as in struct assay_event; of an error
  * `outcome` counts. */
-enum assay_upper_kind { ASSAY_UPPER_RESULT, ASSAY_UPPER_ERROR, ASSAY_UPPER_EFFECT };
+enum assay_upper_kind {
+    ASSAY_UPPER_RESULT,
+    ASSAY_UPPER_ERROR,
+    ASSAY_UPPER_EFFECT,
+    ASSAY_UPPER_TEXT, /* at a terminal: some of what it shows for this link, in `spans[0]`; cut anywhere */
+};
 struct assay_upper {
     uint8_t kind;    /* enum assay_upper_kind */
     uint16_t index;  /* RESULT, ERROR: the call; EFFECT: the effect */
@@ -58,6 +65,9 @@ struct assay_upper {
     const struct assay_span *spans;
 };
 bool assay_oracle_upper(struct assay_oracle *oracle, uint8_t link, const struct assay_upper *seen);
+
+/* At a terminal: all that it should show for a link by now, in the most trusted belief. Valid until the next call. */
+struct assay_span assay_oracle_shown(const struct assay_oracle *oracle, uint8_t link);
 
 /* From here on connections are refused, or taken again. The first time may be before any link is there. */
 void assay_oracle_refuse(struct assay_oracle *oracle, int64_t now, bool refuse);

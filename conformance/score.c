@@ -35,7 +35,9 @@ static bool make_options(struct scorer *s)
     for (uint16_t i = 0; s->options && i < s->model->options_count; i++) {
         const struct assay_option *o = &s->model->options[i];
         uint8_t kind = s->model->types[o->type].kind;
-        s->options[i] = kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : (assay_val)o->value;
+        s->options[i] = kind >= ASSAY_T_BYTES
+                            ? assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + i, o->blob.n)
+                            : (assay_val)o->value;
         if (kind == ASSAY_T_DURATION && o->value == 0)
             s->options[i] = (assay_val)TIMER_ON;
     }
@@ -59,7 +61,8 @@ static bool start(struct scorer *s, const struct assay_spec *spec, const struct 
                                             .machine = s->machine,
                                             .options = s->options,
                                             .leniencies = assay_leniencies_default(s->model),
-                                            .seed = seed};
+                                            .seed = seed,
+                                            .terminal = assay_suite_terminal(spec, &options)};
     if (!s->suite)
         return false;
     struct assay_witness_config config = {.spec = spec,

@@ -42,7 +42,8 @@ static bool fails(const struct assay_builder *b, const struct assay_case *c, enu
                                                    .options = b->config.options,
                                                    .leniencies = b->config.leniencies,
                                                    .seed = 1,
-                                                   .call_timeout = b->call_timeout},
+                                                   .call_timeout = b->call_timeout,
+                                                   .terminal = b->config.terminal},
                                          .model = b->model,
                                          .host = host};
     struct assay_memory_result result;
@@ -136,6 +137,13 @@ uint16_t assay_suite_machine(const struct assay_model *model, const struct assay
     return client ? t->client : t->server;
 }
 
+/* Clients are taken at their word: they tell results, too. */
+const struct assay_terminal *assay_suite_terminal(const struct assay_spec *spec,
+                                                  const struct assay_suite_options *options)
+{
+    return spec && options->role != ASSAY_CLIENT ? assay_spec_terminal(spec) : NULL;
+}
+
 struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
                                       const struct assay_suite_options *options)
 {
@@ -163,7 +171,8 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                                .transport = options->transport,
                                                .calls = options->role == ASSAY_CLIENT,
                                                .options = options->params,
-                                               .leniencies = leniencies},
+                                               .leniencies = leniencies,
+                                               .terminal = assay_suite_terminal(spec, options)},
                                     .arrives = options->role == ASSAY_CLIENT,
                                     .call_timeout = options->call_timeout,
                                     .patience = options->patience ? options->patience : PATIENCE,

@@ -23,6 +23,8 @@ static bool add_values(struct assay_tale *tale, const struct assay_model *model,
 {
     struct assay_range params = params_of(model, u->kind, u->index);
     bool ok = true;
+    if (u->kind == ASSAY_UPPER_TEXT)
+        return assay_buf_add(&tale->bytes, u->spans[0].p, u->spans[0].n);
     for (uint16_t i = 0; ok && i < u->count; i++) {
         const struct assay_span *s = &u->spans[i];
         if (!is_bytes(model, params, i)) {
@@ -39,8 +41,8 @@ static bool add_values(struct assay_tale *tale, const struct assay_model *model,
 struct assay_told *assay_tale_add(struct assay_tale *tale, const struct assay_model *model, const struct assay_upper *u,
                                   bool pieces)
 {
-    bool run = pieces && u->kind == ASSAY_UPPER_EFFECT && u->count == 1 &&
-               is_bytes(model, params_of(model, u->kind, u->index), 0);
+    bool run = u->kind == ASSAY_UPPER_TEXT || (pieces && u->kind == ASSAY_UPPER_EFFECT && u->count == 1 &&
+                                               is_bytes(model, params_of(model, u->kind, u->index), 0));
     struct assay_told *last = tale->count ? &tale->items[tale->count - 1] : NULL;
     if (!run || !last || !last->run || last->index != u->index) {
         if (!assay_grow((void **)&tale->items, &tale->cap, tale->count + 1, sizeof *tale->items))
@@ -118,7 +120,7 @@ struct assay_upper assay_tale_entry(const struct assay_tale *tale, uint32_t i, c
         uint32_t n = t->size;
         room->values[k] = 0;
         room->spans[k] = (struct assay_span){0};
-        if (!is_bytes(model, params, k)) {
+        if (t->kind != ASSAY_UPPER_TEXT && !is_bytes(model, params, k)) {
             memcpy(&room->values[k], p, sizeof room->values[k]);
             p += sizeof room->values[k];
             continue;
@@ -153,6 +155,11 @@ void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale,
     if (u.kind == ASSAY_UPPER_ERROR) {
         assay_text_add(text, "error %s ", model->calls[u.index].name);
         describe_error(text, model, u.outcome);
+        return;
+    }
+    if (u.kind == ASSAY_UPPER_TEXT) {
+        assay_text_add(text, "shown ");
+        assay_text_quoted(text, u.spans[0], SHOWN_BYTES);
         return;
     }
     bool effect = u.kind == ASSAY_UPPER_EFFECT;

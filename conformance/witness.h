@@ -49,6 +49,7 @@ struct assay_witness_config {
     const struct assay_model *model;
     uint16_t machine; /* that is judged; inputs are what the other side sends */
     uint16_t transport;
+    const struct assay_terminal *terminal; /* at which the target is read, for exploring; or NULL */
     bool calls; /* the target makes its links, and does the calls of its machine: these are inputs, too */
     const assay_val *options;
     uint64_t leniencies;
