@@ -68,23 +68,44 @@ class Target:
 
 
 class Served:
-    """`assay serve` on a free port, ended with the block."""
+    """`assay serve` on a free port of each transport (`udp`: of that, too), ended with the block."""
 
-    def __init__(self, path, data, *options, executable=None, file_size=None):
+    def __init__(self, path, data, *options, executable=None, file_size=None, udp=False):
         self.path, self.data, self.executable = path, pathlib.Path(data), executable or program()
         self.command = [str(self.executable), "serve", str(path), "--listen", "127.0.0.1:0", "--data", str(data)]
+        self.command += ["--listen", "udp:127.0.0.1:0"] if udp else []
         self.command += [str(option) for option in options]
+        self.addresses, self.udp, self.said = {}, udp, b""
         self.file_size = file_size
         self.address = self.process = None
         self.errors = []
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=self._limit)
-        threading.Thread(target=lambda: self.errors.append(self.process.stderr.read()), daemon=True).start()
-        line = self.process.stdout.readline().decode()
-        assert line.startswith("listening on tcp:127.0.0.1:"), "%r printed %r" % (self.command, line)
-        self.address = "127.0.0.1", int(line.rsplit(":", 1)[1])
+        self.listener = threading.Thread(target=lambda: self.errors.append(self.process.stderr.read()), daemon=True)
+        self.listener.start()
+        for name in ("tcp", "udp") if self.udp else ("tcp",):
+            line = self.process.stdout.readline().decode()
+            assert line.startswith("listening on %s:127.0.0.1:" % name), "%r printed %r" % (self.command, line)
+            self.addresses[name] = "127.0.0.1", int(line.rsplit(":", 1)[1])
+        self.address = self.addresses["tcp"]
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
         return self
+
+    def _read(self):
+        with self.process.stdout as stdout:
+            for data in iter(lambda: stdout.read1(65536), b""):
+                self.said += data
+
+    def finish(self):
+        """End it; what it printed behind its addresses, and on standard error. Its status must be 0."""
+        if self.alive():
+            self.process.terminate()
+        assert self.process.wait(10) == 0
+        self.reader.join(10)
+        self.listener.join(10)
+        return self.said, self.errors[0]
 
     def _limit(self):
         """Files cannot grow beyond this: a disk that is full."""
@@ -104,7 +125,7 @@ class Served:
             self.process.wait(10)
             raise
         finally:
-            self.process.stdout.close()
+            self.reader.join(10)
 
     def target(self, spec):
         """The server as a target."""

@@ -92,7 +92,7 @@ def steps_of(pieces, link=0, wait_first=False):
     return steps[:1] + [{"await": True}] + steps[1:] if wait_first and steps else steps
 
 
-@pytest.mark.parametrize("trace", [each for each in traces("candy", "msglog") if each.values[0].on_the_wire])
+@pytest.mark.parametrize("trace", [each for each in traces("candy", "msglog", "dispatch") if each.values[0].on_the_wire])
 def test_seed_trace(request, trace):
     """The traces whose expectations a person wrote."""
     target = request.getfixturevalue(trace.name)

@@ -17,11 +17,12 @@ class Trace:
     def __init__(self, name, tree):
         self.name, self.tree, self.id = name, tree, tree["id"]
         self.strict = tree.get("strict") == "true"
-        self.params = {key: int(value) for key, value in tree.get("params", {}).items()}
+        self.params = {key: int(value) if value.isdigit() else str(value) for key, value in tree.get("params", {}).items()}
         self.fail = tree.get("fail", [])
         self.links = int(tree.get("links", 1))
-        self.end = str(tree["end"])
-        self.steps = [step for item in tree["steps"] for step in self._steps(item)]
+        self.end, self.over = str(tree.get("end")), tree.get("over")
+        self.steps = [step for item in tree.get("steps", []) for step in self._steps(item)]
+        self.datagrams = [data_bytes(text) + b"f" * int(tree.get("fill", 0)) for text in tree.get("datagrams", [])]
 
     def _steps(self, item):
         step = {"link": int(item.get("link", 0))}
@@ -59,18 +60,26 @@ class Trace:
         texts = {"ERROR": "error: no", "ERROR_LF": "error: something else\n"}
         return b"".join(data_bytes(texts.get(text, text)) for text in self.tree["reply"])
 
+    def shown(self):
+        """All that a person sees, or None."""
+        if "shown" not in self.tree:
+            return None
+        long = self.tree.get("long", {})
+        return data_bytes(self.tree["shown"]) + b"f" * int(long.get("fill", 0)) + data_bytes(long.get("then", ""))
+
     def log(self):
         """The lines that must stand in the log, or None."""
-        if "long" in self.tree:
+        if "long" in self.tree and "shown" not in self.tree:
             long = self.tree["long"]
             return [data_bytes(long["prefix"]) + b"f" * int(long["fill"]) + b"\r\n"]
         return [data_bytes(line) for line in self.tree["log"]] if "log" in self.tree else None
 
 
-def traces(*names):
-    """All traces of these protocols, as parameters of a test."""
+def traces(*names, over=None):
+    """All traces of these protocols (over streams, or another transport), as parameters of a test."""
     found = []
     for name in names:
         text = (HERE / "traces" / (name + ".yaml")).read_text(encoding="utf-8")
-        found += [pytest.param(Trace(name, tree), id="%s-%s" % (name, tree["id"])) for tree in parse(text)]
+        found += [pytest.param(Trace(name, tree), id="%s-%s" % (name, tree["id"])) for tree in parse(text)
+                  if tree.get("over") == over]
     return found
