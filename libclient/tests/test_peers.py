@@ -1,0 +1,211 @@
+"""Machines that run by themselves and connect again, links of calls, datagrams, frames of one's own, and the program that
+lines drive: through an application (apps/peers.c), `assay drive` and `assay call`, against `assay serve` and servers that
+misbehave."""
+
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from test_generated import ASSAY, ROOT, SANITIZE, Fake, build, flags, generated, run  # noqa: F401: fixtures
+
+HI, CLIMB, WHO, BYE = b"HI\n", b"CLIMB\n", b"WHO\n", b"BYE\n"
+EXCHANGE = [("send", HI), b"DAD\n", ("send", CLIMB), b"TOP\n", ("send", WHO), b"MOM\n", ("send", BYE)]
+
+
+@pytest.fixture(scope="session")
+def peers(build, generated, flags):  # noqa: F811
+    program = generated / "peers"
+    run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZE, *flags[0], "-D_GNU_SOURCE", "-I", generated, "-o", program,
+        ROOT / "libclient/tests/apps/peers.c", generated / "relay.c", generated / "dispatch.c", *flags[1])
+    return program
+
+
+@pytest.fixture
+def serve(tmp_path):
+    """A server of a spec on free ports: its addresses by transport, and its process."""
+    servers = []
+
+    def serving(protocol, *options):
+        server = subprocess.Popen([ASSAY, "serve", ROOT / ("spec/%s.yaml" % protocol), "--listen", "tcp:127.0.0.1:0", "--listen",
+                                   "udp:127.0.0.1:0", "--data", tmp_path, *options], stdout=subprocess.PIPE)
+        servers.append(server)
+        addresses = [server.stdout.readline().decode().split("listening on ")[1].strip() for _ in range(2)]
+        return {a[:3]: a[4:] for a in addresses}, server
+
+    yield serving
+    for server in servers:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def free_port(kind=socket.SOCK_STREAM):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start(*command):
+    return subprocess.Popen([str(part) for part in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                            text=True)
+
+
+# ---- machines that run by themselves --------------------------------------------
+
+
+def test_a_machine_runs_to_its_end(peers, serve):
+    at, _ = serve("dispatch")
+    lines = run(peers, "run", at["tcp"]).splitlines()
+    assert lines == ["running", "< - HI", "> Dad DAD", "< - CLIMB", "> Top TOP", "< - WHO", "> Mom MOM", "< - BYE", "run ok "]
+
+
+def test_it_starts_before_its_server_and_outlives_it(peers):
+    port = free_port()
+    client = start(peers, "run", "127.0.0.1:%d" % port, "pause=50ms")
+    assert client.stdout.readline() == "running\n"
+    time.sleep(0.2)  # some tries are refused
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        listener.settimeout(20)
+        for script in ([], [HI, b"DAD\n"], [HI, b"DAD\n", CLIMB, b"TOP\n", WHO, b"MOM\n", BYE]):
+            connection, _ = listener.accept()
+            with connection:
+                connection.settimeout(20)
+                for what in script:
+                    if what in (HI, CLIMB, WHO, BYE):
+                        connection.sendall(what)
+                    else:
+                        assert connection.recv(100) == what
+    assert client.wait(timeout=20) == 0
+    assert client.stdout.read().endswith("run ok \n")
+
+
+def test_pauses_and_reasons_without_waiting(peers):
+    fake = Fake([("send", HI), b"DAD\n", "reset"], [("send", HI), b"DAD\n", "gone"], EXCHANGE)
+    lines = run(peers, "poll", fake.address, "pause=40ms", "patience=150ms").splitlines()
+    fake.join()
+    assert lines == ["connected ok 0 0", "retrying closed 40 0", "connected ok 0 0", "retrying timeout 40 0", "connected ok 0 0",
+                     "ended ok 0 1"]
+
+
+def test_a_stopped_and_a_late_run(peers):
+    client = start(peers, "run", "127.0.0.1:%d" % free_port(), "pause=60s")
+    assert client.stdout.readline() == "running\n"
+    time.sleep(0.1)
+    client.send_signal(signal.SIGTERM)
+    assert client.stdout.read().startswith("run stopped ") and client.wait(timeout=20) == 0
+    assert run(peers, "brief", "127.0.0.1:%d" % free_port()).splitlines()[-1].startswith("run timeout ")
+
+
+@pytest.mark.parametrize("param, why", [("pause=soon", "param pause: 'soon' is no value for it: expected a duration such as 200ms"),
+                                        ("pasue=1s", "the spec has no param 'pasue'"), ("pause", "expected NAME=VALUE"),
+                                        ("secret=" + "x" * 257, "is outside of what the spec allows")])
+def test_params_that_are_none(peers, param, why):
+    assert why in run(peers, "run", "127.0.0.1:1", param)
+
+
+# ---- frames, datagrams, connections of the other side ---------------------------------
+
+
+def test_frames_of_ones_own(peers, serve):
+    at, _ = serve("dispatch")
+    lines = run(peers, "send", at["tcp"], "JUMP\n", "JUMP", "A\nB\n", "<web:main DAD\n").splitlines()
+    assert [line for line in lines if line[0] != "<"] == [
+        "> - JUMP", "send ok ", *["send value %s: this is not exactly one frame of the protocol" % at["tcp"]] * 2,
+        "> - <web:main DAD", "send ok ", "run timeout %s: not through in time" % at["tcp"]]
+    assert [line for line in lines if line[0] == "<"] == ["< - HI", "< - UNKNOWN command=JUMP", "< - web:main/CLIMB"]
+
+
+def test_a_bound_client_hears_everybody(peers):
+    port = free_port(socket.SOCK_DGRAM)
+    client = start(peers, "hear", "127.0.0.1:%d" % port, "secret=s;x")
+    assert client.stdout.readline().startswith("connect ok")
+    for message in (b"LOG", b"LOG secret_code=no", b"", b"x" * 20000, b'LOG secret_code="s;x"'):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.sendto(message, ("127.0.0.1", port))
+    assert client.stdout.readline() == "effect rotate\n"
+    client.terminate()
+    assert client.stdout.read().startswith("run stopped") and client.wait(timeout=20) == 0
+
+
+def test_a_connection_that_the_other_side_made(peers):
+    client = start(peers, "adopt")
+    port = int(client.stdout.readline())
+    assert client.stdout.readline().startswith("adopt unreachable")
+    run(ASSAY, "call", ROOT / "spec/relay.yaml", "127.0.0.1:%d" % port, "say", "content=two words")
+    rest = client.stdout.read()
+    assert client.wait(timeout=20) == 0
+    assert "adopt ok" in rest and "effect gather two words" in rest and "effect show" in rest and "run ok" in rest
+
+
+def test_calls_with_links_of_their_own(peers, serve):
+    at, server = serve("relay")
+    address = "%s,udp:%s" % (at["tcp"], at["udp"])
+    assert run(peers, "calls", address, 65507) == "say ok \npost ok \n"
+    assert "post value" in run(peers, "calls", address, 65508)
+    server.terminate()
+    assert server.stdout.read() == b"hello\0" + b"x" * 65507 + b"\0" + b"hello\0"
+    server.wait(timeout=20)
+    said = run(peers, "calls", address, 3).splitlines()
+    assert said[0].startswith("say unreachable %s: cannot connect" % at["tcp"])
+    assert said[1] == "post unreachable udp:%s: post: nobody takes datagrams there" % at["udp"]
+
+
+def test_one_message_to_a_peer_that_goes(peers):
+    fake = Fake(["reset"])
+    said = run(peers, "calls", "%s,udp:127.0.0.1:9" % fake.address, 3).splitlines()[0]
+    fake.join()
+    assert said.startswith("say closed")
+
+
+# ---- drive and call ----------------------------------------------------------------
+
+
+def drive(spec, address, orders, *options, code=0):
+    return run(ASSAY, "drive", ROOT / spec, address, *options, input=orders.encode(), code=code).splitlines()
+
+
+def test_lines(serve):
+    at, _ = serve("relay")
+    address = "%s,udp:%s" % (at["tcp"], at["udp"])
+    assert drive("spec/relay.yaml", address, "call say content=a%20b\nconnect\ncall pass content=%00\ncall finish\ncall pass content=x\n") == [
+        "result say", "connected", "result pass", "result finish", "ended",
+        "error pass closed %s%%3A%%20there%%20is%%20no%%20connection" % at["tcp"].replace(":", "%3A")]
+
+
+def test_lines_that_are_wrong(serve):
+    at, _ = serve("dispatch")
+    lines = drive("spec/dispatch.yaml", "udp:" + at["udp"],
+                  "call nope\ncall log_rotate code=1\ncall log_rotate secret_code=%4\ncall log_rotate\ncall\n")
+    assert lines == ["error nope value no%20such%20call", "error log_rotate value code%3D1", "error log_rotate value secret_code%3D%254",
+                     "result log_rotate", "error - value no%20such%20call"]
+
+
+def test_driving_a_machine_that_runs_by_itself(serve):
+    at, _ = serve("dispatch")
+    assert drive("spec/dispatch.yaml", at["tcp"], "", "--run") == ["connected", "ended"]
+    client = start(ASSAY, "drive", ROOT / "spec/dispatch.yaml", at["tcp"])
+    client.stdin.write("connect\n")
+    client.stdin.flush()
+    assert [client.stdout.readline() for _ in range(2)] == ["connected\n", "ended\n"]
+    client.stdin.close()
+    assert client.wait(timeout=20) == 0
+
+
+def test_generated_programs_are_driven_as_well(generated, flags, tmp_path, serve):  # noqa: F811
+    at, _ = serve("dispatch")
+    run(ASSAY, "gen", "c", ROOT / "spec/dispatch.yaml", "-o", tmp_path, "--main")
+    run("cc", "-std=c11", "-Wall", "-Wextra", "-Werror", *SANITIZE, *flags[0], "-o", tmp_path / "driven", tmp_path / "dispatch.c",
+        tmp_path / "dispatch_main.c", *flags[1])
+    assert run(tmp_path / "driven", at["tcp"], "--run") == "connected\nended\n"
+    assert run(tmp_path / "driven", at["tcp"], "--param", "nope=1", "--run", code=4) == ""
+
+
+def test_assay_call_over_links_of_calls(serve):
+    at, server = serve("dispatch", "--param", "secret=x", "--stats")
+    run(ASSAY, "call", ROOT / "spec/dispatch.yaml", "udp:" + at["udp"], "log_rotate", "secret_code=x")
+    run(ASSAY, "call", ROOT / "spec/dispatch.yaml", at["tcp"], "quit")
+    assert server.wait(timeout=20) == 0
+    done = subprocess.run([ASSAY, "call", ROOT / "spec/dispatch.yaml", at["tcp"], "quit"], capture_output=True, timeout=60)
+    assert done.returncode == 69 and b"cannot connect to" in done.stderr
