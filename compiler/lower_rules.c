@@ -339,6 +339,8 @@ static void lower_expected(struct lowering_call *c, struct spec_rule *r, size_t 
 {
     struct lower *l = c->l;
     struct assay_rule rule = rule_of(l, r, c->machine->index, c->waits[step]);
+    if (!r->req && c->call->req)
+        rule.req = c->call->req->index;
     rule.body = assay_here(l);
     gen_body(l, r);
     c->out = c->scratch = 0;
@@ -360,7 +362,7 @@ static void lower_call_rules(struct lower *l, struct spec_call *call, const stru
                               .state = ASSAY_NONE,
                               .guard = ASSAY_NONE,
                               .otherwise = ASSAY_NONE,
-                              .req = ASSAY_NONE,
+                              .req = call->req ? call->req->index : ASSAY_NONE,
                               .line = call->at.line,
                               .column = call->at.column};
     rule.body = assay_here(l);

@@ -4,7 +4,7 @@
 #include "compiler/scope.h"
 #include "compiler/types.h"
 
-enum { C_TEXT, C_ARGS, C_RESULTS, C_WITHIN, C_STEPS, C_OPENS, C_TRIES, C_KEYS };
+enum { C_TEXT, C_ARGS, C_RESULTS, C_WITHIN, C_STEPS, C_OPENS, C_TRIES, C_REQ, C_KEYS };
 static const struct shape_key call_keys[C_KEYS] = {
     [C_TEXT] = {"text", SHAPE_SCALAR, NULL},
     [C_ARGS] = {"args", SHAPE_MAPPING, NULL},
@@ -12,6 +12,7 @@ static const struct shape_key call_keys[C_KEYS] = {
     [C_WITHIN] = {"within", SHAPE_SCALAR, NULL},
     [C_STEPS] = {"steps", SHAPE_SEQUENCE | SHAPE_REQUIRED, NULL},
     [C_OPENS] = {"opens", SHAPE_MAPPING, NULL},
+    [C_REQ] = {"req", SHAPE_SCALAR, NULL},
     [C_TRIES] = {"tries", SHAPE_ANY | SHAPE_DECLARED, "calls that try again"},
 };
 
@@ -29,6 +30,7 @@ static void read_call(struct assay_spec *spec, const struct assay_node *node)
     if (of[C_OPENS] && assay_shape(spec, of[C_OPENS], "opens", opens_keys, 2, opens))
         call->opens = of[C_OPENS];
     call->text = of[C_TEXT] ? of[C_TEXT]->text : NULL;
+    call->req = assay_read_req(spec, of[C_REQ]);
     call->within = assay_read_duration(spec, of[C_WITHIN], 0);
     assay_read_params(spec, of[C_ARGS], &call->args, "an argument");
     assay_read_params(spec, of[C_RESULTS], &call->results, "a result");

@@ -446,6 +446,7 @@ struct spec_call {
     const struct assay_node *opens;    /* NULL: it works on the client's link */
     const struct spec_transport *over; /* the transport of its link, or of the client's */
     struct spec_machine *machine;      /* whose call it is; NULL: of one that is declared only */
+    const struct spec_requirement *req; /* behind its steps that name none */
     struct spec_event *event;
     uint16_t index;
 };
