@@ -57,8 +57,10 @@ struct assay_config {
 /* Where output goes. The host owns the bytes; the engine appends at `len`.
  * A cut marks output that must not leave before an effect has completed:
  * everything from `at` on. Where frames are datagrams, a cut without a gate
- * (0) stands in front of each message: the border of two datagrams. Cuts come in ascending order. When the effect
- * fails, the engine truncates `len` at its cut and goes on from there; the
+ * (0) stands in front of each message: the border of two datagrams (so that
+ * `cuts_cap` must be no less than the messages of one rule: without room for
+ * its cut a message finds the output full). Cuts come in ascending order. When
+ * the effect fails, the engine truncates `len` at its cut and goes on from there; the
  * host must pass to assay_complete() the same bytes, less a prefix that it has
  * sent (`at` moves with it). The engine takes a cut away when its effect has
  * completed. */

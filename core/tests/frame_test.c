@@ -281,6 +281,52 @@ static void no_tag(void **state)
     assert_int_equal(find("\40abc...", 7, 0).status, ASSAY_FRAME_BROKEN);
 }
 
+/* Whether a part is there at all may only show with the next byte. */
+static void what_stands_ahead_may_have_to_come(void **state)
+{
+    (void)state;
+    static const struct assay_ahead colon = {ASSAY_AHEAD_BEGINS, {(const uint8_t *)":", 1}, ASSAY_NONE};
+    shape_begin();
+    uint16_t there = CODE(I(SLOT, 0, 1)), given = CODE(I(KNOWN, 0, 2));
+    shapes.aheads = &colon;
+    shapes.aheads_count = 1;
+    SHAPE(INT(8, .slot = 0), FIELD(.type = ST_BOOL, .form = ASSAY_FORM_AHEAD, .element = 0, .slot = 1, .is = given),
+          FIELD(.type = ASSAY_NONE, .form = ASSAY_FORM_CONST, .extent_arg = 0, .slot = ASSAY_NONE, .present = there),
+          INT(8, .slot = 2, .present = there));
+    shape_frame.end = ASSAY_END_FIELDS;
+    shape_frame.fields = (struct assay_range){0, 4};
+    shape_messages[0].fields.count = 0;
+    assert_int_equal(find("\1", 1, 0).status, ASSAY_FRAME_PARTIAL);
+    assert_int_equal(find("\1x", 2, 0).size, 1);
+    assert_int_equal(find("\1:", 2, 0).status, ASSAY_FRAME_PARTIAL);
+    assert_int_equal(find("\1:\2x", 4, 0).size, 3);
+    shape_frame.max = 1;
+    assert_int_equal(find("\1:", 2, 0).size, 1);
+}
+
+/* Of a frame that is cut off only what is sure is known. */
+static void a_cut_off_text_is_not_guessed(void **state)
+{
+    (void)state;
+    static const struct assay_ahead slash = {ASSAY_AHEAD_HOLDS, {(const uint8_t *)"/", 1}, SD_COLON};
+    shape_begin();
+    uint16_t never = CODE(I(INT, 0, 0));
+    shapes.aheads = &slash;
+    shapes.aheads_count = 1;
+    SHAPE(FIELD(.type = ST_BOOL, .form = ASSAY_FORM_AHEAD, .element = 0, .slot = 0, .is = never),
+          BYTES(.extent = ASSAY_EXT_BEFORE, .extent_arg = SD_COLON, .slot = 1));
+#define KNOWN(s)                                                                                                       \
+    (assay_decode_partial(&shape_env, 0, ASSAY_CLIENT, (struct assay_span){(const uint8_t *)LIT(s)}), shape_env.known)
+    assert_true(KNOWN("") == 0);
+    assert_true(KNOWN("ab") == 0);
+    assert_true(KNOWN("ab/") == 1);
+    assert_int_equal(shape_int(0), 1);
+    assert_true(KNOWN("ab:") == 3);
+    assert_int_equal(shape_int(0), 0);
+    assert_true(shape_is(1, "ab", 2));
+#undef KNOWN
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +343,8 @@ int main(void)
         cmocka_unit_test(what_was_walked_is_decoded),
         cmocka_unit_test(a_cut_off_message_shows_its_fields),
         cmocka_unit_test(no_tag),
+        cmocka_unit_test(what_stands_ahead_may_have_to_come),
+        cmocka_unit_test(a_cut_off_text_is_not_guessed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
