@@ -140,7 +140,7 @@ static void put_fields(struct assay_trace *t, struct assay_range fields, uint16_
 
 static void put_message(struct assay_trace *t, uint16_t frame, enum assay_role from, struct assay_span bytes)
 {
-    struct assay_frame_found found = assay_frame_find(&t->env, frame, from, bytes, 0, false);
+    struct assay_frame_found found = assay_frame_find(&t->env, frame, (uint8_t)from, bytes, 0, false);
     struct assay_span content = {bytes.p, found.status == ASSAY_FRAME_WHOLE ? found.content : bytes.n};
     bool first = true;
     t->env.scratch_used = 0;

@@ -73,13 +73,13 @@ static void many_senders_are_told_apart(void **state)
     int fds[N];
     host_start(&host, sums_over_both(), NULL);
     for (int i = 0; i < N; i++) {
-        char text[16];
+        char text[32];
         fds[i] = dial_udp(&host, 1);
         snprintf(text, sizeof text, "twice %d", i);
         tell(fds[i], i % 7 ? text : "");
     }
     for (int i = 0; i < N; i++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof text, "%d", 2 * i);
         told(fds[i], i % 7 ? text : "error: bad request");
         close(fds[i]);
@@ -186,7 +186,7 @@ static void datagrams_wait_for_effects_in_order(void **state)
     (void)state;
     enum { N = 300 };
     struct host host = {.config = OVER_BOTH};
-    char text[16];
+    char text[32];
     size_t size;
     host_start(&host, desk_model("shown"), NULL);
     int fd = dial_udp(&host, 1);
