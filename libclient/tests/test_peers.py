@@ -153,7 +153,7 @@ def test_calls_with_links_of_their_own(peers, serve):
 
 
 def test_one_message_to_a_peer_that_goes(peers):
-    fake = Fake(["reset"])
+    fake = Fake([b"h", "reset"])
     said = run(peers, "calls", "%s,udp:127.0.0.1:9" % fake.address, 3).splitlines()[0]
     fake.join()
     assert said.startswith("say closed")
