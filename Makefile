@@ -138,6 +138,9 @@ served-asan: ## the bundled suites against a server built with sanitizers
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
 
+test-examples: examples $(BUILD)/assay ## the examples against each other, over bad lines
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider examples/tests
+
 test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider conformance/tests
 	conformance/tests/steady.sh 3 $(BUILD)/assay
@@ -284,6 +287,6 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) ## build the examples
 
-.PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-judge \
+.PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
         fuzz fuzz-replay examples core-bench lines-bench link-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
