@@ -56,6 +56,13 @@ uint16_t assay_lower_delims(struct lower *l, const struct spec_list *delims);
 void assay_lower_terminal(struct lower *l);
 void assay_need_scratch(struct lower *l, uint64_t bytes);
 
+/* ---- what rules amount to (lower_amounts.c) ---- */
+uint64_t assay_sent_by(struct lower *l, const struct spec_list *actions); /* bytes, at most */
+uint64_t assay_actions_scratch(struct lower *l, const struct spec_list *actions);
+uint64_t assay_rule_scratch(struct lower *l, const struct spec_rule *r);
+uint64_t assay_coding_scratch(struct lower *l, const struct spec_message *m); /* to encode or decode it */
+uint8_t assay_rule_flags(const struct spec_rule *r);
+
 /* ---- behaviour ---- */
 void assay_lower_machines(struct lower *l);
 

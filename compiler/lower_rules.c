@@ -3,173 +3,6 @@
 
 static const uint16_t none = ASSAY_NONE;
 
-/* ---- what a rule amounts to -------------------------------------------- */
-
-/* The most bytes that a run of actions sends. */
-static uint64_t sent_by(struct lower *l, const struct spec_list *actions)
-{
-    uint64_t sum = 0;
-    SPEC_EACH (struct spec_action, a, actions) {
-        uint64_t most = 0, other = 0;
-        if (a->kind == SPEC_A_SEND)
-            most = assay_message_max(l->spec, a->message);
-        if (a->body)
-            most = sent_by(l, a->body);
-        if (a->otherwise)
-            other = sent_by(l, a->otherwise);
-        SPEC_EACH (struct spec_way, w, &a->ways) {
-            uint64_t way = sent_by(l, &w->body);
-            most = way > most ? way : most;
-        }
-        sum += other > most ? other : most;
-    }
-    return sum;
-}
-
-static uint64_t field_codes(const struct spec_list *fields)
-{
-    uint64_t sum = 0;
-    SPEC_EACH (struct spec_field, f, fields) {
-        const struct spec_expr *codes[] = {f->is,          f->init,       f->present,
-                                           f->type->check, f->type->calc, f->type->extent.size};
-        for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-            sum += codes[i] ? assay_scratch_max(codes[i]) : 0;
-        if (f->type->kind == ASSAY_T_LIST)
-            sum += 8 * (uint64_t)f->type->max;
-    }
-    return sum;
-}
-
-/* Scratch that structured text needs, read once and written once. */
-static uint64_t structured(const struct lower *l, const struct spec_list *fields, size_t members)
-{
-    uint64_t sum = 0;
-    SPEC_EACH (struct spec_field, f, fields) {
-        const struct spec_object *object = f->type->object;
-        if (f->type->pairs)
-            sum += 2 * (uint64_t)ASSAY_PAIRS_SCRATCH(l->model->frame_max, f->type->pairs->is.most, members);
-        if (object && !object->rest_field)
-            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, 0, object->members.count);
-        if (object && object->rest_field)
-            sum += ASSAY_PAIRS_SCRATCH(l->model->frame_max, object->rest_field->type->pairs->is.most,
-                                       object->members.count);
-    }
-    return sum;
-}
-
-/* Scratch to encode or decode a message. */
-static uint64_t coding(struct lower *l, const struct spec_message *m)
-{
-    uint64_t sum = field_codes(&m->fields) + 2 * (uint64_t)assay_message_max(l->spec, m);
-    sum += structured(l, &m->fields, 0);
-    for (unsigned i = 0; i < 2; i++)
-        sum += field_codes(&l->spec->frames[i]->fields) + structured(l, &l->spec->frames[i]->fields, m->fields.count);
-    SPEC_EACH (struct spec_where, w, &m->wheres)
-        sum += assay_scratch_max(w->that);
-    return sum;
-}
-
-static uint64_t scratch_of(struct lower *l, const struct spec_list *actions)
-{
-    uint64_t sum = 0;
-    SPEC_EACH (struct spec_action, a, actions) {
-        if (a->let && a->let->value)
-            sum += assay_scratch_max(a->let->value);
-        if (a->value)
-            sum += assay_scratch_max(a->value);
-        SPEC_EACH (struct spec_given, g, &a->given)
-            sum += assay_scratch_max(g->value) + (g->where ? assay_scratch_max(g->where) : 0);
-        if (a->kind == SPEC_A_SEND)
-            sum += coding(l, a->message);
-        sum += a->body ? scratch_of(l, a->body) : 0;
-        sum += a->otherwise ? scratch_of(l, a->otherwise) : 0;
-        SPEC_EACH (struct spec_way, w, &a->ways)
-            sum += scratch_of(l, &w->body) + (w->when ? assay_scratch_max(w->when) : 0);
-    }
-    return sum;
-}
-
-static uint64_t scratch_of_rule(struct lower *l, const struct spec_rule *r)
-{
-    uint64_t sum = scratch_of(l, &r->body) + (r->guard ? assay_scratch_max(r->guard) : 0);
-    SPEC_EACH (struct spec_given, g, &r->pattern)
-        sum += assay_scratch_max(g->value);
-    SPEC_EACH (struct spec_way, w, &r->may)
-        sum += scratch_of(l, &w->body);
-    return sum + (r->otherwise ? scratch_of(l, r->otherwise) : 0);
-}
-
-static void see_field(struct spec_expr *e, void *seen)
-{
-    if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR || e->kind == SPEC_E_LET)
-        *(bool *)seen = true;
-}
-
-static bool looks_at_session(struct spec_expr *e)
-{
-    bool seen = false;
-    assay_expr_walk(e, see_field, &seen);
-    return seen;
-}
-
-/* `else` of a gate: sends what is known anyway, and ends. */
-static bool ends_blindly(const struct spec_list *actions)
-{
-    bool ends = false;
-    if (!actions)
-        return false;
-    SPEC_EACH (struct spec_action, a, actions) {
-        ends = ends || a->kind == SPEC_A_ABORT || (a->kind == SPEC_A_GOTO && a->state->kind == ASSAY_STATE_END);
-        if (a->kind != SPEC_A_ABORT && a->kind != SPEC_A_GOTO && a->kind != SPEC_A_SEND)
-            return false;
-        SPEC_EACH (struct spec_given, g, &a->given)
-            if (looks_at_session(g->value))
-                return false;
-    }
-    return ends;
-}
-
-static bool is_gate(const struct spec_rule *r)
-{
-    bool fallible = false;
-    SPEC_EACH (struct spec_action, a, &r->body) {
-        fallible = fallible || (a->kind == SPEC_A_DO && a->effect->fallible);
-        if (a->kind != SPEC_A_DO && a->kind != SPEC_A_SEND && a->kind != SPEC_A_LET)
-            return false;
-    }
-    return fallible && r->may.count == 0 && ends_blindly(r->otherwise);
-}
-
-static const struct spec_type *target_type(const struct spec_given *g)
-{
-    return g->field ? g->field->type : g->var ? g->var->type : g->param ? g->param->type : NULL;
-}
-
-static bool may_fail(const struct spec_list *actions)
-{
-    bool fails = false;
-    SPEC_EACH (struct spec_action, a, actions) {
-        fails = fails || (a->let && a->let->value && assay_can_fail(a->let->value)) ||
-                (a->value && assay_can_fail(a->value));
-        SPEC_EACH (struct spec_given, g, &a->given)
-            fails =
-                fails || assay_can_fail(g->value) || (target_type(g) && assay_may_not_fit(g->value, target_type(g)));
-        fails = fails || (a->message && a->message->wheres.count > 0);
-        fails = fails || (a->body && may_fail(a->body)) || (a->otherwise && may_fail(a->otherwise));
-        SPEC_EACH (struct spec_way, w, &a->ways)
-            fails = fails || may_fail(&w->body) || (w->when && assay_can_fail(w->when));
-    }
-    return fails;
-}
-
-static uint8_t flags_of(const struct spec_rule *r)
-{
-    bool fallible = may_fail(&r->body);
-    SPEC_EACH (struct spec_way, w, &r->may)
-        fallible = fallible || may_fail(&w->body);
-    return (uint8_t)((is_gate(r) ? ASSAY_RULE_GATE : 0) | (r->otherwise && fallible ? ASSAY_RULE_FALLIBLE : 0));
-}
-
 /* ---- code of a rule ---------------------------------------------------- */
 
 static void gen_pattern(struct lower *l, const struct spec_given *g)
@@ -230,9 +63,9 @@ static uint32_t capped(uint64_t n)
 
 static uint64_t most_sent(struct lower *l, const struct spec_rule *r)
 {
-    uint64_t most = sent_by(l, &r->body), other = r->otherwise ? sent_by(l, r->otherwise) : 0;
+    uint64_t most = assay_sent_by(l, &r->body), other = r->otherwise ? assay_sent_by(l, r->otherwise) : 0;
     SPEC_EACH (struct spec_way, w, &r->may) {
-        uint64_t way = sent_by(l, &w->body);
+        uint64_t way = assay_sent_by(l, &w->body);
         most = way > most ? way : most;
     }
     return other > most ? other : most;
@@ -242,7 +75,7 @@ static struct assay_rule rule_of(struct lower *l, const struct spec_rule *r, uin
 {
     struct assay_rule rule = {.machine = machine, .state = state, .otherwise = ASSAY_NONE, .level = r->level};
     rule.req = r->req ? r->req->index : ASSAY_NONE;
-    rule.flags = flags_of(r);
+    rule.flags = assay_rule_flags(r);
     rule.locals = r->locals;
     rule.out_max = capped(most_sent(l, r));
     rule.line = r->at.line;
@@ -322,8 +155,8 @@ static void gen_steps(struct lowering_call *c, size_t from)
         assay_list_add(c->l->spec, &actions, step->action);
     }
     assay_gen_actions(c->l, &actions);
-    c->out += sent_by(c->l, &actions);
-    c->scratch += scratch_of(c->l, &actions);
+    c->out += assay_sent_by(c->l, &actions);
+    c->scratch += assay_actions_scratch(c->l, &actions);
     if (i < c->call->steps.count)
         assay_emit(c->l, ASSAY_OP_GOTO, 0, c->waits[i]);
     else if (!ends_call(&actions))
@@ -349,7 +182,7 @@ static void lower_expected(struct lowering_call *c, struct spec_rule *r, size_t 
     assay_emit(l, ASSAY_OP_END, 0, 0);
     rule.out_max = capped(rule.out_max + c->out);
     rule.otherwise = gen_otherwise(l, r);
-    assay_need_scratch(l, c->scratch + scratch_of_rule(l, r) + l->model->frame_max);
+    assay_need_scratch(l, c->scratch + assay_rule_scratch(l, r) + l->model->frame_max);
     r->index = add_rule(l, rule);
     add_call_rule(l, into, (struct call_rule){.rule = r->index, .state = c->waits[step], .events = &r->events});
 }
@@ -579,12 +412,12 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
     uint64_t guards = 0, most = 0;
     SPEC_EACH (struct spec_rule, r, &m->rules) {
         lower_rule(l, r, m);
-        uint64_t n = scratch_of_rule(l, r);
+        uint64_t n = assay_rule_scratch(l, r);
         most = n > most ? n : most;
         guards += r->guard ? assay_scratch_max(r->guard) : 0;
     }
     SPEC_EACH (struct spec_message, msg, &l->spec->messages) {
-        uint64_t n = coding(l, msg);
+        uint64_t n = assay_coding_scratch(l, msg);
         assay_need_scratch(l, 1024 + n + most + guards);
     }
     SPEC_EACH (struct spec_call, call, &l->spec->calls)

@@ -396,3 +396,40 @@ void assay_place_members(struct assay_spec *spec, const struct spec_list *fields
             f->pairs = NULL;
     }
 }
+
+/* ---- places and names ---------------------------------------------------- */
+
+uint16_t assay_give_slots(struct assay_spec *spec, struct spec_list *fields, uint16_t slot)
+{
+    SPEC_EACH (struct spec_field, f, fields) {
+        if (!assay_keeps_value(f))
+            continue;
+        f->slot = slot++;
+        if (slot == ASSAY_SLOTS_MAX + 1)
+            assay_spec_error(spec, f->at, "more than %d fields in frame and message", ASSAY_SLOTS_MAX);
+    }
+    return slot;
+}
+
+/* Whether some field is of a structured type (declared only), whose parts have names that are not looked into. */
+bool assay_has_hidden_names(const struct spec_list *fields)
+{
+    SPEC_EACH (struct spec_field, f, fields)
+        if (f->type->kind == SPEC_T_ANY)
+            return true;
+    return false;
+}
+
+/* NULL: there is none; an error, unless it may be a part of a structured field. */
+struct spec_field *assay_frame_field(struct assay_spec *spec, const struct assay_node *node, struct spec_list *fields)
+{
+    struct assay_near near = {.wanted = node->text};
+    SPEC_EACH (struct spec_field, f, fields) {
+        if (f->name && strcmp(f->name, node->text) == 0)
+            return f;
+        assay_near_add(&near, f->name);
+    }
+    if (!assay_has_hidden_names(fields))
+        assay_spec_error(spec, node->at, "the frame has no field '%s'%s", node->text, assay_near_text(&near));
+    return NULL;
+}
