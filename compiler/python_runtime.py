@@ -1120,8 +1120,8 @@ def _write_list(env, f, w, value):
 
 
 def _merge_members(env, frame, m):
-    """Puts the members that the message has into the pairs that they are of."""
-    for f in _fields(frame.fields):
+    """Pairs in canonical form, with the members that the message has put into those that they are of."""
+    for f in _fields(frame.fields) + _fields(m.fields):
         if f.form != "pairs":
             continue
         p, over = _PAIRS[f.element], {}

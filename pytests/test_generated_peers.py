@@ -12,8 +12,11 @@ import time
 
 import pytest
 from conftest import ROOT, SPECS, Served, output_of, program
+from hypothesis import given, settings, strategies as st
+from reader.client import Client
 from reader.server import Server
 from reader.spec import load
+from reader.values import SpecError, Unfit
 from test_reader_peers import scripted
 
 pytestmark = pytest.mark.timeout(120)
@@ -225,3 +228,47 @@ def test_no_platform_is_assumed(folder):
     text = (folder / "generated/dispatch_client.py").read_text(encoding="utf-8")
     assert set(re.findall(r"^import (\w+)", text, re.M)) <= set(sys.stdlib_module_names) - {"fcntl", "termios", "resource", "pwd", "grp", "pty", "posix", "syslog"}
     assert not re.search(r"^from |select\.epoll|os\.fork|signal\.SIG", text, re.M)
+
+
+WORD = st.text("ab1Z", min_size=1, max_size=8) | st.sampled_from(["", "1a", "a b", "a:b", "abcdefghi"])
+TEXT = st.text(max_size=10) | st.lists(st.sampled_from(list(";\"\\\nr n\t'%,&=:?") + ["a", "head=", "size=7", "z=1"]), max_size=6).map("".join)
+CALLS = st.one_of(
+    st.tuples(st.just("note"), st.fixed_dictionaries({"who": WORD, "host": WORD, "level": st.integers(-1, 65536), "head": TEXT, "size": st.integers(-6, 70000),
+                                                      "tags": TEXT.map(str.encode)})),
+    st.tuples(st.just("keep"), st.fixed_dictionaries({"items": (st.just("a=") | st.just("")).flatmap(lambda head: TEXT.map(lambda tail: (head + tail).encode()))})),
+    st.tuples(st.just("find"), st.fixed_dictionaries({"terms": (st.just("a:") | st.just("")).flatmap(lambda head: TEXT.map(lambda tail: (head + tail).encode()))})))
+
+
+@settings(max_examples=60)
+@given(calls=st.lists(CALLS, min_size=1, max_size=6))
+def test_both_clients_write_the_same(notes_client, tmp_path_factory, calls):
+    """Structured text of any values: the generated client and the reader's have the same said back, or both cannot send it."""
+    spec, seen = load(SPECS["notes"]), []
+    with Server(spec, tmp_path_factory.getbasetemp()) as server:
+        with notes_client.Client(*server.address) as client:
+            seen.append([of_generated(notes_client, client, name, args) for name, args in calls])
+        with Client(spec, server.address) as client:
+            seen.append([of_reader(client, name, args) for name, args in calls])
+    assert seen[0] == seen[1]
+
+
+@pytest.fixture(scope="module")
+def notes_client(folder):
+    """The client of the tests' own structured text."""
+    return module_of(folder, "notes")
+
+
+def of_generated(module, client, name, args):
+    """What came back; None: it cannot be sent."""
+    try:
+        return getattr(client, name)(**args)
+    except module.BadArgument:
+        return None
+
+
+def of_reader(client, name, args):
+    """The same of the reader's client."""
+    try:
+        return client.call(name, **{key: value.encode() if isinstance(value, str) else value for key, value in args.items()})["said"]
+    except (SpecError, Unfit):
+        return None
