@@ -67,13 +67,17 @@ static int show(const struct cases *c, const struct assay_spec *spec, const stru
                                           .call_timeout = c->call_timeout};
     if (!assay_cli_side(&options, &settings->model, c->role, c->transport))
         return ASSAY_EXIT_USAGE;
+    uint64_t leniencies = settings->leniencies;
+    if (options.role == ASSAY_CLIENT && c->lenient.count == 0)
+        leniencies = 0; /* clients grant none unless they are asked to */
+    options.leniencies = &leniencies;
     struct assay_suite *suite = assay_suite_make(spec, &options);
     int code = ASSAY_EXIT_INTERNAL;
     if (!suite)
         return code;
     if (!c->json)
         print_list(suite);
-    if (!c->json || assay_export_json(suite, NULL, settings->leniencies, c->seed, stdout))
+    if (!c->json || assay_export_json(suite, NULL, leniencies, c->seed, stdout))
         code = suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
     assay_suite_free(suite);
     return code;

@@ -91,7 +91,7 @@ struct assay_suite_options {
     bool faults;          /* also cases for targets whose effects fail or whose memory is short */
     bool strict;          /* leniencies off */
     const struct assay_model *model; /* the spec's with other values of params; NULL: the spec's own */
-    const uint64_t *leniencies;      /* those that the target has; NULL: the defaults */
+    const uint64_t *leniencies;      /* those that the target has; NULL: the defaults; of a client none */
     const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
                                 Cases of a timer are made only where they let it run. */
     int64_t call_timeout;    /* of a client: what its calls may take, ns; 0: as the spec says */

@@ -11,6 +11,7 @@
 #define RANDOM_INPUTS 256
 #define INPUT_MAX     8192u /* longer ones are tried on a fresh pair only */
 #define CUTS_MAX      12
+#define DATAGRAM_MAX  65507u /* what UDP carries */
 
 struct pair {
     struct assay_belief *right, *mutant;
@@ -33,6 +34,7 @@ struct product {
     size_t stimulus_count, stimulus_cap;
     struct assay_store store;
     const char *circumstance;
+    bool datagrams;
     struct assay_equivalence_result *result;
 };
 
@@ -40,6 +42,8 @@ struct product {
 
 static void add_stimulus(struct product *p, struct assay_blob bytes, const char *label)
 {
+    if (p->datagrams && bytes.n > DATAGRAM_MAX)
+        return;
     for (size_t i = 0; i < p->stimulus_count; i++)
         if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
             return;
@@ -158,7 +162,7 @@ static bool same_so_far(struct product *p, struct assay_belief *right, const str
 {
     if (!same_output(&p->right, right, mutant))
         return false;
-    if (!assay_belief_satisfied(right) || right->ended != mutant->ended || right->in.n != mutant->in.n)
+    if (!assay_belief_satisfied(right) || right->ended != mutant->ended)
         return false;
     if (right->ended && right->how != mutant->how)
         return false;
@@ -258,6 +262,7 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
     struct assay_range vars = model->machines[world->config.machine].vars;
     uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
     h = mix(h, &state, sizeof state);
+    h = mix(h, &b->in.n, sizeof b->in.n);
     h = mix(mix(h, &wait, sizeof wait), &call, sizeof call);
     for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
         assay_val v = 0;
@@ -294,7 +299,7 @@ static bool known(const struct product *p, const struct pair *pair)
 
 static void keep(struct product *p, struct pair next, size_t parent, size_t input)
 {
-    bool over = next.right->ended || next.right->in.n;
+    bool over = next.right->ended || (next.right->in.n && next.right->in.n == next.mutant->in.n);
     if (!over) {
         next.key = key_of(&p->mutant, next.mutant, key_of(&p->right, next.right, 0xcbf29ce484222325u));
         over = known(p, &next);
@@ -313,7 +318,7 @@ static void keep(struct product *p, struct pair next, size_t parent, size_t inpu
 static bool ends_differ(struct product *p, size_t pair, const struct stimulus *s, uint32_t cut)
 {
     static const enum assay_builtin_event events[] = {ASSAY_EV_EOF, ASSAY_EV_RESET, ASSAY_EV_SHUTDOWN};
-    for (size_t i = 0; i < (cut ? 1 : 3); i++) {
+    for (size_t i = p->datagrams ? 2 : 0; i < (cut ? 1 : 3); i++) {
         struct pair next;
         bool found = differ(p, pair, s, cut, events[i], &next);
         drop(&next);
@@ -346,7 +351,7 @@ static bool cuts_differ(struct product *p, size_t pair, const struct assay_input
 {
     for (size_t i = 0; i < inputs->count; i++) {
         struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label, NULL};
-        if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE)
+        if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE || p->datagrams)
             continue;
         for (uint32_t cut = 1; cut < s.bytes.n && cut <= CUTS_MAX; cut++)
             if (ends_differ(p, pair, &s, cut))
@@ -438,6 +443,12 @@ static void conclude(struct product *p)
              p->stimulus_count, SAME_STATES_MAX, p->capped ? ", more pairs beyond the cap" : "");
 }
 
+static bool is_datagram(const struct assay_oracle_config *right)
+{
+    const struct assay_machine *machine = &right->model->machines[right->machine];
+    return right->model->frames[machine->frame_in].end == ASSAY_END_DATAGRAM;
+}
+
 bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
                        const struct assay_model *mutant, struct assay_equivalence_result *result)
 {
@@ -446,13 +457,15 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
     struct assay_witness_config config = {.model = mutant,
                                           .machine = right->machine,
                                           .options = right->options,
-                                          .leniencies = right->leniencies};
+                                          .leniencies = right->leniencies,
+                                          .terminal = right->terminal};
     struct assay_inputs own = {0};
     if (!p)
         return false;
     other.model = mutant;
     *result = (struct assay_equivalence_result){.found = ASSAY_UNDECIDED};
     p->result = result;
+    p->datagrams = is_datagram(right);
     add_inputs(p, right_inputs);
     assay_inputs_make(&p->store, &config, &own);
     add_inputs(p, &own);

@@ -94,13 +94,24 @@ static void cut_case(struct assay_builder *b, uint32_t node, const struct assay_
                        b->model->messages[input->message].name);
 }
 
-/* The first example of each message, cut at every byte. */
+/* Whether what a message holds is text with a structure of its own, which may be cut anywhere. */
+static bool structured(const struct assay_builder *b)
+{
+    struct assay_range fields = b->frame->fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++)
+        if (b->model->fields[i].form == ASSAY_FORM_PAIRS || b->model->fields[i].form == ASSAY_FORM_OBJECT)
+            return true;
+    return false;
+}
+
+/* The first example of each message, cut at every byte; of structured text all of them. */
 static void cut_cases(struct assay_builder *b, uint32_t node)
 {
     uint16_t last = ASSAY_NONE;
+    bool all = structured(b) && !b->arrives;
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_input *input = &b->inputs.items[i];
-        if (!input->whole || input->kind != ASSAY_INPUT_EXAMPLE || input->message == last)
+        if (!input->whole || input->kind != ASSAY_INPUT_EXAMPLE || (input->message == last && !all))
             continue;
         last = input->message;
         for (uint32_t at = 1; at < input->bytes.n && at <= CUTS_MAX; at++)

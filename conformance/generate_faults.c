@@ -26,19 +26,36 @@ static unsigned earlier(const struct assay_builder *b, uint32_t node, size_t inp
     return n;
 }
 
+/* What the end of a stream orders fails. */
+static void fault_at_end(struct assay_builder *b, uint32_t node, const char *name)
+{
+    struct assay_reaction r = assay_react(&b->explored, node, (struct assay_blob){0}, ASSAY_EV_EOF);
+    const char *state = assay_build_state_name(b, b->explored.nodes[node].state);
+    if (!r.faulted || b->frame->end == ASSAY_END_DATAGRAM)
+        return;
+    assay_build_begin(b, state, name, "eof");
+    assay_build_path(b, 0, node);
+    assay_build_step(b, 0, ASSAY_STEP_EOF);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    b->current.circumstance = b->config.circumstance;
+    assay_build_finish(b, r.last_rule, ASSAY_CASE_EXCLUSIVE, "%s at the end in state %s", name, state);
+}
+
 /* The same generator on the protocol as it goes under the circumstance. */
 static void generate_under(struct assay_builder *b, struct assay_circumstance circumstance, const char *name)
 {
     struct assay_explored usual = b->explored;
     b->config.circumstance = circumstance;
     if (assay_explore(&b->explored, &b->config, &b->inputs))
-        for (uint32_t node = 0; node < b->explored.count; node++)
+        for (uint32_t node = 0; node < b->explored.count; node++) {
+            fault_at_end(b, node, name);
             for (size_t i = 0; i < b->inputs.count; i++) {
                 const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
                 if (r->faulted && !r->partial && earlier(b, node, i) < PER_RULE &&
                     assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
                     fault_case(b, node, i, name);
             }
+        }
     assay_explored_free(&b->explored);
     b->explored = usual;
     b->config.circumstance = (struct assay_circumstance){0};

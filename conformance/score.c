@@ -60,7 +60,8 @@ static bool start(struct scorer *s, const struct assay_spec *spec, const struct 
     s->right = (struct assay_oracle_config){.model = s->model,
                                             .machine = s->machine,
                                             .options = s->options,
-                                            .leniencies = assay_leniencies_default(s->model),
+                                            .leniencies =
+                                                wanted->role == ASSAY_CLIENT ? 0 : assay_leniencies_default(s->model),
                                             .seed = seed,
                                             .terminal = assay_suite_terminal(spec, &options)};
     if (!s->suite)

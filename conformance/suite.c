@@ -154,6 +154,8 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
         leniencies = 0;
     else if (options->leniencies)
         leniencies = *options->leniencies;
+    else if (options->role == ASSAY_CLIENT)
+        leniencies = 0; /* clients grant none unless they are asked to */
     uint16_t machine = assay_suite_machine(model, options);
     bool ok = all && b && machine != ASSAY_NONE;
     if (ok) {

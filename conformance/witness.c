@@ -89,7 +89,8 @@ static void add_message(struct assay_maker *m, uint16_t message)
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         assay_witness_bodies(m, &base);
-    else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL)
+    else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL || m->model->frames[m->frame].end == ASSAY_END_DATAGRAM ||
+             m->model->frames[m->frame].end == ASSAY_END_STREAM)
         assay_witness_contents(m, &base);
 }
 

@@ -5,6 +5,8 @@
 #include "conformance/loose.h"
 #include "conformance/maker.h"
 
+#define DATAGRAM_MAX 65507 /* what UDP carries */
+
 static struct assay_blob resized(struct assay_maker *m, struct assay_blob from, uint32_t size)
 {
     uint8_t *p = assay_store(m->store, size + 1u);
@@ -91,10 +93,11 @@ void assay_witness_contents(struct assay_maker *m, const struct assay_input *bas
     struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     struct assay_blob content = {bytes.p, f.content};
     int64_t room = (int64_t)m->model->frames[m->frame].max - (bytes.n - f.content);
+    int64_t most = m->model->frames[m->frame].end == ASSAY_END_DATAGRAM ? DATAGRAM_MAX : 1 << 20;
     add_content(m, base, "content-empty", (struct assay_blob){bytes.p, 0});
     for (size_t i = 0; i < sizeof size_changes / sizeof size_changes[0]; i++) {
         int64_t size = size_after(&size_changes[i], content.n, room);
-        if (size >= 0 && size <= 1 << 20)
+        if (size >= 0 && size <= most)
             add_content(m, base, assay_store_text(m->store, "content-%s", size_changes[i].label),
                         resized(m, content, (uint32_t)size));
     }

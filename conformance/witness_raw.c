@@ -112,6 +112,8 @@ static void raw_text(struct assay_maker *m, const struct assay_input *base, cons
         raw_bytes(m, base, f, "below-min", assay_filler(m, min, 'a').p, min - 1);
     if (t->max >= 0 && t->max < m->model->frames[m->frame].max)
         raw_bytes(m, base, f, "above-max", assay_filler(m, (uint32_t)t->max + 1, 'a').p, (size_t)t->max + 1);
+    if (m->model->frames[m->frame].tag == f->slot && t->max > 0 && t->max < m->model->frames[m->frame].max)
+        raw_bytes(m, base, f, "longest", assay_filler(m, (uint32_t)t->max, 'a').p, (size_t)t->max);
     unsigned shown = 0;
     for (unsigned b = 0; b < 256 && shown < 8; b++) {
         uint8_t text[] = {'a', (uint8_t)b};
