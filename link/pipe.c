@@ -14,10 +14,14 @@
 /* How long a receiver is waited for that does not read; then the next piece runs into what it left. */
 #define PROOF_MAX ASSAY_SECOND
 
-/* The socket table is looked at at once this often, then after pauses that grow. */
+/* The socket table is looked at at once this often, then after pauses that
+ * double: many receivers that do not read must not take the time of the others. */
 #define LOOKS_AT_ONCE 3u
 #define PAUSE_MIN     ((int64_t)30000)
-#define PAUSE_MAX     ASSAY_MS
+#define PAUSE_MAX     (100 * ASSAY_MS)
+
+/* How often the kernel is asked whether it got rid of what came before a reset. */
+#define FLUSH_PAUSE ASSAY_MS
 
 /* A limit of bandwidth lets this part of a second's bytes through at a time. */
 #define PARTS 50u
@@ -148,7 +152,7 @@ static enum step prove(struct assay_link_pipe *p)
     if (p->looks++ < LOOKS_AT_ONCE)
         return AGAIN;
     unsigned shift = p->looks - LOOKS_AT_ONCE;
-    int64_t pause = shift < 6 ? PAUSE_MIN << shift : PAUSE_MAX;
+    int64_t pause = shift < 16 ? PAUSE_MIN << shift : PAUSE_MAX;
     wait_until(p, now + (pause < PAUSE_MAX ? pause : PAUSE_MAX));
     return STUCK;
 }
@@ -269,8 +273,8 @@ static enum step pass(struct assay_link_pipe *p)
 /* Everything was passed on: the end follows. A reset waits until the kernel got rid of what came before it. */
 static enum step finish(struct assay_link_pipe *p)
 {
-    if (p->broken && unacknowledged(p) > 0 && p->looks++ < PROOF_MAX / PAUSE_MAX) {
-        wait_until(p, assay_loop_now(p->link->loop) + PAUSE_MAX);
+    if (p->broken && unacknowledged(p) > 0 && p->looks++ < PROOF_MAX / FLUSH_PAUSE) {
+        wait_until(p, assay_loop_now(p->link->loop) + FLUSH_PAUSE);
         return STUCK;
     }
     if (p->broken)
