@@ -324,6 +324,7 @@ static enum assay_run_end run_part(const struct test *t, struct assay_run_option
     struct assay_net_error error = {""};
     o.facts.suite = part->suite;
     o.facts.part = part->name;
+    o.facts.target_role = part->role;
     o.oracle.machine = part->suite->machine;
     o.guest = part->role == ASSAY_CLIENT ? &part->guest : NULL;
     o.datagrams = part->carrier == ASSAY_CARRIER_UDP;

@@ -92,8 +92,9 @@ struct assay_span assay_exchange_bytes(const struct assay_exchange *x, const str
 #define RUN_SHOWN  6u /* of a run of like moments: three at each end */
 
 static void print_bytes(const struct assay_exchange *x, const struct assay_moment *m, const struct assay_model *model,
-                        uint64_t leniencies, FILE *to)
+                        uint64_t leniencies, uint8_t target, FILE *to)
 {
+    const uint8_t tester = target == ASSAY_CLIENT ? ASSAY_SERVER : ASSAY_CLIENT;
     char line[LINE_MAX_];
     struct assay_text text = {line, sizeof line, 0};
     struct assay_span bytes = assay_exchange_bytes(x, m);
@@ -105,7 +106,7 @@ static void print_bytes(const struct assay_exchange *x, const struct assay_momen
         return;
     }
     if (model)
-        assay_describe(&text, model, leniencies, m->what == ASSAY_DID_SEND ? ASSAY_CLIENT : ASSAY_SERVER, bytes);
+        assay_describe(&text, model, leniencies, m->what == ASSAY_DID_SEND ? tester : target, bytes);
     else
         assay_text_hex(&text, bytes, HEX_SHOWN);
     fprintf(to, "%s", line);
@@ -114,7 +115,7 @@ static void print_bytes(const struct assay_exchange *x, const struct assay_momen
 }
 
 static void print_moment(const struct assay_exchange *x, const struct assay_moment *m, const struct assay_model *model,
-                         uint64_t leniencies, bool links, FILE *to)
+                         uint64_t leniencies, uint8_t target, bool links, FILE *to)
 {
     fprintf(to, "%9.3f ms ", (double)m->at / 1e6);
     if (links)
@@ -123,7 +124,7 @@ static void print_moment(const struct assay_exchange *x, const struct assay_mome
     if (happenings[m->what].text)
         fputs(happenings[m->what].text, to);
     else
-        print_bytes(x, m, model, leniencies, to);
+        print_bytes(x, m, model, leniencies, target, to);
     fputc('\n', to);
 }
 
@@ -138,7 +139,7 @@ static size_t run_of(const struct assay_exchange *x, size_t i)
 }
 
 void assay_exchange_print(const struct assay_exchange *x, const struct assay_model *model, uint64_t leniencies,
-                          bool links, const char *indent, FILE *to)
+                          uint8_t target, bool links, const char *indent, FILE *to)
 {
     for (size_t i = 0; i < x->count;) {
         size_t run = run_of(x, i);
@@ -149,7 +150,7 @@ void assay_exchange_print(const struct assay_exchange *x, const struct assay_mod
             if (left_out)
                 continue;
             fputs(indent, to);
-            print_moment(x, &x->moments[i + k], model, leniencies, links, to);
+            print_moment(x, &x->moments[i + k], model, leniencies, target, links, to);
         }
         i += run;
     }

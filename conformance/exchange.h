@@ -50,8 +50,9 @@ const char *assay_happening_name(enum assay_happening what);
 /* The bytes of a moment that were kept. */
 struct assay_span assay_exchange_bytes(const struct assay_exchange *exchange, const struct assay_moment *moment);
 
-/* One line a moment: time, direction, bytes in hex and the messages in them. */
+/* One line a moment: time, direction, bytes in hex and the messages in them. `target`: enum assay_role, of who received
+ * what was sent. */
 void assay_exchange_print(const struct assay_exchange *exchange, const struct assay_model *model, uint64_t leniencies,
-                          bool links, const char *indent, FILE *to);
+                          uint8_t target, bool links, const char *indent, FILE *to);
 
 #endif

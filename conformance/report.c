@@ -121,6 +121,7 @@ void assay_report_details(const struct assay_report *report, const struct assay_
                           FILE *to)
 {
     char deeper[32];
+    uint8_t role = report->facts->target_role ? report->facts->target_role : ASSAY_SERVER;
     snprintf(deeper, sizeof deeper, "%s  ", indent);
     if (result->c->text && *result->c->text)
         fprintf(to, "%scase         %s\n", indent, result->c->text);
@@ -130,8 +131,8 @@ void assay_report_details(const struct assay_report *report, const struct assay_
         fprintf(to, "%sexpected     %s\n%sseen         %s\n", indent, result->expected, indent, result->seen);
     if (result->exchange.count) {
         fprintf(to, "%sexchange     (> to the target, < from it)\n", indent);
-        assay_exchange_print(&result->exchange, report->facts->model, report->facts->leniencies, result->c->links > 1,
-                             deeper, to);
+        assay_exchange_print(&result->exchange, report->facts->model, report->facts->leniencies, role,
+                             result->c->links > 1, deeper, to);
     }
     print_said(result, indent, to);
     if (result->cuts_requested)

@@ -14,6 +14,7 @@ struct assay_run_facts {
     const struct assay_model *model;
     uint64_t leniencies, seed;
     const char *spec_path, *target; /* as the user named them */
+    uint8_t target_role;            /* enum assay_role: which side of the wire the target is; 0: the server's */
     const char *role;               /* "server", "client" or "peer" */
     const char *part;               /* of a run that judges several machines or transports: which one; else NULL */
     size_t cases;                   /* of all parts; 0: those of `suite` */

@@ -41,11 +41,15 @@ class Client:
         if self.link:
             self.link.close()
             self.link = None
+            if self.fault != "rest":
+                self.read = b""
             tell("ended")
 
     def get(self, key):
         if not self.link:
             return tell("error", "get", "closed")
+        if not re.fullmatch("[a-z]{1,8}", key) and self.fault != "careless":
+            return tell("error", "get", "value")
         self.call = time.monotonic() + WITHIN
         pieces = [f"g {key}\n"] if self.fault != "garble" else [f"g {key}", "!\n"]
         for piece in pieces:
