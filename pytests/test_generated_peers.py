@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from conftest import ROOT, SPECS, Served, output_of, program
@@ -241,15 +242,16 @@ CALLS = st.one_of(
 
 @settings(max_examples=60)
 @given(calls=st.lists(CALLS, min_size=1, max_size=6))
-def test_both_clients_write_the_same(notes_client, tmp_path_factory, calls):
-    """Structured text of any values: the generated client and the reader's have the same said back, or both cannot send it."""
+def test_all_clients_write_the_same(notes_client, tmp_path_factory, calls):
+    """Structured text of any values: the generated client, the reader's and the library's have the same said back, or none can send it."""
     spec, seen = load(SPECS["notes"]), []
     with Server(spec, tmp_path_factory.getbasetemp()) as server:
         with notes_client.Client(*server.address) as client:
             seen.append([of_generated(notes_client, client, name, args) for name, args in calls])
         with Client(spec, server.address) as client:
             seen.append([of_reader(client, name, args) for name, args in calls])
-    assert seen[0] == seen[1]
+        seen.append(of_library(server.address, calls))
+    assert seen[0] == seen[1] == seen[2]
 
 
 @pytest.fixture(scope="module")
@@ -264,6 +266,18 @@ def of_generated(module, client, name, args):
         return getattr(client, name)(**args)
     except module.BadArgument:
         return None
+
+
+def of_library(address, calls):
+    """The same of libassay, through `assay drive`."""
+    def word(value):
+        return str(value) if isinstance(value, int) else quote(value, safe="-._~")
+    lines = ["connect"] + ["call %s %s" % (name, " ".join("%s=%s" % (key, word(value)) for key, value in args.items())) for name, args in calls]
+    said = output_of([program(), "drive", SPECS["notes"], "%s:%d" % tuple(address)], input="\n".join(lines).encode() + b"\n").decode().split("\n")
+    assert said[0] == "connected"
+    found = [line.split(" ", 3) for line in said[1:] if line.startswith(("result", "error"))]
+    assert all(words[0] == "result" or words[2] == "value" for words in found), said
+    return [unquote_to_bytes(words[2].partition("=")[2]) if words[0] == "result" else None for words in found]
 
 
 def of_reader(client, name, args):
