@@ -182,8 +182,7 @@ def test_dispatch_survives_upgrades_of_its_server(start):
 def test_quit_ends_the_server_with_its_last_client(start):
     port = free_port()
     server = serve_dispatch(start, port)
-    with socket.create_connection(("127.0.0.1", port)) as stays:
-        lines = stays.makefile("rb")
+    with socket.create_connection(("127.0.0.1", port)) as stays, stays.makefile("rb") as lines:
         assert lines.readline() == b"HI\n"
         done = subprocess.run([example("signal"), "--server", f"127.0.0.1:{port}", "--message", "QUIT", "--wait", "0"],
                               capture_output=True, text=True, timeout=PATIENCE)
