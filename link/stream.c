@@ -26,7 +26,8 @@ struct conn {
     struct conn *queue;       /* of those that are to be pumped */
     bool queued, connecting, gone;
     uint32_t number;
-    size_t candidate; /* which address of the server is tried */
+    size_t candidate; /* which address of the server is tried next */
+    int refusal;      /* errno of the last one */
     struct assay_link_end_point ends[2];
     struct assay_link_pipe pipes[ASSAY_LINK_DIRECTIONS];
 };
@@ -184,6 +185,7 @@ static void connected(struct conn *c)
 {
     int why = assay_connected(c->ends[SERVER].watch.fd);
     if (why != 0 && why != ECONNRESET) {
+        c->refusal = why;
         close_end(c, SERVER, false);
         try_next(c);
         return;
@@ -209,27 +211,33 @@ static void server_ready(struct assay_loop *loop, struct assay_watch *watch, uns
 
 /* ---- connecting -------------------------------------------------------- */
 
-static void unreachable(struct conn *c, const char *why)
+/* Told once: a server that is down is so for many. */
+static void unreachable(struct conn *c)
 {
+    char text[ASSAY_ADDRESS_TEXT_MAX];
+    assay_address_format(&c->link->to[c->link->to_count - 1], text);
     if (c->link->unreachable++ == 0)
-        fprintf(stderr, "assay: connection %u is reset: %s\n", (unsigned)c->number, why);
+        fprintf(stderr, "assay: connection %u is reset: cannot connect to %s: %s\n", (unsigned)c->number, text,
+                strerror(c->refusal));
     drop(c, true);
 }
 
 static void try_next(struct conn *c)
 {
-    struct assay_net_error error = {"the server does not take connections"};
+    struct assay_net_error error;
     struct assay_link_end_point *server = &c->ends[SERVER];
     while (c->candidate < c->link->to_count) {
         int fd = assay_connect(&c->link->to[c->candidate++], &error);
+        c->refusal = errno;
         if (fd < 0)
             continue;
         server->watch = (struct assay_watch){.ready = server_ready, .fd = fd};
         if (assay_loop_watch(c->link->loop, &server->watch, WHENEVER))
             return;
+        c->refusal = errno;
         close_end(c, SERVER, false);
     }
-    unreachable(c, error.text);
+    unreachable(c);
 }
 
 static struct conn *admit(struct assay_link *link, int fd, uint32_t number)

@@ -302,7 +302,7 @@ def test_a_server_that_is_not_there_resets():
     with connect(link.port) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
     assert link.stop() == 0
-    assert "connection 1 is reset: " in link.errors
+    assert link.errors == f"assay: connection 1 is reset: cannot connect to 127.0.0.1:{port}: Connection refused\n"
     assert "the server was not reached 1 times" in link.summary
 
 
@@ -414,6 +414,36 @@ def test_a_plan_by_hand(tmp_path):
     assert seen[2] == (None, "reset") and seen[3] == (noise(20_000, 2), "end")
     assert sorted(log.splitlines()) == sorted(
         ["seed 1", "1 up 3 close", "2 refuse", "3 up 1024 stall 1ms"] + [f"{i} down 2 cut" for i in range(1, 13) if i != 2])
+
+
+# ---- addresses
+
+
+@pytest.mark.parametrize("udp", [False, True], ids=["tcp", "udp"])
+def test_every_address_towards_ipv6(udp):
+    kind = "udp" if udp else "tcp"
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM if udp else socket.SOCK_STREAM) as server:
+        server.bind(("::1", 0))
+        server.settimeout(LIMIT)
+        if not udp:
+            server.listen()
+        command = [str(ASSAY), "link", "--listen", f"{kind}:*:0", "--to", f"[::1]:{server.getsockname()[1]}"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as link:
+            port = int(re.fullmatch(rf"listening on {kind}:\[::\]:(\d+)\n", link.stdout.readline())[1])
+            for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                with socket.socket(family, server.type) as client:
+                    client.settimeout(LIMIT)
+                    client.connect((host, port))
+                    client.send(b"hello")
+                    far, peer = (server, None) if udp else server.accept()
+                    data, peer = far.recvfrom(100) if udp else (far.recv(100), peer)
+                    assert data == b"hello"
+                    far.sendto(b"back", peer) if udp else far.send(b"back")
+                    assert client.recv(100) == b"back"
+                    if not udp:
+                        far.close()
+            link.terminate()
+            assert link.wait(LIMIT) == 0
 
 
 # ---- command line
