@@ -120,6 +120,8 @@ help: ## this list
 PYTHON = $(shell scripts/python)
 VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
 valgrind_layers := core base compiler libclient
+# Of the server those that count neither on time nor on how much memory it takes.
+valgrind_server := $(addprefix $(BUILD)/ref-server/tests/,embed_test logfile_test peers_test pool_test spool_test)
 
 purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
 	@sh core/tests/purity.sh $<
@@ -127,8 +129,8 @@ purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
 layers: ## includes are as ARCHITECTURE.md's table says; the engine names no protocol
 	@scripts/layers
 
-valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) ## unit tests and a served suite under valgrind
-	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
+valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server) ## unit tests and a served suite under valgrind
+	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
 	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay || exit 1; done
 
 served-asan: ## the bundled suites against a server built with sanitizers
