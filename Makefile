@@ -222,7 +222,6 @@ $(BUILD)/assay.pc: libclient/assay.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
 	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
 
-
 # The server as a library, the same way; programs that embed it also link -lcrypt -pthread.
 $(BUILD)/libassay-server.o: $(foreach l,ref-server net base core,$(BUILD)/lib$(l).a)
 	ld -r -o $@ --whole-archive $^ --no-whole-archive
