@@ -151,6 +151,8 @@ void assay_build_tail(struct assay_builder *b, uint8_t link, uint16_t before, co
 {
     if (r->ended || r->out_size || r->told)
         assay_build_step(b, link, ASSAY_STEP_AWAIT);
+    else if (b->arrives) /* what a client says to the next thing may be what it would have said to this one */
+        assay_build_step(b, link, ASSAY_STEP_QUIET);
     if (r->ended || r->after == ASSAY_NONE)
         return;
     size_t input = assay_telling_input(&b->explored, r->after, before);

@@ -335,6 +335,8 @@ static bool expand(struct product *p, size_t pair)
     for (size_t i = 0; i < p->stimulus_count; i++) {
         const struct stimulus *s = &p->stimuli[i];
         struct pair next;
+        if (pair == 0 && !s->call && p->datagrams && p->right.client)
+            continue; /* there is no link yet to send it on */
         if (s->bytes.n > INPUT_MAX && p->pairs[pair].right->out.n > 64)
             continue;
         if (differ(p, pair, s, s->bytes.n, ASSAY_EV_CONNECT, &next)) {
@@ -360,6 +362,19 @@ static bool cuts_differ(struct product *p, size_t pair, const struct assay_input
     return false;
 }
 
+/* Pauses are nobody's input: where the tables say something else about them, so do the clients. */
+static bool reconnect_differs(struct product *p)
+{
+    const struct assay_config *x = &p->right.config, *y = &p->mutant.config;
+    const struct assay_reconnect *a = &x->model->machines[x->machine].reconnect;
+    const struct assay_reconnect *b = &y->model->machines[y->machine].reconnect;
+    if (a->pause == b->pause && a->growth == b->growth && a->most == b->most && a->cap == b->cap)
+        return false;
+    p->result->found = ASSAY_DIFFERENT;
+    snprintf(p->result->trace, sizeof p->result->trace, "when it connects again");
+    return true;
+}
+
 static bool open_pair(struct product *p)
 {
     struct assay_belief_set right = {0}, mutant = {0};
@@ -377,6 +392,8 @@ static bool search(struct product *p, const struct assay_inputs *inputs)
         snprintf(p->result->trace, sizeof p->result->trace, "on connecting");
         return true;
     }
+    if (reconnect_differs(p))
+        return true;
     for (size_t i = 0; i < p->count; i++)
         if (!p->pairs[i].right->ended && (expand(p, i) || cuts_differ(p, i, inputs)))
             return true;

@@ -60,15 +60,25 @@ static bool extreme(const struct assay_builder *b, uint32_t node, size_t input)
     return smallest || largest;
 }
 
-/* Nodes at which all kinds of input are tried: of servers where sessions start, of clients wherever an answer is
- * waited for. */
-static bool in_full(const struct assay_builder *b, uint32_t node)
+/* Whether a message brings something about at a node, as its examples show. */
+static bool matters(const struct assay_builder *b, uint32_t node, uint16_t message)
 {
-    uint16_t state = b->explored.nodes[node].state;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (b->inputs.items[i].kind == ASSAY_INPUT_EXAMPLE && b->inputs.items[i].message == message && r->stepped &&
+            (r->out_size || r->told || r->ended || r->next != node))
+            return true;
+    }
+    return false;
+}
+
+/* Where all kinds of input are tried: with servers where sessions start, with clients wherever their message matters. */
+static bool in_full(const struct assay_builder *b, uint32_t node, size_t input)
+{
     if (!b->arrives)
         return node == 0;
-    return assay_node_of(&b->explored, state) == node &&
-           (b->model->states[state].kind == ASSAY_STATE_WAIT || b->inputs.calls == 0);
+    return assay_node_of(&b->explored, b->explored.nodes[node].state) == node &&
+           matters(b, node, b->inputs.items[input].message) && (node > 0 || b->inputs.calls == 0);
 }
 
 static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input, struct cells *cells)
@@ -82,9 +92,9 @@ static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input,
         return true;
     if (!raw && contested(b, node, r->event))
         return true;
-    if (in_full(b, node) && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
+    if (in_full(b, node, input) && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
         return true;
-    return extreme(b, node, input) && cell->count <= PLAIN_PER_CELL;
+    return extreme(b, node, input) && (cell->count <= PLAIN_PER_CELL || b->arrives);
 }
 
 /* The case just made shows a leniency: a target without it breaks that requirement, and none of the rule that acts. */
@@ -142,7 +152,13 @@ static void header_case(struct assay_builder *b, uint32_t node, size_t i)
     assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s-header-only",
                       b->model->messages[input->message].name, input->label);
     assay_build_path(b, 0, node);
-    assay_build_send(b, 0, (struct assay_blob){input->bytes.p, n}, 0);
+    if (b->arrives && n > 1) { /* nothing before its time: what is said then may be an end alone */
+        assay_build_send(b, 0, (struct assay_blob){input->bytes.p, n - 1}, 0);
+        assay_build_step(b, 0, ASSAY_STEP_QUIET);
+        assay_build_send(b, 0, (struct assay_blob){input->bytes.p + n - 1, 1}, 0);
+    } else {
+        assay_build_send(b, 0, (struct assay_blob){input->bytes.p, n}, 0);
+    }
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "%s in state %s: known after %u bytes",
                        assay_build_event_name(b, r.event), assay_build_state_name(b, state), (unsigned)n);

@@ -170,6 +170,7 @@ static bool show(struct run *run, uint8_t link, size_t step)
 static bool step_send(struct run *run, const struct assay_step *s, size_t step)
 {
     struct assay_span bytes = {s->bytes.p, s->bytes.n};
+    hash_bytes(run, "S", 1);
     if (run->oracle)
         assay_oracle_sent(run->oracle, s->link, run->now, bytes);
     if (!mute(run))
