@@ -75,14 +75,13 @@ class Served:
         self.command = [str(self.executable), "serve", str(path), "--listen", "127.0.0.1:0", "--data", str(data)]
         self.command += ["--listen", "udp:127.0.0.1:0"] if udp else []
         self.command += [str(option) for option in options]
-        self.addresses, self.udp, self.said = {}, udp, b""
+        self.addresses, self.udp, self.said, self.complained = {}, udp, b"", b""
         self.file_size = file_size
         self.address = self.process = None
-        self.errors = []
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=self._limit)
-        self.listener = threading.Thread(target=lambda: self.errors.append(self.process.stderr.read()), daemon=True)
+        self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
         for name in ("tcp", "udp") if self.udp else ("tcp",):
             line = self.process.stdout.readline().decode()
@@ -92,6 +91,11 @@ class Served:
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
         return self
+
+    def _listen(self):
+        with self.process.stderr as stderr:
+            for data in iter(lambda: stderr.read1(65536), b""):
+                self.complained += data
 
     def _read(self):
         with self.process.stdout as stdout:
@@ -105,7 +109,7 @@ class Served:
         assert self.process.wait(10) == 0
         self.reader.join(10)
         self.listener.join(10)
-        return self.said, self.errors[0]
+        return self.said, self.complained
 
     def _limit(self):
         """Files cannot grow beyond this: a disk that is full."""

@@ -54,6 +54,7 @@ def test_unreadable_lines_are_counted(trace, tmp_path):
             link.shutdown(socket.SHUT_WR)
             replies = link.makefile("rb").read()
         assert trace.pattern(0).fullmatch(replies), replies
+        until(lambda: served.complained.count(b"a line ") >= int(trace.tree["reported"]), "all reports")
         _, errors = served.finish()
     lines = [line for line in errors.split(b"\n") if b"a line " in line]
     assert len(lines) == int(trace.tree["reported"])

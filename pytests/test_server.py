@@ -60,7 +60,7 @@ def lines(*texts):
 DISPATCH_FRAMES = lines(
     "DAD", "TOP", "MOM", "<web:main DAD", "<_:_1 a:b/TOP x=1", "JUMP", "<a:b JUMP a=1", "LOG", "HI", "", " \t\r", "  MOM \r", "dad", "1", "<web DAD",
     "DAD a", "DAD a=1;", "DAD ;", 'DAD a="x', "DAD a=\\t", "DAD b=2;a=1;b=3", 'DAD a="x;\\n\\""', '{"command": "TOP"}', '{"command":"JUMP","a":"x/y"}',
-    '<a:b {"command": "MOM", "a": null}', '{"a":1}', '{"command":"DAD","a":[1]}', '{"command":"DAD"} x', '{"command":"DAD"', "a:b/", "/DAD", "DAD  a=1",
+    '<a:b {"command": "MOM", "a": null}', '{"a":1}', '{"command":"DAD","a":[1]}', '{"command":"DAD"} x', '{"command":"DAD"', "a:b/", "/DAD", "DAD  a=1", '{"command":"1x"}',
     "D" * 64, "D" * 65, "DAD a=" + "y" * 4096, "DAD a=" + "y" * 4097, "DAD " + ";".join("a%d=" % n for n in range(64)), "DAD " + ";".join("a%d=" % n for n in range(65)),
     "DAD " + " " * 8187, "DAD " + " " * 8188, "x" * 9000)
 NOTES_FRAMES = lines(
@@ -71,6 +71,7 @@ NOTES_FRAMES = lines(
     "NOTE head=x;head=", 'NOTE head="a;b"', 'NOTE head="a"b', "NOTE head=a\"b", 'NOTE head="\\\""', "NOTE head=\\\"", "NOTE head=\r.", "NOTE\thead=x", "NOTE head=x \t",
     "FIND&b:2&a:&b:1:1", "FIND&a:1", "FIND&a", "FIND&:1", "FIND&a:1&b:2&c:3", "FIND&a:1&b:2&c:3&d:4", "FIND&", "FIND&a:\x7f", "@a:b FIND", "@a:b FIND&q:1", "FIND z=1", "FIND a=1;",
     "KEEP*", "KEEP*a=1,b='x y',c=%p%c%0?'", "KEEP*b=!,a='%''", "KEEP*a=1,a=1", "KEEP*a=%'", "KEEP*a=\xff", "KEEP*a='\xc3\xa9'", "KEEP", "KEEP* a=1", "KEEP*a=%", "KEEP*a='%",
+    'NOTE head="a"xz=1', 'NOTE head=a"b', "NOTE heads=1;head=x", '{"kind":"FIND","z":"\\udc00"}', '{"kind":"FIND","z":"\\udc00\\udc00"}', "NOTE head=a!b", "  NOTE head=x", '{"kind":"NOTE","level":1,"level":2,"head":""}', '{"kind":"1x"}', " \t",
     "OTHER q=1", "OTHER q", "me!OTHER", "!NOTE", "x y!NOTE head=", "", "y" * 255, "y" * 256)
 FRAMES = {"dispatch": DISPATCH_FRAMES, "notes": NOTES_FRAMES, "msglog": MSGLOG_FRAMES, "candy": CANDY_FRAMES, "meter": meter_frames()}
 
