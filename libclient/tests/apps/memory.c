@@ -147,7 +147,7 @@ static void feed(struct world *w, struct connection *c, struct assay_out *out)
         size -= used;
         c->out.from += used;
         if (c->datagrams && rc == ASSAY_OK) {
-            c->out.from += size - (used ? 0 : 0);
+            c->out.from += size;
             memmove(c->sizes, c->sizes + 1, --c->count * sizeof *c->sizes);
             return;
         }
