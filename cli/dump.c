@@ -134,10 +134,10 @@ static void print_wire(const struct assay_model *m, FILE *to)
     }
 }
 
-static void print_dispatch(const struct assay_model *m, uint32_t state, FILE *to)
+static void print_transitions(const struct assay_model *m, uint32_t state, FILE *to)
 {
     for (uint32_t e = 0; e < m->events_count; e++) {
-        uint16_t at = m->dispatch[state * m->events_count + e];
+        uint16_t at = m->transitions[state * m->events_count + e];
         if (at == ASSAY_NONE)
             continue;
         fprintf(to, "    on %s:", m->events[e].name);
@@ -176,7 +176,7 @@ static void print_machine(const struct assay_model *m, const struct assay_machin
     }
     for (uint32_t i = 0; i < machine->states.count; i++) {
         fprintf(to, "  state %s\n", m->states[machine->states.first + i].name);
-        print_dispatch(m, machine->states.first + i, to);
+        print_transitions(m, machine->states.first + i, to);
     }
     for (uint32_t i = 0; i < machine->rules.count; i++)
         print_rule(m, machine->rules.first + i, to);

@@ -970,11 +970,11 @@ static void rules(const struct assay_model *model, FILE *to, const struct assay_
     }
 }
 
-static void dispatch(const struct assay_model *model, FILE *to, const struct assay_machine *m)
+static void transitions(const struct assay_model *model, FILE *to, const struct assay_machine *m)
 {
     for (uint32_t s = m->states.first; s < (uint32_t)m->states.first + m->states.count; s++)
         for (uint32_t e = 0; e < model->events_count; e++) {
-            uint16_t at = model->dispatch[(size_t)s * model->events_count + e];
+            uint16_t at = model->transitions[(size_t)s * model->events_count + e];
             if (at == ASSAY_NONE)
                 continue;
             fprintf(to, "\n    (%" PRIu32 ", %" PRIu32 "): (", s, e);
@@ -1023,7 +1023,7 @@ static void machines(const struct assay_model *model, FILE *to)
     of_machines(model, to, "_TIMERS = {", timers);
     of_machines(model, to, "_RULES = {", rules);
     waiting_states(model, to);
-    of_machines(model, to, "_DISPATCH = {  # (state, event): rules to try in order", dispatch);
+    of_machines(model, to, "_TRANSITIONS = {  # (state, event): rules to try in order", transitions);
 }
 
 static void code(const struct assay_model *model, FILE *to)

@@ -567,7 +567,7 @@ static void table_code(const struct assay_model *model, FILE *to)
     fputs("};\n\n", to);
 }
 
-static size_t dispatch_count(const struct assay_model *model)
+static size_t transitions_count(const struct assay_model *model)
 {
     return (size_t)model->states_count * model->events_count;
 }
@@ -604,8 +604,8 @@ static void whole(const struct assay_model *model, FILE *to)
     entry(to, "ints", model->ints_count);
     entry(to, "statesets", model->statesets_count);
     entry(to, "code", model->code_count);
-    if (dispatch_count(model))
-        fputs("    .dispatch = dispatch,\n", to);
+    if (transitions_count(model))
+        fputs("    .transitions = transitions,\n", to);
     entry(to, "rule_lists", model->rule_lists_count);
     fputs("    ", to);
     reference(to, "server", model->server);
@@ -622,7 +622,7 @@ void assay_emit_c_tables(const struct assay_model *model, FILE *to)
     table_ints(model, to);
     numbers(to, "statesets", model->statesets, model->statesets_count);
     table_code(model, to);
-    numbers(to, "dispatch", model->dispatch, dispatch_count(model));
+    numbers(to, "transitions", model->transitions, transitions_count(model));
     numbers(to, "rule_lists", model->rule_lists, model->rule_lists_count);
     whole(model, to);
 }

@@ -473,7 +473,7 @@ static void fill(struct lower *l)
     TABLE(statesets);
     TABLE(code);
 #undef TABLE
-    m->dispatch = l->dispatch.items;
+    m->transitions = l->transitions.items;
     m->rule_lists = l->rule_lists.items;
     m->rule_lists_count = (uint32_t)l->rule_lists.count;
 }

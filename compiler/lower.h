@@ -17,7 +17,7 @@ struct lower {
     struct table requirements, transports, options, leniencies, types, sets, enums, enum_items, fields, frames, delims,
         aheads, pairs, objects, object_members, messages, wheres, examples, events, machines, states, vars, timers,
         rules, effects, params, calls, errors, blobs, ints, statesets, code;
-    struct table rule_lists, dispatch;
+    struct table rule_lists, transitions;
     uint16_t it_slot;                   /* where `it` stands in the code being made */
     const struct spec_machine *machine; /* whose code is being made */
     const struct spec_list *args;       /* of a line of the terminal: they stand in slots; NULL: in variables */

@@ -309,7 +309,7 @@ static void lower_timers(struct lower *l, const struct spec_machine *m)
     ((struct assay_machine *)l->machines.items)[m->index].timers = range;
 }
 
-/* ---- dispatch ---------------------------------------------------------- */
+/* ---- transitions ---------------------------------------------------------- */
 
 static bool takes(const struct spec_list *events, uint16_t event)
 {
@@ -356,7 +356,7 @@ static uint16_t list_place(struct lower *l, const struct table *list)
     return at;
 }
 
-static void dispatch(struct lower *l, const struct spec_machine *m, const struct spec_state *s, uint16_t state,
+static void transitions(struct lower *l, const struct spec_machine *m, const struct spec_state *s, uint16_t state,
                      const struct table *calls)
 {
     for (uint16_t event = 0; event < l->events.count; event++) {
@@ -367,18 +367,18 @@ static void dispatch(struct lower *l, const struct spec_machine *m, const struct
         }
         collect_calls(l, calls, state, s && s->kind == ASSAY_STATE_PLAIN, event, &list);
         uint16_t place = list.count ? list_place(l, &list) : ASSAY_NONE;
-        assay_push(l, &l->dispatch, &place, sizeof place);
+        assay_push(l, &l->transitions, &place, sizeof place);
     }
 }
 
-static void dispatch_machine(struct lower *l, const struct spec_machine *m, const struct table *calls)
+static void lower_transitions(struct lower *l, const struct spec_machine *m, const struct table *calls)
 {
     struct assay_range states = ((struct assay_machine *)l->machines.items)[m->index].states;
     for (uint16_t i = 0; i < states.count; i++) {
         const struct spec_state *plain = NULL;
         SPEC_EACH (struct spec_state, s, &m->states)
             plain = s->index == states.first + i ? s : plain;
-        dispatch(l, m, plain, (uint16_t)(states.first + i), calls);
+        transitions(l, m, plain, (uint16_t)(states.first + i), calls);
     }
 }
 
@@ -426,7 +426,7 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
     lowered = (struct assay_machine *)l->machines.items + m->index;
     lowered->rules = (struct assay_range){first, (uint16_t)(l->rules.count - first)};
     lowered->start = m->start->index;
-    dispatch_machine(l, m, &calls);
+    lower_transitions(l, m, &calls);
 }
 
 void assay_lower_machines(struct lower *l)

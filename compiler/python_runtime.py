@@ -1317,7 +1317,7 @@ class _Session:
 
     def listens(self, call):
         """Whether a call sends nothing before it has heard something: what came already may be what it waits for."""
-        rules = _DISPATCH.get((self.state, call.event), ())
+        rules = _TRANSITIONS.get((self.state, call.event), ())
         return bool(rules) and not any(_sends(_RULES[rule].body) for rule in rules)
 
     def call(self, index, values, now, limit):
@@ -1457,7 +1457,7 @@ class _Session:
 
     def _choose(self, event):
         for state in (self.state, self.waiting):
-            for rule in _DISPATCH.get((state, event), ()):
+            for rule in _TRANSITIONS.get((state, event), ()):
                 if _holds(self.env, _RULES[rule].guard):
                     return _RULES[rule]
         return None

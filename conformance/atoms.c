@@ -159,7 +159,7 @@ static bool names_event(const struct assay_witness_config *config, uint16_t rule
     const struct assay_model *model = config->model;
     struct assay_range states = model->machines[config->machine].states;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
-        uint16_t at = model->dispatch[(size_t)s * model->events_count + event];
+        uint16_t at = model->transitions[(size_t)s * model->events_count + event];
         for (const uint16_t *r = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; r && *r != ASSAY_NONE; r++)
             if (*r == rule)
                 return true;

@@ -64,7 +64,7 @@ static bool has_action(const struct assay_model *model, uint16_t code, enum assa
 static bool begins_with_expect(const struct assay_model *model, const struct assay_call *call)
 {
     for (uint32_t s = 0; s < model->states_count; s++) {
-        uint16_t at = model->dispatch[s * model->events_count + call->event];
+        uint16_t at = model->transitions[s * model->events_count + call->event];
         if (at == ASSAY_NONE)
             continue;
         uint16_t body = model->rules[model->rule_lists[at]].body;
@@ -79,7 +79,7 @@ static bool takes_messages(const struct assay_model *model, uint16_t machine)
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
         for (uint16_t e = 0; e < model->events_count; e++)
             if (model->states[s].kind == ASSAY_STATE_PLAIN && model->events[e].kind == ASSAY_EVK_MESSAGE &&
-                model->dispatch[s * model->events_count + e] != ASSAY_NONE)
+                model->transitions[s * model->events_count + e] != ASSAY_NONE)
                 return true;
     return false;
 }

@@ -19,6 +19,9 @@ enum assay_step_kind {
     ASSAY_STEP_ARRIVE,  /* the target has to have made `link`: its first connection, or the one after a pause */
     ASSAY_STEP_REFUSE,  /* from here on connections are refused */
     ASSAY_STEP_WELCOME, /* from here on they are taken again */
+    /* for servers that were told to stop; only in suites made with `stops`: */
+    ASSAY_STEP_DEAF, /* new connections are not taken any more, after a wait at most */
+    ASSAY_STEP_GONE, /* the process has ended, after a wait at most */
 };
 
 enum assay_ending { ASSAY_SEEN_FIN = 1, ASSAY_SEEN_RST = 2, ASSAY_SEEN_SILENCE = 4 };
@@ -77,6 +80,7 @@ struct assay_suite {
     const struct assay_model *model;
     uint16_t machine;  /* that is judged, in model->machines */
     uint16_t transport; /* that it is judged on, in model->transports */
+    bool arrives;       /* the target makes the links: a client */
     const struct assay_case *cases; /* sorted by id */
     size_t count;
     size_t states_explored, inputs_alphabet; /* for the report */
@@ -88,6 +92,7 @@ struct assay_suite_options {
     uint8_t role;       /* enum assay_role: whose machine on that transport is judged; 0: the server's */
     uint64_t seed;
     const char *filter;   /* glob over ids, or NULL */
+    bool stops;           /* also the steps DEAF and GONE: who plays the cases knows them */
     bool faults;          /* also cases for targets whose effects fail or whose memory is short */
     bool strict;          /* leniencies off */
     const struct assay_model *model; /* the spec's with other values of params; NULL: the spec's own */

@@ -119,10 +119,20 @@ static bool leaves_traces(const struct assay_belief_world *world, uint16_t effec
     return !verb || !is_one_of(verb, unseen);
 }
 
+/* To be told to stop once more changes nothing. */
+static bool stopped_before(const struct assay_belief_world *world, const struct assay_belief *b, uint32_t at)
+{
+    const char *verb = world->config.model->effects[b->effects[at].effect].verb;
+    for (uint32_t i = 0; verb && strcmp(verb, "stop") == 0 && i < at; i++)
+        if (b->effects[i].effect == b->effects[at].effect)
+            return true;
+    return false;
+}
+
 static const struct assay_effect_seen *next_trace(const struct assay_belief_world *world, const struct assay_belief *b,
                                                   uint32_t *at)
 {
-    while (*at < b->effect_count && !leaves_traces(world, b->effects[*at].effect))
+    while (*at < b->effect_count && (!leaves_traces(world, b->effects[*at].effect) || stopped_before(world, b, *at)))
         (*at)++;
     return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
 }

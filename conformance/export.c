@@ -36,6 +36,22 @@ static cJSON *hex(const uint8_t *p, uint32_t n)
 
 /* ---- steps ------------------------------------------------------------- */
 
+/* A number, a name (of an enumeration), or {"hex": ...}. */
+static cJSON *plain_json(const struct assay_model *model, uint16_t type, assay_val v, struct assay_span bytes)
+{
+    const struct assay_type *t = &model->types[type];
+    if (t->kind >= ASSAY_T_BYTES) {
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddItemToObject(o, "hex", hex(bytes.p, bytes.n));
+        return o;
+    }
+    struct assay_range items = t->kind == ASSAY_T_ENUM ? model->enums[t->of].items : (struct assay_range){0};
+    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
+        if (model->enum_items[i].value == (int64_t)v)
+            return cJSON_CreateString(model->enum_items[i].name);
+    return cJSON_CreateNumber((double)(int64_t)v);
+}
+
 static void add_ends(cJSON *to, uint8_t ends)
 {
     cJSON *list = cJSON_AddArrayToObject(to, "expect_end");
@@ -47,17 +63,34 @@ static void add_ends(cJSON *to, uint8_t ends)
         cJSON_AddItemToArray(list, cJSON_CreateString("open"));
 }
 
-static cJSON *step_json(const struct assay_step *s)
+static void add_call(const struct assay_model *model, cJSON *to, const struct assay_step *s)
+{
+    const struct assay_call *call = &model->calls[s->call];
+    cJSON_AddStringToObject(to, "call", call->name);
+    cJSON *args = cJSON_AddObjectToObject(to, "args");
+    for (uint16_t i = 0; i < call->args.count; i++) {
+        const struct assay_param *p = &model->params[call->args.first + i];
+        cJSON_AddItemToObject(args, p->name, plain_json(model, p->type, s->values[i], s->spans[i]));
+    }
+}
+
+static cJSON *step_json(const struct assay_model *model, const struct assay_step *s)
 {
     static const char *const flags[] = {[ASSAY_STEP_AWAIT] = "await",
                                         [ASSAY_STEP_QUIET] = "quiet",
                                         [ASSAY_STEP_EOF] = "eof",
                                         [ASSAY_STEP_RESET] = "reset",
-                                        [ASSAY_STEP_EXPECT_END] = NULL};
+                                        [ASSAY_STEP_ARRIVE] = "arrive",
+                                        [ASSAY_STEP_REFUSE] = "refuse",
+                                        [ASSAY_STEP_WELCOME] = "welcome",
+                                        [ASSAY_STEP_DEAF] = "deaf",
+                                        [ASSAY_STEP_GONE] = "gone"};
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "link", s->link);
     if (s->kind == ASSAY_STEP_SEND || s->kind == ASSAY_STEP_EXPECT)
         cJSON_AddItemToObject(o, s->kind == ASSAY_STEP_SEND ? "send" : "expect", hex(s->bytes.p, s->bytes.n));
+    else if (s->kind == ASSAY_STEP_CALL)
+        add_call(model, o, s);
     else if (s->kind == ASSAY_STEP_PAUSE)
         cJSON_AddNumberToObject(o, "pause", (double)s->pause);
     else if (s->kind == ASSAY_STEP_EXPECT_END)
@@ -76,7 +109,8 @@ struct playing {
     const struct assay_case *c;
     struct assay_belief_world world;
     struct assay_belief_set links[UINT8_MAX];
-    bool shut[UINT8_MAX], reset[UINT8_MAX];
+    bool shut[UINT8_MAX], reset[UINT8_MAX], arrives[UINT8_MAX], open[UINT8_MAX];
+    const struct assay_step *first[UINT8_MAX]; /* the call that makes the link */
     int64_t now;
 };
 
@@ -94,9 +128,37 @@ static void signal_link(struct playing *p, uint8_t link, enum assay_builtin_even
     p->reset[link] = event == ASSAY_EV_RESET;
 }
 
+static void do_call(struct playing *p, const struct assay_step *s)
+{
+    struct assay_belief_call call = {s->call, s->values, s->spans};
+    assay_beliefs_call(&p->world, &p->links[s->link], p->now, &call);
+}
+
+static bool open_link(struct playing *p, uint8_t link)
+{
+    p->open[link] = true;
+    if (!assay_beliefs_open(&p->world, &p->links[link], p->now))
+        return false;
+    if (p->first[link])
+        do_call(p, p->first[link]);
+    return true;
+}
+
+static void play_call(struct playing *p, const struct assay_step *s)
+{
+    if (p->open[s->link])
+        do_call(p, s);
+    else
+        p->first[s->link] = s;
+}
+
 static void play_step(struct playing *p, const struct assay_step *s)
 {
-    if (s->kind == ASSAY_STEP_SEND)
+    if (s->kind == ASSAY_STEP_CALL)
+        play_call(p, s);
+    else if (s->kind == ASSAY_STEP_ARRIVE && !p->open[s->link])
+        open_link(p, s->link);
+    else if (s->kind == ASSAY_STEP_SEND)
         assay_beliefs_feed(&p->world, &p->links[s->link], p->now, (struct assay_span){s->bytes.p, s->bytes.n});
     else if (s->kind == ASSAY_STEP_EOF)
         signal_link(p, s->link, ASSAY_EV_EOF);
@@ -108,13 +170,16 @@ static void play_step(struct playing *p, const struct assay_step *s)
 
 static bool play(struct playing *p)
 {
+    for (size_t i = 0; i < p->c->step_count; i++)
+        if (p->c->steps[i].kind == ASSAY_STEP_ARRIVE)
+            p->arrives[p->c->steps[i].link] = true;
     for (uint8_t i = 0; i < p->c->links; i++)
-        if (!assay_beliefs_open(&p->world, &p->links[i], 0))
+        if (!p->arrives[i] && !open_link(p, i))
             return false;
     for (size_t i = 0; i < p->c->step_count; i++)
         play_step(p, &p->c->steps[i]);
     for (uint8_t i = 0; i < p->c->links; i++)
-        if (!p->shut[i])
+        if (!p->shut[i] && p->open[i] && !p->world.datagrams)
             signal_link(p, i, ASSAY_EV_EOF);
     return true;
 }
@@ -174,6 +239,32 @@ static cJSON *free_json(struct playing *p, const struct assay_chunk *c, struct a
     return outer;
 }
 
+/* What the application above it is told, in order. */
+static void add_told(struct playing *p, cJSON *to, const struct assay_belief *b)
+{
+    const struct assay_model *model = p->x->model;
+    cJSON *told = cJSON_AddArrayToObject(to, "told");
+    for (uint32_t i = 0; i < b->tale.count; i++) {
+        struct assay_told_room room;
+        struct assay_upper u = assay_tale_entry(&b->tale, i, model, &room);
+        cJSON *o = cJSON_CreateObject();
+        bool effect = u.kind == ASSAY_UPPER_EFFECT;
+        cJSON_AddItemToArray(told, o);
+        cJSON_AddStringToObject(o, effect ? "effect" : u.kind == ASSAY_UPPER_RESULT ? "result" : "error",
+                                effect ? model->effects[u.index].name : model->calls[u.index].name);
+        if (u.kind == ASSAY_UPPER_ERROR) {
+            cJSON_AddStringToObject(o, "kind", assay_outcome_name(model, u.outcome));
+            continue;
+        }
+        struct assay_range params = effect ? model->effects[u.index].args : model->calls[u.index].results;
+        cJSON *values = cJSON_AddObjectToObject(o, "values");
+        for (uint16_t k = 0; k < u.count && k < params.count; k++) {
+            const struct assay_param *param = &model->params[params.first + k];
+            cJSON_AddItemToObject(values, param->name, plain_json(model, param->type, u.values[k], u.spans[k]));
+        }
+    }
+}
+
 static cJSON *outcome_json(struct playing *p, const struct assay_belief *b)
 {
     cJSON *o = cJSON_CreateObject(), *bytes = cJSON_AddArrayToObject(o, "bytes");
@@ -190,6 +281,8 @@ static cJSON *outcome_json(struct playing *p, const struct assay_belief *b)
         cJSON_AddItemToArray(bytes, free_json(p, &b->chunks[i], sent));
         from = at + sent.n;
     }
+    if (b->tale.count)
+        add_told(p, o, b);
     if (assay_belief_passes_over(b) != ASSAY_NONE)
         cJSON_AddStringToObject(o, "breaks", levels[ASSAY_SHOULD]);
     cJSON_AddStringToObject(o, "end", !b->ended ? "open" : b->how == ASSAY_END_CLOSE ? "fin" : "rst");
@@ -253,9 +346,11 @@ static cJSON *case_json(struct exporter *x, const struct assay_case *c)
     cJSON_AddStringToObject(o, "class", classes[c->class]);
     cJSON_AddBoolToObject(o, "by_hand", c->by_hand);
     cJSON_AddNumberToObject(o, "links", c->links);
+    if (c->again)
+        cJSON_AddTrueToObject(o, "again");
     cJSON *steps = cJSON_AddArrayToObject(o, "steps");
     for (size_t i = 0; i < c->step_count; i++)
-        cJSON_AddItemToArray(steps, step_json(&c->steps[i]));
+        cJSON_AddItemToArray(steps, step_json(x->model, &c->steps[i]));
     add_expected(x, c, o);
     return o;
 }
@@ -269,14 +364,28 @@ static bool write_json(cJSON *json, FILE *to)
     return ok;
 }
 
+#define SIDE_MAX 160
+
+/* Who is judged, where it is not the server on the first transport. */
+static const char *side_json(const struct assay_suite *suite, char side[SIDE_MAX])
+{
+    const struct assay_machine *machine = &suite->model->machines[suite->machine];
+    side[0] = '\0';
+    if (suite->transport || suite->arrives)
+        snprintf(side, SIDE_MAX, "\"role\":\"%s\",\"transport\":\"%s\",\"machine\":\"%s\",",
+                 suite->arrives ? "client" : "server", suite->model->transports[suite->transport].name, machine->name);
+    return side;
+}
+
 /* A case at a time: a suite with long frames is larger than anyone wants to hold as one tree. */
 bool assay_export_json(const struct assay_suite *suite, const assay_val *params, uint64_t leniencies, uint64_t seed,
                        FILE *to)
 {
+    char side[SIDE_MAX];
     struct exporter x = {suite, suite->model, {.model = suite->model, .machine = suite->machine, .options = params,
                                 .leniencies = leniencies, .seed = seed}};
-    bool ok = fprintf(to, "{\"protocol\":\"%s\",\"seed\":%llu,\"leniencies\":[", x.model->protocol,
-                      (unsigned long long)seed) > 0;
+    bool ok = fprintf(to, "{\"protocol\":\"%s\",%s\"seed\":%llu,\"leniencies\":[", x.model->protocol,
+                      side_json(suite, side), (unsigned long long)seed) > 0;
     for (uint16_t i = 0, n = 0; i < x.model->leniencies_count; i++)
         if (leniencies >> i & 1)
             fprintf(to, "%s\"%s\"", n++ ? "," : "", x.model->leniencies[i].name);

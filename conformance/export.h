@@ -23,7 +23,21 @@
  * order
  *      }]}
  *
- * Links are connected before the first step, in order. After the last one each link that is still open is shut
+ * Where a client is judged, or another transport than the first, the document also says "role": "client",
+ * "transport": "tcp", "machine": "Asker". Then a case has "again": true if its client connects again by itself, and
+ *
+ *         {"link": 0, "arrive": true},                   the target has to have made this link: of its own, where the
+ *                                                        case says "again", else told to connect
+ *         {"link": 0, "call": "say", "args": {"content": {"hex": "6869"}}}
+ *                                                        its application does a call; if that stands before "arrive" of
+ *                                                        its link, the call makes the link
+ *         {"link": 0, "refuse": true}, {"link": 0, "welcome": true}   connections are refused; taken again
+ *
+ * and an outcome "told": what the application is told, in order: {"result": CALL, "values": {...}},
+ * {"error": CALL, "kind": "timeout"}, {"effect": NAME, "values": {...}}. Steps of servers that were told to stop:
+ * {"deaf": true}: no connection is taken any more, {"gone": true}: the process has ended.
+ *
+ * Links that the target does not make are connected before the first step, in order. After the last one each link that is still open is shut
  * by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a message whose fields
  * in "any" are free. Field values are numbers, names (enumerations) or {"hex": ...}. */
 #ifndef ASSAY_CONFORMANCE_EXPORT_H

@@ -209,7 +209,7 @@ static void note_unwitnessed(struct assay_builder *b)
             if (b->model->events[e].kind != ASSAY_EVK_MESSAGE)
                 continue;
             for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
-                uint16_t at = b->model->dispatch[(size_t)s * b->model->events_count + e];
+                uint16_t at = b->model->transitions[(size_t)s * b->model->events_count + e];
                 for (const uint16_t *p = at == ASSAY_NONE ? NULL : &b->model->rule_lists[at]; p && *p != ASSAY_NONE;
                      p++)
                     message = message || *p == rule;

@@ -40,7 +40,7 @@ static const struct assay_timer *timer_of(struct assay_builder *b, uint32_t node
 
 static uint16_t timer_rule(const struct assay_builder *b, uint16_t state, const struct assay_timer *timer)
 {
-    uint16_t at = b->model->dispatch[(size_t)state * b->model->events_count + timer->event];
+    uint16_t at = b->model->transitions[(size_t)state * b->model->events_count + timer->event];
     return at == ASSAY_NONE ? ASSAY_NONE : b->model->rule_lists[at];
 }
 

@@ -384,6 +384,37 @@ static bool step_arrive(struct run *run, const struct assay_step *s, size_t step
     return run->links[s->link].open || say(run, s->link, step, "a connection after the pause");
 }
 
+/* Whether an effect bound to `stop` was ordered on any link. */
+static bool was_stopped(struct run *run)
+{
+    const struct assay_model *model = run->world.config.model;
+    for (uint8_t i = 0; i < run->c->links && !mute(run); i++) {
+        struct assay_belief *b = end_of(run, i);
+        for (uint32_t k = 0; b && k < b->effect_count; k++) {
+            const char *verb = model->effects[b->effects[k].effect].verb;
+            if (verb && strcmp(verb, "stop") == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool step_deaf(struct run *run, const struct assay_step *s, size_t step)
+{
+    bool stopped = was_stopped(run);
+    hash_bytes(run, &stopped, sizeof stopped);
+    return stopped || !run->oracle || say(run, s->link, step, "no new connections");
+}
+
+static bool step_gone(struct run *run, const struct assay_step *s, size_t step)
+{
+    bool gone = was_stopped(run);
+    for (uint8_t i = 0; i < run->c->links; i++)
+        gone = gone && has_ended(run, i);
+    hash_bytes(run, &gone, sizeof gone);
+    return gone || !run->oracle || say(run, s->link, step, "the end of the process");
+}
+
 static bool step_gate(struct run *run, const struct assay_step *s, size_t step)
 {
     (void)step;
@@ -432,6 +463,7 @@ static take_step *const steps[] = {
     [ASSAY_STEP_EOF] = step_eof,       [ASSAY_STEP_RESET] = step_reset,           [ASSAY_STEP_PAUSE] = step_pause,
     [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end, [ASSAY_STEP_CALL] = step_call,
     [ASSAY_STEP_ARRIVE] = step_arrive, [ASSAY_STEP_REFUSE] = step_gate,           [ASSAY_STEP_WELCOME] = step_gate,
+    [ASSAY_STEP_DEAF] = step_deaf,     [ASSAY_STEP_GONE] = step_gone,
 };
 
 /* ---- a case ------------------------------------------------------------ */
@@ -586,6 +618,7 @@ bool assay_memory_run(const struct assay_memory_config *config, const struct ass
     bool ok = start(run, config, c, true);
     if (ok)
         run_case(run);
+    result->stopped = ok && was_stopped(run);
     stop(run);
     free(run);
     return ok;

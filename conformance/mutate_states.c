@@ -59,23 +59,23 @@ static void list_event_confusions(struct assay_lister *l)
         for (uint16_t e = 0; e < l->m->events_count; e++)
             for (uint16_t other = 0; other < l->m->events_count; other++)
                 if (e != other && same_sort(l, e, other) &&
-                    !same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, s, other)))
+                    !same_list(l->m, assay_transition(l->m, s, e), assay_transition(l->m, s, other)))
                     assay_mutation_add(l, s, e, other);
 }
 
 static void redirect(struct assay_lab *lab, uint32_t state, uint32_t event, uint16_t list)
 {
     size_t count = (size_t)lab->m->states_count * lab->m->events_count;
-    uint16_t *dispatch = assay_lab_copy(lab, lab->m->dispatch, count, 0, sizeof *dispatch);
-    dispatch[(size_t)state * lab->m->events_count + event] = list;
-    lab->m->dispatch = dispatch;
+    uint16_t *transitions = assay_lab_copy(lab, lab->m->transitions, count, 0, sizeof *transitions);
+    transitions[(size_t)state * lab->m->events_count + event] = list;
+    lab->m->transitions = transitions;
 }
 
 static bool event_confused(struct assay_lab *lab)
 {
     uint32_t state = lab->mutation->index, event = lab->mutation->at;
-    assay_lab_blame(lab, assay_dispatched(lab->m, state, event));
-    redirect(lab, state, event, assay_dispatched(lab->m, state, (uint32_t)lab->mutation->variant));
+    assay_lab_blame(lab, assay_transition(lab->m, state, event));
+    redirect(lab, state, event, assay_transition(lab->m, state, (uint32_t)lab->mutation->variant));
     lab->mutant->text =
         assay_store_text(&lab->mutant->store, "%s is taken for %s in state %s", lab->m->events[event].name,
                          lab->m->events[lab->mutation->variant].name, lab->m->states[state].name);
@@ -89,15 +89,15 @@ static void list_state_confusions(struct assay_lister *l)
     for (uint16_t e = 0; e < l->m->events_count; e++)
         for (uint32_t s = states.first; s < end && from_wire(l, e); s++)
             for (uint32_t other = states.first; other < end; other++)
-                if (!same_list(l->m, assay_dispatched(l->m, s, e), assay_dispatched(l->m, other, e)))
+                if (!same_list(l->m, assay_transition(l->m, s, e), assay_transition(l->m, other, e)))
                     assay_mutation_add(l, s, e, (int32_t)other);
 }
 
 static bool state_ignored(struct assay_lab *lab)
 {
     uint32_t state = lab->mutation->index, event = lab->mutation->at;
-    assay_lab_blame(lab, assay_dispatched(lab->m, state, event));
-    redirect(lab, state, event, assay_dispatched(lab->m, (uint32_t)lab->mutation->variant, event));
+    assay_lab_blame(lab, assay_transition(lab->m, state, event));
+    redirect(lab, state, event, assay_transition(lab->m, (uint32_t)lab->mutation->variant, event));
     lab->mutant->text =
         assay_store_text(&lab->mutant->store, "%s in state %s is handled as in %s", lab->m->events[event].name,
                          lab->m->states[state].name, lab->m->states[lab->mutation->variant].name);

@@ -48,8 +48,8 @@ static bool timer_wrong(struct assay_lab *lab)
     ASSAY_OWN(lab, timers, 0);
     struct assay_timer *t = ASSAY_MUTABLE(struct assay_timer, &lab->m->timers[lab->mutation->index]);
     for (uint32_t s = lab->m->machines[lab->machine].states.first; s < lab->m->states_count; s++)
-        if (assay_dispatched(lab->m, s, t->event) != ASSAY_NONE)
-            assay_lab_blame(lab, assay_dispatched(lab->m, s, t->event));
+        if (assay_transition(lab->m, s, t->event) != ASSAY_NONE)
+            assay_lab_blame(lab, assay_transition(lab->m, s, t->event));
     switch ((enum timer_fault)lab->mutation->variant) {
     case TOO_LATE:
         return timer_scaled(lab, t, ASSAY_OP_MUL, "four times too late:");

@@ -39,9 +39,9 @@ void assay_lab_say(struct assay_lab *lab, const char *what, const char *where)
     lab->mutant->text = assay_store_text(&lab->mutant->store, "%s %s", what, where);
 }
 
-uint16_t assay_dispatched(const struct assay_model *m, uint32_t state, uint32_t event)
+uint16_t assay_transition(const struct assay_model *m, uint32_t state, uint32_t event)
 {
-    return m->dispatch[(size_t)state * m->events_count + event];
+    return m->transitions[(size_t)state * m->events_count + event];
 }
 
 /* The requirement at stake: that of the rule that should have come first. */

@@ -45,7 +45,7 @@ struct assay_lister {
 void assay_mutation_add(struct assay_lister *l, uint32_t index, uint32_t at, int32_t variant);
 
 /* Where in rule_lists a state's rules for an event begin, or ASSAY_NONE. */
-uint16_t assay_dispatched(const struct assay_model *m, uint32_t state, uint32_t event);
+uint16_t assay_transition(const struct assay_model *m, uint32_t state, uint32_t event);
 
 /* ---- the copy ---------------------------------------------------------- */
 

@@ -54,6 +54,7 @@ static bool start(struct scorer *s, const struct assay_spec *spec, const struct 
                                           .seed = seed,
                                           .params = s->options,
                                           .faults = true,
+                                          .stops = true,
                                           .patience = VIRTUAL_PATIENCE};
     s->machine = assay_suite_machine(s->model, &options);
     s->suite = assay_suite_build(spec, s->model, &options);
@@ -107,7 +108,7 @@ static bool passed_over(const struct assay_model *model, const struct assay_blam
 {
     if (blame->state == ASSAY_NONE || blame->event == ASSAY_NONE || blame->rule == ASSAY_NONE)
         return false;
-    uint16_t at = model->dispatch[(size_t)blame->state * model->events_count + blame->event];
+    uint16_t at = model->transitions[(size_t)blame->state * model->events_count + blame->event];
     for (const uint16_t *r = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; r && *r != ASSAY_NONE; r++) {
         if (model->rules[*r].req == req)
             return true;

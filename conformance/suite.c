@@ -35,9 +35,9 @@ static int by_id(const void *a, const void *b)
 
 /* ---- a case must be able to fail --------------------------------------- */
 
-static bool fails(const struct assay_builder *b, const struct assay_case *c, enum assay_host_kind host)
+static struct assay_memory_config memory_config(const struct assay_builder *b, enum assay_host_kind host)
 {
-    struct assay_memory_config config = {.right = {.model = b->model,
+    return (struct assay_memory_config){.right = {.model = b->model,
                                                    .machine = b->config.machine,
                                                    .options = b->config.options,
                                                    .leniencies = b->config.leniencies,
@@ -46,8 +46,30 @@ static bool fails(const struct assay_builder *b, const struct assay_case *c, enu
                                                    .terminal = b->config.terminal},
                                          .model = b->model,
                                          .host = host};
+}
+
+static bool fails(const struct assay_builder *b, const struct assay_case *c, enum assay_host_kind host)
+{
+    struct assay_memory_config config = memory_config(b, host);
     struct assay_memory_result result;
     return !assay_memory_run(&config, c, &result) || !result.passed;
+}
+
+/* A target that is told to stop is of no use to other cases. */
+static void set_class(const struct assay_builder *b, struct assay_case *c)
+{
+    struct assay_memory_config config = memory_config(b, ASSAY_HOST_ENGINE);
+    struct assay_memory_result result;
+    if (assay_memory_run(&config, c, &result) && result.stopped)
+        c->class = ASSAY_CASE_EXCLUSIVE;
+}
+
+static bool has_stop(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        if (model->effects[i].verb && strcmp(model->effects[i].verb, "stop") == 0)
+            return true;
+    return false;
 }
 
 /* Nor may all that a client can do wrong go unseen: one that never sends, one that closes at once. */
@@ -99,6 +121,8 @@ static bool generate(struct assay_builder *b)
     if (ok) {
         note_caps(b);
         drop_idle_cases(b);
+        for (size_t i = 0; has_stop(b->model) && i < b->all->count; i++)
+            set_class(b, &b->all->cases[i]);
     }
     return ok;
 }
@@ -115,6 +139,7 @@ static void publish(struct assay_builder *b, const char *filter)
                                       .model = b->model,
                                       .machine = b->config.machine,
                                       .transport = all->suite.transport,
+                                      .arrives = b->arrives,
                                       .cases = all->cases,
                                       .count = all->count,
                                       .states_explored = b->explored.count,
@@ -175,6 +200,7 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                                .options = options->params,
                                                .leniencies = leniencies,
                                                .terminal = assay_suite_terminal(spec, options)},
+                                    .stops = options->stops,
                                     .arrives = options->role == ASSAY_CLIENT,
                                     .call_timeout = options->call_timeout,
                                     .patience = options->patience ? options->patience : PATIENCE,

@@ -137,13 +137,12 @@ struct assay_upper assay_tale_entry(const struct assay_tale *tale, uint32_t i, c
 
 #define SHOWN_BYTES 48u
 
-static void describe_error(struct assay_text *text, const struct assay_model *model, int32_t outcome)
+const char *assay_outcome_name(const struct assay_model *model, int32_t outcome)
 {
     static const char *const own[] = {"ok", "closed", "timeout", "protocol"};
-    if (outcome >= 0 && outcome < model->errors_count)
-        assay_text_add(text, "%s", model->errors[outcome].name);
-    else
-        assay_text_add(text, "%s", outcome < 0 && outcome >= -4 ? own[-outcome - 1] : "?");
+    if (outcome >= 0)
+        return outcome < model->errors_count ? model->errors[outcome].name : "?";
+    return outcome >= -4 ? own[-outcome - 1] : "?";
 }
 
 void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale, uint32_t i,
@@ -154,7 +153,7 @@ void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale,
     struct assay_range params = params_of(model, u.kind, u.index);
     if (u.kind == ASSAY_UPPER_ERROR) {
         assay_text_add(text, "error %s ", model->calls[u.index].name);
-        describe_error(text, model, u.outcome);
+        assay_text_add(text, "%s", assay_outcome_name(model, u.outcome));
         return;
     }
     if (u.kind == ASSAY_UPPER_TEXT) {

@@ -47,6 +47,9 @@ struct assay_told_room {
 struct assay_upper assay_tale_entry(const struct assay_tale *tale, uint32_t i, const struct assay_model *model,
                                     struct assay_told_room *room);
 
+/* What a call ended with: an error of the spec by its name, or `closed` and the like. */
+const char *assay_outcome_name(const struct assay_model *model, int32_t outcome);
+
 /* In words: `result brightness{level=3}`. */
 void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale, uint32_t i,
                          const struct assay_model *model);

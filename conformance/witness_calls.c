@@ -27,7 +27,7 @@ static uint16_t rule_of_call(const struct assay_model *model, const struct assay
 {
     struct assay_range states = model->machines[call->machine].states;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
-        uint16_t at = model->dispatch[s * model->events_count + call->event];
+        uint16_t at = model->transitions[s * model->events_count + call->event];
         if (at != ASSAY_NONE)
             return model->rule_lists[at];
     }

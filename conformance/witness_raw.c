@@ -114,6 +114,10 @@ static void raw_text(struct assay_maker *m, const struct assay_input *base, cons
         raw_bytes(m, base, f, "above-max", assay_filler(m, (uint32_t)t->max + 1, 'a').p, (size_t)t->max + 1);
     if (m->model->frames[m->frame].tag == f->slot && t->max > 0 && t->max < m->model->frames[m->frame].max)
         raw_bytes(m, base, f, "longest", assay_filler(m, (uint32_t)t->max, 'a').p, (size_t)t->max);
+    if (t->set != ASSAY_NONE && f->check != ASSAY_NONE && t->max > 1) {
+        raw_bytes(m, base, f, "digit-first", "1a", 2);
+        raw_bytes(m, base, f, "sign-first", "_a", 2);
+    }
     unsigned shown = 0;
     for (unsigned b = 0; b < 256 && shown < 8; b++) {
         uint8_t text[] = {'a', (uint8_t)b};
@@ -132,7 +136,12 @@ static void raw_extent(struct assay_maker *m, const struct assay_input *base, co
     uint8_t *p = assay_store_copy(m->store, whole.p, whole.n + 1u > 1 ? whole.n : 1);
     if (whole.n == 0)
         return;
-    if (f->extent == ASSAY_EXT_UNTIL) {
+    if (f->extent == ASSAY_EXT_BEFORE) {
+        struct assay_range ends = m->model->delims[f->extent_arg].blobs;
+        for (uint32_t i = ends.first; i < (uint32_t)ends.first + ends.count; i++)
+            raw_bytes(m, base, f, assay_store_text(m->store, "nothing-before-%u", (unsigned)(i - ends.first + 1)),
+                      m->model->blobs[i].p, m->model->blobs[i].n);
+    } else if (f->extent == ASSAY_EXT_UNTIL) {
         v.bytes = (struct assay_blob){p, whole.n - m->model->blobs[m->model->delims[f->extent_arg].blobs.first].n};
         assay_maker_add_raw(m, m->raw, assay_input_with(m, base, f->slot, v),
                             assay_store_text(m->store, "%s-unended", f->name));

@@ -54,7 +54,7 @@ static void collect(struct assay_maker *m, uint16_t message, struct assay_atoms 
     struct assay_range states = model->machines[m->config->machine].states;
     uint16_t event = model->messages[message].event;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
-        uint16_t at = model->dispatch[(size_t)s * model->events_count + event];
+        uint16_t at = model->transitions[(size_t)s * model->events_count + event];
         for (const uint16_t *r = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; r && *r != ASSAY_NONE; r++) {
             assay_atoms_collect(model, model->rules[*r].guard, atoms);
             assay_atoms_collect(model, model->rules[*r].body, atoms);

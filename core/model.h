@@ -476,9 +476,9 @@ struct assay_model {
     ASSAY_TABLE(uint32_t, code);             /* instructions, see code.h */
 #undef ASSAY_TABLE
 
-    /* Rules to try, in order, for an event in a state: rule_lists[dispatch[state * events_count + event]...],
-     * ended by ASSAY_NONE. dispatch is ASSAY_NONE where no rule names the event. */
-    const uint16_t *dispatch;
+    /* Rules to try, in order, for an event in a state: rule_lists[transitions[state * events_count + event]...],
+     * ended by ASSAY_NONE. It is ASSAY_NONE where no rule names the event. */
+    const uint16_t *transitions;
     const uint16_t *rule_lists;
     uint32_t rule_lists_count;
 

@@ -20,7 +20,7 @@ static bool passed_over(struct assay_engine *e, uint16_t rule)
 
 static uint16_t first_that_holds(struct assay_engine *e, uint16_t state, uint16_t event, uint16_t *passed)
 {
-    uint16_t at = e->model->dispatch[(size_t)state * e->model->events_count + event];
+    uint16_t at = e->model->transitions[(size_t)state * e->model->events_count + event];
     if (at == ASSAY_NONE)
         return ASSAY_NONE;
     for (const uint16_t *rule = &e->model->rule_lists[at]; *rule != ASSAY_NONE; rule++)

@@ -164,7 +164,7 @@ static bool listens(const struct assay_client *c, int call)
     if (!assay_client_connected(c))
         return false;
     uint32_t state = assay_state(c->own.pump.engine, c->own.pump.sid);
-    uint16_t at = model->dispatch[state * model->events_count + model->calls[call].event];
+    uint16_t at = model->transitions[state * model->events_count + model->calls[call].event];
     for (const uint16_t *rule = at == ASSAY_NONE ? NULL : &model->rule_lists[at]; rule && *rule != ASSAY_NONE; rule++)
         if (model->rules[*rule].out_max > 0)
             return false;

@@ -145,7 +145,7 @@ static const struct assay_rule *rule_at(const struct assay_model *m, const char 
 {
     for (uint32_t s = 0; s < m->states_count; s++)
         for (uint32_t e = 0; e < m->events_count; e++) {
-            uint16_t at = m->dispatch[s * m->events_count + e];
+            uint16_t at = m->transitions[s * m->events_count + e];
             if (strcmp(m->states[s].name, state) == 0 && strcmp(m->events[e].name, event) == 0 && at != ASSAY_NONE)
                 return &m->rules[m->rule_lists[at]];
         }

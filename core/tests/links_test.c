@@ -24,7 +24,7 @@ static struct assay_machine machine;
 static const struct assay_state states[] = {{"Open", ASSAY_STATE_PLAIN, ASSAY_NONE, 0},
                                             {"End", ASSAY_STATE_END, ASSAY_NONE, 0}};
 static struct assay_rule rules[RULES_MAX];
-static uint16_t dispatch[STATES * LE_COUNT], lists[2 * RULES_MAX];
+static uint16_t transitions[STATES * LE_COUNT], lists[2 * RULES_MAX];
 static const struct assay_effect effects[] = {{"try", {0, 0}, NULL, NULL, true}};
 static uint32_t rules_used;
 
@@ -37,7 +37,7 @@ static struct assay_rule *rule(uint16_t event, uint16_t body)
                                    .otherwise = ASSAY_NONE,
                                    .req = ASSAY_NONE,
                                    .out_max = 32};
-    dispatch[event] = (uint16_t)(2 * i);
+    transitions[event] = (uint16_t)(2 * i);
     lists[2 * i] = (uint16_t)i;
     lists[2 * i + 1] = ASSAY_NONE;
     return &rules[i];
@@ -66,7 +66,7 @@ static void make_rules(bool gate)
 {
     uint32_t told[] = {I(BLOB, 0, 8), I(OUT, 0, L_OWN), I(SEND, 0, LM_TOLD)};
     rules_used = 0;
-    memset(dispatch, 0xff, sizeof dispatch);
+    memset(transitions, 0xff, sizeof transitions);
     rule(LE_MESSAGE(LM_ASK), CODE(told[0], told[1], told[2]));
     rule(LE_MESSAGE(LM_SET), CODE(I(SEND, 0, LM_ASK), I(GOTO, 0, STATE_END)));
     rule(LE_MESSAGE(LM_NOTE), CODE(I(SEND, 0, LM_ASK), I(SEND, 0, LM_ASK)));
@@ -78,7 +78,7 @@ static void make_rules(bool gate)
     r->flags = gate ? ASSAY_RULE_GATE : 0;
     shapes.rules = rules;
     shapes.rules_count = (uint16_t)rules_used;
-    shapes.dispatch = dispatch;
+    shapes.transitions = transitions;
     shapes.rule_lists = lists;
 }
 

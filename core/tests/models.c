@@ -42,7 +42,7 @@ static uint16_t code(const uint32_t *ins, size_t n)
 #define STATES_MAX 16
 static struct assay_rule rules[RULES_MAX];
 static uint16_t rule_events[RULES_MAX], rules_used;
-static uint16_t dispatch[STATES_MAX * EVENTS_MAX], lists[1024];
+static uint16_t transitions[STATES_MAX * EVENTS_MAX], lists[1024];
 
 static struct assay_rule *rule(uint16_t machine, uint16_t state, uint16_t event, uint16_t guard, uint16_t body)
 {
@@ -67,7 +67,7 @@ static uint32_t list_rules(uint32_t used, uint16_t machine, uint16_t state, uint
 }
 
 /* In each state its own rules, then those of "*"; a wait has only its own. */
-static void build_dispatch(struct assay_model *m)
+static void build_transitions(struct assay_model *m)
 {
     uint32_t used = 0;
     for (uint16_t k = 0; k < m->machines_count; k++)
@@ -78,11 +78,11 @@ static void build_dispatch(struct assay_model *m)
                 used = list_rules(used, k, state, event);
                 if (m->states[state].kind == ASSAY_STATE_PLAIN)
                     used = list_rules(used, k, NONE, event);
-                dispatch[state * m->events_count + event] = used > start ? (uint16_t)start : NONE;
+                transitions[state * m->events_count + event] = used > start ? (uint16_t)start : NONE;
                 if (used > start)
                     lists[used++] = NONE;
             }
-    m->dispatch = dispatch;
+    m->transitions = transitions;
     m->rule_lists = lists;
     m->rule_lists_count = used;
     m->rules = rules;
@@ -308,7 +308,7 @@ const struct assay_model *notes_model(bool gated)
     TABLE(&m, ints, notes_ints), TABLE(&m, params, notes_params), TABLE(&m, effects, notes_effects);
     TABLE(&m, calls, notes_calls), TABLE(&m, errors, notes_errors), TABLE(&m, fields, fields);
     TABLE(&m, frames, frames), TABLE(&m, machines, machines), TABLE(&m, timers, timers);
-    build_dispatch(&m);
+    build_transitions(&m);
     return &m;
 }
 
@@ -440,6 +440,6 @@ const struct assay_model *sums_model(void)
     TABLE(&m, blobs, sums_blobs), TABLE(&m, delims, sums_delims), TABLE(&m, leniencies, sums_leniencies);
     TABLE(&m, messages, sums_messages), TABLE(&m, events, sums_events), TABLE(&m, states, sums_states);
     TABLE(&m, fields, fields), TABLE(&m, frames, frames), TABLE(&m, machines, machines);
-    build_dispatch(&m);
+    build_transitions(&m);
     return &m;
 }

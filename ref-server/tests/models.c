@@ -131,7 +131,7 @@ const struct assay_model *desk_model(const char *window)
     TABLE(&m, messages, messages), TABLE(&m, events, events), TABLE(&m, transports, transports);
     TABLE(&m, fields, fields), TABLE(&m, frames, frames), TABLE(&m, machines, machines);
     m.machines_count = 1; /* the other one has the same states and rules */
-    build_dispatch(&m);
+    build_transitions(&m);
     m.machines_count = 2;
     return &m;
 }
