@@ -58,13 +58,13 @@ def canonical(outcomes):
     return sorted({json.dumps(outcome, sort_keys=True) for outcome in outcomes})
 
 
-def derived(spec, case):
+def derived(spec, case, role="server"):
     """What the reader permits on each link, and what the case's effect appends."""
     steps = [step for step in case["steps"] if set(step) & {"send", "eof", "reset", "pause"}]
     shut = {step["link"] for step in steps if "eof" in step or "reset" in step}
     reset = {step["link"] for step in steps if "reset" in step}
     steps += [{"link": link, "eof": True} for link in range(case["links"]) if link not in shut]
-    links = play(spec, case["links"], steps, joins=False)
+    links = play(spec, case["links"], steps, joins=False, role=role)
     expect = [None if number in reset else
               canonical([{"bytes": items(spec, outcome), "end": outcome.end} for outcome in link.outcomes()])
               for number, link in enumerate(links)]
@@ -80,9 +80,9 @@ def same(ours, theirs):
     return set(theirs) < set(ours) and len(theirs) >= OUTCOMES_MAX // 2
 
 
-def disagreement(spec, case):
+def disagreement(spec, case, role="server"):
     """How the readers differ about a case, or None."""
-    expect, effects = derived(spec, case)
+    expect, effects = derived(spec, case, role)
     # what breaks only a SHOULD is told apart in the export; the reader knows what conforms
     theirs = [None if link is None else canonical([outcome for outcome in link if "breaks" not in outcome])
               for link in case["expect"]]
@@ -127,3 +127,35 @@ def test_cases_say_something(exported, name):
         assert case["req"] is None or case["req"] in spec.requirements
         assert len(case["expect"]) == case["links"]
         assert all(link is None or link for link in case["expect"]), case["id"]
+
+
+def exported_for(name, *options):
+    """The cases of another role or transport."""
+    return json.loads(output_of([program(), "cases", SPECS[name], "--json", *options], timeout=120))["cases"]
+
+
+@pytest.mark.parametrize("name", ["dispatch", "relay"])
+def test_cases_over_datagrams_agree(name):
+    """The same over the other transport."""
+    spec, cases = load(SPECS[name]).over("udp"), exported_for(name, "--transport", "udp")
+    assert len(cases) > 5
+    found = [text for text in (datagram_disagreement(spec, case) for case in cases) if text]
+    assert not found, "%d of %d cases differ:\n%s" % (len(found), len(cases), "\n".join(found[:5]))
+
+
+def datagram_disagreement(spec, case):
+    """How the readers differ: there is no end of the stream, what is told of it does not count."""
+    steps = [step for step in case["steps"] if "send" in step or "pause" in step]
+    links = play(spec, case["links"], steps, joins=False)
+    ours = [sorted({json.dumps(items(spec, outcome)) for outcome in link.outcomes()}) for link in links]
+    theirs = [sorted({json.dumps(outcome["bytes"]) for outcome in link if "breaks" not in outcome}) for link in case["expect"]]
+    return None if ours == theirs else "%s: %s, theirs %s, derived %s" % (case["id"], json.dumps(case["steps"])[:800], theirs, ours)
+
+
+def test_cases_of_a_client_that_runs_by_itself_agree():
+    """dispatch's client, where one connection is all of the case: what it says to what it is told, and how it ends."""
+    spec, cases = load(SPECS["dispatch"]), exported_for("dispatch", "--role", "client")
+    whole = [case for case in cases if sum("shared" in step for step in case["steps"]) == case["links"] and not any("local" in step for step in case["steps"])]
+    assert len(whole) > 300
+    found = [text for text in (disagreement(spec, case, "client") for case in whole) if text]
+    assert not found, "%d of %d cases differ:\n%s" % (len(found), len(whole), "\n".join(found[:5]))

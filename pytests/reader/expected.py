@@ -123,14 +123,14 @@ def host_decides(spec):
     return effect
 
 
-def play(spec, links, steps, effect=None, seen=None, joins=True):
+def play(spec, links, steps, effect=None, seen=None, joins=True, role="server"):
     """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
 
     `joins`: where segments count, writes may reach the server joined.
     """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
     effect = effect or host_decides(spec)
-    played, now = [_Link(Machine(spec, "server", effect, keep=witness)) for witness in witnesses], 0
+    played, now = [_Link(Machine(spec, role, effect, keep=witness)) for witness in witnesses], 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
         if "send" in step:
