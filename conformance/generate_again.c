@@ -51,6 +51,7 @@ static void broken_off(struct assay_builder *b, uint32_t node, bool reset)
 static void restarted(struct assay_builder *b, uint32_t node, bool reset)
 {
     assay_build_begin(b, name_of(b, node), reset ? "reset" : "eof", "server-restarts");
+    assay_build_step(b, 0, ASSAY_STEP_ARRIVE); /* the path to a state that the client enters by itself is empty */
     assay_build_path(b, 0, node);
     assay_build_step(b, 0, ASSAY_STEP_REFUSE);
     end_link(b, 0, reset);

@@ -51,6 +51,7 @@ struct assay_play_run {
     int spare;          /* a connection more than the case has, held open; -1: none */
     struct assay_told_call calls[ASSAY_CALLS_TOLD];
     size_t calls_count;
+    int64_t hasty_at; /* from here on the shortest of its calls may run out for no more reason than a slow machine */
     struct assay_link links[];
 };
 
@@ -140,6 +141,7 @@ enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const ch
 bool assay_play_upper_shown(const struct assay_play_run *r);
 void assay_play_upper_said(struct assay_play_run *r);
 void assay_play_upper_call(struct assay_play_run *r, const struct assay_link *l, const struct assay_step *s);
+bool assay_play_upper_late(const struct assay_play_run *r);
 void assay_play_upper_connect(struct assay_play_run *r);
 
 #endif

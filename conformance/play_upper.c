@@ -46,6 +46,15 @@ void assay_play_upper_call(struct assay_play_run *r, const struct assay_link *l,
         r->calls[r->calls_count++] = (struct assay_told_call){s->call, l->index};
     tell(r, l, text, n);
     free(text);
+    int64_t within = r->stage->model->calls[s->call].within, at = assay_clock_now() + within / 2;
+    if (within > 0 && (r->hasty_at == 0 || at < r->hasty_at))
+        r->hasty_at = at;
+}
+
+/* A call that was told has had half its time: what is found now may be its end, which came a little early or late. */
+bool assay_play_upper_late(const struct assay_play_run *r)
+{
+    return r->hasty_at && assay_clock_now() >= r->hasty_at;
 }
 
 /* ---- hearing ----------------------------------------------------------- */

@@ -1,0 +1,136 @@
+"""`assay test --role client`: programs that are right pass, each wrong one is found for what it does wrong."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+TESTS = ROOT / "conformance/tests"
+GUESTS = TESTS / "guests"
+PYTHON = "/usr/bin/python3 -ISB"
+
+
+def judge(name, fault, *args, place="{address}", timeout=110):
+    command = [ASSAY, "test", TESTS / f"{name}.yaml", f"exec:{PYTHON} {GUESTS}/{name}.py {fault} {place}", "--role",
+               "client", "--json", *args]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, timeout=timeout, capture_output=True, text=True)
+    report = json.loads(done.stdout)
+    assert report["role"] == "client"
+    return done.returncode, report
+
+
+def lookup(fault, *args):
+    return judge("lookup", fault, *args)
+
+
+def again(fault, *args):
+    return judge("again", fault, *args, place="{host} {port}")
+
+
+def failures(report):
+    return [c for c in report["cases"] if c["verdict"] == "fail"]
+
+
+def left_over():
+    return [p for p in Path("/proc").glob("[0-9]*/cmdline") if str(GUESTS).encode() in _read(p)]
+
+
+def _read(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("client", [lookup, again])
+def test_right_clients_pass(client):
+    code, report = client("none")
+    assert [(c["id"], c.get("why")) for c in report["cases"] if c["verdict"] != "pass"] == []
+    assert code == 0 and report["summary"]["ran"] >= 14
+    assert not left_over()
+
+
+@pytest.mark.parametrize("fault,filter,requirement,word", [
+    ("hang", "*get-1/timeout/half*", None, "error get timeout"),
+    ("no-error", "*missing-example-1-byte-by-byte", "LO-2", "error get missing"),
+    ("half", "*value-example-1-cut-*", "LO-1", "result get"),
+    ("shout", "*value-example-1-byte-by-byte", "LO-1", "result get"),
+    ("deaf", "lookup/open/note/example-1", "LO-3", "effect note"),
+    ("rest", "*timeout/half-an-answer", None, "result get"),
+    ("careless", "*open/get/key-empty", None, ""),
+    ("tolerant", "*malformed/value-*", None, ""),
+])
+def test_wrong_answers_to_the_application(fault, filter, requirement, word):
+    code, report = lookup(fault, "--filter", filter)
+    failed = failures(report)
+    assert code == 1 and failed
+    assert any(requirement in (None, c.get("requirement")) and word in c["expected"] + c["seen"] for c in failed)
+    assert not left_over()
+
+
+@pytest.mark.parametrize("fault,why", [
+    ("crash", "the program ended by itself: exit status 1"),
+])
+def test_death(fault, why):
+    code, report = lookup(fault, "--filter", "*malformed/value-*")
+    failed = [c for c in failures(report) if c["why"] == why]
+    assert code == 1 and failed
+    assert all("ValueError" in c["stderr"] for c in failed)
+
+
+@pytest.mark.parametrize("fault,why", [
+    ("babble", "no line of the upper interface"),
+    ("status", "the program ended badly: exit status 3"),
+    ("stay", "it does not end, although its standard input has"),
+    ("absent", "it did not connect"),
+    ("mute", "it connected, and does not say so"),
+])
+def test_programs_that_do_not_play_along(fault, why):
+    code, report = lookup(fault, "--filter", "lookup/open/note/example-1")
+    assert code == 1 and why in report["cases"][0]["why"]
+    assert not left_over()
+
+
+def test_no_answer_of_an_earlier_call_is_taken_for_a_later_one():
+    code, report = lookup("stale", "--filter", "*timeout*")
+    assert code == 1 and failures(report)
+
+
+@pytest.mark.parametrize("fault,why", [
+    ("eager", "too early"),
+    ("busy", "in which it had only to wait"),
+    ("hang", "did not come"),
+    ("once", "the program ended by itself"),
+])
+def test_clients_that_connect_again(fault, why):
+    code, report = again(fault, "--filter", "*stuck*")
+    assert code == 1 and why in failures(report)[0]["why"]
+    assert not left_over()
+
+
+def test_exit_status_tells_how_it_ended():
+    code, report = again("status", "--filter", "*bye/example-1")
+    assert code == 1 and "ended badly: exit status 1" in report["cases"][0]["why"]
+
+
+def test_one_case_again():
+    _, report = lookup("deaf", "--filter", "lookup/open/note/example-1")
+    command = failures(report)[0]["again"]
+    assert "--role client" in command and "--filter lookup/open/note/example-1" in command
+    done = subprocess.run(["sh", "-c", command.replace("assay", str(ASSAY), 1)], cwd=ROOT, timeout=60,
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and "effect note" in done.stdout
+
+
+@pytest.mark.parametrize("args,word", [
+    (["tcp:127.0.0.1:1", "--role", "client"], "exec:COMMAND"),
+    (["exec:true", "--role", "waiter"], "--role waiter"),
+    (["exec:true", "--role", "client", "--upper", "phone"], "--upper phone"),
+])
+def test_usage(args, word):
+    done = subprocess.run([str(ASSAY), "test", str(TESTS / "lookup.yaml"), *args], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 4 and word in done.stderr
