@@ -69,10 +69,11 @@ def pairs(of):
 
 
 def given_fields(spec, sender, message):
-    """The fields that a sender gives: not those that the codec fills in."""
+    """The fields that a sender gives: not those that the codec fills in, nor pairs that would swallow what follows."""
     frame = spec.frames[sender]
     filled = {frame.tag, frame.body} | set(message.fixed)
-    own = [field for field in frame.fields if field.name not in filled] + message.fields
+    followed = any(field.pairs is None for field in message.fields)
+    own = [field for field in frame.fields if field.name not in filled and not (followed and isinstance(field.type, types.PairsType))] + message.fields
     return [field for field in own if field.given]
 
 
