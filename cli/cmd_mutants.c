@@ -28,7 +28,8 @@ static enum assay_args_result read_args(struct mutants *m, int argc, char **argv
     struct assay_arg_spec spec = {
         .usage = "mutants SPEC [OPTIONS]",
         .text = "Measure the suite of a spec: deliberately wrong servers (or clients) are made from it and put to\n"
-                "its cases, in this process and on virtual time. A mutant survives when some trace tells it from the spec but no\n"
+                "its cases, in this process and on virtual time. A mutant survives when some trace tells it from the "
+                "spec but no\n"
                 "case does. Ends with 0, 1: there are survivors, 4: spec error, 5: there are no mutants.",
         .options = options,
         .positional = m->places,
@@ -89,8 +90,11 @@ static int measure(const struct mutants *m, const struct assay_spec *spec)
     struct assay_suite_options side = {0};
     if (!assay_cli_side(&side, model, m->role, m->transport))
         return ASSAY_EXIT_USAGE;
-    struct assay_score_options options = {
-        .seed = m->seed, .transport = side.transport, .role = side.role, .filter = m->filter, .progress = isatty(STDERR_FILENO) ? progress : NULL};
+    struct assay_score_options options = {.seed = m->seed,
+                                          .transport = side.transport,
+                                          .role = side.role,
+                                          .filter = m->filter,
+                                          .progress = isatty(STDERR_FILENO) ? progress : NULL};
     /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */
     mallopt(M_MMAP_THRESHOLD, 1 << 28);
     mallopt(M_TRIM_THRESHOLD, 1 << 28);

@@ -221,8 +221,8 @@ static void end_with_call(struct assay_belief *b)
 }
 
 /* One call, with that much room for output. */
-static enum assay_rc call_once(struct assay_belief_world *world, struct assay_belief *b, int64_t now,
-                               engine_call *call, const void *arg, struct harvest *h, uint32_t room)
+static enum assay_rc call_once(struct assay_belief_world *world, struct assay_belief *b, int64_t now, engine_call *call,
+                               const void *arg, struct harvest *h, uint32_t room)
 {
     if (!assay_buf_reserve(&b->out, b->out.n + room))
         return ASSAY_STALE;
@@ -509,8 +509,7 @@ static void run_call(struct assay_belief_world *world, struct assay_belief_set *
 void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                         const struct assay_belief_call *call)
 {
-    struct assay_upper closed = {
-        .kind = ASSAY_UPPER_ERROR, .index = call->call, .outcome = ASSAY_CALL_CLOSED};
+    struct assay_upper closed = {.kind = ASSAY_UPPER_ERROR, .index = call->call, .outcome = ASSAY_CALL_CLOSED};
     for (size_t i = 0; i < set->count; i++)
         if (set->items[i]->ended && !world->terminal)
             note_told(world, set->items[i], &closed);

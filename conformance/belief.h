@@ -30,13 +30,13 @@ struct assay_belief {
     bool faulted;                 /* since `steps` was cleared some `else` was taken, or a variable found no room */
     bool more;                    /* there is input that the engine has not looked at */
     bool open, ended, shut, tentative; /* tentative: all that was seen may be the last message, or its beginning */
-    bool finished;                /* ended: its machine is through */
-    bool heard;                   /* a message arrived */
-    bool calling;                 /* a call is running */
-    bool over;                    /* a call is through that made its own link */
-    bool datagram;                /* one is in `in`, which may be empty */
+    bool finished;                     /* ended: its machine is through */
+    bool heard;                        /* a message arrived */
+    bool calling;                      /* a call is running */
+    bool over;                         /* a call is through that made its own link */
+    bool datagram;                     /* one is in `in`, which may be empty */
     int64_t ended_at;
-    uint16_t cause;               /* ended: the event */
+    uint16_t cause; /* ended: the event */
     enum assay_end how;
     int64_t clock;                              /* no earlier time may be handed to the engine */
     int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */
@@ -51,9 +51,9 @@ struct assay_belief {
     struct assay_effect_seen *effects;
     uint32_t effect_count, effect_cap;
     struct assay_bytes_buf effects_bytes;
-    uint32_t chunk, cursor; /* chunks seen, and where the next one begins in what was seen */
-    struct assay_tale tale; /* what the application above it was told */
-    uint32_t told_seen;     /* entries of it that were seen */
+    uint32_t chunk, cursor;      /* chunks seen, and where the next one begins in what was seen */
+    struct assay_tale tale;      /* what the application above it was told */
+    uint32_t told_seen;          /* entries of it that were seen */
     struct assay_bytes_buf kept; /* what a terminal will show when it is released */
 };
 

@@ -173,7 +173,8 @@ struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const s
     to->tale = (struct assay_tale){0};
     to->kept = (struct assay_bytes_buf){0};
     if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
-        !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) || !copy_buf(&to->kept, &from->kept) || !copy_stances(world, to, from)) {
+        !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) ||
+        !copy_buf(&to->kept, &from->kept) || !copy_stances(world, to, from)) {
         assay_belief_free(to);
         return NULL;
     }

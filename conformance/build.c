@@ -219,7 +219,8 @@ static size_t choose(const struct assay_builder *b, uint32_t node, wanted *want)
 {
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-        if (b->inputs.items[i].kind != ASSAY_INPUT_RAW && r->steps == 1 && !r->partial && (r->out_size || r->told) && want(r, node))
+        if (b->inputs.items[i].kind != ASSAY_INPUT_RAW && r->steps == 1 && !r->partial && (r->out_size || r->told) &&
+            want(r, node))
             return i;
     }
     return SIZE_MAX;

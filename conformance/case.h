@@ -6,13 +6,13 @@
 #include "compiler/compiler.h"
 
 enum assay_step_kind {
-    ASSAY_STEP_SEND,   /* `bytes` in one write */
-    ASSAY_STEP_AWAIT,  /* all that the target owes for what was sent has to be seen before the next step */
-    ASSAY_STEP_QUIET,  /* nothing more may come here: silence is proven before the next step */
-    ASSAY_STEP_EOF,    /* shut the write side */
-    ASSAY_STEP_RESET,  /* abort the connection */
-    ASSAY_STEP_PAUSE,  /* let `pause` ns go by */
-    ASSAY_STEP_EXPECT, /* by hand: exactly `bytes` come next */
+    ASSAY_STEP_SEND,       /* `bytes` in one write */
+    ASSAY_STEP_AWAIT,      /* all that the target owes for what was sent has to be seen before the next step */
+    ASSAY_STEP_QUIET,      /* nothing more may come here: silence is proven before the next step */
+    ASSAY_STEP_EOF,        /* shut the write side */
+    ASSAY_STEP_RESET,      /* abort the connection */
+    ASSAY_STEP_PAUSE,      /* let `pause` ns go by */
+    ASSAY_STEP_EXPECT,     /* by hand: exactly `bytes` come next */
     ASSAY_STEP_EXPECT_END, /* by hand: `ends` (bit set of enum assay_ending) */
     /* for clients and peers, which connect by themselves: */
     ASSAY_STEP_CALL,    /* the application that uses the target is told to do a call */
@@ -36,8 +36,8 @@ struct assay_step {
     uint8_t ends;
     struct assay_blob bytes; /* belongs to the suite */
     int64_t pause;
-    uint16_t call;                  /* CALL: in model->calls */
-    const assay_val *values;        /* CALL: its arguments, as assay_call() takes them */
+    uint16_t call;           /* CALL: in model->calls */
+    const assay_val *values; /* CALL: its arguments, as assay_call() takes them */
     const struct assay_span *spans;
 };
 
@@ -60,47 +60,47 @@ struct assay_circumstance {
 /* A case ends, unless a step did it, by shutting the write side of each link
  * and reading to the end: the whole byte string is compared. */
 struct assay_case {
-    const char *id;   /* protocol/state/event/variant, stable, lower case */
-    const char *text; /* what it shows, one line */
-    uint16_t req;     /* in model->requirements; ASSAY_NONE: the language itself (framing, totality) */
+    const char *id;     /* protocol/state/event/variant, stable, lower case */
+    const char *text;   /* what it shows, one line */
+    uint16_t req;       /* in model->requirements; ASSAY_NONE: the language itself (framing, totality) */
     uint16_t field_req; /* requirement behind the field whose constraint is probed, or ASSAY_NONE */
-    uint8_t level;    /* enum assay_level */
-    uint8_t class;    /* enum assay_case_class */
+    uint8_t level;      /* enum assay_level */
+    uint8_t class;      /* enum assay_case_class */
     bool by_hand;
-    bool again;    /* of a client: it makes its links by itself, one after another; else it is told to connect each time */
+    bool again; /* of a client: it makes its links by itself, one after another; else it is told to connect each time */
     uint8_t links; /* of a client: connections that it makes, one after another */
     const struct assay_step *steps;
     size_t step_count;
     struct assay_circumstance circumstance; /* in which the target has to be for this case; zero: the usual one */
-    const char *observe; /* effect that an observer has to show; NULL: all is on the wire */
+    const char *observe;                    /* effect that an observer has to show; NULL: all is on the wire */
 };
 
 struct assay_suite {
     const struct assay_spec *spec;
     const struct assay_model *model;
-    uint16_t machine;  /* that is judged, in model->machines */
-    uint16_t transport; /* that it is judged on, in model->transports */
-    bool arrives;       /* the target makes the links: a client */
+    uint16_t machine;               /* that is judged, in model->machines */
+    uint16_t transport;             /* that it is judged on, in model->transports */
+    bool arrives;                   /* the target makes the links: a client */
     const struct assay_case *cases; /* sorted by id */
     size_t count;
     size_t states_explored, inputs_alphabet; /* for the report */
-    const char *const *notes;       /* e.g. rules for which no witness was found; NULL-terminated */
+    const char *const *notes;                /* e.g. rules for which no witness was found; NULL-terminated */
 };
 
 struct assay_suite_options {
     uint16_t transport; /* in model->transports */
     uint8_t role;       /* enum assay_role: whose machine on that transport is judged; 0: the server's */
     uint64_t seed;
-    const char *filter;   /* glob over ids, or NULL */
-    bool stops;           /* also the steps DEAF and GONE: who plays the cases knows them */
-    bool faults;          /* also cases for targets whose effects fail or whose memory is short */
-    bool strict;          /* leniencies off */
+    const char *filter;              /* glob over ids, or NULL */
+    bool stops;                      /* also the steps DEAF and GONE: who plays the cases knows them */
+    bool faults;                     /* also cases for targets whose effects fail or whose memory is short */
+    bool strict;                     /* leniencies off */
     const struct assay_model *model; /* the spec's with other values of params; NULL: the spec's own */
     const uint64_t *leniencies;      /* those that the target has; NULL: the defaults; of a client none */
-    const assay_val *params; /* values of model->options that the target runs with; NULL: the defaults.
-                                Cases of a timer are made only where they let it run. */
-    int64_t call_timeout;    /* of a client: what its calls may take, ns; 0: as the spec says */
-    int64_t patience;        /* no case of a client waits longer for one thing, ns; 0: 20 s */
+    const assay_val *params;         /* values of model->options that the target runs with; NULL: the defaults.
+                                        Cases of a timer are made only where they let it run. */
+    int64_t call_timeout;            /* of a client: what its calls may take, ns; 0: as the spec says */
+    int64_t patience;                /* no case of a client waits longer for one thing, ns; 0: 20 s */
 };
 
 /* All cases that a spec yields for a target of that role. The suite owns all it points to; the spec must outlive it. */

@@ -137,7 +137,8 @@ static const struct assay_effect_seen *next_trace(const struct assay_belief_worl
     return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
 }
 
-static bool same_effects(const struct assay_belief_world *world, const struct assay_belief *x, const struct assay_belief *y)
+static bool same_effects(const struct assay_belief_world *world, const struct assay_belief *x,
+                         const struct assay_belief *y)
 {
     uint32_t i = 0, k = 0;
     for (;;) {

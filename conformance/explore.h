@@ -13,7 +13,7 @@
 struct assay_node {
     struct assay_belief *belief;
     uint16_t state; /* of its call, if one waits; else of the machine */
-    uint64_t key; /* of state and variables */
+    uint64_t key;   /* of state and variables */
     uint32_t parent;
     size_t path[ASSAY_PATH_MAX]; /* inputs that lead here from a fresh connection: as few as can be */
     uint32_t depth;
@@ -23,7 +23,7 @@ struct assay_node {
 struct assay_reaction {
     bool stepped; /* some rule was taken: `event` and `rule` are those of the first */
     bool ended;   /* the session is over */
-    bool faulted;  /* some `else` was taken, or a variable found no room */
+    bool faulted; /* some `else` was taken, or a variable found no room */
     bool partial; /* bytes are left that are the beginning of a frame */
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */
@@ -41,7 +41,7 @@ struct assay_explored {
     struct assay_node nodes[ASSAY_NODES_MAX];
     uint32_t count;
     bool capped;
-    bool rooted; /* there can be a link on which nothing was done yet */
+    bool rooted;                      /* there can be a link on which nothing was done yet */
     struct assay_reaction *reactions; /* by node, then by input */
 };
 
@@ -68,7 +68,8 @@ struct assay_reaction assay_react_input(struct assay_explored *e, uint32_t node,
 
 /* Repeat an input at a node until another rule or an `else` takes it. Returns how many times it was sent, that
  * one included, and what then happened; 0: not within `most` times. */
-uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uint32_t most, struct assay_reaction *last);
+uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uint32_t most,
+                      struct assay_reaction *last);
 
 /* Which guards of all rules hold for what an input decodes to, wherever it may be sent, as a hash: inputs that
  * differ in it are told apart by some rule of some state. */

@@ -76,15 +76,10 @@ static void add_call(const struct assay_model *model, cJSON *to, const struct as
 
 static cJSON *step_json(const struct assay_model *model, const struct assay_step *s)
 {
-    static const char *const flags[] = {[ASSAY_STEP_AWAIT] = "await",
-                                        [ASSAY_STEP_QUIET] = "quiet",
-                                        [ASSAY_STEP_EOF] = "eof",
-                                        [ASSAY_STEP_RESET] = "reset",
-                                        [ASSAY_STEP_ARRIVE] = "arrive",
-                                        [ASSAY_STEP_REFUSE] = "refuse",
-                                        [ASSAY_STEP_WELCOME] = "welcome",
-                                        [ASSAY_STEP_DEAF] = "deaf",
-                                        [ASSAY_STEP_GONE] = "gone"};
+    static const char *const flags[] = {
+        [ASSAY_STEP_AWAIT] = "await",     [ASSAY_STEP_QUIET] = "quiet",   [ASSAY_STEP_EOF] = "eof",
+        [ASSAY_STEP_RESET] = "reset",     [ASSAY_STEP_ARRIVE] = "arrive", [ASSAY_STEP_REFUSE] = "refuse",
+        [ASSAY_STEP_WELCOME] = "welcome", [ASSAY_STEP_DEAF] = "deaf",     [ASSAY_STEP_GONE] = "gone"};
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "link", s->link);
     if (s->kind == ASSAY_STEP_SEND || s->kind == ASSAY_STEP_EXPECT)
@@ -250,7 +245,10 @@ static void add_told(struct playing *p, cJSON *to, const struct assay_belief *b)
         cJSON *o = cJSON_CreateObject();
         bool effect = u.kind == ASSAY_UPPER_EFFECT;
         cJSON_AddItemToArray(told, o);
-        cJSON_AddStringToObject(o, effect ? "effect" : u.kind == ASSAY_UPPER_RESULT ? "result" : "error",
+        cJSON_AddStringToObject(o,
+                                effect                         ? "effect"
+                                : u.kind == ASSAY_UPPER_RESULT ? "result"
+                                                               : "error",
                                 effect ? model->effects[u.index].name : model->calls[u.index].name);
         if (u.kind == ASSAY_UPPER_ERROR) {
             cJSON_AddStringToObject(o, "kind", assay_outcome_name(model, u.outcome));
@@ -382,8 +380,10 @@ bool assay_export_json(const struct assay_suite *suite, const assay_val *params,
                        FILE *to)
 {
     char side[SIDE_MAX];
-    struct exporter x = {suite, suite->model, {.model = suite->model, .machine = suite->machine, .options = params,
-                                .leniencies = leniencies, .seed = seed}};
+    struct exporter x = {
+        suite,
+        suite->model,
+        {.model = suite->model, .machine = suite->machine, .options = params, .leniencies = leniencies, .seed = seed}};
     bool ok = fprintf(to, "{\"protocol\":\"%s\",%s\"seed\":%llu,\"leniencies\":[", x.model->protocol,
                       side_json(suite, side), (unsigned long long)seed) > 0;
     for (uint16_t i = 0, n = 0; i < x.model->leniencies_count; i++)

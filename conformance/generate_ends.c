@@ -125,7 +125,8 @@ static void partial_cases(struct assay_builder *b, uint32_t node)
     uint16_t state = b->explored.nodes[node].state;
     for (size_t i = 0; i < b->inputs.count; i++) {
         const struct assay_input *input = &b->inputs.items[i];
-        if (input->kind == ASSAY_INPUT_CALL || !assay_reaction(&b->explored, node, i)->partial || assay_reaction(&b->explored, node, i)->stepped)
+        if (input->kind == ASSAY_INPUT_CALL || !assay_reaction(&b->explored, node, i)->partial ||
+            assay_reaction(&b->explored, node, i)->stepped)
             continue;
         struct assay_reaction r = assay_react(&b->explored, node, input->bytes, ASSAY_EV_EOF);
         assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s",

@@ -72,7 +72,8 @@ static bool matters(const struct assay_builder *b, uint32_t node, uint16_t messa
     return false;
 }
 
-/* Where all kinds of input are tried: with servers where sessions start, with clients wherever their message matters. */
+/* Where all kinds of input are tried: with servers where sessions start, with clients wherever their message matters.
+ */
 static bool in_full(const struct assay_builder *b, uint32_t node, size_t input)
 {
     if (!b->arrives)

@@ -25,7 +25,8 @@ const struct assay_field *assay_next_field(struct assay_walk *w)
             uint32_t index = ranges[w->part].first + w->i++;
             const struct assay_field *f = &w->model->fields[index];
             if (f->name && f->slot != ASSAY_NONE && index != frame->body && f->form != ASSAY_FORM_CALC &&
-                f->form != ASSAY_FORM_AHEAD && f->form != ASSAY_FORM_OBJECT && f->form != ASSAY_FORM_CONST && (w->computed || f->is == ASSAY_NONE))
+                f->form != ASSAY_FORM_AHEAD && f->form != ASSAY_FORM_OBJECT && f->form != ASSAY_FORM_CONST &&
+                (w->computed || f->is == ASSAY_NONE))
                 return f;
         }
     return NULL;
@@ -121,8 +122,7 @@ static bool encode_by(struct assay_store *store, const struct assay_witness_conf
     return input->bytes.n > 0;
 }
 
-bool assay_input_encode(struct assay_store *store, const struct assay_witness_config *config,
-                        struct assay_input *input)
+bool assay_input_encode(struct assay_store *store, const struct assay_witness_config *config, struct assay_input *input)
 {
     return encode_by(store, config, config->model, input);
 }

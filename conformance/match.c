@@ -32,7 +32,8 @@ static enum verdict match_exact(struct assay_span sent, struct assay_span seen)
     return n == sent.n ? MATCHES : WAITS;
 }
 
-static bool decode_as(struct assay_lens *lens, uint16_t frame, uint8_t from, uint16_t message, struct assay_span content)
+static bool decode_as(struct assay_lens *lens, uint16_t frame, uint8_t from, uint16_t message,
+                      struct assay_span content)
 {
     assay_lens_clear(lens);
     lens->env.frame = content.p;
@@ -91,7 +92,8 @@ static bool fits(struct assay_belief_world *world, const struct assay_chunk *c, 
     struct assay_frame_found f = assay_frame_find(&world->other.env, frame, role_of(world), sent, 0, undelimited);
     uint32_t n = f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n;
     return decode_as(&world->other, frame, role_of(world), c->message, (struct assay_span){sent.p, n}) &&
-           decode_as(&world->lens, frame, role_of(world), c->message, content) && free_hold(&world->lens, c) && rest_same(world, c);
+           decode_as(&world->lens, frame, role_of(world), c->message, content) && free_hold(&world->lens, c) &&
+           rest_same(world, c);
 }
 
 /* A free message whose frame tells its end. */

@@ -459,10 +459,12 @@ static bool step_expect_end(struct run *run, const struct assay_step *s, size_t 
 
 typedef bool take_step(struct run *run, const struct assay_step *s, size_t step);
 static take_step *const steps[] = {
-    [ASSAY_STEP_SEND] = step_send,     [ASSAY_STEP_AWAIT] = step_await,           [ASSAY_STEP_QUIET] = step_quiet,
-    [ASSAY_STEP_EOF] = step_eof,       [ASSAY_STEP_RESET] = step_reset,           [ASSAY_STEP_PAUSE] = step_pause,
-    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end, [ASSAY_STEP_CALL] = step_call,
-    [ASSAY_STEP_ARRIVE] = step_arrive, [ASSAY_STEP_REFUSE] = step_gate,           [ASSAY_STEP_WELCOME] = step_gate,
+    [ASSAY_STEP_SEND] = step_send,     [ASSAY_STEP_AWAIT] = step_await,
+    [ASSAY_STEP_QUIET] = step_quiet,   [ASSAY_STEP_EOF] = step_eof,
+    [ASSAY_STEP_RESET] = step_reset,   [ASSAY_STEP_PAUSE] = step_pause,
+    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end,
+    [ASSAY_STEP_CALL] = step_call,     [ASSAY_STEP_ARRIVE] = step_arrive,
+    [ASSAY_STEP_REFUSE] = step_gate,   [ASSAY_STEP_WELCOME] = step_gate,
     [ASSAY_STEP_DEAF] = step_deaf,     [ASSAY_STEP_GONE] = step_gone,
 };
 

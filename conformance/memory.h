@@ -21,7 +21,7 @@ struct assay_memory_config {
 };
 
 struct assay_memory_result {
-    bool passed;              /* with nothing left out that should be done, either */
+    bool passed; /* with nothing left out that should be done, either */
     uint8_t link;
     size_t step;              /* at which it failed; the case's step_count: at its end */
     struct assay_blame blame; /* of a failure */

@@ -75,7 +75,17 @@ static bool limit_missing(struct assay_lab *lab)
 
 /* ---- connecting again ---------------------------------------------------- */
 
-enum again_fault { STAYS_AWAY, AT_ONCE, MUCH_LATER, MUCH_EARLIER, NEVER_GROWS, NO_CAP, FOR_EVER, GIVES_UP, AGAIN_FAULTS };
+enum again_fault {
+    STAYS_AWAY,
+    AT_ONCE,
+    MUCH_LATER,
+    MUCH_EARLIER,
+    NEVER_GROWS,
+    NO_CAP,
+    FOR_EVER,
+    GIVES_UP,
+    AGAIN_FAULTS
+};
 
 static void list_again(struct assay_lister *l)
 {
@@ -125,8 +135,14 @@ static bool again_changed(struct assay_lab *lab, struct assay_reconnect *r)
 
 static bool again_wrong(struct assay_lab *lab)
 {
-    static const char *const texts[] = {"never",         "without a pause",     "four times too late",   "four times too early",
-                                        "without growth", "with pauses uncapped", "for ever", "once only"};
+    static const char *const texts[] = {"never",
+                                        "without a pause",
+                                        "four times too late",
+                                        "four times too early",
+                                        "without growth",
+                                        "with pauses uncapped",
+                                        "for ever",
+                                        "once only"};
     ASSAY_OWN(lab, machines, 0);
     struct assay_machine *m = ASSAY_MUTABLE(struct assay_machine, &lab->m->machines[lab->mutation->index]);
     assay_lab_say(lab, "connects again", texts[lab->mutation->variant]);

@@ -25,8 +25,9 @@ static uint16_t req_of_pairs(const struct assay_model *m, uint16_t pairs)
 
 static bool pairs_wrong(struct assay_lab *lab)
 {
-    static const char *const texts[] = {"values are not quoted",      "values are not escaped",  "the first of two pairs holds",
-                                        "pairs are not sorted",       "one pair more is taken",  "one pair less is taken"};
+    static const char *const texts[] = {"values are not quoted",        "values are not escaped",
+                                        "the first of two pairs holds", "pairs are not sorted",
+                                        "one pair more is taken",       "one pair less is taken"};
     ASSAY_OWN(lab, pairs, 0);
     struct assay_pairs *p = ASSAY_MUTABLE(struct assay_pairs, &lab->m->pairs[lab->mutation->index]);
     const struct assay_pairs old = *p;
@@ -63,7 +64,8 @@ static bool pairs_wrong(struct assay_lab *lab)
 static const struct assay_field *field_of(const struct assay_lister *l, uint32_t slot)
 {
     for (uint16_t i = 0; i < l->m->fields_count; i++)
-        if (l->m->fields[i].slot == slot && (l->m->fields[i].present != ASSAY_NONE || (l->m->fields[i].flags & ASSAY_F_MEMBER)))
+        if (l->m->fields[i].slot == slot &&
+            (l->m->fields[i].present != ASSAY_NONE || (l->m->fields[i].flags & ASSAY_F_MEMBER)))
             return &l->m->fields[i];
     return NULL;
 }
@@ -84,8 +86,8 @@ static bool left_out(struct assay_lab *lab)
     struct assay_field *f = ASSAY_MUTABLE(struct assay_field, &lab->m->fields[lab->mutation->variant]);
     if (f->flags & ASSAY_F_MEMBER)
         f->flags |= ASSAY_F_OPTIONAL;
-    return assay_lab_replace(lab, 1, put, 1,
-                             assay_store_text(&lab->mutant->store, "%s is left out in the", f->name ? f->name : "padding"));
+    return assay_lab_replace(
+        lab, 1, put, 1, assay_store_text(&lab->mutant->store, "%s is left out in the", f->name ? f->name : "padding"));
 }
 
 /* ---- objects ----------------------------------------------------------- */
@@ -132,7 +134,8 @@ static bool around_wrong(struct assay_lab *lab)
         f->trim = ASSAY_NONE;
     else
         f->blank = false;
-    assay_lab_say(lab, trim ? "what stands around a frame is" : "frames without content are", trim ? "not trimmed" : "not ignored");
+    assay_lab_say(lab, trim ? "what stands around a frame is" : "frames without content are",
+                  trim ? "not trimmed" : "not ignored");
     return true;
 }
 

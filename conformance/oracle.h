@@ -16,14 +16,14 @@ struct assay_oracle;
 
 struct assay_oracle_config {
     const struct assay_model *model;
-    uint16_t machine; /* that is judged, in model->machines; a client's or a server's */
+    uint16_t machine;         /* that is judged, in model->machines; a client's or a server's */
     const assay_val *options; /* params of the target; NULL: the spec's defaults */
     uint64_t leniencies;
     uint64_t seed;
     struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
-    int64_t call_timeout; /* of a client: what its calls may take, ns; 0: as the spec says */
-    const struct assay_terminal *terminal; /* the target is read at its terminal: effects show there as the spec says,
-                                              results of calls do not; outlives the oracle. NULL: it is not */
+    int64_t call_timeout;                   /* of a client: what its calls may take, ns; 0: as the spec says */
+    const struct assay_terminal *terminal;  /* the target is read at its terminal: effects show there as the spec says,
+                                               results of calls do not; outlives the oracle. NULL: it is not */
 };
 
 /* NULL: out of memory. */
@@ -76,9 +76,9 @@ void assay_oracle_refuse(struct assay_oracle *oracle, int64_t now, bool refuse);
  * included; they count from the end of the link as the oracle was told of it, tries that were refused meanwhile heeded.
  * ASSAY_NEVER: not. */
 struct assay_again {
-    bool must, may;           /* all surviving beliefs say so; some do */
+    bool must, may; /* all surviving beliefs say so; some do */
     int64_t earliest, latest;
-    bool finished;            /* some belief is through: its machine went to End */
+    bool finished; /* some belief is through: its machine went to End */
 };
 struct assay_again assay_oracle_again(const struct assay_oracle *oracle, uint8_t link);
 

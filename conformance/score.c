@@ -10,7 +10,7 @@
 #include "conformance/score.h"
 
 #define VIRTUAL_PATIENCE 3600000000000 /* ns: nobody waits */
-#define TIMER_ON 4000000000 /* ns: for options of durations that are off */
+#define TIMER_ON         4000000000    /* ns: for options of durations that are off */
 
 struct scorer {
     struct assay_score score; /* first: this is what users hold */
@@ -35,9 +35,8 @@ static bool make_options(struct scorer *s)
     for (uint16_t i = 0; s->options && i < s->model->options_count; i++) {
         const struct assay_option *o = &s->model->options[i];
         uint8_t kind = s->model->types[o->type].kind;
-        s->options[i] = kind >= ASSAY_T_BYTES
-                            ? assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + i, o->blob.n)
-                            : (assay_val)o->value;
+        s->options[i] = kind >= ASSAY_T_BYTES ? assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + i, o->blob.n)
+                                              : (assay_val)o->value;
         if (kind == ASSAY_T_DURATION && o->value == 0)
             s->options[i] = (assay_val)TIMER_ON;
     }

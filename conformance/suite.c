@@ -6,16 +6,24 @@
 #include "conformance/memory.h"
 
 static assay_generator *const for_servers[] = {
-    assay_generate_rules,   assay_generate_segments, assay_generate_ends,   assay_generate_framing, assay_generate_sessions,
-    assay_generate_effects, assay_generate_times,    assay_generate_faults, assay_generate_filled,  assay_generate_stops,
-    assay_generate_by_hand, NULL,
+    assay_generate_rules,    assay_generate_segments, assay_generate_ends,    assay_generate_framing,
+    assay_generate_sessions, assay_generate_effects,  assay_generate_times,   assay_generate_faults,
+    assay_generate_filled,   assay_generate_stops,    assay_generate_by_hand, NULL,
 };
 static assay_generator *const for_clients[] = {
-    assay_generate_rules, assay_generate_ends,  assay_generate_framing, assay_generate_times,
-    assay_generate_calls, assay_generate_again, NULL,
+    assay_generate_rules,
+    assay_generate_ends,
+    assay_generate_framing,
+    assay_generate_times,
+    assay_generate_calls,
+    assay_generate_again,
+    NULL,
 };
 static assay_generator *const for_datagrams[] = {
-    assay_generate_rules, assay_generate_times, assay_generate_calls, NULL,
+    assay_generate_rules,
+    assay_generate_times,
+    assay_generate_calls,
+    NULL,
 };
 
 static assay_generator *const *generators_for(const struct assay_builder *b)
@@ -38,14 +46,14 @@ static int by_id(const void *a, const void *b)
 static struct assay_memory_config memory_config(const struct assay_builder *b, enum assay_host_kind host)
 {
     return (struct assay_memory_config){.right = {.model = b->model,
-                                                   .machine = b->config.machine,
-                                                   .options = b->config.options,
-                                                   .leniencies = b->config.leniencies,
-                                                   .seed = 1,
-                                                   .call_timeout = b->call_timeout,
-                                                   .terminal = b->config.terminal},
-                                         .model = b->model,
-                                         .host = host};
+                                                  .machine = b->config.machine,
+                                                  .options = b->config.options,
+                                                  .leniencies = b->config.leniencies,
+                                                  .seed = 1,
+                                                  .call_timeout = b->call_timeout,
+                                                  .terminal = b->config.terminal},
+                                        .model = b->model,
+                                        .host = host};
 }
 
 static bool fails(const struct assay_builder *b, const struct assay_case *c, enum assay_host_kind host)

@@ -33,8 +33,7 @@ static bool read_example(struct assay_maker *m, const struct assay_example *x, s
     if (f.status != ASSAY_FRAME_WHOLE || f.size != bytes.n)
         return false;
     m->lens.env.frame = bytes.p;
-    struct assay_decoded d =
-        assay_decode(&m->lens.env, m->frame, m->from, (struct assay_span){bytes.p, f.content});
+    struct assay_decoded d = assay_decode(&m->lens.env, m->frame, m->from, (struct assay_span){bytes.p, f.content});
     if (d.message == ASSAY_NONE || d.event != m->model->messages[d.message].event)
         return false;
     *input = (struct assay_input){
@@ -89,8 +88,8 @@ static void add_message(struct assay_maker *m, uint16_t message)
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         assay_witness_bodies(m, &base);
-    else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL || m->model->frames[m->frame].end == ASSAY_END_DATAGRAM ||
-             m->model->frames[m->frame].end == ASSAY_END_STREAM)
+    else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL ||
+             m->model->frames[m->frame].end == ASSAY_END_DATAGRAM || m->model->frames[m->frame].end == ASSAY_END_STREAM)
         assay_witness_contents(m, &base);
 }
 

@@ -33,7 +33,7 @@ struct assay_input {
     struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */
     uint64_t known;
     const struct assay_value *values; /* by slot */
-    uint16_t call; /* CALL: in model->calls, with its arguments as assay_call() takes them */
+    uint16_t call;                    /* CALL: in model->calls, with its arguments as assay_call() takes them */
     const assay_val *args;
     const struct assay_span *spans;
 };
