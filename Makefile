@@ -35,7 +35,7 @@ uses_compiler    := core
 uses_libclient   := net core
 uses_ref-server  := net base core
 uses_conformance := compiler net base core
-uses_link        := conformance compiler net base core
+uses_link        := net base core
 uses_cli         := link conformance ref-server libclient compiler net base core
 
 # System libraries: of a layer, and of a set of layers.

@@ -10,7 +10,7 @@
 #include "conformance/guest.h"
 #include "conformance/oracle.h"
 #include "conformance/pace.h"
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 #include "net/loop.h"
 
 /* What all plays of a run share. */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "conformance/process.h"
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 #include "net/socket.h"
 
 #define TRIES 5 /* ports, where the target's own choice is not printed */

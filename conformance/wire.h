@@ -3,7 +3,7 @@
 #ifndef ASSAY_CONFORMANCE_WIRE_H
 #define ASSAY_CONFORMANCE_WIRE_H
 
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 #include "core/value.h"
 #include "net/loop.h"
 #include "net/socket.h"

@@ -5,7 +5,7 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 #include "net/socket.h"
 
 /* Steps before others have their turn. */

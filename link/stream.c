@@ -6,7 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 #include "link/pipe.h"
 #include "net/socket.h"
 

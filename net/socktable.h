@@ -1,12 +1,12 @@
 /* The far end of a connection, as this machine's socket table shows it.
  *
- * When target and tester share a kernel, the table says what the target has
- * read and whether it still owes bytes that are on their way. That turns "the
- * target saw this cut" and "nothing is coming" into facts. For a target on
- * another machine the far end is not found.
+ * When both ends share a kernel, the table says what the other end has read and
+ * whether it still owes bytes that are on their way. That turns "the target saw
+ * this cut" and "nothing is coming" into facts. An end on another machine is
+ * not found.
  */
-#ifndef ASSAY_CONFORMANCE_SOCKTABLE_H
-#define ASSAY_CONFORMANCE_SOCKTABLE_H
+#ifndef ASSAY_NET_SOCKTABLE_H
+#define ASSAY_NET_SOCKTABLE_H
 
 #include "net/address.h"
 
@@ -21,7 +21,7 @@ void assay_socktable_free(struct assay_socktable *table);
 struct assay_far_end {
     bool found;
     bool orphan;      /* its process has closed it; the kernel only finishes sending */
-    uint32_t unread;  /* bytes that the target has not read; the end of our stream may count as one */
+    uint32_t unread;  /* bytes that it has not read; the end of our stream may count as one */
     uint32_t unsent;  /* bytes that it has written and we have not acknowledged; its end of stream may count as one */
     uint64_t arrived; /* bytes that ever arrived there, read or not; ASSAY_FAR_UNKNOWN where the kernel does not say */
 };

@@ -1,5 +1,5 @@
 /* The file itself, to reach the two ways in which it asks. */
-#include "conformance/socktable.c"
+#include "net/socktable.c"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "conformance/socktable.h"
+#include "net/socktable.h"
 
 #include <errno.h>
 #include <inttypes.h>
