@@ -38,7 +38,7 @@ FAULTS = {
 
 class Server:
     def __init__(self, args):
-        self.wrong, self.secret, self.log = args.wrong, args.secret, args.log
+        self.wrong, self.secret, self.log, self.rotated = args.wrong, args.secret, args.log, args.rotated
         self.select = selectors.DefaultSelector()
         self.listener = socket.create_server(("127.0.0.1", args.port))
         self.control = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -76,7 +76,7 @@ class Server:
         if len(data) > 8191:
             return
         try:
-            _, _, command, pairs = text.read(data.strip(b" \t\r"))
+            _, _, command, pairs = text.read(data.strip(b" \t\r"), self.wrong)
         except text.Malformed:
             return
         given = pairs.get("secret_code")
@@ -87,6 +87,9 @@ class Server:
             if self.file:
                 self.file.close()
                 self.file = open(self.log, "a")
+            if self.rotated:
+                with open(self.rotated, "a") as rotated:
+                    rotated.write("rotate\n")
             if self.wrong == "log-answered":
                 self.control.sendto(b"OK", peer)
 
@@ -192,6 +195,7 @@ def main():
     p.add_argument("--control-port", type=int, default=0)
     p.add_argument("--secret", default="")
     p.add_argument("--log", help="file that LOG opens anew")
+    p.add_argument("--rotated", help="file that gets a line each time that it does")
     server = Server(wrongness.parse(p, FAULTS))
     server.announce()
     server.run()

@@ -1,0 +1,142 @@
+"""Programs that people wrote by hand for the bundled protocols: the right ones pass, and each deliberate fault is
+found for the requirement that it breaks."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+HOSTS = ROOT / "conformance/tests/hosts"
+
+QUICK = ["--param", "pause=200ms", "--param", "patience=300ms"]
+
+
+def judge(spec, program, fault, arguments="", *options, timeout=100):
+    """The exit code, and the report, of one judgement."""
+    wrong = f" --wrong {fault}" if fault else ""
+    command = f"exec:{sys.executable} -SB {HOSTS / program} {arguments}{wrong}"
+    done = subprocess.run([ASSAY, "test", f"spec/{spec}.yaml", command, "--json", *options], cwd=ROOT, timeout=timeout,
+                          capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr + done.stdout[-2000:]
+    return done.returncode, json.loads(done.stdout)
+
+
+def broken(report):
+    """The requirements that failed cases name."""
+    return {c.get("requirement") for c in report["cases"] if c["verdict"] == "fail"} | {
+        c.get("field_requirement") for c in report["cases"] if c["verdict"] == "fail"}
+
+
+def found(code, report, expected):
+    assert code == 1 and expected & broken(report), (expected, broken(report), report["summary"])
+
+
+def passes(code, report):
+    assert [(c["id"], c.get("why")) for c in report["cases"] if c["verdict"] in ("fail", "error", "inconclusive")] == []
+    assert code == 0
+
+
+# ---- a server of dispatch ---------------------------------------------------
+
+
+def dispatch_server(fault, *options):
+    return judge("dispatch", "dispatch_server.py", fault, "--secret abc", "--param", "secret=abc", "--observe",
+                 "report=stderr", *options)
+
+
+def test_right_dispatch_server():
+    passes(*dispatch_server(None))
+
+
+@pytest.mark.parametrize("fault,expected", [
+    ("no-greeting", {"DI-1", "DI-2"}),
+    ("greets-twice", {"DI-1", "DI-2"}),
+    ("wrong-answer", {"DI-2"}),
+    ("prefix-not-answered", {"DI-2", "DI-5"}),
+    ("json-refused", {"DI-15", "DI-2"}),
+    ("json-answered-in-json", {"DI-15", "DI-2"}),
+    ("unknown-without-command", {"DI-4"}),
+    ("unknown-ignored", {"DI-4"}),
+    ("malformed-closes", {"DI-6"}),
+    ("malformed-answered", {"DI-6"}),
+    ("no-line-limit", {"DI-11"}),
+    ("oversize-closes", {"DI-11"}),
+    ("blank-answered", {"DI-13", "DI-2", "DI-4"}),
+    ("no-trim", {"DI-13", "DI-2", "DI-4"}),
+    ("one-read-one-line", {"DI-2", "DI-3", "DI-4", "DI-6"}),
+    ("quit-closes", {"DI-3"}),
+    ("quit-cuts-others", {"DI-3"}),
+    ("quit-keeps-listening", {"DI-3"}),
+    ("log-answered", {"DI-9"}),
+])
+def test_wrong_dispatch_server(fault, expected):
+    found(*dispatch_server(fault), expected)
+
+
+# ---- a client of dispatch ---------------------------------------------------
+
+
+def dispatch_client(fault, *options):
+    return judge("dispatch", "dispatch_client.py", fault, "--server {host}:{port} --pause 0.2 --patience 0.3", "--role",
+                 "client", "--upper", "exit", "--jobs", "16", *QUICK, *options)
+
+
+def test_right_dispatch_client():
+    passes(*dispatch_client(None, "--filter", "dispatch/*/*[cet]*"))
+
+
+@pytest.mark.parametrize("fault,expected,few", [
+    ("speaks-first", {"DI-7"}, "dispatch/silent/hi/*"),
+    ("out-of-order", {"DI-7"}, "dispatch/*/climb/*"),
+    ("any-answer", {"DI-7"}, "dispatch/askeddad/*"),
+    ("asks-twice", {"DI-7"}, "dispatch/*/hi/*"),
+    ("hangs-midway", {"DI-12", "DI-8"}, "dispatch/*/stuck/*"),
+    ("busy-reconnect", {"DI-8"}, "dispatch/*again*"),
+    ("never-reconnects", {"DI-8"}, "dispatch/*again*"),
+    ("too-late", {"DI-8"}, "dispatch/*again*"),
+    ("done-too-early", {"DI-7"}, "dispatch/*/who/*"),
+    ("never-done", {"DI-7"}, "dispatch/*/bye/*"),
+    ("wrong-status", {"DI-7"}, "dispatch/*/bye/*"),
+    ("crashes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
+    ("closes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
+    ("needs-whole-reads", {"DI-7"}, "dispatch/*/framing/*"),
+])
+def test_wrong_dispatch_client(fault, expected, few):
+    found(*dispatch_client(fault, "--filter", few), expected)
+
+
+# ---- a peer of relay --------------------------------------------------------
+
+
+def relay_peer(fault, *options):
+    return judge("relay", "relay_peer.py", fault, "{port} {peer_host} {peer_port}", "--role", "peer", "--upper",
+                 "terminal", "--transport", "tcp", *options)
+
+
+def test_right_relay_peer():
+    passes(*relay_peer(None))
+
+
+@pytest.mark.parametrize("fault,expected", [
+    ("cut-at-2048", {"RL-1", "RL-3"}),
+    ("newline-lost", {"RL-1", "RL-3"}),
+    ("text-only", {"RL-1", "RL-3"}),
+    ("mixed", {"RL-6", "RL-1"}),
+    ("one-at-a-time", {"RL-6", "RL-1"}),
+    ("reset-shows", {"RL-5"}),
+    ("reset-ends", {"RL-5"}),
+    ("answers", {"RL-4", "RL-6", "RL-1"}),
+    ("one-read", {"RL-1"}),
+    ("sends-twice", {"RL-1"}),
+    ("sends-newline", {"RL-1"}),
+    ("keeps-open", {"RL-1"}),
+    ("one-connection", {"RL-1"}),
+    ("last-byte-lost", {"RL-1"}),
+])
+def test_wrong_relay_peer(fault, expected):
+    found(*relay_peer(fault), expected)
