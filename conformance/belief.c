@@ -72,16 +72,6 @@ static void note_told(const struct assay_belief_world *world, struct assay_belie
     t->event = b->last_event;
 }
 
-/* What the host of a machine does by itself, unseen by the application. */
-static bool is_of_host(const struct assay_effect *effect)
-{
-    static const char *const verbs[] = {"stop", "reopen", "report", "append", "crypt"};
-    for (size_t i = 0; effect->verb && i < sizeof verbs / sizeof verbs[0]; i++)
-        if (strcmp(effect->verb, verbs[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_verb(const struct assay_effect *effect, const char *verb)
 {
     return effect->verb && strcmp(effect->verb, verb) == 0;
@@ -136,7 +126,7 @@ static void tell_effect(struct assay_belief_world *world, struct assay_belief *b
                                 .count = event->count,
                                 .values = event->values,
                                 .spans = event->spans};
-    if (world->client && !is_of_host(&world->config.model->effects[upper.index]))
+    if (world->hands_out)
         note_told(world, b, &upper);
 }
 

@@ -77,6 +77,7 @@ struct assay_belief_world {
     bool shoulds;         /* among them rules that only should be followed */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
     bool client;          /* the machine has an application above it */
+    bool hands_out;       /* it hands its effects to that: no server plays it, too, which would do them itself */
     bool datagrams;       /* it reads datagrams: each piece of input is one */
     bool stream;          /* it reads a stream without borders */
     bool holds;           /* input waits for a call that begins with taking it */

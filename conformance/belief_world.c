@@ -114,6 +114,7 @@ static void look_at_machine(struct assay_belief_world *world)
     const struct assay_machine *machine = &model->machines[world->config.machine];
     uint8_t end = model->frames[machine->frame_in].end;
     world->client = machine->role & ASSAY_CLIENT;
+    world->hands_out = world->client && !(machine->role & ASSAY_SERVER);
     world->datagrams = end == ASSAY_END_DATAGRAM;
     world->stream = end == ASSAY_END_STREAM;
     world->holds = world->client && holds_input(model, world->config.machine);
