@@ -57,7 +57,9 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
             "and\n"
             "{port}) becomes the address that it has to use. It is told what to do on its standard input and tells "
             "what\n"
-            "happens on its standard output (--upper lines: spec/LANGUAGE.md, section 14).\n"
+            "happens on its standard output (--upper lines: spec/LANGUAGE.md, section 14), is typed to (terminal), or "
+            "runs\n"
+            "by itself (exit). A peer is both: it listens on {port}, and connects to {peer_host} and {peer_port}.\n"
             "Cases of an effect that fails need a target in which it does (--fault record='COMMAND', say with its\n"
             "data on a full device), those of short memory one that has 32 bytes for the variables of all sessions\n"
             "(--fault no-room='COMMAND', for ours with --limit memory=32); else they are unsupported.\n"
@@ -442,6 +444,8 @@ static int with_target(const struct test *t)
         fprintf(stderr, "assay: %s\n", error.text);
         return ASSAY_EXIT_USAGE;
     }
+    if (t->role && strcmp(t->role, "peer") == 0)
+        assay_target_hold_stdin(target);
     int code = with_spec(t, target);
     assay_target_free(target);
     return code;

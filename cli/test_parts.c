@@ -44,9 +44,17 @@ static bool make_guest(const struct maker *m, struct assay_guest_plan *guest)
 {
     const struct assay_test_wanted *w = m->wanted;
     const struct assay_model *model = &m->settings->model;
-    *guest = (struct assay_guest_plan){.way = has_calls(model) ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT};
+    *guest = (struct assay_guest_plan){.way = has_calls(model) ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT,
+                                       .terminal = assay_spec_terminal(m->spec),
+                                       .peer = m->roles == (ASSAY_SERVER | ASSAY_CLIENT)};
+    if (guest->peer && guest->terminal)
+        guest->way = ASSAY_UPPER_TERMINAL;
     if (w->upper && !assay_upper_way_named(w->upper, &guest->way)) {
         fprintf(stderr, "assay: --upper %s: expected lines, terminal or exit\n", w->upper);
+        return false;
+    }
+    if (guest->way == ASSAY_UPPER_TERMINAL && !guest->terminal) {
+        fprintf(stderr, "assay: --upper terminal: the spec does not say how it looks from a terminal\n");
         return false;
     }
     if (!w->place) /* only to be listed */

@@ -221,18 +221,33 @@ void assay_guest_leave(struct assay_guest *g)
 
 /* ---- start and end ----------------------------------------------------- */
 
+/* A port that is free now, for the program to listen on. */
+static uint16_t own_port(void)
+{
+    struct assay_address at;
+    int fd = hold_port(SOCK_STREAM, &at);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0 ? assay_address_port(&at) : 0;
+}
+
 static char *fill_in(struct assay_guest *g, const struct assay_guest_plan *plan)
 {
-    static const char *const names[] = {"{address}", "{host}", "{port}", "{peer_port}", NULL};
-    char address[ASSAY_ADDRESS_TEXT_MAX], port[8], peer_port[8];
+    static const char *const names[] = {"{address}", "{host}", "{port}", "{peer_port}", "{peer_host}", NULL};
+    char address[ASSAY_ADDRESS_TEXT_MAX], port[8], peer_port[8], own[8];
     struct assay_address peer;
     uint16_t other = plan->peer_port;
-    if (other == 0 && strstr(plan->command, "{peer_port}") && (g->peer = hold_port(SOCK_DGRAM, &peer)) >= 0)
+    if (!plan->peer && other == 0 && strstr(plan->command, "{peer_port}") &&
+        (g->peer = hold_port(SOCK_DGRAM, &peer)) >= 0)
         other = assay_address_port(&peer);
     assay_address_format(&g->address, address);
     snprintf(port, sizeof port, "%u", assay_address_port(&g->address));
     snprintf(peer_port, sizeof peer_port, "%u", other);
-    return assay_process_command(plan->command, names, (const char *const[]){address, "127.0.0.1", port, peer_port});
+    if (plan->peer)
+        snprintf(own, sizeof own, "%u", own_port());
+    return assay_process_command(plan->command, names,
+                                 (const char *const[]){address, "127.0.0.1", plan->peer ? own : port,
+                                                       plan->peer ? port : peer_port, "127.0.0.1"});
 }
 
 static void watch_all(struct assay_guest *g)

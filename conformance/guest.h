@@ -14,6 +14,8 @@
 struct assay_guest_plan {
     const char *command; /* with {address}, {host}, {port}, {peer_port} */
     enum assay_upper_way way;
+    const struct assay_terminal *terminal; /* the spec's, for ASSAY_UPPER_TERMINAL */
+    bool peer;          /* {port} is its own to listen on; {peer_host} and {peer_port} are what it is handed */
     uint16_t peer_port; /* what {peer_port} becomes where nothing else is known; 0: a port that the guest holds */
 };
 

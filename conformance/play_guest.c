@@ -158,7 +158,7 @@ static enum assay_go wait_for_link(struct assay_play_run *r, struct assay_link *
         assay_oracle_time(r->oracle, now);
         again = assay_oracle_again(r->oracle, (uint8_t)(l->index - 1));
         if (again.must)
-            by = assay_clock_after(again.latest, assay_pace_patience(&r->stage->pace));
+            by = assay_clock_after(again.latest, assay_pace_quiet(&r->stage->pace, false));
     }
     return now >= by ? never_came(r, l, &again) : assay_play_wait_until(r, by);
 }

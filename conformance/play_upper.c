@@ -11,7 +11,7 @@ static enum assay_upper_way way_of(const struct assay_play_run *r)
 
 bool assay_play_upper_shown(const struct assay_play_run *r)
 {
-    return r->guest && way_of(r) != ASSAY_UPPER_EXIT;
+    return r->guest && way_of(r) == ASSAY_UPPER_LINES;
 }
 
 /* ---- telling ----------------------------------------------------------- */
@@ -40,7 +40,10 @@ void assay_play_upper_call(struct assay_play_run *r, const struct assay_link *l,
     FILE *f = open_memstream(&text, &n);
     if (!f)
         return;
-    assay_lines_call(r->stage->model, s->call, s->values, s->spans, f);
+    if (way_of(r) == ASSAY_UPPER_LINES)
+        assay_lines_call(r->stage->model, s->call, s->values, s->spans, f);
+    else
+        assay_terminal_call(r->stage->model, r->stage->guest->terminal, s->call, s->values, s->spans, f);
     fclose(f);
     if (r->calls_count < ASSAY_CALLS_TOLD)
         r->calls[r->calls_count++] = (struct assay_told_call){s->call, l->index};

@@ -583,12 +583,41 @@ static const char *failing_effect(const struct run *r, size_t i)
     return r->suite->model->effects[r->suite->cases[i].circumstance.failing - 1].name;
 }
 
+/* At a terminal not every call can be made, and nothing but a call makes a link. */
+static bool can_be_typed(const struct run *r, const struct assay_case *c)
+{
+    const struct assay_guest_plan *g = r->o->guest;
+    bool called = false;
+    for (size_t k = 0; k < c->step_count; k++) {
+        const struct assay_step *s = &c->steps[k];
+        if (s->kind == ASSAY_STEP_CALL &&
+            !assay_terminal_types(r->suite->model, g->terminal, s->call, s->values, s->spans))
+            return false;
+        called = called || s->kind == ASSAY_STEP_CALL;
+        if (s->kind == ASSAY_STEP_ARRIVE && !called)
+            return false;
+    }
+    return called;
+}
+
+static bool can_be_told(const struct run *r, const struct assay_case *c)
+{
+    if (r->o->guest->way == ASSAY_UPPER_TERMINAL)
+        return can_be_typed(r, c);
+    for (size_t k = 0; k < c->step_count && r->o->guest->way == ASSAY_UPPER_EXIT; k++)
+        if (c->steps[k].kind == ASSAY_STEP_CALL)
+            return false;
+    return true;
+}
+
 /* Cases that cannot be run here; they are told, and do not count as passed. */
 static void settle_unsupported(struct run *r, size_t i)
 {
     const struct assay_case *c = &r->suite->cases[i];
     uint32_t most = r->suite->model->limits.sessions;
-    if (c->observe && !eye_of(r, i))
+    if (r->o->guest && !can_be_told(r, c))
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED, "what this case does cannot be typed");
+    else if (c->observe && !eye_of(r, i))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "nobody watches effect `%s`: give --observe %s=FILE|CMD", c->observe, c->observe);
     else if (c->circumstance.failing && !target_for(r, i))

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "conformance/process.h"
-#include "net/socktable.h"
+#include "conformance/socktable.h"
 #include "net/socket.h"
 
 #define TRIES 5 /* ports, where the target's own choice is not printed */
@@ -20,6 +20,7 @@ struct assay_target {
     char *command; /* NULL: runs already */
     char place[256];
     int64_t patience;
+    bool holds;                 /* its stdin is kept open */
     enum assay_carrier carrier; /* that is judged now */
     struct assay_announced announced;
     unsigned port; /* that {port} became; 0: none */
@@ -65,6 +66,11 @@ bool assay_target_aim(struct assay_target *t, enum assay_carrier carrier)
         return carrier == t->carrier;
     t->carrier = carrier;
     return true;
+}
+
+void assay_target_hold_stdin(struct assay_target *t)
+{
+    t->holds = true;
 }
 
 bool assay_target_owned(const struct assay_target *t)
@@ -132,11 +138,12 @@ static unsigned free_port(void)
 /* The command with every {port} replaced; the caller frees it. */
 static char *fill_in(struct assay_target *t)
 {
-    static const char *const names[] = {"{port}", NULL};
-    char port[16] = "";
-    const char *texts[] = {port};
+    static const char *const names[] = {"{port}", "{peer_host}", "{peer_port}", NULL};
+    char port[16] = "", peer[16] = "";
+    const char *texts[] = {port, "127.0.0.1", peer};
     t->port = strstr(t->command, names[0]) ? free_port() : 0;
     snprintf(port, sizeof port, "%u", t->port);
+    snprintf(peer, sizeof peer, "%u", free_port()); /* of a peer: nobody listens there */
     return assay_process_command(t->command, names, texts);
 }
 
@@ -147,7 +154,7 @@ static bool spawn(struct assay_target *t, struct assay_net_error *error)
         return refuse(error, "cannot start the target", strerror(errno));
     t->announced = (struct assay_announced){0};
     t->out.n = t->err.n = 0;
-    bool started = assay_process_start(&t->process, command, false, error);
+    bool started = assay_process_start(&t->process, command, t->holds, error);
     free(command);
     return started;
 }

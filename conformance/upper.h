@@ -38,6 +38,12 @@ struct assay_heard {
 void assay_lines_read(const struct assay_model *model, char *line, size_t n, struct assay_heard *heard);
 void assay_heard_free(struct assay_heard *heard);
 
+/* Write what is typed for a call; and whether that can be done: not where a value holds the text that ends it. */
+bool assay_terminal_call(const struct assay_model *model, const struct assay_terminal *terminal, uint16_t call,
+                         const assay_val *values, const struct assay_span *spans, FILE *to);
+bool assay_terminal_types(const struct assay_model *model, const struct assay_terminal *terminal, uint16_t call,
+                          const assay_val *values, const struct assay_span *spans);
+
 /* Write `call NAME arg=value ...` with its end. */
 void assay_lines_call(const struct assay_model *model, uint16_t call, const assay_val *values,
                       const struct assay_span *spans, FILE *to);

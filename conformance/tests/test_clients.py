@@ -112,6 +112,11 @@ def test_clients_that_connect_again(fault, why):
     assert not left_over()
 
 
+def test_a_client_that_takes_too_long_to_come_back():
+    code, report = again("slow", "--filter", "*again*")
+    assert code == 1 and any("did not connect again within 600 ms" in c["why"] for c in failures(report))
+
+
 def test_exit_status_tells_how_it_ended():
     code, report = again("status", "--filter", "*bye/example-1")
     assert code == 1 and "ended badly: exit status 1" in report["cases"][0]["why"]
