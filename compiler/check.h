@@ -45,6 +45,9 @@ struct value_range assay_range_of_type(const struct spec_type *type);
 /* The smallest range that holds both. */
 struct value_range assay_range_hull(struct value_range x, struct value_range y);
 
+/* Characters of a number as decimal text. */
+int64_t assay_decimal_size(int64_t n);
+
 /* ---- what is known there (check_assume.c) -------------------------------- */
 
 /* What is known now, to come back to it. */

@@ -391,7 +391,7 @@ static struct value_range sliced(struct facts *facts, const struct spec_expr *e)
     return inherit(inherit(r, i), j);
 }
 
-static int64_t decimal_size(int64_t n)
+int64_t assay_decimal_size(int64_t n)
 {
     int64_t size = 1 + (n < 0);
     for (; n > 9 || n < -9; n /= 10)
@@ -411,7 +411,7 @@ static struct value_range digits(int64_t most)
 /* A number as decimal text. */
 static struct value_range in_decimal(struct value_range n)
 {
-    int64_t low = decimal_size(n.min), high = decimal_size(n.max);
+    int64_t low = assay_decimal_size(n.min), high = assay_decimal_size(n.max);
     return inherit(digits(low > high ? low : high), n);
 }
 

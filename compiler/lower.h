@@ -33,6 +33,9 @@ uint16_t assay_lower_blob(struct lower *l, struct assay_blob blob);
 uint16_t assay_lower_set(struct lower *l, const struct assay_byteset *set);
 struct assay_range assay_lower_params(struct lower *l, const struct spec_list *params);
 
+/* Frames, fields, messages and what the spec shows of them (lower_wire.c). */
+void assay_lower_wire(struct lower *l);
+
 /* What tells messages apart that have neither tag nor `when` (lower_leads.c); an error where nothing does. */
 void assay_lower_leads(struct lower *l);
 
