@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #include "conformance/process.h"
-#include "conformance/socktable.h"
+
 #include "net/socket.h"
+#include "net/socktable.h"
 
 #define TRIES 5 /* ports, where the target's own choice is not printed */
 
