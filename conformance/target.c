@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "conformance/process.h"
-
 #include "net/socket.h"
 #include "net/socktable.h"
 

@@ -108,13 +108,13 @@ def test_no_answer_of_an_earlier_call_is_taken_for_a_later_one():
 ])
 def test_clients_that_connect_again(fault, why):
     code, report = again(fault, "--filter", "*stuck*")
-    assert code == 1 and why in failures(report)[0]["why"]
+    assert code == 1 and any(why in c["why"] for c in failures(report)), failures(report)
     assert not left_over()
 
 
 def test_a_client_that_takes_too_long_to_come_back():
     code, report = again("slow", "--filter", "*again*")
-    assert code == 1 and any("did not connect again within 600 ms" in c["why"] for c in failures(report))
+    assert code == 1 and any("did not connect again within" in c["why"] for c in failures(report)), failures(report)
 
 
 def test_exit_status_tells_how_it_ended():
