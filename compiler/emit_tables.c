@@ -1,4 +1,4 @@
-/* A model as C initialisers. One function writes one kind of entry. */
+/* A model as C initialisers. One line tells how one kind of row is written. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static void literal(FILE *to, const char *key, struct assay_blob blob)
     fputs(", ", to);
 }
 
-/* ---- entries ----------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------- */
 
 #define NAMES static const char *const
 NAMES kinds[] = {"ASSAY_T_INT",   "ASSAY_T_BOOL", "ASSAY_T_ENUM", "ASSAY_T_DURATION",
@@ -113,124 +113,6 @@ static void name_of(FILE *to, const char *key, const char *const *table, unsigne
     fprintf(to, ".%s = %s, ", key, table[value]);
 }
 
-static void emit_requirement(FILE *to, const struct assay_requirement *r)
-{
-    text(to, "id", r->id);
-    text(to, "ref", r->ref);
-    text(to, "text", r->text);
-    name_of(to, "level", levels, r->level);
-}
-
-static void emit_transport(FILE *to, const struct assay_transport *t)
-{
-    text(to, "name", t->name);
-    text(to, "bind", t->bind);
-    number(to, "port", t->port);
-    number(to, "client_port", t->client_port);
-    reference(to, "server", t->server);
-    reference(to, "client", t->client);
-}
-
-static void emit_option(FILE *to, const struct assay_option *o)
-{
-    text(to, "name", o->name);
-    text(to, "text", o->text);
-    reference(to, "type", o->type);
-    number(to, "value", o->value);
-    literal(to, "blob", o->blob);
-}
-
-static void emit_leniency(FILE *to, const struct assay_leniency *l)
-{
-    text(to, "name", l->name);
-    text(to, "text", l->text);
-    number(to, "on", l->on);
-    name_of(to, "level", levels, l->level);
-    reference(to, "req", l->req);
-}
-
-static void emit_type(FILE *to, const struct assay_type *t)
-{
-    text(to, "name", t->name);
-    name_of(to, "kind", kinds, t->kind);
-    number(to, "charset", t->charset);
-    reference(to, "of", t->of);
-    reference(to, "set", t->set);
-    number(to, "min", t->min);
-    number(to, "max", t->max);
-}
-
-static void emit_set(FILE *to, const struct assay_byteset *s)
-{
-    fprintf(to,
-            ".bits = {UINT64_C(0x%016" PRIx64 "), UINT64_C(0x%016" PRIx64 "), UINT64_C(0x%016" PRIx64
-            "), UINT64_C(0x%016" PRIx64 ")}, ",
-            s->bits[0], s->bits[1], s->bits[2], s->bits[3]);
-}
-
-static void emit_enum(FILE *to, const struct assay_enum *e)
-{
-    text(to, "name", e->name);
-    range(to, "items", e->items);
-    number(to, "open", e->open);
-    number(to, "text", e->text);
-}
-
-static void emit_enum_item(FILE *to, const struct assay_enum_item *i)
-{
-    text(to, "name", i->name);
-    number(to, "value", i->value);
-    literal(to, "text", i->text);
-}
-
-static void emit_field(FILE *to, const struct assay_field *f)
-{
-    text(to, "name", f->name);
-    name_of(to, "form", forms, f->form);
-    reference(to, "type", f->type);
-    reference(to, "slot", f->slot);
-    name_of(to, "extent", extents, f->extent);
-    reference(to, "extent_arg", f->extent_arg);
-    reference(to, "element", f->element);
-    reference(to, "present", f->present);
-    reference(to, "is", f->is);
-    reference(to, "init", f->init);
-    reference(to, "check", f->check);
-    reference(to, "fault", f->fault);
-    reference(to, "req", f->req);
-    reference(to, "leniency", f->leniency);
-    number(to, "bits", f->bits);
-    number(to, "flags", f->flags);
-    number(to, "loose", f->loose);
-}
-
-static void emit_frame(FILE *to, const struct assay_frame *f)
-{
-    name_of(to, "end", ends, f->end);
-    range(to, "fields", f->fields);
-    reference(to, "body", f->body);
-    reference(to, "tag", f->tag);
-    reference(to, "delims", f->delims);
-    reference(to, "segment_leniency", f->segment_leniency);
-    number(to, "max", f->max);
-    number(to, "walked", f->walked);
-    number(to, "blank", f->blank);
-    reference(to, "trim", f->trim);
-    number(to, "transports", f->transports);
-}
-
-static void emit_delims(FILE *to, const struct assay_delims *d)
-{
-    range(to, "blobs", d->blobs);
-}
-
-static void emit_ahead(FILE *to, const struct assay_ahead *a)
-{
-    number(to, "kind", a->kind);
-    literal(to, "text", a->text);
-    reference(to, "before", a->before);
-}
-
 static void octets(FILE *to, const char *key, const uint8_t *bytes, unsigned count)
 {
     fprintf(to, ".%s = {", key);
@@ -239,235 +121,106 @@ static void octets(FILE *to, const char *key, const uint8_t *bytes, unsigned cou
     fputs(count ? "}, " : "0}, ", to);
 }
 
-static void emit_pairs(FILE *to, const struct assay_pairs *p)
+static void bits(FILE *to, const char *key, const uint64_t bits[4])
 {
-    number(to, "separator", p->separator);
-    number(to, "assign", p->assign);
-    number(to, "quote", p->quote);
-    number(to, "escape", p->escape);
-    number(to, "escapes", p->escapes);
-    octets(to, "letters", p->letters, p->escapes);
-    octets(to, "stands", p->stands, p->escapes);
-    number(to, "duplicates", p->duplicates);
-    number(to, "sorted", p->sorted);
-    reference(to, "quote_if", p->quote_if);
-    reference(to, "name_type", p->name_type);
-    reference(to, "value_type", p->value_type);
-    number(to, "most", p->most);
-    reference(to, "name_first", p->name_first);
-    reference(to, "value_first", p->value_first);
-}
-
-static void emit_object(FILE *to, const struct assay_object *o)
-{
-    range(to, "members", o->members);
-    reference(to, "rest", o->rest);
-}
-
-static void emit_object_member(FILE *to, const struct assay_object_member *m)
-{
-    literal(to, "name", m->name);
-    reference(to, "field", m->field);
-}
-
-static void emit_message(FILE *to, const struct assay_message *m)
-{
-    text(to, "name", m->name);
-    number(to, "from", m->from);
-    number(to, "tag_kind", m->tag_kind);
-    reference(to, "tag_code", m->tag_code);
-    number(to, "tag", m->tag);
-    literal(to, "tag_text", m->tag_text);
-    range(to, "fields", m->fields);
-    range(to, "wheres", m->wheres);
-    reference(to, "leads", m->leads);
-    reference(to, "req", m->req);
-    reference(to, "event", m->event);
-    number(to, "wire_max", m->wire_max);
-    number(to, "line", m->line);
-    number(to, "transports", m->transports);
-}
-
-static void emit_where(FILE *to, const struct assay_where *w)
-{
-    reference(to, "that", w->that);
-    reference(to, "fault", w->fault);
-    reference(to, "req", w->req);
-}
-
-static void emit_event(FILE *to, const struct assay_event_def *e)
-{
-    text(to, "name", e->name);
-    name_of(to, "kind", event_kinds, e->kind);
-    reference(to, "index", e->index);
-}
-
-static void emit_machine(FILE *to, const struct assay_machine *m)
-{
-    text(to, "name", m->name);
-    number(to, "role", m->role);
-    range(to, "states", m->states);
-    reference(to, "start", m->start);
-    range(to, "vars", m->vars);
-    range(to, "timers", m->timers);
-    range(to, "rules", m->rules);
-    reference(to, "frame_in", m->frame_in);
-    reference(to, "frame_out", m->frame_out);
-    fputs(".reconnect = {", to);
-    reference(to, "pause", m->reconnect.pause);
-    number(to, "growth", m->reconnect.growth);
-    number(to, "most", m->reconnect.most);
-    number(to, "cap", m->reconnect.cap);
-    number(to, "early", m->reconnect.early);
-    number(to, "late", m->reconnect.late);
+    fprintf(to, ".%s = {", key);
+    for (unsigned i = 0; i < 4; i++)
+        fprintf(to, "%sUINT64_C(0x%016" PRIx64 ")", i ? ", " : "", bits[i]);
     fputs("}, ", to);
 }
 
-static void emit_state(FILE *to, const struct assay_state *s)
-{
-    text(to, "name", s->name);
-    name_of(to, "kind", state_kinds, s->kind);
-    reference(to, "call", s->call);
-    number(to, "line", s->line);
-}
-
-static void emit_var(FILE *to, const struct assay_var *v)
-{
-    text(to, "name", v->name);
-    reference(to, "type", v->type);
-    reference(to, "init", v->init);
-}
-
-static void emit_timer(FILE *to, const struct assay_timer *t)
-{
-    text(to, "name", t->name);
-    reference(to, "event", t->event);
-    reference(to, "after", t->after);
-    reference(to, "states", t->states);
-    number(to, "restart", t->restart);
-    number(to, "early", t->early);
-    number(to, "late", t->late);
-}
-
-static void emit_rule(FILE *to, const struct assay_rule *r)
-{
-    reference(to, "machine", r->machine);
-    reference(to, "state", r->state);
-    reference(to, "guard", r->guard);
-    reference(to, "body", r->body);
-    reference(to, "otherwise", r->otherwise);
-    reference(to, "req", r->req);
-    number(to, "level", r->level);
-    number(to, "flags", r->flags);
-    number(to, "locals", r->locals);
-    number(to, "out_max", r->out_max);
-    number(to, "line", r->line);
-    number(to, "column", r->column);
-}
-
-static void emit_effect(FILE *to, const struct assay_effect *e)
-{
-    text(to, "name", e->name);
-    range(to, "args", e->args);
-    text(to, "verb", e->verb);
-    text(to, "object", e->object);
-    number(to, "fallible", e->fallible);
-}
-
-static void emit_param(FILE *to, const struct assay_param *p)
-{
-    text(to, "name", p->name);
-    text(to, "text", p->text);
-    reference(to, "type", p->type);
-    reference(to, "init", p->init);
-}
-
-static void emit_call(FILE *to, const struct assay_call *c)
-{
-    text(to, "name", c->name);
-    text(to, "text", c->text);
-    reference(to, "event", c->event);
-    range(to, "args", c->args);
-    range(to, "results", c->results);
-    range(to, "errors", c->errors);
-    reference(to, "first_var", c->first_var);
-    reference(to, "machine", c->machine);
-    reference(to, "opens", c->opens);
-    number(to, "within", c->within);
-}
-
-static void emit_error(FILE *to, const struct assay_error *e)
-{
-    text(to, "name", e->name);
-    text(to, "text", e->text);
-}
-
-/* A member that is added to a table must be written here, too: the sizes (of 64-bit machines) notice it. */
-#define SAME(name, size)                                                                                               \
+/* Sizes on 64-bit machines: they notice a member that is added to a struct and not to what is written of it. */
+#define SIZE_IS(name, size)                                                                                            \
     _Static_assert(sizeof(void *) != 8 || sizeof(struct assay_##name) == (size), #name " has changed")
-SAME(requirement, 32);
-SAME(transport, 24);
-SAME(option, 48);
-SAME(leniency, 24);
-SAME(type, 32);
-SAME(byteset, 32);
-SAME(enum, 16);
-SAME(enum_item, 32);
-SAME(field, 40);
-SAME(frame, 28);
-SAME(delims, 4);
-SAME(ahead, 32);
-SAME(pairs, 36);
-SAME(object, 6);
-SAME(object_member, 24);
-SAME(reconnect, 32);
-SAME(message, 72);
-SAME(where, 6);
-SAME(event_def, 16);
-SAME(machine, 64);
-SAME(state, 16);
-SAME(var, 16);
-SAME(timer, 32);
-SAME(rule, 28);
-SAME(effect, 40);
-SAME(param, 24);
-SAME(call, 48);
-SAME(error, 16);
-SAME(limits, 32);
-SAME(model, 616);
-#undef SAME
+
+/* How a struct of the model is written: its size and its members. */
+#define ROW(name, size, ...)                                                                                           \
+    SIZE_IS(name, size);                                                                                               \
+    static void row_##name(FILE *to, const struct assay_##name *row)                                                   \
+    {                                                                                                                  \
+        __VA_ARGS__;                                                                                                   \
+    }
+#define TEXT(member)          text(to, #member, row->member)
+#define NUMBER(member)        number(to, #member, row->member)
+#define REFERENCE(member)     reference(to, #member, row->member)
+#define RANGE(member)         range(to, #member, row->member)
+#define LITERAL(member)       literal(to, #member, row->member)
+#define NAME(member, names)   name_of(to, #member, names, row->member)
+#define OCTETS(member, count) octets(to, #member, row->member, row->count)
+#define BITS(member)          bits(to, #member, row->member)
+#define RECORD(member)        (fputs("." #member " = {", to), row_##member(to, &row->member), fputs("}, ", to))
+
+ROW(requirement, 32, TEXT(id), TEXT(ref), TEXT(text), NAME(level, levels))
+ROW(transport, 24, TEXT(name), TEXT(bind), NUMBER(port), NUMBER(client_port), REFERENCE(server), REFERENCE(client))
+ROW(option, 48, TEXT(name), TEXT(text), REFERENCE(type), NUMBER(value), LITERAL(blob))
+ROW(leniency, 24, TEXT(name), TEXT(text), NUMBER(on), NAME(level, levels), REFERENCE(req))
+ROW(type, 32, TEXT(name), NAME(kind, kinds), NUMBER(charset), REFERENCE(of), REFERENCE(set), NUMBER(min), NUMBER(max))
+ROW(byteset, 32, BITS(bits))
+ROW(enum, 16, TEXT(name), RANGE(items), NUMBER(open), NUMBER(text))
+ROW(enum_item, 32, TEXT(name), NUMBER(value), LITERAL(text))
+ROW(field, 40, TEXT(name), NAME(form, forms), REFERENCE(type), REFERENCE(slot), NAME(extent, extents),
+    REFERENCE(extent_arg), REFERENCE(element), REFERENCE(present), REFERENCE(is), REFERENCE(init), REFERENCE(check),
+    REFERENCE(fault), REFERENCE(req), REFERENCE(leniency), NUMBER(bits), NUMBER(flags), NUMBER(loose))
+ROW(frame, 28, NAME(end, ends), RANGE(fields), REFERENCE(body), REFERENCE(tag), REFERENCE(delims),
+    REFERENCE(segment_leniency), NUMBER(max), NUMBER(walked), NUMBER(blank), REFERENCE(trim), NUMBER(transports))
+ROW(delims, 4, RANGE(blobs))
+ROW(ahead, 32, NUMBER(kind), LITERAL(text), REFERENCE(before))
+ROW(pairs, 36, NUMBER(separator), NUMBER(assign), NUMBER(quote), NUMBER(escape), NUMBER(escapes),
+    OCTETS(letters, escapes), OCTETS(stands, escapes), NUMBER(duplicates), NUMBER(sorted), REFERENCE(quote_if),
+    REFERENCE(name_type), REFERENCE(value_type), NUMBER(most), REFERENCE(name_first), REFERENCE(value_first))
+ROW(object, 6, RANGE(members), REFERENCE(rest))
+ROW(object_member, 24, LITERAL(name), REFERENCE(field))
+ROW(message, 72, TEXT(name), NUMBER(from), NUMBER(tag_kind), REFERENCE(tag_code), NUMBER(tag), LITERAL(tag_text),
+    RANGE(fields), RANGE(wheres), REFERENCE(leads), REFERENCE(req), REFERENCE(event), NUMBER(wire_max), NUMBER(line),
+    NUMBER(transports))
+ROW(where, 6, REFERENCE(that), REFERENCE(fault), REFERENCE(req))
+ROW(event_def, 16, TEXT(name), NAME(kind, event_kinds), REFERENCE(index))
+ROW(reconnect, 32, REFERENCE(pause), NUMBER(growth), NUMBER(most), NUMBER(cap), NUMBER(early), NUMBER(late))
+ROW(machine, 64, TEXT(name), NUMBER(role), RANGE(states), REFERENCE(start), RANGE(vars), RANGE(timers), RANGE(rules),
+    REFERENCE(frame_in), REFERENCE(frame_out), RECORD(reconnect))
+ROW(state, 16, TEXT(name), NAME(kind, state_kinds), REFERENCE(call), NUMBER(line))
+ROW(var, 16, TEXT(name), REFERENCE(type), REFERENCE(init))
+ROW(timer, 32, TEXT(name), REFERENCE(event), REFERENCE(after), REFERENCE(states), NUMBER(restart), NUMBER(early),
+    NUMBER(late))
+ROW(rule, 28, REFERENCE(machine), REFERENCE(state), REFERENCE(guard), REFERENCE(body), REFERENCE(otherwise),
+    REFERENCE(req), NUMBER(level), NUMBER(flags), NUMBER(locals), NUMBER(out_max), NUMBER(line), NUMBER(column))
+ROW(effect, 40, TEXT(name), RANGE(args), TEXT(verb), TEXT(object), NUMBER(fallible))
+ROW(param, 24, TEXT(name), TEXT(text), REFERENCE(type), REFERENCE(init))
+ROW(call, 48, TEXT(name), TEXT(text), REFERENCE(event), RANGE(args), RANGE(results), RANGE(errors),
+    REFERENCE(first_var), REFERENCE(machine), REFERENCE(opens), NUMBER(within))
+ROW(error, 16, TEXT(name), TEXT(text))
 
 /* ---- tables ------------------------------------------------------------ */
 
-/* name of the table, type of its entries, what writes one */
+/* name of the table, struct of its rows */
 #define TABLES(X)                                                                                                      \
-    X(requirements, struct assay_requirement, emit_requirement)                                                        \
-    X(transports, struct assay_transport, emit_transport)                                                              \
-    X(options, struct assay_option, emit_option)                                                                       \
-    X(leniencies, struct assay_leniency, emit_leniency)                                                                \
-    X(types, struct assay_type, emit_type)                                                                             \
-    X(sets, struct assay_byteset, emit_set)                                                                            \
-    X(enums, struct assay_enum, emit_enum)                                                                             \
-    X(enum_items, struct assay_enum_item, emit_enum_item)                                                              \
-    X(fields, struct assay_field, emit_field)                                                                          \
-    X(frames, struct assay_frame, emit_frame)                                                                          \
-    X(delims, struct assay_delims, emit_delims)                                                                        \
-    X(aheads, struct assay_ahead, emit_ahead)                                                                          \
-    X(pairs, struct assay_pairs, emit_pairs)                                                                           \
-    X(objects, struct assay_object, emit_object)                                                                       \
-    X(object_members, struct assay_object_member, emit_object_member)                                                  \
-    X(messages, struct assay_message, emit_message)                                                                    \
-    X(wheres, struct assay_where, emit_where)                                                                          \
-    X(events, struct assay_event_def, emit_event)                                                                      \
-    X(machines, struct assay_machine, emit_machine)                                                                    \
-    X(states, struct assay_state, emit_state)                                                                          \
-    X(vars, struct assay_var, emit_var)                                                                                \
-    X(timers, struct assay_timer, emit_timer)                                                                          \
-    X(rules, struct assay_rule, emit_rule)                                                                             \
-    X(effects, struct assay_effect, emit_effect)                                                                       \
-    X(params, struct assay_param, emit_param)                                                                          \
-    X(calls, struct assay_call, emit_call)                                                                             \
-    X(errors, struct assay_error, emit_error)
+    X(requirements, requirement)                                                                                       \
+    X(transports, transport)                                                                                           \
+    X(options, option)                                                                                                 \
+    X(leniencies, leniency)                                                                                            \
+    X(types, type)                                                                                                     \
+    X(sets, byteset)                                                                                                   \
+    X(enums, enum)                                                                                                     \
+    X(enum_items, enum_item)                                                                                           \
+    X(fields, field)                                                                                                   \
+    X(frames, frame)                                                                                                   \
+    X(delims, delims)                                                                                                  \
+    X(aheads, ahead)                                                                                                   \
+    X(pairs, pairs)                                                                                                    \
+    X(objects, object)                                                                                                 \
+    X(object_members, object_member)                                                                                   \
+    X(messages, message)                                                                                               \
+    X(wheres, where)                                                                                                   \
+    X(events, event_def)                                                                                               \
+    X(machines, machine)                                                                                               \
+    X(states, state)                                                                                                   \
+    X(vars, var)                                                                                                       \
+    X(timers, timer)                                                                                                   \
+    X(rules, rule)                                                                                                     \
+    X(effects, effect)                                                                                                 \
+    X(params, param)                                                                                                   \
+    X(calls, call)                                                                                                     \
+    X(errors, error)
 
 /* An entry without the comma behind its last part. */
 static FILE *begin_entry(char **text, size_t *size)
@@ -488,17 +241,17 @@ static void end_entry(FILE *to, FILE *into, char **text, const size_t *size, uin
     free(*text);
 }
 
-#define X(name, type, one)                                                                                             \
+#define X(name, row)                                                                                                   \
     static void table_##name(const struct assay_model *model, FILE *to)                                                \
     {                                                                                                                  \
         if (model->name##_count == 0)                                                                                  \
             return;                                                                                                    \
-        fprintf(to, "static const " #type " " #name "[] = {\n");                                                       \
+        fprintf(to, "static const struct assay_" #row " " #name "[] = {\n");                                           \
         for (uint32_t i = 0; i < model->name##_count; i++) {                                                           \
             char *entry;                                                                                               \
             size_t size;                                                                                               \
             FILE *into = begin_entry(&entry, &size);                                                                   \
-            one(into, &model->name[i]);                                                                                \
+            row_##row(into, &model->name[i]);                                                                          \
             end_entry(to, into, &entry, &size, i);                                                                     \
         }                                                                                                              \
         fputs("};\n\n", to);                                                                                           \
@@ -572,6 +325,7 @@ static size_t transitions_count(const struct assay_model *model)
     return (size_t)model->states_count * model->events_count;
 }
 
+SIZE_IS(limits, 32);
 static void limits(FILE *to, const struct assay_limits *l)
 {
     fprintf(to,
@@ -586,6 +340,7 @@ static void entry(FILE *to, const char *name, uint32_t count)
         fprintf(to, "    .%s = %s, .%s_count = %" PRIu32 ",\n", name, name, name, count);
 }
 
+SIZE_IS(model, 616);
 static void whole(const struct assay_model *model, FILE *to)
 {
     fprintf(to, "const struct assay_model %s_model = {\n    ", model->protocol);
@@ -597,7 +352,7 @@ static void whole(const struct assay_model *model, FILE *to)
     limits(to, &model->limits);
     fprintf(to, "    .scratch = %" PRIu32 ", .frame_max = %" PRIu32 ", .out_max = %" PRIu32 ",\n", model->scratch,
             model->frame_max, model->out_max);
-#define X(name, type, one) entry(to, #name, model->name##_count);
+#define X(name, row) entry(to, #name, model->name##_count);
     TABLES(X)
 #undef X
     entry(to, "blobs", model->blobs_count);
@@ -615,7 +370,7 @@ static void whole(const struct assay_model *model, FILE *to)
 
 void assay_emit_c_tables(const struct assay_model *model, FILE *to)
 {
-#define X(name, type, one) table_##name(model, to);
+#define X(name, row) table_##name(model, to);
     TABLES(X)
 #undef X
     table_blobs(model, to);
