@@ -424,8 +424,10 @@ static int with_spec(const struct test *t, struct assay_target *target)
                                        .seed = t->seed,
                                        .strict = t->strict};
     int code = ASSAY_EXIT_USAGE;
-    if (assay_settings_read(&settings, assay_spec_model(spec), NULL, &t->params, &t->lenient, t->strict) &&
-        assay_test_parts_make(&parts, &wanted, spec, &settings, target))
+    bool read = assay_settings_read(&settings, assay_spec_model(spec), NULL, &t->params, &t->lenient, t->strict);
+    if (t->role && strcmp(t->role, "client") == 0 && t->lenient.count == 0)
+        settings.leniencies = 0; /* clients grant none unless they are asked to */
+    if (read && assay_test_parts_make(&parts, &wanted, spec, &settings, target))
         code = t->list ? list_parts(&parts) : judge(t, &parts, target, &settings);
     assay_test_parts_free(&parts);
     assay_settings_free(&settings);
