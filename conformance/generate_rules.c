@@ -148,7 +148,7 @@ static void header_case(struct assay_builder *b, uint32_t node, size_t i)
     uint32_t n = 0;
     while (!r.stepped && ++n < input->bytes.n)
         r = assay_react(&b->explored, node, (struct assay_blob){input->bytes.p, n}, ASSAY_EV_CONNECT);
-    if (!r.stepped || r.event != ASSAY_EV_OVERSIZE || (r.out_size == 0 && !r.ended))
+    if (!r.stepped || r.event != ASSAY_EV_OVERSIZE || (r.out_size == 0 && r.told == 0 && !r.ended))
         return;
     assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s-header-only",
                       b->model->messages[input->message].name, input->label);
