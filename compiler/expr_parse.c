@@ -439,15 +439,14 @@ static struct spec_expr *parse_unary(struct parser *p)
 
 /* ---- operators --------------------------------------------------------- */
 
-struct operator
-{
+struct infix {
     const char *sign;
     unsigned strength;
     enum spec_expr_kind kind;
     enum assay_op op;
 };
 
-static const struct operator operators[] = {
+static const struct infix operators[] = {
     {"else", 1, SPEC_E_DECLARED, ASSAY_OP_END}, {"||", 2, SPEC_E_OR, ASSAY_OP_END},
     {"&&", 3, SPEC_E_AND, ASSAY_OP_END},        {"==", 4, SPEC_E_BINARY, ASSAY_OP_EQ},
     {"!=", 4, SPEC_E_BINARY, ASSAY_OP_NE},      {"<", 4, SPEC_E_BINARY, ASSAY_OP_LT},
@@ -460,7 +459,7 @@ static const struct operator operators[] = {
     {"/", 10, SPEC_E_BINARY, ASSAY_OP_DIV},     {"%", 10, SPEC_E_BINARY, ASSAY_OP_MOD},
 };
 
-static const struct operator* operator_ahead(const struct parser *p, unsigned least)
+static const struct infix *operator_ahead(const struct parser *p, unsigned least)
 {
     for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++)
         if (operators[i].strength >= least && ahead(p, operators[i].sign))
@@ -474,7 +473,7 @@ static struct spec_expr *parse_binary(struct parser *p, unsigned least)
         return fail(p, p->from, "too deep");
     struct spec_expr *left = parse_unary(p);
     unsigned n = 0;
-    for (const struct operator* o; left && !p->failed && (o = operator_ahead(p, least));) {
+    for (const struct infix *o; left && !p->failed && (o = operator_ahead(p, least));) {
         size_t offset = p->from;
         bool comparison = o->strength == 4;
         if (++n > ARGS_MAX)
@@ -485,7 +484,7 @@ static struct spec_expr *parse_binary(struct parser *p, unsigned least)
             break;
         left->op = o->op;
         left->name = o->sign;
-        const struct operator* again = comparison ? operator_ahead(p, 4) : NULL;
+        const struct infix *again = comparison ? operator_ahead(p, 4) : NULL;
         if (again && again->strength == 4)
             return fail(p, p->from, "comparisons cannot be chained; join them with &&");
     }

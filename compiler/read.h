@@ -101,7 +101,8 @@ void assay_read_messages(struct assay_spec *spec, const struct assay_node *node)
 void assay_read_params(struct assay_spec *spec, const struct assay_node *node, struct spec_list *into,
                        const char *what);
 void assay_read_effects(struct assay_spec *spec, const struct assay_node *node);
-/* Machines: which play where (read_machines.c), each with its states, variables and timers; then their rules. */
+/* Machines: which play where (read_roles.c), each with its states, variables and timers (read_machine.c); then their
+ * rules. */
 void assay_read_machines(struct assay_spec *spec);
 void assay_read_machine(struct assay_spec *spec, struct spec_machine *m); /* name, role, node are there */
 void assay_mirror_machine(struct assay_spec *spec, struct spec_machine *m);
