@@ -18,6 +18,7 @@ struct assay_maker {
     struct assay_lens lens;
     uint16_t frame; /* in which the target reads */
     uint8_t from;   /* whose messages it reads: bit set of enum assay_role */
+    uint64_t done;  /* slots of this message that an example before had: they were made wrong there */
 };
 
 /* ---- fields ------------------------------------------------------------ */

@@ -61,29 +61,50 @@ static void add_examples(struct assay_maker *m)
     }
 }
 
-/* The first example of a message whose encoding is its own bytes: what the other inputs are changed from. */
+/* Whether an example is of a message and its encoding is its own bytes, so that other inputs can be changed from it. */
+static bool is_base(struct assay_maker *m, const struct assay_example *x, uint16_t message, struct assay_input *base)
+{
+    return (x->from & m->from) && x->fault == ASSAY_NONE && !x->other_form && x->message == message &&
+           read_example(m, x, base) && base->message == message;
+}
+
+/* The first of them. */
 static bool base_of(struct assay_maker *m, uint16_t message, struct assay_input *base)
 {
-    for (uint16_t i = 0; i < m->model->examples_count; i++) {
-        const struct assay_example *x = &m->model->examples[i];
-        if ((x->from & m->from) && x->fault == ASSAY_NONE && !x->other_form && x->message == message &&
-            read_example(m, x, base) && base->message == message)
+    for (uint16_t i = 0; i < m->model->examples_count; i++)
+        if (is_base(m, &m->model->examples[i], message, base))
             return true;
-    }
     return false;
 }
 
 /* ---- all of them ------------------------------------------------------- */
 
+static void add_wrong(struct assay_maker *m, const struct assay_input *base)
+{
+    assay_witness_raw_fields(m, base);
+    assay_witness_raw_bounds(m, base);
+    m->done |= base->known;
+}
+
+/* Fields that the base does not have, such as optional ones, are made wrong in the first example that has them. */
+static void add_wrong_elsewhere(struct assay_maker *m, uint16_t message)
+{
+    struct assay_input other;
+    for (uint16_t i = 0; i < m->model->examples_count; i++)
+        if (is_base(m, &m->model->examples[i], message, &other) && other.known & ~m->done)
+            add_wrong(m, &other);
+}
+
 static void add_message(struct assay_maker *m, uint16_t message)
 {
     struct assay_input base;
+    m->done = 0;
     if (!assay_tester_sends(m->model, m->config->machine, message) || !base_of(m, message, &base))
         return;
     assay_witness_samples(m, &base);
     assay_witness_values(m, &base);
-    assay_witness_raw_fields(m, &base);
-    assay_witness_raw_bounds(m, &base);
+    add_wrong(m, &base);
+    add_wrong_elsewhere(m, message);
     assay_witness_pairs(m, &base);
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)

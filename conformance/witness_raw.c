@@ -246,7 +246,7 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
     struct assay_input raw = assay_maker_raw_base(m, base);
     struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
-        if (!(raw.known >> f->slot & 1) || f->form == ASSAY_FORM_LIST || (f->flags & ASSAY_F_MEMBER))
+        if (!((raw.known & ~m->done) >> f->slot & 1) || f->form == ASSAY_FORM_LIST || (f->flags & ASSAY_F_MEMBER))
             continue;
         if (assay_loose_is_raw(f))
             raw_field_bytes(m, &raw, f);
@@ -295,7 +295,7 @@ void assay_witness_raw_bounds(struct assay_maker *m, const struct assay_input *b
         struct assay_input raw = assay_maker_raw_base(m, &c->items[i].input);
         struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
         for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
-            if ((raw.known >> f->slot & 1) && m->model->types[f->type].kind == ASSAY_T_INT &&
+            if (((raw.known & ~m->done) >> f->slot & 1) && m->model->types[f->type].kind == ASSAY_T_INT &&
                 f->form != ASSAY_FORM_LIST) {
                 struct assay_input bare = unconditional(m, raw);
                 raw_bounds(m, &raw, f, c->items[i].label);

@@ -108,6 +108,17 @@ static void test_constraints_are_broken_one_by_one(void **state)
     stop(&b);
 }
 
+/* The first example of DAD has no sender, the second has one, and the third an addressee. */
+static void test_fields_that_the_first_example_lacks_are_wrong_too(void **state)
+{
+    struct bench b = start("spec/dispatch.yaml");
+    (void)state;
+    assert_has(&b, "<:main DAD\n");
+    assert_has(&b, "<web:1a DAD\n");
+    assert_has(&b, "<web:main kitchen:1a/DAD n=1\n");
+    stop(&b);
+}
+
 static void test_sizes_at_their_limits(void **state)
 {
     struct bench b = start("spec/candy.yaml");
@@ -144,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_borders_are_found_by_search),
         cmocka_unit_test(test_bytes_that_no_encoder_makes),
         cmocka_unit_test(test_constraints_are_broken_one_by_one),
+        cmocka_unit_test(test_fields_that_the_first_example_lacks_are_wrong_too),
         cmocka_unit_test(test_sizes_at_their_limits),
         cmocka_unit_test(test_labels_are_unique_and_samples_are_there),
     };
