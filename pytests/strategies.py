@@ -2,7 +2,7 @@
 
 from hypothesis import assume, strategies as st
 
-from reader import types
+from reader import compound, extents, types
 from reader.codec import encode
 from reader.values import EnumValue, Record, Undefined, Unfit
 
@@ -15,7 +15,7 @@ def numbers(of):
     """Numbers that a type holds, its edges often."""
     if isinstance(of, types.VarintType):
         low, high = 0, min((1 << (7 * of.most)) - 1, (1 << 63) - 1)
-    elif isinstance(of, types.HexType):
+    elif isinstance(of, extents.HexType):
         low, high = 0, of.base.high
     else:
         base = getattr(of, "base", of)
@@ -36,15 +36,15 @@ def values(of, samples=()):
     """Values that a type may hold."""
     if of.enum is not None and of.value_kind == "enum":
         return enums(of)
-    if isinstance(of, types.ListType):
+    if isinstance(of, compound.ListType):
         return st.lists(values(of.element), max_size=of.most or 6).map(tuple)
     if of.value_kind == "bool":
         return st.booleans()
     if of.value_kind == "number":
         return numbers(of)
-    if isinstance(of, types.RecordType):
+    if isinstance(of, compound.RecordType):
         return st.fixed_dictionaries({name: values(part.type) for name, part in of.parts.items()}).map(Record)
-    if isinstance(of, types.PairsType):
+    if isinstance(of, compound.PairsType):
         return pairs(of)
     if of.chars is not None:
         return st.builds(lambda first, rest: first + bytes(rest), st.sampled_from(sorted(of.first or of.chars)).map(lambda byte: bytes([byte])),
@@ -73,7 +73,7 @@ def given_fields(spec, sender, message):
     frame = spec.frames[sender]
     filled = {frame.tag, frame.body} | set(message.fixed)
     followed = any(field.pairs is None for field in message.fields)
-    own = [field for field in frame.fields if field.name not in filled and not (followed and isinstance(field.type, types.PairsType))] + message.fields
+    own = [field for field in frame.fields if field.name not in filled and not (followed and isinstance(field.type, compound.PairsType))] + message.fields
     return [field for field in own if field.given]
 
 

@@ -1,6 +1,5 @@
 """The JSON Schema for editors: takes every spec, refuses what is misspelt."""
 
-import copy
 import json
 from pathlib import Path
 

@@ -1,8 +1,9 @@
 """From the content of a frame to exactly one event."""
 
 from . import expr
+from .compound import ObjectType, PairsType, RecordType
 from .structured import parse_object
-from .types import CalcType, ConstType, IntType, ObjectType, PairsType, RecordType
+from .types import CalcType, ConstType, IntType
 from .values import ABSENT, Undefined
 from .wire import Endless, Fault, Reader, Short, Writer
 

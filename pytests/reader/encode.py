@@ -1,9 +1,10 @@
 """From a message's values to the bytes of a frame, and to a pattern where values are free."""
 
 from . import expr
+from .compound import ObjectType, PairsType
 from .decode import padding
 from .fields import text_of
-from .types import CalcType, ConstType, ObjectType, PairsType
+from .types import CalcType, ConstType
 from .values import ABSENT, SpecError, Undefined, Unfit
 from .wire import Fault, Reader, Short, Writer, find_delimiter
 

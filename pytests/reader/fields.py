@@ -1,7 +1,8 @@
 """Fields of frames, messages and records: what stands before and behind them, and whether they are there."""
 
 from . import expr
-from .types import ConstType, ObjectType, PairsType, RecordType, data_bytes, pieces_of
+from .compound import ObjectType, PairsType, RecordType
+from .types import ConstType, data_bytes, pieces_of
 from .values import ABSENT, Record, SpecError, Unfit
 from .wire import Endless, Fault, Short, Writer, find_delimiter
 

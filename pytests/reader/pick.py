@@ -1,8 +1,9 @@
 """Which message a frame holds: by tag, by condition or by first byte."""
 
 from . import expr
-from .types import (BytesType, ConstType, DecimalType, EnumIntType, EnumTextType, IntType, ListType, ObjectType, PairsType,
-                    RecordType)
+from .compound import ListType, ObjectType, PairsType, RecordType
+from .extents import BytesType, DecimalType, EnumTextType
+from .types import ConstType, EnumIntType, IntType
 from .wire import Fault, Writer
 
 

@@ -6,9 +6,9 @@ nothing of the rule has happened then.
 """
 
 from . import expr
+from .compound import RecordType
 from .encode import Free, encode
 from .typetable import flag
-from .types import RecordType
 from .values import ABSENT, SpecError, Undefined, Unfit
 
 END = "End"

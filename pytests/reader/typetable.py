@@ -4,11 +4,12 @@ import copy
 import re
 
 from . import expr
+from .compound import ListType, ObjectType, PairsType
+from .extents import BytesType, DecimalType, EnumTextType, Extent, HexType
 from .fields import record
 from .structured import PAIRS_MAX, Grammar
-from .types import (BoolType, BytesType, CalcType, ConstType, DecimalType, DurationType, EnumIntType, EnumTextType,
-                    Extent, HexType, IntType, ListType, ObjectType, PairsType, ValueType, VarintType, data_bytes,
-                    data_number, pieces_of)
+from .types import (BoolType, CalcType, ConstType, DurationType, EnumIntType, IntType, ValueType, VarintType,
+                    data_bytes, data_number, pieces_of)
 from .values import EnumType, SpecError
 from .wire import Fault
 
