@@ -27,10 +27,21 @@ void assay_report_free(struct assay_report *report)
     free(report);
 }
 
-const struct assay_requirement *assay_report_req(const struct assay_report *report, const struct assay_result *result)
+static const struct assay_requirement *requirement(const struct assay_report *report, uint16_t req)
 {
     const struct assay_model *model = report->facts->model;
-    return model && result->req < model->requirements_count ? &model->requirements[result->req] : NULL;
+    return model && req < model->requirements_count ? &model->requirements[req] : NULL;
+}
+
+const struct assay_requirement *assay_report_req(const struct assay_report *report, const struct assay_result *result)
+{
+    return requirement(report, result->req);
+}
+
+const struct assay_requirement *assay_report_field_req(const struct assay_report *report,
+                                                       const struct assay_result *result)
+{
+    return requirement(report, result->c->field_req);
 }
 
 void assay_report_shell_word(const char *word, FILE *to)
@@ -91,6 +102,9 @@ static void print_req(const struct assay_report *report, const struct assay_resu
     else
         fprintf(to, "%srequirement  %s, of the language itself: framing and totality (spec/LANGUAGE.md)\n", indent,
                 assay_level_name(result->level));
+    const struct assay_requirement *field = assay_report_field_req(report, result);
+    if (field && field != req)
+        fprintf(to, "%sand          %s (of the field): %s [%s]\n", indent, field->id, field->text, field->ref);
 }
 
 #define SAID_LINES 24

@@ -58,6 +58,10 @@ void assay_report_free(struct assay_report *report);
 /* The requirement that a verdict speaks of, or NULL. */
 const struct assay_requirement *assay_report_req(const struct assay_report *report, const struct assay_result *result);
 
+/* That of the field whose constraint the case probes, or NULL. */
+const struct assay_requirement *assay_report_field_req(const struct assay_report *report,
+                                                       const struct assay_result *result);
+
 /* What a failed case has to show, as text: requirement, exchange, expected, seen, how to repeat it. */
 void assay_report_details(const struct assay_report *report, const struct assay_result *result, const char *indent,
                           FILE *to);

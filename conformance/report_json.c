@@ -98,7 +98,7 @@ static void put_failure(struct assay_report *t, const struct assay_result *r)
 
 static void judged(struct assay_report *t, const struct assay_result *r)
 {
-    const struct assay_requirement *req = assay_report_req(t, r);
+    const struct assay_requirement *req = assay_report_req(t, r), *field = assay_report_field_req(t, r);
     bool *any = t->own;
     fputs(any && *any ? ",\n  {" : "\n  {", t->to);
     if (any)
@@ -115,6 +115,10 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     if (req) {
         fputs(", ", t->to);
         put_member("requirement", req->id, t->to);
+    }
+    if (field && field != req) {
+        fputs(", ", t->to);
+        put_member("field_requirement", field->id, t->to);
     }
     fprintf(t->to, ", \"time_ns\": %" PRId64 ", \"ran\": %s, \"cuts_proven\": %s, \"silence_proven\": %s", r->took,
             r->ran ? "true" : "false", r->cuts_requested ? "false" : "true", r->silence_waited ? "false" : "true");
