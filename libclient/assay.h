@@ -281,8 +281,8 @@ struct assay_client_event {
  * when it is through or gives up); ADDRESS and UNREACHABLE can come at once. */
 ASSAY_API int assay_client_begin(struct assay_client *client);
 
-/* Start a call, after all events were taken (else BUSY); the event RESULT
- * follows, unless this fails. A call that waits for a greeting is started on
+/* Start a call, after all events were taken and no effect is in flight on its
+ * link (else BUSY); the event RESULT follows, unless this fails. A call that waits for a greeting is started on
  * CONNECTED, before anything is processed. */
 ASSAY_API int assay_client_start(struct assay_client *client, int call, const struct assay_value *args);
 

@@ -205,7 +205,10 @@ void assay_session_over(struct assay_link *link, const struct assay_event *from)
 /* Do what the descriptors that are ready, and the time, allow. */
 void assay_client_step(struct assay_client *c, const struct pollfd *fds, unsigned count);
 
-/* The same, after trying to read from a link though nobody said that there is something. */
+/* Finish the effect of the own link that was completed; false: there are events to take, or an effect is in flight. */
+bool assay_client_settle(struct assay_client *c);
+
+/* Do what the descriptors allow after trying to read from a link though nobody said that there is something. */
 void assay_client_peek(struct assay_client *c, struct assay_link *link);
 
 /* ---- report.c ------------------------------------------------------------ */

@@ -20,7 +20,8 @@ struct driver {
     bool at_end;
 
     bool connecting, connected, calling, over;
-    int status; /* of the end of the machine */
+    bool settling; /* an effect is done, and its rule is not */
+    int status;    /* of the end of the machine */
 };
 
 /* ---- what is told -------------------------------------------------------- */
@@ -120,6 +121,7 @@ static void take(struct driver *d, const struct assay_client_event *event)
         (void)say_effect(d, event);
         if (event->token)
             assay_client_complete(d->client, event->token, true);
+        d->settling = d->settling || event->token;
         break;
     case ASSAY_CLIENT_ENDED:
         ended(d, event);
@@ -252,7 +254,7 @@ static void order(struct driver *d, char *line)
 
 static bool may_order(const struct driver *d)
 {
-    return !d->calling && !d->connecting;
+    return !d->calling && !d->connecting && !d->settling;
 }
 
 /* Do the next order that is there; false: there is none, or it has to wait. */
@@ -307,6 +309,7 @@ static void round_of(struct driver *d)
         return;
     if (fds[0].revents)
         read_input(d);
+    d->settling = false;
     assay_client_process(d->client);
     take_all(d);
 }

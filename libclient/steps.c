@@ -92,15 +92,36 @@ static int hand_over(struct assay_client *c, struct assay_link *l, int index)
     enum assay_rc rc = assay_pump_call(&l->pump, now, (uint16_t)index, c->arg_values, c->arg_spans, until);
     if (rc == ASSAY_STALE)
         return not_open(c);
-    if (rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_PENDING && rc != ASSAY_MORE)
+    if (rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_MORE)
         return assay_report(c, ASSAY_CLIENT_BUSY, "earlier output has not left yet");
     c->results.count = 0;
     c->call = calling;
     return ASSAY_CLIENT_OK;
 }
 
+static void finish_effect(struct assay_link *l, int64_t now)
+{
+    uint32_t token = l->done_token;
+    l->done_token = 0;
+    if (token)
+        assay_pump_complete(&l->pump, now, token, l->done);
+}
+
+bool assay_client_settle(struct assay_client *c)
+{
+    struct assay_link *l = &c->own;
+    if (l->done_token) {
+        int64_t now = assay_client_now(c);
+        finish_effect(l, now);
+        assay_pump_run(&l->pump, now);
+    }
+    return !l->pump.pending && !assay_client_has_event(c);
+}
+
 static int start_own(struct assay_client *c, int index)
 {
+    if (!assay_client_settle(c))
+        return assay_report(c, ASSAY_CLIENT_BUSY, "an effect is not done yet, or its events wait to be taken");
     c->own.problem = ASSAY_CLIENT_OK;
     int status = hand_over(c, &c->own, index);
     if (status == ASSAY_CLIENT_OK)
@@ -228,14 +249,6 @@ int assay_client_wait_ms(const struct assay_client *c)
 }
 
 /* ---- doing it ---------------------------------------------------------------------- */
-
-static void finish_effect(struct assay_link *l, int64_t now)
-{
-    uint32_t token = l->done_token;
-    l->done_token = 0;
-    if (token)
-        assay_pump_complete(&l->pump, now, token, l->done);
-}
 
 static void lead_out(struct assay_client *c, int64_t now)
 {

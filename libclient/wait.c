@@ -142,6 +142,13 @@ void assay_client_disconnect(struct assay_client *c)
 
 /* ---- calls -------------------------------------------------------------------- */
 
+/* A session with an effect in flight takes no call. */
+static void finish_effects(struct assay_client *c)
+{
+    while (!assay_client_settle(c) && (c->own.done_token || assay_client_has_event(c)))
+        take_all(c);
+}
+
 /* What came since the last call belongs to no call: it must be taken before the next request leaves. */
 static int catch_up(struct assay_client *c)
 {
@@ -150,6 +157,7 @@ static int catch_up(struct assay_client *c)
     if (there)
         assay_client_peek(c, &c->own);
     take_all(c);
+    finish_effects(c);
     if (!there || c->own.state == ASSAY_LINK_RUNNING)
         return ASSAY_CLIENT_OK;
     if (c->own.ended_status == ASSAY_CLIENT_PROTOCOL)
@@ -193,7 +201,11 @@ static int make_ready(struct assay_client *c, int call)
         take_all(c);
         return ASSAY_CLIENT_OK;
     }
-    return listens(c, call) ? ASSAY_CLIENT_OK : catch_up(c);
+    if (!listens(c, call))
+        return catch_up(c);
+    if (c->own.done_token)
+        finish_effects(c);
+    return ASSAY_CLIENT_OK;
 }
 
 int assay_client_call(struct assay_client *c, int call, const struct assay_value *args, struct assay_value *results)

@@ -572,6 +572,28 @@ def test_call_times_out():
 NEWS = bytes.fromhex("82 0300 01 6869")
 
 
+DONE_ONCE = bytes.fromhex("83 0200 01 00")
+
+
+def test_a_call_while_an_effect_is_in_flight(build):
+    """It is refused; one that follows the completion leaves behind what the effect brings about."""
+    fake = Fake([("send", NEWS), b"\3\0\0" + b"\2\1\0\1", ("send", DONE_ONCE), "gone"])
+    run(build("libclient/tests/apps/busy.c", "kinds"), fake.address)
+    fake.join()
+    fake = Fake([("send", NEWS * 3), b"\4\0\0" * 3 + b"\2\1\0\1", ("send", DONE), "gone"])
+    run(build("libclient/tests/apps/greeted.c", "kinds"), fake.address, "scaled")
+    fake.join()
+
+
+def test_an_order_behind_an_effect():
+    fake = Fake([b"\2\1\0\1", ("send", DONE_ONCE + NEWS), b"\3\0\0" + b"\2\1\0\1", ("send", DONE_ONCE), "gone"])
+    said = run(ASSAY, "drive", SPECS["kinds"], fake.address, input=b"connect\ncall subscribe count=1\ncall subscribe count=1\n")
+    fake.join()
+    subscribed = "result subscribe thanked=1 left=0\n"
+    assert said in ("connected\n" + subscribed + "effect deliver number=1 text=hi\n" + subscribed,
+                    "connected\neffect deliver number=1 text=hi\n" + subscribed + subscribed)
+
+
 def test_a_flood_does_not_stop_the_clock(python):
     """Nor does a server that never reads: thanks for the news are stuck after a while."""
     fake = Fake([b"\2\1\0\3", ("flood", NEWS)])
