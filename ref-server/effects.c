@@ -590,7 +590,7 @@ enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct a
 static void submit_lane(struct assay_orders *orders, uint16_t lane)
 {
     struct assay_batch *batch = orders->open[lane];
-    if (!batch || orders->out[lane])
+    if (!batch)
         return;
     orders->open[lane] = NULL;
     orders->out[lane] = true;
@@ -601,6 +601,13 @@ static void submit_lane(struct assay_orders *orders, uint16_t lane)
 void assay_orders_submit(struct assay_orders *orders)
 {
     orders->any = false;
+    for (uint16_t lane = 0; lane < orders->effects->model->effects_count; lane++)
+        if (!orders->out[lane])
+            submit_lane(orders, lane);
+}
+
+void assay_orders_submit_all(struct assay_orders *orders)
+{
     for (uint16_t lane = 0; lane < orders->effects->model->effects_count; lane++)
         submit_lane(orders, lane);
 }

@@ -92,6 +92,9 @@ enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct a
  * shares the next sync. */
 void assay_orders_submit(struct assay_orders *orders);
 
+/* Hand over everything that was ordered: the loop has ended, and nobody else will. */
+void assay_orders_submit_all(struct assay_orders *orders);
+
 /* A batch came back and its jobs were looked at: frees it. */
 void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch);
 

@@ -439,6 +439,7 @@ bool assay_shard_open(struct assay_shard *s, struct assay_server *server, struct
 void assay_shard_run(struct assay_shard *s)
 {
     assay_loop_run(s->loop);
+    assay_orders_submit_all(&s->orders);
 }
 
 void assay_shard_close(struct assay_shard *s)

@@ -257,6 +257,30 @@ static void reports_are_counted(void **state)
     host_end(&host);
 }
 
+/* What a stopped process gets all at once: lines, the end of their stream, and the signal. */
+static void what_is_ordered_in_the_last_round_is_written(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct host host = {0};
+        host_start(&host, desk_model("stdout"), NULL);
+        int fd = dial(&host);
+        asks(fd, "efirst\n", "+first\n");
+        host_signal(&host, SIGSTOP);
+        say_text(fd, "egh\nesecond\nethird\ngkept\nr.\n");
+        assay_shut(fd);
+        host_signal(&host, SIGTERM);
+        host_signal(&host, SIGCONT);
+        assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
+        assert_string_equal(host_errors(&host), "first (1)\ngh (2)\nsecond (3)\nthird (4)\n");
+        char shown[16] = "";
+        assert_int_equal(read(host.output, shown, sizeof shown - 1), 5);
+        assert_string_equal(shown, "kept.");
+        close(fd);
+        host_remove(&host);
+    }
+}
+
 static void counts_are_told_at_the_end_if_asked_for(void **state)
 {
     (void)state;
@@ -426,6 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(large_messages_are_complete_and_memory_stays_small),
         cmocka_unit_test(a_reader_that_stops_holds_up_its_writers_alone),
         cmocka_unit_test(reports_are_counted),
+        cmocka_unit_test(what_is_ordered_in_the_last_round_is_written),
         cmocka_unit_test(counts_are_told_at_the_end_if_asked_for),
         cmocka_unit_test(reopen_is_what_sighup_does),
         cmocka_unit_test(stop_cuts_nobody_off),
