@@ -134,7 +134,8 @@ ASSAY_SERVER_API struct assay_server *assay_server_open(const struct assay_serve
  * "udp:[::1]:53"; NULL: there are not so many. Valid until the server is closed. */
 ASSAY_SERVER_API const char *assay_server_address(const struct assay_server *server, size_t i);
 
-/* Serve until the end: in the calling thread, or in one of its own (false: it cannot be started). Once. */
+/* Serve until the end: in the calling thread, or in one of its own (false: it cannot be started). Once: the second
+ * time UNUSABLE or false, and the first goes on. */
 ASSAY_SERVER_API enum assay_server_end assay_server_run(struct assay_server *server);
 ASSAY_SERVER_API bool assay_server_start(struct assay_server *server);
 

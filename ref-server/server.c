@@ -374,7 +374,7 @@ static void join_others(struct assay_server *server)
     }
 }
 
-enum assay_server_end assay_server_run(struct assay_server *server)
+static enum assay_server_end run(struct assay_server *server)
 {
     bool started = start_others(server);
     if (started)
@@ -387,14 +387,21 @@ enum assay_server_end assay_server_run(struct assay_server *server)
     return server->end;
 }
 
+enum assay_server_end assay_server_run(struct assay_server *server)
+{
+    return atomic_exchange(&server->begun, true) ? ASSAY_SERVER_UNUSABLE : run(server);
+}
+
 static void *run_server(void *server)
 {
-    assay_server_run(server);
+    run(server);
     return NULL;
 }
 
 bool assay_server_start(struct assay_server *server)
 {
+    if (atomic_exchange(&server->begun, true))
+        return false;
     server->started = start_thread(&server->thread, run_server, server);
     return server->started;
 }

@@ -175,7 +175,8 @@ struct assay_server {
     struct assay_watch signals;
     atomic_bool interrupted;
     enum assay_server_end end;
-    pthread_t thread; /* of one that was started */
+    atomic_bool begun; /* runs, or ran */
+    pthread_t thread;  /* of one that was started */
     bool started;
 };
 

@@ -137,6 +137,8 @@ static void effects_reach_the_application(void **state)
     struct place p = {.app.answer = ASSAY_SERVER_DONE};
     open_server(&p, NULL);
     assert_true(assay_server_start(p.server));
+    assert_false(assay_server_start(p.server)); /* once */
+    assert_int_equal(assay_server_run(p.server), ASSAY_SERVER_UNUSABLE);
     int fd = dial(&p.host), udp = dial_udp(&p.host, 1);
     asks(fd, "ahello\n", "+hello\n");
     asks(fd, "v\n", "+\n");
