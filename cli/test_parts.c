@@ -91,6 +91,7 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i)
                                           .seed = m->wanted->seed,
                                           .filter = m->wanted->filter,
                                           .faults = true,
+                                          .stops = true,
                                           .strict = m->wanted->strict,
                                           .model = &m->settings->model,
                                           .leniencies = &m->settings->leniencies};

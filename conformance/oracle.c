@@ -6,6 +6,7 @@
 #include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/oracle.h"
+#include "conformance/records.h"
 #include "conformance/side.h"
 
 /* How a link stood when the last belief about it was given up. */
@@ -38,6 +39,7 @@ struct assay_oracle {
     struct gate_moment gate; /* when connections began to be refused, or to be taken again, last; at 0: never */
     struct assay_belief_world world;
     struct assay_bytes_buf effect;
+    struct assay_records records;
     uint8_t link_count;
     struct link links[];
 };
@@ -65,6 +67,7 @@ void assay_oracle_free(struct assay_oracle *o)
         assay_tale_free(&o->links[i].told);
     }
     free(o->effect.p);
+    assay_records_free(&o->records);
     assay_belief_world_free(&o->world);
     free(o);
 }
@@ -454,17 +457,42 @@ struct assay_span assay_oracle_shown(const struct assay_oracle *o, uint8_t link)
 
 /* ---- effects, blame ---------------------------------------------------- */
 
+static struct assay_records *records_of(const struct assay_oracle *o, uint16_t effect)
+{
+    struct assay_records *records = &((struct assay_oracle *)(uintptr_t)o)->records;
+    struct assay_belief *links[UINT8_MAX];
+    for (uint8_t i = 0; i < o->link_count; i++)
+        links[i] = best_of(&o->links[i].beliefs);
+    assay_records_collect(records, links, o->link_count, effect);
+    return records;
+}
+
+uint32_t assay_oracle_records(const struct assay_oracle *o, uint16_t effect, const struct assay_record **records)
+{
+    const struct assay_records *all = records_of(o, effect);
+    *records = all->items;
+    return all->count;
+}
+
 struct assay_span assay_oracle_effect(const struct assay_oracle *o, uint16_t effect)
 {
     struct assay_bytes_buf *buf = &((struct assay_oracle *)(uintptr_t)o)->effect;
     buf->n = 0;
+    assay_records_join(records_of(o, effect), buf);
+    return (struct assay_span){buf->p, buf->n};
+}
+
+bool assay_oracle_stopped(const struct assay_oracle *o)
+{
     for (uint8_t i = 0; i < o->link_count; i++) {
         const struct assay_belief *b = best_of(&o->links[i].beliefs);
-        for (uint32_t k = 0; b && k < b->effect_count; k++)
-            if (b->effects[k].effect == effect)
-                assay_buf_add(buf, b->effects_bytes.p + b->effects[k].at, b->effects[k].size);
+        for (uint32_t k = 0; b && k < b->effect_count; k++) {
+            const char *verb = o->world.config.model->effects[b->effects[k].effect].verb;
+            if (verb && strcmp(verb, "stop") == 0)
+                return true;
+        }
     }
-    return (struct assay_span){buf->p, buf->n};
+    return false;
 }
 
 void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay_blame *blame)

@@ -91,9 +91,27 @@ struct assay_owed {
 };
 struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
 
-/* The effects that the model ordered so far, in the most trusted belief, as the
- * bytes that binding `append` would have written for effect `effect`. Valid until the next call. */
+/* What an observer of effect `effect` has to show by now, in the most trusted belief: its records, one behind the other.
+ * Each order of the effect is a record; what it holds depends on the binding:
+ *   print, report   the arguments, escaped, with a space between, and a newline (the count that a report may have behind
+ *                   them is the target's own, and is not given)
+ *   release         what the link gathered for its object since it was released last, and the arguments
+ *   gather, crypt   are no records: what was gathered shows when it is released
+ *   others          the arguments' bytes; without arguments the effect's name and a newline
+ * Valid until the next call. */
 struct assay_span assay_oracle_effect(const struct assay_oracle *oracle, uint16_t effect);
+
+/* The same record by record, in the order in which they were ordered. Those of one link have to be shown in that order;
+ * those of different links may come in any, each whole. Returns how many; *records is valid until the next call. */
+struct assay_record {
+    uint8_t link;
+    uint32_t order; /* ascending */
+    struct assay_span bytes;
+};
+uint32_t assay_oracle_records(const struct assay_oracle *oracle, uint16_t effect, const struct assay_record **records);
+
+/* Whether an effect bound to `stop` was ordered, in the most trusted belief about any link. */
+bool assay_oracle_stopped(const struct assay_oracle *oracle);
 
 /* Why the belief set is empty (or why what is owed did not come). */
 struct assay_blame {

@@ -92,6 +92,7 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
         o->finding = ASSAY_FOUND_TROUBLE;
         snprintf(o->trouble, sizeof o->trouble, "the kernel threw datagrams to the target away");
     }
+    o->stopped = r->oracle && assay_oracle_stopped(r->oracle);
     name_fins(r);
     let_go(r);
     if (r->guest && r->guest->process.said_n && finding != ASSAY_FOUND_AGREES)
@@ -122,6 +123,7 @@ static assay_step_fn *const steps[] = {
     [ASSAY_STEP_EXPECT] = assay_step_expect, [ASSAY_STEP_EXPECT_END] = assay_step_expect_end,
     [ASSAY_STEP_CALL] = assay_step_call,     [ASSAY_STEP_ARRIVE] = assay_step_arrive,
     [ASSAY_STEP_REFUSE] = assay_step_refuse, [ASSAY_STEP_WELCOME] = assay_step_welcome,
+    [ASSAY_STEP_DEAF] = assay_step_deaf,     [ASSAY_STEP_GONE] = assay_step_gone,
 };
 
 /* A client makes its connections itself: these steps work on one. */
@@ -145,6 +147,8 @@ static enum assay_go ending(struct assay_play_run *r)
         if (assay_play_be_silent(r, &r->links[i]) == ASSAY_GO_WAIT)
             return ASSAY_GO_WAIT;
     if (r->guest && assay_play_guest_leave(r) == ASSAY_GO_WAIT)
+        return ASSAY_GO_WAIT;
+    if (assay_play_stop_ends(r) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
     return assay_play_finish(r, ASSAY_FOUND_AGREES);
 }

@@ -10,6 +10,7 @@
 #include "conformance/guest.h"
 #include "conformance/oracle.h"
 #include "conformance/pace.h"
+#include "conformance/target.h"
 #include "net/socktable.h"
 #include "net/loop.h"
 
@@ -22,6 +23,7 @@ struct assay_stage {
     struct assay_pace pace;
     struct assay_address address;         /* where the target listens now */
     bool datagrams;                       /* over UDP */
+    struct assay_target *target;          /* that was started here; else NULL */
     const struct assay_guest_plan *guest; /* the target connects by itself: how to start it for a case; else NULL */
     int64_t before; /* when the round of the loop before this one began: what is seen now came later */
     bool slow;      /* it was seen to answer later than it can be asked for a proof that nothing comes */
@@ -44,6 +46,7 @@ struct assay_played {
     bool sent_any, saw_any;
     bool cuts_requested; /* some cut could not be proven to have been seen as one */
     bool silence_waited; /* some silence rests on a quiet time alone */
+    bool stopped;        /* the target was told to stop: it ends by itself */
     bool warned;         /* agreed, but something that should be done was not: see `blame` */
     uint8_t link;
     struct assay_blame blame;

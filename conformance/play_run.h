@@ -1,6 +1,6 @@
 /* A play from inside: what its files share. play.c starts, steps and ends it; play_steps.c does what the tester does,
  * play_wait.c waits and proves, play_link.c hears what the links say, play_guest.c and play_upper.c what a client under
- * test does, play_hand.c plays cases by hand. */
+ * test does, play_stop.c servers that were told to stop, play_hand.c plays cases by hand. */
 #ifndef ASSAY_CONFORMANCE_PLAY_RUN_H
 #define ASSAY_CONFORMANCE_PLAY_RUN_H
 
@@ -134,6 +134,13 @@ bool assay_play_guest_spins(struct assay_play_run *r);
 /* The program itself has gone wrong, and `what` says how. `by_time`: another timing might give another finding. */
 enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- play_stop.c: servers that were told to stop ------------------------ */
+
+assay_step_fn assay_step_deaf, assay_step_gone;
+
+/* After the last step, and when all links are over: one that was told to stop has to end. */
+enum assay_go assay_play_stop_ends(struct assay_play_run *r);
 
 /* ---- play_upper.c: the upper interface --------------------------------- */
 

@@ -36,6 +36,7 @@ struct run {
     unsigned jobs;
     unsigned round;
     bool gone, interrupted;
+    bool used_up;        /* the target was told to stop: whatever comes next needs a fresh one */
     const char *stopped; /* why not all cases run */
     struct assay_run_summary *summary;
 };
@@ -169,6 +170,8 @@ static bool bring_up(struct run *r, bool fresh)
     listen_to_target(r, false);
     if (fresh && assay_target_owned(r->target))
         assay_target_stop(r->target);
+    r->stage.target = assay_target_owned(r->target) ? r->target : NULL;
+    r->used_up = false;
     r->gone = !comes_back(r, &r->error);
     listen_to_target(r, !r->gone);
     return !r->gone;
@@ -204,7 +207,9 @@ static bool is_dead(struct run *r, const struct assay_played *p)
 {
     if (!r->target)
         return false;
-    bool knock = p->finding == ASSAY_FOUND_REFUSED || p->finding == ASSAY_FOUND_LATE || p->by_end;
+    if (p->stopped && (p->finding == ASSAY_FOUND_AGREES || p->finding == ASSAY_FOUND_BROKEN))
+        return false;
+    bool knock = !p->stopped && (p->finding == ASSAY_FOUND_REFUSED || p->finding == ASSAY_FOUND_LATE || p->by_end);
     return !assay_target_alive(r->target, knock);
 }
 
@@ -311,6 +316,7 @@ static bool try_alone(struct run *r, size_t i, bool *died)
     struct assay_played *p = &play->outcome;
     bool late = assay_pace_was_late(&r->stage.pace, p->began), again = false;
     *died = is_dead(r, p);
+    r->used_up = r->used_up || p->stopped;
     judge(r, i, p, true);
     if (*died)
         blame_death(r, i, "");
@@ -319,6 +325,7 @@ static bool try_alone(struct run *r, size_t i, bool *died)
     else
         again = assay_judge_again(&(struct assay_judging){.alone = true, .late = late}, p);
     r->confirmed_late += is_late(p) && !late && !p->slow;
+    r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
     assay_play_free(play);
     return again;
 }
@@ -329,14 +336,18 @@ static bool judge_alone(struct run *r, size_t i)
     const struct assay_case *c = &r->suite->cases[i];
     bool died = false;
     aim(r, target_for(r, i), c->circumstance);
-    if ((c->class == ASSAY_CASE_EXCLUSIVE && !bring_up(r, true)) || (r->gone && !bring_up(r, false))) {
+    bool fresh = c->class == ASSAY_CASE_EXCLUSIVE || r->used_up;
+    if ((fresh && !bring_up(r, true)) || (r->gone && !bring_up(r, false))) {
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_ERROR, "not run: the target is gone: %.200s", r->error.text);
         settle(r, i);
         aim_back(r);
         return false;
     }
-    for (int n = 0; n < AGAIN_AT_MOST && try_alone(r, i, &died) && !died; n++)
+    for (int n = 0; n < AGAIN_AT_MOST && try_alone(r, i, &died) && !died; n++) {
         r->stand[i] = STAND_AGAIN;
+        if (r->used_up && !bring_up(r, true))
+            break;
+    }
     settle(r, i);
     if (r->target != r->o->target)
         aim_back(r);
@@ -620,6 +631,8 @@ static void settle_unsupported(struct run *r, size_t i)
     else if (c->observe && !eye_of(r, i))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "nobody watches effect `%s`: give --observe %s=FILE|CMD", c->observe, c->observe);
+    else if (c->class == ASSAY_CASE_EXCLUSIVE && r->target && !assay_target_owned(r->target))
+        assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED, "needs a target of its own: exec:COMMAND");
     else if (c->circumstance.failing && !target_for(r, i))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "no target whose effect `%s` fails: give --fault %s=COMMAND", failing_effect(r, i),
@@ -643,6 +656,8 @@ static void one_round(struct run *r)
     r->next = r->judged = r->recent_n = 0;
     for (size_t i = 0; i < case_count(r); i++)
         settle_unsupported(r, i);
+    if (r->used_up)
+        bring_up(r, true);
     fly(r);
     for (size_t i = 0; i < case_count(r) && worth_it(r); i++)
         if (r->stand[i] == STAND_WAITING)
@@ -761,6 +776,7 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
     assay_descriptors_raise();
     bool ready = prepare(&r, o);
     r.summary = summary;
+    r.stage.target = o->target && assay_target_owned(o->target) ? o->target : NULL;
     if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
         end = ASSAY_RUN_UNREACHABLE;
     } else if (ready) {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "conformance/process.h"
@@ -228,6 +229,16 @@ bool assay_target_alive(struct assay_target *t, bool knock)
     if (t->command) /* a shell between ends a little later than what it runs */
         wait_end(t, t->patience / 10);
     return false;
+}
+
+bool assay_target_ended(struct assay_target *t)
+{
+    return t->command && assay_process_ended(&t->process);
+}
+
+bool assay_target_ended_well(struct assay_target *t)
+{
+    return assay_target_ended(t) && WIFEXITED(t->process.status) && WEXITSTATUS(t->process.status) == 0;
 }
 
 const char *assay_target_end(struct assay_target *t)

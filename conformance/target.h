@@ -46,6 +46,10 @@ bool assay_target_owned(const struct assay_target *target);
  * (`knock`: try one; blocks for a round trip). */
 bool assay_target_alive(struct assay_target *target, bool knock);
 
+/* Of a started one: its process has ended; and that by itself, with status 0. Neither blocks. */
+bool assay_target_ended(struct assay_target *target);
+bool assay_target_ended_well(struct assay_target *target);
+
 /* How it ended, in words, e.g. "killed by signal 11 (Segmentation fault)". */
 const char *assay_target_end(struct assay_target *target);
 
