@@ -42,7 +42,8 @@ struct assay_arg_spec {
     size_t count;
 };
 
-enum assay_args_result { ASSAY_ARGS_OK, ASSAY_ARGS_HELP, ASSAY_ARGS_BAD }; /* HELP and BAD have printed what there is to say */
+/* HELP and BAD have printed what there is to say. */
+enum assay_args_result { ASSAY_ARGS_OK, ASSAY_ARGS_HELP, ASSAY_ARGS_BAD };
 
 enum assay_args_result assay_args_read(struct assay_arg_spec *spec, int argc, char **argv);
 

@@ -89,7 +89,7 @@ static const struct shape {
     const char *name;
     void (*make)(struct text *t, size_t size);
 } shapes[] = {
-    {"one long value", long_value},      {"all of it escaped", long_escaped}, {"1000 pairs, sorted", sorted_pairs},
+    {"one long value", long_value},           {"all of it escaped", long_escaped}, {"1000 pairs, sorted", sorted_pairs},
     {"1000 pairs, reversed", reversed_pairs}, {"JSON, all escaped", json},
 };
 
@@ -150,8 +150,7 @@ int main(int argc, char **argv)
     }
     struct reader r = {.model = model, .frame = model->machines[model->server].frame_in};
     uint32_t scratch = model->scratch + model->frame_max;
-    r.env = (struct assay_env){
-        .model = model, .slots = r.slots, .scratch = malloc(scratch), .scratch_cap = scratch};
+    r.env = (struct assay_env){.model = model, .slots = r.slots, .scratch = malloc(scratch), .scratch_cap = scratch};
     struct text t = {.p = malloc(1u << 20), .cap = 1u << 20};
     printf("%-22s", "ns a byte, by size");
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)

@@ -357,7 +357,7 @@ static uint16_t list_place(struct lower *l, const struct table *list)
 }
 
 static void transitions(struct lower *l, const struct spec_machine *m, const struct spec_state *s, uint16_t state,
-                     const struct table *calls)
+                        const struct table *calls)
 {
     for (uint16_t event = 0; event < l->events.count; event++) {
         struct table list = {0};

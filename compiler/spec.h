@@ -439,13 +439,13 @@ struct spec_step {
 struct spec_call {
     struct assay_at at;
     const char *name, *text;
-    struct spec_list args, results;    /* struct spec_param */
-    struct spec_list errors;           /* struct spec_error */
-    struct spec_list steps;            /* struct spec_step */
-    int64_t within;                    /* ns; 0: none */
-    const struct assay_node *opens;    /* NULL: it works on the client's link */
-    const struct spec_transport *over; /* the transport of its link, or of the client's */
-    struct spec_machine *machine;      /* whose call it is; NULL: of one that is declared only */
+    struct spec_list args, results;     /* struct spec_param */
+    struct spec_list errors;            /* struct spec_error */
+    struct spec_list steps;             /* struct spec_step */
+    int64_t within;                     /* ns; 0: none */
+    const struct assay_node *opens;     /* NULL: it works on the client's link */
+    const struct spec_transport *over;  /* the transport of its link, or of the client's */
+    struct spec_machine *machine;       /* whose call it is; NULL: of one that is declared only */
     const struct spec_requirement *req; /* behind its steps that name none */
     struct spec_event *event;
     uint16_t index;

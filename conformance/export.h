@@ -37,9 +37,9 @@
  * {"error": CALL, "kind": "timeout"}, {"effect": NAME, "values": {...}}. Steps of servers that were told to stop:
  * {"deaf": true}: no connection is taken any more, {"gone": true}: the process has ended.
  *
- * Links that the target does not make are connected before the first step, in order. After the last one each link that is still open is shut
- * by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a message whose fields
- * in "any" are free. Field values are numbers, names (enumerations) or {"hex": ...}. */
+ * Links that the target does not make are connected before the first step, in order. After the last one each link that
+ * is still open is shut by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a
+ * message whose fields in "any" are free. Field values are numbers, names (enumerations) or {"hex": ...}. */
 #ifndef ASSAY_CONFORMANCE_EXPORT_H
 #define ASSAY_CONFORMANCE_EXPORT_H
 

@@ -89,12 +89,12 @@ enum assay_rc {
 };
 
 enum assay_event_type {
-    ASSAY_EVENT_EFFECT,  /* the host is to do something; `token` is 0 if no answer is awaited */
-    ASSAY_EVENT_RESULT,  /* a call ended */
-    ASSAY_EVENT_STEP,    /* trace: a rule was taken */
-    ASSAY_EVENT_SENT,    /* judge: a message was put in `out` */
-    ASSAY_EVENT_ENDED,   /* the session reached End; its id is stale from now on */
-    ASSAY_EVENT_STRAY,   /* a message that neither the machine nor the running call takes (clients only) */
+    ASSAY_EVENT_EFFECT, /* the host is to do something; `token` is 0 if no answer is awaited */
+    ASSAY_EVENT_RESULT, /* a call ended */
+    ASSAY_EVENT_STEP,   /* trace: a rule was taken */
+    ASSAY_EVENT_SENT,   /* judge: a message was put in `out` */
+    ASSAY_EVENT_ENDED,  /* the session reached End; its id is stale from now on */
+    ASSAY_EVENT_STRAY,  /* a message that neither the machine nor the running call takes (clients only) */
 };
 
 enum assay_end { ASSAY_END_CLOSE, ASSAY_END_ABORT }; /* flush, shut, drain, close; or reset */
@@ -109,12 +109,12 @@ struct assay_event {
         struct {
             uint16_t effect; /* in model->effects */
             assay_token token;
-            bool gate;       /* output behind a cut waits for it, the session goes on */
+            bool gate; /* output behind a cut waits for it, the session goes on */
         } effect;
         struct {
             uint16_t call;
-            int32_t outcome;  /* enum assay_outcome */
-            uint16_t cause;   /* CLOSED, PROTOCOL: the event that ended the call */
+            int32_t outcome;          /* enum assay_outcome */
+            uint16_t cause;           /* CLOSED, PROTOCOL: the event that ended the call */
             struct assay_span detail; /* text that an error carries */
         } result;
         struct {
@@ -123,9 +123,10 @@ struct assay_event {
         } step;
         struct {
             uint16_t message, rule;
-            uint32_t at, size;   /* in `out` */
-            uint64_t free;       /* slots that an implementation fills as it likes ... */
-            const uint16_t *where; /* ... as long as this code holds, by slot, over the message's own fields; ASSAY_NONE: any value of its type */
+            uint32_t at, size;     /* in `out` */
+            uint64_t free;         /* slots that an implementation fills as it likes ... */
+            const uint16_t *where; /* ... as long as this code holds, by slot, over the message's own fields;
+                                      ASSAY_NONE: any value of its type */
         } sent;
         struct {
             enum assay_end how;
@@ -178,7 +179,8 @@ enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, 
 /* An effect was done, or failed. A token of a session that ended is stale.
  * After a completion without a gate, or when the last call returned PENDING,
  * present the session's input again. `out` is never NULL. */
-enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done, struct assay_out *out);
+enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done,
+                             struct assay_out *out);
 
 /* The session's connection is gone for good; no event follows. */
 void assay_drop(struct assay_engine *e, assay_sid sid);

@@ -109,8 +109,10 @@ enum assay_extent {
     ASSAY_EXT_FIXED,  /* extent_arg bytes */
     ASSAY_EXT_CODE,   /* as many bytes as code extent_arg says */
     ASSAY_EXT_COUNT,  /* LIST: as many elements as code extent_arg says */
-    ASSAY_EXT_PREFIX, /* an unsigned integer of extent_arg bits stands before them, byte order as in flags; 0 bits: a varint */
-    ASSAY_EXT_UNTIL,  /* up to the first of the delimiters in range blobs[extent_arg], which is consumed; encoders write the first */
+    ASSAY_EXT_PREFIX, /* an unsigned integer of extent_arg bits stands before them, byte order as in flags; 0 bits: a
+                         varint */
+    ASSAY_EXT_UNTIL,  /* up to the first of the delimiters in range blobs[extent_arg], which is consumed; encoders write
+                         the first */
     ASSAY_EXT_REST,   /* up to the end of the body (or frame) */
     ASSAY_EXT_BEFORE, /* up to the first of the delimiters, as with UNTIL, or the end; it is left where it is */
 };
@@ -123,8 +125,8 @@ enum assay_field_flags {
      * name blobs[`extent_arg`] in the pairs of field `element`, which is read before it. Encoders put the members of
      * the message that they write into those pairs. */
     ASSAY_F_MEMBER = 8,
-    /* A member of pairs, or of an object, that need not be there: then its slot has no value. Also of an object's `rest`:
-     * without other members it has no value, instead of an empty one. */
+    /* A member of pairs, or of an object, that need not be there: then its slot has no value. Also of an object's
+     * `rest`: without other members it has no value, instead of an empty one. */
     ASSAY_F_OPTIONAL = 16,
 };
 
@@ -141,15 +143,15 @@ struct assay_field {
     uint16_t type;       /* what the slot holds; CONST: ASSAY_NONE */
     uint16_t slot;       /* ASSAY_NONE: no value is kept */
     uint16_t extent_arg; /* see enum assay_extent; UNTIL, BEFORE: index in delims */
-    uint16_t element;    /* LIST: index in fields of the element's shape; AHEAD, PAIRS, OBJECT: in aheads, pairs, objects;
-                            a member: in fields, of its pairs */
-    uint16_t present;    /* code: the field is there only if true; ASSAY_NONE: always */
-    uint16_t is;         /* code: computed when encoding, checked when decoding */
-    uint16_t init;       /* code: what an encoder writes when the field is not given */
-    uint16_t check;      /* code: a predicate over this and earlier fields, `it` is this field's slot */
-    uint16_t fault;      /* event raised when is, check, or the type's bounds do not hold */
-    uint16_t req;        /* requirement behind the constraint */
-    uint16_t leniency;   /* index in leniencies that switches `loose` on */
+    uint16_t element;  /* LIST: index in fields of the element's shape; AHEAD, PAIRS, OBJECT: in aheads, pairs, objects;
+                          a member: in fields, of its pairs */
+    uint16_t present;  /* code: the field is there only if true; ASSAY_NONE: always */
+    uint16_t is;       /* code: computed when encoding, checked when decoding */
+    uint16_t init;     /* code: what an encoder writes when the field is not given */
+    uint16_t check;    /* code: a predicate over this and earlier fields, `it` is this field's slot */
+    uint16_t fault;    /* event raised when is, check, or the type's bounds do not hold */
+    uint16_t req;      /* requirement behind the constraint */
+    uint16_t leniency; /* index in leniencies that switches `loose` on */
     uint8_t form, extent, bits, flags, loose;
 };
 
@@ -179,9 +181,9 @@ struct assay_ahead {
 enum assay_duplicates { ASSAY_DUP_LAST, ASSAY_DUP_FIRST, ASSAY_DUP_FAULT };
 
 /* A grammar of name=value text. Empty text is no pairs. Canonical form: names ascending by their bytes (if `sorted`;
- * else a pair that counts stays where it stands), each once; a value in quotes only if it begins with the quote or holds
- * a byte of `quote_if`; escapes where a byte has one. Readers take such a byte as itself, too; the escaped quote is known
- * inside quotes alone. */
+ * else a pair that counts stays where it stands), each once; a value in quotes only if it begins with the quote or
+ * holds a byte of `quote_if`; escapes where a byte has one. Readers take such a byte as itself, too; the escaped quote
+ * is known inside quotes alone. */
 #define ASSAY_ESCAPES_MAX 8
 struct assay_pairs {
     uint8_t separator, assign;
@@ -190,9 +192,9 @@ struct assay_pairs {
     uint8_t letters[ASSAY_ESCAPES_MAX], stands[ASSAY_ESCAPES_MAX];
     uint8_t duplicates; /* enum assay_duplicates */
     bool sorted;
-    uint16_t quote_if;             /* in sets; ASSAY_NONE: nothing */
-    uint16_t name_type, value_type; /* TEXT or BYTES types that names and (unescaped) values must fit */
-    uint16_t most;                 /* pairs; from 1 to ASSAY_PAIRS_MAX */
+    uint16_t quote_if;                /* in sets; ASSAY_NONE: nothing */
+    uint16_t name_type, value_type;   /* TEXT or BYTES types that names and (unescaped) values must fit */
+    uint16_t most;                    /* pairs; from 1 to ASSAY_PAIRS_MAX */
     uint16_t name_first, value_first; /* in sets: what they may begin with; ASSAY_NONE: any byte */
 };
 #define ASSAY_PAIRS_MAX 1024
@@ -229,9 +231,9 @@ struct assay_frame {
     uint8_t walked;            /* FIELDS without a body: senders (bit set of enum assay_role) with messages that have
                                   fields of their own: those are walked, too, to find the end */
     bool blank;                /* UNTIL, SEGMENT, DATAGRAM: a frame without content is no event; it is skipped */
-    uint16_t trim;             /* UNTIL, EOF, SEGMENT, DATAGRAM: bytes of this set are taken off both ends of the content;
-                                  index in sets, or ASSAY_NONE */
-    uint16_t transports;       /* bit i: it is used on transports[i] */
+    uint16_t trim;       /* UNTIL, EOF, SEGMENT, DATAGRAM: bytes of this set are taken off both ends of the content;
+                            index in sets, or ASSAY_NONE */
+    uint16_t transports; /* bit i: it is used on transports[i] */
 };
 
 struct assay_delims {
@@ -248,19 +250,19 @@ enum assay_tag_kind { ASSAY_TAG_NONE, ASSAY_TAG_VALUE, ASSAY_TAG_TEXT, ASSAY_TAG
 
 struct assay_message {
     const char *name;
-    uint8_t from;              /* bit set of enum assay_role: who sends it */
-    uint8_t tag_kind;          /* enum assay_tag_kind */
-    uint16_t tag_code;         /* CODE: a predicate over the frame's fields */
-    int64_t tag;               /* VALUE: of the frame's tag slot */
+    uint8_t from;               /* bit set of enum assay_role: who sends it */
+    uint8_t tag_kind;           /* enum assay_tag_kind */
+    uint16_t tag_code;          /* CODE: a predicate over the frame's fields */
+    int64_t tag;                /* VALUE: of the frame's tag slot */
     struct assay_blob tag_text; /* TEXT */
-    struct assay_range fields; /* its own, read from the frame's body */
-    struct assay_range wheres; /* conditions across fields */
-    uint16_t leads;            /* set of first bytes that it can begin with, when nothing else tells; or ASSAY_NONE */
+    struct assay_range fields;  /* its own, read from the frame's body */
+    struct assay_range wheres;  /* conditions across fields */
+    uint16_t leads;             /* set of first bytes that it can begin with, when nothing else tells; or ASSAY_NONE */
     uint16_t req;
-    uint16_t event;            /* the event of receiving it */
-    uint32_t wire_max;         /* longest encoding in bytes, frame included */
-    uint32_t line;             /* in the spec */
-    uint16_t transports;       /* bit i: it is known on transports[i]; elsewhere it is as if it were not there */
+    uint16_t event;      /* the event of receiving it */
+    uint32_t wire_max;   /* longest encoding in bytes, frame included */
+    uint32_t line;       /* in the spec */
+    uint16_t transports; /* bit i: it is known on transports[i]; elsewhere it is as if it were not there */
 };
 
 /* A hand-checked example: bytes and what they decode to. */
@@ -308,9 +310,9 @@ enum assay_timer_restart { ASSAY_RESTART_NEVER, ASSAY_RESTART_INPUT = 1, ASSAY_R
 struct assay_timer {
     const char *name;
     uint16_t event;
-    uint16_t after;  /* code: duration; not above 0: it does not run */
-    uint16_t states; /* index in statesets */
-    uint8_t restart; /* bit set of enum assay_timer_restart */
+    uint16_t after;      /* code: duration; not above 0: it does not run */
+    uint16_t states;     /* index in statesets */
+    uint8_t restart;     /* bit set of enum assay_timer_restart */
     int64_t early, late; /* tolerance of a judge, ns */
 };
 
@@ -329,10 +331,10 @@ struct assay_rule {
     uint16_t body;      /* code of actions */
     uint16_t otherwise; /* code of `else`; ASSAY_NONE: nothing in the rule can fail */
     uint16_t req;
-    uint8_t level;      /* enum assay_level */
+    uint8_t level; /* enum assay_level */
     uint8_t flags;
-    uint16_t locals;    /* slots used beyond those of frame and message */
-    uint32_t out_max;   /* the most bytes that it sends, either way */
+    uint16_t locals;       /* slots used beyond those of frame and message */
+    uint32_t out_max;      /* the most bytes that it sends, either way */
     uint32_t line, column; /* in the spec */
 };
 
@@ -357,13 +359,13 @@ struct assay_reconnect {
 
 struct assay_machine {
     const char *name;
-    uint8_t role;               /* bit set of enum assay_role */
-    struct assay_range states;  /* the last one is End */
+    uint8_t role;              /* bit set of enum assay_role */
+    struct assay_range states; /* the last one is End */
     uint16_t start;
-    struct assay_range vars;    /* in vars; the arguments of calls are variables too */
+    struct assay_range vars; /* in vars; the arguments of calls are variables too */
     struct assay_range timers;
     struct assay_range rules;
-    uint16_t frame_in, frame_out; /* how it reads and writes */
+    uint16_t frame_in, frame_out;     /* how it reads and writes */
     struct assay_reconnect reconnect; /* of a client's */
 };
 
@@ -379,7 +381,7 @@ struct assay_effect {
 struct assay_param {
     const char *name, *text;
     uint16_t type;
-    uint16_t init;  /* code; ASSAY_NONE: no default, must be given */
+    uint16_t init; /* code; ASSAY_NONE: no default, must be given */
 };
 
 struct assay_call {
@@ -409,27 +411,27 @@ struct assay_leniency {
 
 struct assay_option {
     const char *name, *text;
-    uint16_t type;       /* INT, BOOL, ENUM, DURATION: value; TEXT, BYTES: blob */
+    uint16_t type; /* INT, BOOL, ENUM, DURATION: value; TEXT, BYTES: blob */
     int64_t value;
     struct assay_blob blob;
 };
 
 struct assay_transport {
-    const char *name; /* "tcp", "udp", "unix" */
-    const char *bind; /* default address to listen on */
-    uint16_t port;    /* of servers */
+    const char *name;        /* "tcp", "udp", "unix" */
+    const char *bind;        /* default address to listen on */
+    uint16_t port;           /* of servers */
     uint16_t client_port;    /* that clients bind to; 0: any */
     uint16_t server, client; /* the machine of each side of a link, in machines; ASSAY_NONE: it plays no part here */
 };
 
 /* Limits that the spec states and a host may override. */
 struct assay_limits {
-    uint32_t sessions;   /* at once */
-    uint32_t memory;     /* bytes for variables, all sessions together */
-    uint32_t effects;    /* in flight, all sessions together */
-    uint32_t output;     /* bytes queued for one peer before its input waits */
-    uint32_t drain;      /* bytes read and thrown away after the end */
-    int64_t drain_time;  /* ns */
+    uint32_t sessions;  /* at once */
+    uint32_t memory;    /* bytes for variables, all sessions together */
+    uint32_t effects;   /* in flight, all sessions together */
+    uint32_t output;    /* bytes queued for one peer before its input waits */
+    uint32_t drain;     /* bytes read and thrown away after the end */
+    int64_t drain_time; /* ns */
 };
 
 struct assay_model {
@@ -439,8 +441,8 @@ struct assay_model {
     uint32_t frame_max; /* longest frame of any direction */
     uint32_t out_max;   /* most bytes that one rule sends */
 
-#define ASSAY_TABLE(type, name) \
-    const type *name;           \
+#define ASSAY_TABLE(type, name)                                                                                        \
+    const type *name;                                                                                                  \
     uint16_t name##_count
     ASSAY_TABLE(struct assay_requirement, requirements);
     ASSAY_TABLE(struct assay_transport, transports);
@@ -470,10 +472,10 @@ struct assay_model {
     ASSAY_TABLE(struct assay_param, params);
     ASSAY_TABLE(struct assay_call, calls);
     ASSAY_TABLE(struct assay_error, errors);
-    ASSAY_TABLE(struct assay_blob, blobs);   /* constants, the region ASSAY_REGION_CONST */
-    ASSAY_TABLE(int64_t, ints);              /* constants too wide for an instruction */
-    ASSAY_TABLE(uint16_t, statesets);        /* runs of state indices, each ended by ASSAY_NONE */
-    ASSAY_TABLE(uint32_t, code);             /* instructions, see code.h */
+    ASSAY_TABLE(struct assay_blob, blobs); /* constants, the region ASSAY_REGION_CONST */
+    ASSAY_TABLE(int64_t, ints);            /* constants too wide for an instruction */
+    ASSAY_TABLE(uint16_t, statesets);      /* runs of state indices, each ended by ASSAY_NONE */
+    ASSAY_TABLE(uint32_t, code);           /* instructions, see code.h */
 #undef ASSAY_TABLE
 
     /* Rules to try, in order, for an event in a state: rule_lists[transitions[state * events_count + event]...],

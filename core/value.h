@@ -30,9 +30,18 @@ static inline assay_val assay_val_bytes(enum assay_region region, uint32_t offse
     return (assay_val)offset | (assay_val)region << 32 | (assay_val)size << 34;
 }
 
-static inline uint32_t assay_val_offset(assay_val v) { return (uint32_t)v; }
-static inline enum assay_region assay_val_region(assay_val v) { return (enum assay_region)(v >> 32 & 3); }
-static inline uint32_t assay_val_size(assay_val v) { return (uint32_t)(v >> 34); }
+static inline uint32_t assay_val_offset(assay_val v)
+{
+    return (uint32_t)v;
+}
+static inline enum assay_region assay_val_region(assay_val v)
+{
+    return (enum assay_region)(v >> 32 & 3);
+}
+static inline uint32_t assay_val_size(assay_val v)
+{
+    return (uint32_t)(v >> 34);
+}
 
 /* The empty byte string. */
 #define ASSAY_VAL_EMPTY assay_val_bytes(ASSAY_REGION_SCRATCH, 0, 0)
@@ -42,16 +51,16 @@ static inline uint32_t assay_val_size(assay_val v) { return (uint32_t)(v >> 34);
  * of stream inside a frame, fields not reached have none. */
 struct assay_env {
     const struct assay_model *model;
-    assay_val *slots;        /* ASSAY_SLOTS_MAX of them */
-    uint64_t known;          /* bit i: slots[i] holds a value */
-    const assay_val *vars;   /* of the session; indexed as in model->vars, less `vars_first` */
+    assay_val *slots;      /* ASSAY_SLOTS_MAX of them */
+    uint64_t known;        /* bit i: slots[i] holds a value */
+    const assay_val *vars; /* of the session; indexed as in model->vars, less `vars_first` */
     uint16_t vars_first;
     const assay_val *options; /* values of model->options; NULL: the defaults */
-    const uint8_t *frame;    /* base of ASSAY_REGION_FRAME */
-    const uint8_t *heap;     /* base of ASSAY_REGION_VARS */
-    uint8_t *scratch;        /* base of ASSAY_REGION_SCRATCH */
+    const uint8_t *frame;     /* base of ASSAY_REGION_FRAME */
+    const uint8_t *heap;      /* base of ASSAY_REGION_VARS */
+    uint8_t *scratch;         /* base of ASSAY_REGION_SCRATCH */
     uint32_t scratch_used, scratch_cap;
-    uint64_t leniencies;     /* bit i: model->leniencies[i] is on */
+    uint64_t leniencies; /* bit i: model->leniencies[i] is on */
 };
 
 /* The bytes behind a reference; valid while the regions of `env` are. */

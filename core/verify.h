@@ -1,3 +1,4 @@
+/* Checks of a model before it runs: what assay_code_verify() (code.h) is made of. */
 #ifndef ASSAY_CORE_VERIFY_H
 #define ASSAY_CORE_VERIFY_H
 

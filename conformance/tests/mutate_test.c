@@ -22,7 +22,8 @@ static struct assay_mutant mutant_of(const struct assay_model *model, const char
     bool found = false;
     assay_mutations_list(model, model->server, &all);
     for (size_t i = 0; i < all.count && !found; i++) {
-        found = assay_mutant_make(model, model->server, &all.items[i], &m) && strcmp(m.kind, kind) == 0 && strstr(m.text, text);
+        found = assay_mutant_make(model, model->server, &all.items[i], &m) && strcmp(m.kind, kind) == 0 &&
+                strstr(m.text, text);
         if (!found)
             assay_mutant_free(&m);
     }
@@ -50,11 +51,10 @@ static void test_every_operator_applies(void **state)
         assay_spec_free(spec);
     }
     for (size_t i = 0; i < assay_mutation_operators(); i++) {
-        static const char *const without[] = {"timer-left-alone", "close-for-reset",    "condition-ignored",
-                                              "pairs-wrong",      "field-left-out",     "object-refused",
-                                              "around-wrong",     "error-for-result",   "result-for-error",
-                                              "another-error",    "call-limit-missing", "reconnect-wrong",
-                                              "value-lost"};
+        static const char *const without[] = {
+            "timer-left-alone",   "close-for-reset", "condition-ignored", "pairs-wrong",      "field-left-out",
+            "object-refused",     "around-wrong",    "error-for-result",  "result-for-error", "another-error",
+            "call-limit-missing", "reconnect-wrong", "value-lost"};
         bool excused = false;
         for (size_t k = 0; k < sizeof without / sizeof without[0]; k++)
             excused = excused || strcmp(without[k], assay_mutation_operator(i)) == 0;
