@@ -593,11 +593,12 @@ static inline struct assay_decoded finish_message(struct assay_env *env, const s
                                                   uint16_t index, struct stop stop, uint32_t offset)
 {
     const struct assay_message *m = &env->model->messages[index];
-    if (stop.event == ASSAY_NONE)
+    bool settled = env->settled && env->settled[index];
+    if (stop.event == ASSAY_NONE && !settled)
         stop = check_computed(env, m->fields);
-    if (stop.event == ASSAY_NONE)
+    if (stop.event == ASSAY_NONE && !settled)
         stop = check_computed(env, frame->fields);
-    if (stop.event == ASSAY_NONE)
+    if (stop.event == ASSAY_NONE && !settled)
         stop = check_wheres(env, m->wheres);
     return (struct assay_decoded){stop.event == ASSAY_NONE ? m->event : stop.event, index, stop.field, offset,
                                   stop.req};

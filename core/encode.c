@@ -444,12 +444,13 @@ static struct assay_encoded encode_all(struct assay_env *env, const struct assay
         done = (uint64_t)1 << env->model->fields[frame->body].slot;
         env->known &= ~done;
     }
-    complete_values(env, frame->fields, m->fields, &done);
+    if (!env->settled || !env->settled[m - env->model->messages])
+        complete_values(env, frame->fields, m->fields, &done);
     if (frame->body != ASSAY_NONE)
         e = encode_body(env, frame, m, &done);
     if (e.status == ASSAY_ENCODED)
         e = encode_fields(env, frame->fields, w);
-    if (e.status == ASSAY_ENCODED && frame->body == ASSAY_NONE)
+    if (e.status == ASSAY_ENCODED && frame->body == ASSAY_NONE && m->fields.count)
         e = encode_fields(env, m->fields, w);
     for (uint32_t i = 0; e.status == ASSAY_ENCODED && i < m->wheres.count; i++)
         if (!assay_holds(env, env->model->wheres[m->wheres.first + i].that))

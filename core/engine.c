@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "core/feed.h"
+#include "core/fields.h"
 
 #define EVENTS_MIN  64u
 #define ARGS_MIN    128u
@@ -76,6 +77,8 @@ static size_t lay_out(struct assay_engine *e, uint8_t *mem)
     PART(e->timers.entries, sessions);
     PART(e->timers.places, sessions);
     PART(e->timer_masks, e->machine->states.count);
+    PART(e->settled_in, e->model->messages_count);
+    PART(e->settled_out, e->model->messages_count);
     PART(e->flights, e->config.limits.effects);
     PART(e->undo, e->undo_cap);
     PART(e->garbage, 2 * e->undo_cap);
@@ -116,6 +119,8 @@ static void link_envs(struct assay_engine *e)
     e->env.frame = e->env.scratch;
     e->made = e->env;
     e->made.slots = e->made_slots;
+    e->env.settled = e->settled_in;
+    e->made.settled = e->settled_out;
 }
 
 static void mask_timers(struct assay_engine *e)
@@ -125,6 +130,16 @@ static void mask_timers(struct assay_engine *e)
         const struct assay_timer *timer = &e->model->timers[e->machine->timers.first + i];
         for (const uint16_t *state = &e->model->statesets[timer->states]; *state != ASSAY_NONE; state++)
             e->timer_masks[*state - e->machine->states.first] |= (uint64_t)1 << i;
+    }
+}
+
+static void note_settled(struct assay_engine *e)
+{
+    const struct assay_model *model = e->model;
+    for (uint32_t i = 0; i < model->messages_count; i++) {
+        const struct assay_message *m = &model->messages[i];
+        e->settled_in[i] = assay_settled_read(model, &model->frames[e->machine->frame_in], m);
+        e->settled_out[i] = assay_settled_given(model, &model->frames[e->machine->frame_out], m);
     }
 }
 
@@ -143,6 +158,7 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     e->env.leniencies = config->leniencies;
     link_envs(e);
     mask_timers(e);
+    note_settled(e);
     return e;
 }
 
@@ -227,7 +243,7 @@ enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid,
         assay_session_release(e, s);
         return rc;
     }
-    *sid = assay_session_id(e, s);
+    *sid = assay_session_id(s);
     return assay_leave(e, s, rc, false);
 }
 
@@ -280,7 +296,7 @@ bool assay_due(struct assay_engine *e, assay_time now, assay_sid *sid)
 {
     if (assay_deadline(e) > now)
         return false;
-    *sid = assay_session_id(e, assay_session_at(e, e->timers.entries[0].id));
+    *sid = assay_session_id(assay_session_at(e, e->timers.entries[0].id));
     return true;
 }
 

@@ -109,6 +109,13 @@ static inline bool assay_off_wire(const struct assay_field *field)
 struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t frame, uint8_t from,
                                         const struct assay_frame_found *found, struct assay_span content);
 
+/* settled.c: whether the fields of a message in a frame are all there is to it. A reader has nothing to check behind
+ * them; a writer has none to compute or to give its default. An engine notes both once for each message. */
+bool assay_settled_read(const struct assay_model *model, const struct assay_frame *frame,
+                        const struct assay_message *m);
+bool assay_settled_given(const struct assay_model *model, const struct assay_frame *frame,
+                         const struct assay_message *m);
+
 /* Which message's fields tell where the frame ends, whose own are read; ASSAY_NONE: none. */
 uint16_t assay_message_walked(struct assay_env *env, const struct assay_frame *frame, uint8_t from,
                               struct assay_span body);

@@ -72,9 +72,9 @@ static uint32_t unicode(const uint8_t *p, uint32_t n, uint32_t *c)
 /* What a letter behind a backslash stands for; 0: nothing. */
 static uint8_t escape_of(uint8_t letter)
 {
-    static const char letters[] = "\"\\/bfnrt", stands[] = "\"\\/\b\f\n\r\t";
-    const char *hit = letter ? memchr(letters, letter, sizeof letters - 1) : NULL;
-    return hit ? (uint8_t)stands[hit - letters] : 0;
+    static const uint8_t stands[256] = {
+        ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+    return stands[letter];
 }
 
 static bool take_escape(struct json *j)

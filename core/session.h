@@ -26,6 +26,7 @@ struct assay_session {
     uint32_t gen;
     uint32_t scanned;
     uint32_t next;  /* free: the next free one, plus 1 */
+    uint32_t slot;  /* its own */
     uint32_t gates; /* effects that output waits for */
     assay_token token;
     uint16_t state, wait, call;
@@ -88,7 +89,8 @@ struct assay_engine {
     uint16_t vars_count, timers_count;
     struct assay_timers timers;
     struct assay_heap heap;
-    uint64_t *timer_masks; /* by state of the machine: timers that run in it */
+    uint64_t *timer_masks;          /* by state of the machine: timers that run in it */
+    bool *settled_in, *settled_out; /* by message: see assay_env.settled */
 
     struct assay_flight *flights;
     uint32_t flights_used, flights_free;
@@ -108,9 +110,15 @@ struct assay_engine {
 
 /* ---- session.c: sessions, their variables and timers ------------------- */
 
-struct assay_session *assay_session_at(const struct assay_engine *e, uint32_t slot);
-uint32_t assay_session_slot(const struct assay_engine *e, const struct assay_session *s);
-assay_sid assay_session_id(const struct assay_engine *e, const struct assay_session *s);
+static inline struct assay_session *assay_session_at(const struct assay_engine *e, uint32_t slot)
+{
+    return (struct assay_session *)(void *)(e->sessions + slot * e->session_size);
+}
+
+static inline assay_sid assay_session_id(const struct assay_session *s)
+{
+    return (assay_sid)s->gen << 32 | s->slot;
+}
 
 /* The session of an id; NULL: there is none, or it ended. */
 struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid sid);

@@ -61,6 +61,7 @@ struct assay_env {
     uint8_t *scratch;         /* base of ASSAY_REGION_SCRATCH */
     uint32_t scratch_used, scratch_cap;
     uint64_t leniencies; /* bit i: model->leniencies[i] is on */
+    const bool *settled; /* by message: its fields are all there is to read, or to write; NULL: not known */
 };
 
 /* The bytes behind a reference; valid while the regions of `env` are. */
