@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "conformance/belief.h"
+#include "conformance/records.h"
 #include "core/code.h"
 
 #define TOKENS_MAX 16
@@ -41,24 +42,6 @@ static void note_chunk(struct assay_belief *b, const struct assay_event *event)
         c->where[i] = c->free >> i & 1 ? event->sent.where[i] : ASSAY_NONE;
 }
 
-static void note_effect(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
-{
-    const struct assay_model *model = world->config.model;
-    const struct assay_effect *effect = &model->effects[event->effect.effect];
-    uint32_t at = b->effects_bytes.n;
-    for (uint16_t i = 0; i < event->count; i++) {
-        char number[24];
-        struct assay_span s = event->spans[i];
-        if (!assay_type_is_bytes(model, model->params[effect->args.first + i].type)) {
-            int n = snprintf(number, sizeof number, "%lld", (long long)event->values[i]);
-            s = (struct assay_span){(const uint8_t *)number, (uint32_t)n};
-        }
-        assay_buf_add(&b->effects_bytes, s.p, s.n);
-    }
-    if (assay_grow((void **)&b->effects, &b->effect_cap, b->effect_count + 1, sizeof *b->effects))
-        b->effects[b->effect_count++] = (struct assay_effect_seen){event->effect.effect, at, b->effects_bytes.n - at};
-}
-
 static void note_told(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_upper *upper)
 {
     uint32_t before = b->tale.count;
@@ -70,11 +53,6 @@ static void note_told(const struct assay_belief_world *world, struct assay_belie
     t->rule = b->last_rule;
     t->state = b->last_state;
     t->event = b->last_event;
-}
-
-static bool is_verb(const struct assay_effect *effect, const char *verb)
-{
-    return effect->verb && strcmp(effect->verb, verb) == 0;
 }
 
 static void show_text(const struct assay_belief_world *world, struct assay_belief *b, struct assay_span text,
@@ -109,10 +87,10 @@ static void show_effect(struct assay_belief_world *world, struct assay_belief *b
     if (code == ASSAY_NONE || !assay_eval(env, code, &v))
         return;
     text = assay_bytes(env, v);
-    if (is_verb(&world->config.model->effects[event->effect.effect], "gather"))
+    if (assay_effect_is(&world->config.model->effects[event->effect.effect], "gather"))
         assay_buf_add(&b->kept, text.p, text.n);
     else
-        show_text(world, b, text, is_verb(&world->config.model->effects[event->effect.effect], "release"));
+        show_text(world, b, text, assay_effect_is(&world->config.model->effects[event->effect.effect], "release"));
 }
 
 static void tell_effect(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
@@ -180,7 +158,7 @@ static void harvest_events(struct assay_belief_world *world, struct assay_belief
         } else if (event.type == ASSAY_EVENT_RESULT) {
             tell_result(world, b, &event);
         } else if (event.type == ASSAY_EVENT_EFFECT) {
-            note_effect(world, b, &event);
+            assay_record_note(world, b, &event);
             tell_effect(world, b, &event);
             if (event.effect.token && h->count < TOKENS_MAX)
                 h->answers[h->count++] = (struct answer){event.effect.token, event.effect.effect};

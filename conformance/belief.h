@@ -19,7 +19,8 @@ struct assay_chunk {
 
 struct assay_effect_seen {
     uint16_t effect;
-    uint32_t at, size; /* in belief.effects_bytes */
+    uint32_t order;    /* among all that were ordered in this world */
+    uint32_t at, size; /* in belief.effects_bytes: as an observer shows it, or what is gathered */
 };
 
 struct assay_belief {
@@ -73,6 +74,7 @@ struct assay_belief_world {
     struct assay_config config;
     size_t engine_size;
     struct assay_lens lens, other;
+    uint32_t orders;      /* effects that were ordered by now */
     bool branches;        /* the model has choices, */
     bool shoulds;         /* among them rules that only should be followed */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */

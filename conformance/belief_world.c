@@ -138,6 +138,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     world->shoulds = has_shoulds(model, config->machine);
     world->branches = world->shoulds || has_choices(model);
     world->spare_count = 0;
+    world->orders = 0;
     look_at_machine(world);
     world->call_timeout = config->call_timeout;
     world->terminal = config->terminal;

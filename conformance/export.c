@@ -5,6 +5,7 @@
 #include "conformance/belief.h"
 #include "conformance/export.h"
 #include "conformance/side.h"
+#include "conformance/records.h"
 
 struct exporter {
     const struct assay_suite *suite;
@@ -299,13 +300,16 @@ static cJSON *link_json(struct playing *p, uint8_t link)
 
 static void add_effects(struct playing *p, cJSON *o)
 {
+    struct assay_belief *links[UINT8_MAX];
     struct assay_bytes_buf all = {0};
-    for (uint8_t link = 0; link < p->c->links; link++) {
-        const struct assay_belief *b = p->links[link].items[0];
-        for (uint32_t i = 0; i < b->effect_count; i++)
-            if (strcmp(p->x->model->effects[b->effects[i].effect].name, p->c->observe) == 0)
-                assay_buf_add(&all, b->effects_bytes.p + b->effects[i].at, b->effects[i].size);
-    }
+    struct assay_records records = {0};
+    for (uint8_t link = 0; link < p->c->links; link++)
+        links[link] = p->links[link].count ? p->links[link].items[0] : NULL;
+    for (uint16_t i = 0; i < p->x->model->effects_count; i++)
+        if (strcmp(p->x->model->effects[i].name, p->c->observe) == 0)
+            assay_records_collect(&records, links, p->c->links, i);
+    assay_records_join(&records, &all);
+    assay_records_free(&records);
     cJSON_AddItemToObject(cJSON_AddObjectToObject(o, "effects"), p->c->observe, hex(all.p, all.n));
     free(all.p);
 }

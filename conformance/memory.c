@@ -5,6 +5,7 @@
 #include "conformance/again.h"
 #include "conformance/belief.h"
 #include "conformance/memory.h"
+#include "conformance/records.h"
 
 /* The target's side of one link: a belief that is not believed in. */
 struct pipe_end {
@@ -513,12 +514,13 @@ static bool finish_link(struct run *run, uint8_t link)
 
 static void effect_bytes(struct run *run, uint16_t effect, struct assay_bytes_buf *all)
 {
-    for (uint8_t i = 0; i < run->c->links && !mute(run); i++) {
-        struct assay_belief *b = end_of(run, i);
-        for (uint32_t k = 0; b && k < b->effect_count; k++)
-            if (b->effects[k].effect == effect)
-                assay_buf_add(all, b->effects_bytes.p + b->effects[k].at, b->effects[k].size);
-    }
+    struct assay_belief *links[UINT8_MAX];
+    struct assay_records records = {0};
+    for (uint8_t i = 0; i < run->c->links; i++)
+        links[i] = mute(run) ? NULL : end_of(run, i);
+    assay_records_collect(&records, links, run->c->links, effect);
+    assay_records_join(&records, all);
+    assay_records_free(&records);
 }
 
 static uint16_t effect_named(const struct assay_model *model, const char *name)

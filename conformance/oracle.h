@@ -91,14 +91,12 @@ struct assay_owed {
 };
 struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
 
-/* What an observer of effect `effect` has to show by now, in the most trusted belief: its records, one behind the other.
- * Each order of the effect is a record; what it holds depends on the binding:
- *   print, report   the arguments, escaped, with a space between, and a newline (the count that a report may have behind
- *                   them is the target's own, and is not given)
- *   release         what the link gathered for its object since it was released last, and the arguments
- *   gather, crypt   are no records: what was gathered shows when it is released
- *   others          the arguments' bytes; without arguments the effect's name and a newline
- * Valid until the next call. */
+/* What an observer of effect `effect` has to show by now, in the most trusted belief: its records, one behind the
+ * other. Each order of the effect is a record. Of `print` and `report` it is the arguments, escaped, with a space
+ * between, and a newline (the count that a report may have behind them is the target's own, and is not given). Of
+ * `release` it is what the link gathered for its object since it was released last, and the arguments. `gather` and
+ * `crypt` have none: what was gathered shows when it is released. Of all others it is the arguments' bytes, or, without
+ * arguments, the effect's name and a newline. Valid until the next call. */
 struct assay_span assay_oracle_effect(const struct assay_oracle *oracle, uint16_t effect);
 
 /* The same record by record, in the order in which they were ordered. Those of one link have to be shown in that order;
