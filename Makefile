@@ -138,13 +138,13 @@ served-asan: ## the bundled suites against a server built with sanitizers
 	@for spec in spec/*.yaml; do scripts/served $(BUILD)/assay $$spec build/asan/assay || exit 1; done
 
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider libclient/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q libclient/tests
 
 test-examples: examples $(BUILD)/assay ## the examples against each other, over bad lines
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider examples/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q examples/tests
 
 test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -p no:cacheprovider conformance/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q conformance/tests
 	conformance/tests/steady.sh 3 $(BUILD)/assay
 
 # ---- fuzzing: one generic harness each for decoding, a session and the spec reader ----

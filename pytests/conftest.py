@@ -15,6 +15,7 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
 from reader.spec import load  # noqa: E402  (the path above makes it importable)
+from scripts.testing import address_told  # noqa: E402
 
 settings.register_profile("default", deadline=None, max_examples=100, derandomize=True,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much,
@@ -84,9 +85,9 @@ class Served:
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
         for name in ("tcp", "udp") if self.udp else ("tcp",):
-            line = self.process.stdout.readline().decode()
-            assert line.startswith("listening on %s:127.0.0.1:" % name), "%r printed %r" % (self.command, line)
-            self.addresses[name] = "127.0.0.1", int(line.rsplit(":", 1)[1])
+            told, host, port = address_told(self.process)
+            assert told == name
+            self.addresses[name] = host, port
         self.address = self.addresses["tcp"]
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()

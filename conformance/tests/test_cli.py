@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("ASSAY_BUILD", "build/debug")
-ASSAY = BUILD / "assay"
+from scripts.testing import ASSAY, BUILD, ROOT, serving
+
 HOST = BUILD / "conformance/tests/runner_test"
 MSGLOG = ROOT / "spec/msglog.yaml"
 CANDY = ROOT / "spec/candy.yaml"
@@ -36,17 +35,6 @@ def host(fault, data="", spec=MSGLOG):
     return f"exec:{HOST} host {fault} 127.0.0.1:0 {data or '/dev/null'} {spec}"
 
 
-@contextlib.contextmanager
-def running(listen, tmp_path):
-    with subprocess.Popen([str(ASSAY), "serve", str(MSGLOG), "--listen", listen, "--data", str(tmp_path)], cwd=ROOT,
-                          stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield re.match(r"listening on (\S+)", server.stdout.readline())[1]
-        finally:
-            server.terminate()
-            server.wait(10)
-
-
 # ---- exit codes and targets
 
 
@@ -61,9 +49,9 @@ def test_conformant_is_0(tmp_path):
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0"])
 def test_server_that_runs_already(listen, tmp_path):
-    with running(listen, tmp_path) as address:
-        assert listen.rsplit(":", 1)[0] in address
-        assert assay(MSGLOG, address).returncode == 0
+    with serving(MSGLOG, "--data", tmp_path, listen=[listen]) as (at, _):
+        assert at["tcp"].startswith(listen.rsplit(":", 1)[0])
+        assert assay(MSGLOG, "tcp:" + at["tcp"]).returncode == 0
 
 
 def test_without_observer_the_effects_are_unsupported(tmp_path):
@@ -169,13 +157,13 @@ def test_target_that_takes_no_connection_to_an_end():
 
 def test_target_whose_reads_cannot_be_seen(tmp_path):
     """A relay stands between: cuts and silence can still be judged, but the far socket is the relay's."""
-    with running("127.0.0.1:0", tmp_path) as address, relay(address) as port:
+    with serving(MSGLOG, "--data", tmp_path) as (at, _), relay(at["tcp"]) as port:
         assert assay(MSGLOG, f"tcp:127.0.0.1:{port}", "--filter", "msglog/name/*").returncode == 0
 
 
 @contextlib.contextmanager
 def relay(address):
-    place = address.removeprefix("tcp:").rsplit(":", 1)
+    place = address.rsplit(":", 1)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
 
     def pump(a, b):

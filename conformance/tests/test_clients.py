@@ -1,14 +1,13 @@
 """`assay test --role client`: programs that are right pass, each wrong one is found for what it does wrong."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+from scripts.testing import ASSAY, ROOT
+
 TESTS = ROOT / "conformance/tests"
 GUESTS = TESTS / "guests"
 PYTHON = "/usr/bin/python3 -ISB"

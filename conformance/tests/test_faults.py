@@ -1,15 +1,13 @@
 """`assay test --fault`: cases of effects that fail and of short memory, against targets started in that state."""
 
 import json
-import os
 import shlex
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+from scripts.testing import ASSAY, ROOT
+
 MSGLOG = ROOT / "spec/msglog.yaml"
 
 

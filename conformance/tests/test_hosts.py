@@ -2,15 +2,13 @@
 found for the requirement that it breaks."""
 
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+from scripts.testing import ASSAY, ROOT
+
 HOSTS = ROOT / "conformance/tests/hosts"
 
 QUICK = ["--param", "pause=200ms", "--param", "patience=300ms"]

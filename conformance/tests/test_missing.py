@@ -1,20 +1,17 @@
 """An answer that does not come is proven to be missing where that can be done; one that is slow is waited for."""
 
 import json
-import os
 import subprocess
 import threading
 import time
-from pathlib import Path
 from socket import create_server
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("ASSAY_BUILD", "build/debug")
+from scripts.testing import ASSAY, ROOT
 
 
 def judge(spec, target, *args):
     began = time.monotonic()
-    done = subprocess.run([str(BUILD / "assay"), "test", f"spec/{spec}.yaml", target, "--json", *args], cwd=ROOT,
+    done = subprocess.run([str(ASSAY), "test", f"spec/{spec}.yaml", target, "--json", *args], cwd=ROOT,
                           timeout=100, capture_output=True, text=True)
     return {c["id"]: c for c in json.loads(done.stdout)["cases"]}, time.monotonic() - began
 
@@ -51,7 +48,7 @@ def test_a_slow_answer_is_no_missing_one():
 
 def test_what_is_missing_is_proven_before_all_patience_is_over():
     """A server that takes no segment for an order answers nothing; it closes when we shut our side, so nothing can come."""
-    strict = f"exec:{BUILD / 'assay'} serve spec/candy.yaml --listen 127.0.0.1:0 --strict"
+    strict = f"exec:{ASSAY} serve spec/candy.yaml --listen 127.0.0.1:0 --strict"
     cases, _ = judge("candy", strict, "--filter", "*/segment-order-example-1")
     case, = cases.values()
     assert case["verdict"] == "unsupported" and case["requirement"] == "CA-6"

@@ -5,39 +5,20 @@ ASSAY_BUILD names the build folder, in which `make examples` has been done.
 
 import contextlib
 import hashlib
-import os
 import random
 import re
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / os.environ.get("ASSAY_BUILD", "build/debug")
-ASSAY = BUILD / "assay"
-PATIENCE = 60  # seconds until something is taken to hang
+from scripts.testing import ASSAY, BUILD, PATIENCE, ROOT, free_port, wait_until
 
 
 def example(name):
     return BUILD / "examples" / name
-
-
-def wait_until(holds, what, seconds=PATIENCE):
-    end = time.monotonic() + seconds
-    while not (value := holds()):
-        assert time.monotonic() < end, f"in vain waited {seconds} s for {what}"
-        time.sleep(0.01)
-    return value
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Program:

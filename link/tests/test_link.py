@@ -1,7 +1,6 @@
 """`assay link` between real sockets: what passes, what goes wrong, and that it goes wrong the same way again."""
 
 import contextlib
-import os
 import random
 import re
 import signal
@@ -14,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-ASSAY = ROOT / os.environ.get("ASSAY_BUILD", "build/debug") / "assay"
+from scripts.testing import ASSAY, address_told
+
 LIMIT = 20  # seconds after which a test gives up
 
 
@@ -27,10 +26,8 @@ class Link:
         self.process = subprocess.Popen(
             [str(ASSAY), "link", "--listen", f"{kind}127.0.0.1:0", "--to", f"{kind}127.0.0.1:{to}", *map(str, options)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.process.stdout.readline()
-        match = re.fullmatch(r"listening on (tcp|udp):127\.0\.0\.1:(\d+)\n", line)
-        assert match and (match[1] == "udp") == udp, line + self.process.stderr.read()
-        self.port = int(match[2])
+        told, _, self.port = address_told(self.process)
+        assert told == ("udp" if udp else "tcp")
 
     def stop(self, how=signal.SIGTERM):
         if self.process.poll() is None:
