@@ -216,6 +216,9 @@ void assay_client_peek(struct assay_client *c, struct assay_link *link);
 /* Note a failure and return its status. `format` as for printf; the address comes first by itself. */
 int assay_report(struct assay_client *c, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* What became of a link, whichever call runs. */
+void assay_report_link(const struct assay_link *link, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Note how a call ended and return its status. */
 int assay_report_result(struct assay_client *c, const struct assay_event *event);
 

@@ -176,8 +176,8 @@ static bool translate(struct assay_link *l, const struct assay_event *from, stru
     case ASSAY_EVENT_STRAY: /* ENDED follows */
         l->strayed = l->heard = true;
         if (c->call.index < 0 || c->call.held)
-            assay_report(c, 0, "the server sent a message %s that nothing asked for",
-                         c->model.events[from->stray.event].name);
+            assay_report_link(l, "the server sent a message %s that nothing asked for",
+                              c->model.events[from->stray.event].name);
         break;
     }
     return false;

@@ -55,7 +55,7 @@ static bool resolve(struct assay_link *l)
         l->addresses_count = n;
     }
     if (l->addresses_count == 0)
-        assay_report(l->client, 0, "%s", error.text);
+        assay_report_link(l, "%s", error.text);
     return l->addresses_count > 0;
 }
 
@@ -67,7 +67,7 @@ static bool resolve_own(struct assay_link *l)
     if (!l->bound)
         return true;
     if (assay_address_resolve(l->client->options.bind, ASSAY_ADDRESS_LISTEN, found, &error) == 0) {
-        assay_report(l->client, 0, "%s", error.text);
+        assay_report_link(l, "%s", error.text);
         return false;
     }
     l->from = found[0];
@@ -85,7 +85,7 @@ static bool try_address(struct assay_link *l)
         l->fd = io->dial(io->user, &dial, &error);
         if (l->fd >= 0)
             return true;
-        assay_report(l->client, 0, "%s", error.text);
+        assay_report_link(l, "%s", error.text);
     }
     return false;
 }
@@ -137,7 +137,7 @@ static void refused(struct assay_link *l, int why)
     struct assay_client_io *io = &l->client->io;
     char text[ASSAY_ADDRESS_TEXT_MAX];
     assay_address_format(&l->addresses[l->address_now++], text);
-    assay_report(l->client, 0, "cannot connect to %s: %s", text, strerror(why));
+    assay_report_link(l, "cannot connect to %s: %s", text, strerror(why));
     io->close(io->user, l->fd);
     l->fd = -1;
     if (!try_address(l))
@@ -150,7 +150,7 @@ static void connecting(struct assay_link *l, int64_t now, short ready)
     if (!ready) {
         if (now < l->deadline)
             return;
-        assay_report(l->client, 0, "cannot connect: no answer in time");
+        assay_report_link(l, "cannot connect: no answer in time");
         give_up(l);
         return;
     }

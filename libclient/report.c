@@ -5,18 +5,31 @@
 
 #include "libclient/client.h"
 
+static void __attribute__((format(printf, 2, 0))) note(const struct assay_link *l, const char *format, va_list args)
+{
+    struct assay_client *c = l->client;
+    const char *place = c->places[l->transport == ASSAY_NONE ? 0 : l->transport];
+    int n = snprintf(c->message, sizeof c->message, "%s%.255s: ", l->datagrams ? "udp:" : "", place);
+    vsnprintf(c->message + n, sizeof c->message - (size_t)n, format, args);
+    c->detail[0] = '\0';
+    c->detail_size = 0;
+}
+
 int assay_report(struct assay_client *c, int status, const char *format, ...)
 {
     va_list args;
-    const struct assay_link *l = c->call.index >= 0 ? c->call.link : &c->own;
-    const char *place = c->places[l->transport == ASSAY_NONE ? 0 : l->transport];
-    int n = snprintf(c->message, sizeof c->message, "%s%.255s: ", l->datagrams ? "udp:" : "", place);
     va_start(args, format);
-    vsnprintf(c->message + n, sizeof c->message - (size_t)n, format, args);
+    note(c->call.index >= 0 ? c->call.link : &c->own, format, args);
     va_end(args);
-    c->detail[0] = '\0';
-    c->detail_size = 0;
     return status;
+}
+
+void assay_report_link(const struct assay_link *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    note(l, format, args);
+    va_end(args);
 }
 
 /* An error that several calls share has the place of its first. */

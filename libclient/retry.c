@@ -43,7 +43,7 @@ static void explain(struct assay_link *l)
     struct assay_client *c = l->client;
     const struct assay_event_def *event = l->cause == ASSAY_NONE ? NULL : &c->model.events[l->cause];
     if (event)
-        assay_report(c, 0, "the connection ended (%s)", event->name);
+        assay_report_link(l, "the connection ended (%s)", event->name);
     if (event && event->kind == ASSAY_EVK_TIMER && l->ended_status == ASSAY_CLIENT_OK)
         l->ended_status = ASSAY_CLIENT_TIMEOUT;
     if (l->ended_status == ASSAY_CLIENT_OK)

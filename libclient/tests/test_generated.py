@@ -27,6 +27,7 @@ SPECS = {
     "dispatch": ROOT / "spec/dispatch.yaml",
     "kinds": ROOT / "libclient/tests/kinds.yaml",
     "tagged": ROOT / "pytests/specs/tagged.yaml",
+    "aside": ROOT / "libclient/tests/aside.yaml",
 }
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 SANITIZE = ["-fsanitize=address,undefined"] if BUILD.name == "asan" else []

@@ -5,6 +5,7 @@ misbehave."""
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -157,6 +158,21 @@ def test_one_message_to_a_peer_that_goes(peers):
     said = run(peers, "calls", "%s,udp:127.0.0.1:9" % fake.address, 3).splitlines()[0]
     fake.join()
     assert said.startswith("say closed")
+
+
+def test_a_connection_lost_beside_a_question(build):  # noqa: F811
+    """The pauses grow up to their cap, tries end, and each failure names the side that failed."""
+    fake = Fake([b"HELLO\n", "reset"])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        asked = "udp:127.0.0.1:%d" % silent.getsockname()[1]
+        listener = threading.Thread(target=fake.join)  # closes it behind the first connection
+        listener.start()
+        lines = run(build("libclient/tests/apps/aside.c", "aside"), "%s,%s" % (fake.address, asked)).splitlines()
+        listener.join()
+    refused = "%s: cannot connect to %s: Connection refused" % (fake.address, fake.address)
+    assert lines == ["connected 0 ", "retrying 100 %s: the connection ended (reset)" % fake.address, "retrying 300 " + refused,
+                     "retrying 500 " + refused, "ended 0 " + refused]
 
 
 # ---- drive and call ----------------------------------------------------------------
