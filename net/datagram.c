@@ -1,10 +1,11 @@
 #include "net/datagram.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "net/bind.h"
 
 #define DATAGRAM (SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
@@ -13,57 +14,30 @@
 
 /* ---- sockets ----------------------------------------------------------- */
 
-static int set(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value);
-}
-
-static int fail(int fd, const char *doing, const struct assay_address *address, struct assay_net_error *error)
-{
-    int why = errno;
-    char text[ASSAY_ADDRESS_TEXT_MAX];
-    assay_address_format(address, text);
-    snprintf(error->text, sizeof error->text, "cannot %s udp:%s: %s", doing, text, strerror(why));
-    if (fd >= 0)
-        close(fd);
-    errno = why;
-    return -1;
-}
-
 /* No SO_REUSEADDR: with it two servers would share the port, and one of them hear nothing. */
 static int bind_to(const struct assay_address *at, bool shared, struct assay_net_error *error)
 {
     int fd = socket(at->any.sa_family, DATAGRAM, 0);
     if (fd < 0)
-        return fail(fd, "listen on", at, error);
+        return assay_net_fail(fd, "listen on udp:", at, error);
     bool v6 = at->any.sa_family == AF_INET6;
     if (v6)
-        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr));
-    set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
-    set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_ROOM);
+        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_is_any(at));
+    assay_net_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
+    assay_net_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_ROOM);
     if (shared)
-        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        assay_net_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (bind(fd, &at->any, at->size) < 0)
-        return fail(fd, "listen on", at, error);
+        return assay_net_fail(fd, "listen on udp:", at, error);
     return fd;
-}
-
-static bool no_ipv6(const struct assay_address *at, int why)
-{
-    return at->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr) &&
-           (why == EAFNOSUPPORT || why == EADDRNOTAVAIL);
 }
 
 int assay_udp_bind(const struct assay_address *at, struct assay_net_error *error)
 {
-    int fd = bind_to(at, false, error);
-    if (fd < 0 && no_ipv6(at, errno)) {
-        struct assay_address v4 = {.v4 = {.sin_family = AF_INET, .sin_port = at->v6.sin6_port}, .size = sizeof v4.v4};
-        fd = bind_to(&v4, false, error);
-    }
+    int fd = assay_net_bind(at, bind_to, error);
     /* As in assay_listen(): a bind that shares would also succeed beside a server of somebody else. */
-    if (fd >= 0 && set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
-        return fail(fd, "listen on", at, error);
+    if (fd >= 0 && assay_net_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0)
+        return assay_net_fail(fd, "listen on udp:", at, error);
     return fd;
 }
 
@@ -85,7 +59,7 @@ int assay_udp_connect(const struct assay_address *to, uint16_t port, struct assa
 {
     int fd = socket(to->any.sa_family, DATAGRAM, 0);
     if (fd < 0 || bind_port(fd, to->any.sa_family, port) < 0 || connect(fd, &to->any, to->size) < 0)
-        return fail(fd, "send to", to, error);
+        return assay_net_fail(fd, "send to udp:", to, error);
     return fd;
 }
 

@@ -2,73 +2,41 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "net/bind.h"
 
 /* The kernel cuts it down to net.core.somaxconn. */
 #define BACKLOG 16384
 
 #define STREAM (SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC)
 
-static int set(int fd, int level, int name, int value)
-{
-    return setsockopt(fd, level, name, &value, sizeof value);
-}
-
-static int fail(int fd, const char *doing, const struct assay_address *address, struct assay_net_error *error)
-{
-    int why = errno;
-    char text[ASSAY_ADDRESS_TEXT_MAX];
-    assay_address_format(address, text);
-    snprintf(error->text, sizeof error->text, "cannot %s %s: %s", doing, text, strerror(why));
-    if (fd >= 0)
-        close(fd);
-    errno = why;
-    return -1;
-}
-
 /* A bound socket with the options that its connections inherit. */
 static int bind_to(const struct assay_address *at, bool shared, struct assay_net_error *error)
 {
     int fd = socket(at->any.sa_family, STREAM, 0);
     if (fd < 0)
-        return fail(fd, "listen on", at, error);
-    set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        return assay_net_fail(fd, "listen on ", at, error);
+    assay_net_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    assay_net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (at->any.sa_family == AF_INET6)
-        set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr));
+        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_is_any(at));
     if (shared)
-        set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+        assay_net_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (bind(fd, &at->any, at->size) < 0)
-        return fail(fd, "listen on", at, error);
+        return assay_net_fail(fd, "listen on ", at, error);
     return fd;
-}
-
-static bool no_ipv6(const struct assay_address *at, int why)
-{
-    return at->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&at->v6.sin6_addr) &&
-           (why == EAFNOSUPPORT || why == EADDRNOTAVAIL);
-}
-
-static struct assay_address in_ipv4(const struct assay_address *at)
-{
-    return (struct assay_address){.v4 = {.sin_family = AF_INET, .sin_port = at->v6.sin6_port}, .size = sizeof at->v4};
 }
 
 int assay_listen(const struct assay_address *at, struct assay_net_error *error)
 {
-    int fd = bind_to(at, false, error);
-    if (fd < 0 && no_ipv6(at, errno)) {
-        struct assay_address v4 = in_ipv4(at);
-        fd = bind_to(&v4, false, error);
-    }
+    int fd = assay_net_bind(at, bind_to, error);
     /* Sharing begins only now: a bind that shares would also succeed beside a
      * server of somebody else that shares. */
-    if (fd >= 0 && (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0 || listen(fd, BACKLOG) < 0))
-        return fail(fd, "listen on", at, error);
+    if (fd >= 0 && (assay_net_set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0 || listen(fd, BACKLOG) < 0))
+        return assay_net_fail(fd, "listen on ", at, error);
     return fd;
 }
 
@@ -76,7 +44,7 @@ int assay_listen_again(const struct assay_address *at, struct assay_net_error *e
 {
     int fd = bind_to(at, true, error);
     if (fd >= 0 && listen(fd, BACKLOG) < 0)
-        return fail(fd, "listen on", at, error);
+        return assay_net_fail(fd, "listen on ", at, error);
     return fd;
 }
 
@@ -93,10 +61,10 @@ int assay_connect(const struct assay_address *to, struct assay_net_error *error)
 {
     int fd = socket(to->any.sa_family, STREAM, 0);
     if (fd < 0)
-        return fail(fd, "connect to", to, error);
-    set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        return assay_net_fail(fd, "connect to ", to, error);
+    assay_net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (connect(fd, &to->any, to->size) < 0 && errno != EINPROGRESS && errno != EINTR)
-        return fail(fd, "connect to", to, error);
+        return assay_net_fail(fd, "connect to ", to, error);
     return fd;
 }
 
