@@ -60,8 +60,9 @@ uint64_t assay_coding_scratch(struct lower *l, const struct spec_message *m)
 {
     uint64_t sum = field_codes(&m->fields) + 2 * (uint64_t)assay_message_max(l->spec, m);
     sum += structured(l, &m->fields, 0);
-    for (unsigned i = 0; i < 2; i++)
-        sum += field_codes(&l->spec->frames[i]->fields) + structured(l, &l->spec->frames[i]->fields, m->fields.count);
+    const struct spec_frame *const *frames = (const struct spec_frame *const *)l->spec->frames;
+    for (unsigned i = 0; i < (frames[0] == frames[1] ? 1 : 2); i++)
+        sum += field_codes(&frames[i]->fields) + structured(l, &frames[i]->fields, m->fields.count);
     SPEC_EACH (struct spec_where, w, &m->wheres)
         sum += assay_scratch_max(w->that);
     return sum;
