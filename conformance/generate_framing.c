@@ -169,6 +169,23 @@ static void hundreds(struct assay_builder *b, uint32_t node)
                        "%u frames come in one segment", (unsigned)times);
 }
 
+/* Where frames without content are ignored, they are no more than a gap between two others. */
+static void blank_ones(struct assay_builder *b, uint32_t node)
+{
+    size_t input = assay_build_loop(b, node);
+    if (input == SIZE_MAX || !b->frame->blank || b->frame->end != ASSAY_END_UNTIL)
+        return;
+    struct assay_blob delim = b->model->blobs[b->model->delims[b->frame->delims].blobs.first];
+    struct assay_blob one = b->inputs.items[input].bytes;
+    assay_build_begin(b, state_of(b, node), "framing", "blank-ones");
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, assay_build_join(b, delim, one), 0);
+    assay_build_send(b, 0, assay_build_join(b, assay_build_join(b, delim, delim), one), 0);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_finish(b, assay_reaction(&b->explored, node, input)->rule, ASSAY_CASE_LOCAL,
+                       "frames without content around one that has some");
+}
+
 /* What comes behind a frame that ends the session is never handled. */
 static void behind_the_end(struct assay_builder *b, uint32_t node)
 {
@@ -201,6 +218,7 @@ void assay_generate_framing(struct assay_builder *b)
             continue;
         overlapping(b, node);
         hundreds(b, node);
+        blank_ones(b, node);
         behind_the_end(b, node);
     }
 }

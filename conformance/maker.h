@@ -18,7 +18,7 @@ struct assay_maker {
     struct assay_lens lens;
     uint16_t frame; /* in which the target reads */
     uint8_t from;   /* whose messages it reads: bit set of enum assay_role */
-    uint64_t done;  /* slots of this message that an example before had: they were made wrong there */
+    uint64_t done;  /* slots of this message that an example before had: they were tried there */
 };
 
 /* ---- fields ------------------------------------------------------------ */
@@ -65,6 +65,10 @@ void assay_maker_combine(struct assay_maker *m, const struct assay_input *base, 
 
 /* The base with every raw field as the bytes that stand on the wire. */
 struct assay_input assay_maker_raw_base(struct assay_maker *m, const struct assay_input *base);
+
+/* The base with other bytes as the value of a member: its pairs are other ones. False: they cannot hold it. */
+bool assay_maker_put_member(struct assay_maker *m, const struct assay_input *base, const struct assay_field *member,
+                            struct assay_blob content, struct assay_input *made);
 
 /* ---- adding inputs ----------------------------------------------------- */
 

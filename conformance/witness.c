@@ -79,20 +79,21 @@ static bool base_of(struct assay_maker *m, uint16_t message, struct assay_input 
 
 /* ---- all of them ------------------------------------------------------- */
 
-static void add_wrong(struct assay_maker *m, const struct assay_input *base)
+static void add_fields(struct assay_maker *m, const struct assay_input *base)
 {
+    assay_witness_values(m, base);
     assay_witness_raw_fields(m, base);
     assay_witness_raw_bounds(m, base);
     m->done |= base->known;
 }
 
-/* Fields that the base does not have, such as optional ones, are made wrong in the first example that has them. */
-static void add_wrong_elsewhere(struct assay_maker *m, uint16_t message)
+/* Fields that the base does not have, such as optional ones, are tried in the first example that has them. */
+static void add_fields_elsewhere(struct assay_maker *m, uint16_t message)
 {
     struct assay_input other;
     for (uint16_t i = 0; i < m->model->examples_count; i++)
         if (is_base(m, &m->model->examples[i], message, &other) && other.known & ~m->done)
-            add_wrong(m, &other);
+            add_fields(m, &other);
 }
 
 static void add_message(struct assay_maker *m, uint16_t message)
@@ -102,9 +103,8 @@ static void add_message(struct assay_maker *m, uint16_t message)
     if (!assay_tester_sends(m->model, m->config->machine, message) || !base_of(m, message, &base))
         return;
     assay_witness_samples(m, &base);
-    assay_witness_values(m, &base);
-    add_wrong(m, &base);
-    add_wrong_elsewhere(m, message);
+    add_fields(m, &base);
+    add_fields_elsewhere(m, message);
     assay_witness_pairs(m, &base);
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)

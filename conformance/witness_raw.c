@@ -29,9 +29,15 @@ static void raw_bytes(struct assay_maker *m, const struct assay_input *base, con
                       const char *label, const void *p, size_t n)
 {
     struct assay_blob content = {p, (uint32_t)n};
-    struct assay_value v = {.bytes = assay_loose_wrap(m->store, m->model, f, content)};
-    assay_maker_add_raw(m, m->raw, assay_input_with(m, base, f->slot, v),
-                        assay_store_text(m->store, "%s-%s", f->name, label));
+    struct assay_input input;
+    if (f->flags & ASSAY_F_MEMBER) {
+        if (!assay_maker_put_member(m, base, f, content, &input))
+            return;
+    } else {
+        struct assay_value v = {.bytes = assay_loose_wrap(m->store, m->model, f, content)};
+        input = assay_input_with(m, base, f->slot, v);
+    }
+    assay_maker_add_raw(m, m->raw, input, assay_store_text(m->store, "%s-%s", f->name, label));
 }
 
 struct raw_text {
@@ -169,7 +175,8 @@ static void raw_field_bytes(struct assay_maker *m, const struct assay_input *bas
         raw_enum_text(m, base, f);
     else
         raw_text(m, base, f);
-    raw_extent(m, base, f);
+    if (!(f->flags & ASSAY_F_MEMBER))
+        raw_extent(m, base, f);
 }
 
 /* ---- numbers ----------------------------------------------------------- */
@@ -246,9 +253,9 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
     struct assay_input raw = assay_maker_raw_base(m, base);
     struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message, .computed = true};
     for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
-        if (!((raw.known & ~m->done) >> f->slot & 1) || f->form == ASSAY_FORM_LIST || (f->flags & ASSAY_F_MEMBER))
+        if (!((raw.known & ~m->done) >> f->slot & 1) || f->form == ASSAY_FORM_LIST)
             continue;
-        if (assay_loose_is_raw(f))
+        if (assay_loose_is_raw(f) || (f->flags & ASSAY_F_MEMBER))
             raw_field_bytes(m, &raw, f);
         else
             raw_field_number(m, &raw, f);

@@ -5,6 +5,7 @@
 
 #include "conformance/loose.h"
 #include "conformance/maker.h"
+#include "core/pairs.h"
 
 #define TEXT_MAX 65536u
 
@@ -121,6 +122,33 @@ static const char *member_of(const struct assay_maker *m, const struct assay_inp
         return assay_store_text(m->store, "%.*s", (int)name.n, (const char *)name.p);
     }
     return "n";
+}
+
+bool assay_maker_put_member(struct assay_maker *m, const struct assay_input *base, const struct assay_field *member,
+                            struct assay_blob content, struct assay_input *made)
+{
+    const struct assay_field *pairs = &m->model->fields[member->element];
+    struct assay_env *env = &m->lens.env;
+    struct assay_blob name = m->model->blobs[member->extent_arg], rest = base->values[pairs->slot].bytes;
+    struct assay_span others = {rest.p, base->known >> pairs->slot & 1 ? rest.n : 0};
+    struct assay_grammar grammar;
+    struct assay_pair_list list;
+    assay_val text;
+    uint32_t count = 0;
+    bool canonical;
+    assay_lens_clear(&m->lens);
+    assay_grammar_open(&grammar, m->model, pairs->element);
+    if (!assay_pairs_survey(env, &grammar, others, &count, &canonical) ||
+        !assay_pair_list_open(env, &list, count + 1) ||
+        !assay_pair_list_add(env, &grammar, &list, (struct assay_span){name.p, name.n},
+                             (struct assay_span){content.p, content.n}))
+        return false;
+    assay_pair_list_take(&grammar, &list, others);
+    if (!assay_pair_list_close(env, &grammar, &list, ASSAY_DUP_FIRST, &text))
+        return false;
+    struct assay_span s = assay_bytes(env, text);
+    *made = assay_input_with(m, base, pairs->slot, (struct assay_value){.bytes = assay_store_blob(m->store, s.p, s.n)});
+    return true;
 }
 
 void assay_witness_pairs(struct assay_maker *m, const struct assay_input *base)

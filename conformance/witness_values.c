@@ -287,7 +287,7 @@ void assay_witness_values(struct assay_maker *m, const struct assay_input *base)
             assay_maker_add_whole(m, c->items[i].input, assay_store_text(m->store, "%sexample", c->items[i].label),
                                   ASSAY_INPUT_BOUNDARY);
         for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w))
-            if (!assay_field_is_enum(m->model, f) && !is_tag(m, f))
+            if (!(m->done >> f->slot & 1) && !assay_field_is_enum(m->model, f) && !is_tag(m, f))
                 add_values(m, &c->items[i], f, values, i == 0);
     }
     free(values);
