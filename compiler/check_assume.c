@@ -117,14 +117,18 @@ static void assume_member(struct facts *facts, const struct spec_expr *e)
     add_fact(facts, e->args[0], r.min, r.max);
 }
 
+static void assume_there(struct facts *facts, const struct assay_node *node, const struct spec_field *field)
+{
+    struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
+    *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = node, .type = field->type, .ref.field = field};
+    add_fact(facts, e, INT64_MIN, INT64_MAX);
+}
+
 /* A record that is there has all its parts. */
 static void assume_parts(struct facts *facts, const struct spec_expr *record)
 {
-    SPEC_EACH (struct spec_field, part, &record->ref.group->parts) {
-        struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
-        *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = record->node, .type = part->type, .ref.field = part};
-        add_fact(facts, e, INT64_MIN, INT64_MAX);
-    }
+    SPEC_EACH (struct spec_field, part, &record->ref.group->parts)
+        assume_there(facts, record->node, part);
 }
 
 static void assume_call(struct facts *facts, const struct spec_expr *e, bool truth)
@@ -234,7 +238,7 @@ static bool can_be_unknown(const struct spec_field *f)
     return f->type->kind == ASSAY_T_ENUM && f->type->of && !f->type->of->open;
 }
 
-/* `unknown` comes from the tag, or from a value behind it: then the tag was read. */
+/* `unknown` comes from the tag, or from a value behind it: then the tag was read, and all before it. */
 static void assume_tag(struct facts *facts, const struct spec_rule *rule)
 {
     const struct spec_field *tag = rule->frame ? rule->frame->tag : NULL;
@@ -246,9 +250,9 @@ static void assume_tag(struct facts *facts, const struct spec_rule *rule)
     SPEC_EACH (struct spec_field, f, &rule->frame->fields)
         if (f->position <= tag->position && can_be_unknown(f))
             return;
-    struct spec_expr *e = ASSAY_NEW(&facts->spec->arena, struct spec_expr);
-    *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = rule->node, .type = tag->type, .ref.field = tag};
-    add_fact(facts, e, INT64_MIN, INT64_MAX);
+    SPEC_EACH (struct spec_field, f, &rule->frame->fields)
+        if (f == tag || (f->position < tag->position && f->name && !assay_may_lack(f)))
+            assume_there(facts, rule->node, f);
 }
 
 void assay_assume_rule(struct facts *facts, const struct spec_rule *rule)

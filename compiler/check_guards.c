@@ -156,9 +156,20 @@ static void add_wider_texts(struct search *s)
 
 /* ---- atoms ------------------------------------------------------------- */
 
+/* Whether a record is there shows in its first part. */
+static struct spec_expr *first_part(struct search *s, const struct spec_expr *record)
+{
+    const struct spec_field *part = record->ref.group->parts.items[0];
+    struct spec_expr *e = ASSAY_NEW(&s->spec->arena, struct spec_expr);
+    *e = (struct spec_expr){.kind = SPEC_E_FIELD, .node = record->node, .type = part->type, .ref.field = part};
+    return e;
+}
+
 static void find_atom(struct spec_expr *e, void *context)
 {
     struct search *s = context;
+    if (e->kind == SPEC_E_RECORD)
+        e = first_part(s, e);
     if (e->kind != SPEC_E_FIELD && e->kind != SPEC_E_VAR && e->kind != SPEC_E_PARAM)
         return;
     for (size_t i = 0; i < s->atom_count; i++)
