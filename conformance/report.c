@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct assay_report *assay_report_new(FILE *to, bool owns)
+struct assay_report *assay_report_new(struct assay_report plain)
 {
-    struct assay_report *report = calloc(1, sizeof *report);
+    struct assay_report *report = malloc(sizeof *report);
     if (report)
-        *report = (struct assay_report){.to = to, .owns = owns};
+        *report = plain;
     return report;
 }
 

@@ -51,8 +51,8 @@ struct assay_report *assay_report_junit(FILE *to, bool owns);
 struct assay_report *assay_report_tap(FILE *to, bool owns);
 struct assay_report *assay_report_json(FILE *to, bool owns);
 
-/* For writers: a report with the plain parts set. */
-struct assay_report *assay_report_new(FILE *to, bool owns);
+/* For writers: a report with these parts. */
+struct assay_report *assay_report_new(struct assay_report plain);
 void assay_report_free(struct assay_report *report);
 
 /* The requirement that a verdict speaks of, or NULL. */

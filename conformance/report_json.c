@@ -28,20 +28,23 @@ static void put_member(const char *key, const char *text, FILE *to)
     put_string(text, to);
 }
 
+/* One behind another. */
+static void put_next(const char *key, const char *text, FILE *to)
+{
+    fputs(", ", to);
+    put_member(key, text, to);
+}
+
 static void begin(struct assay_report *t, const struct assay_run_facts *facts)
 {
     t->facts = facts;
     t->own = calloc(1, sizeof(bool)); /* whether a case stands there already */
     fputs("{", t->to);
     put_member("protocol", facts->model->protocol, t->to);
-    fputs(", ", t->to);
-    put_member("spec", facts->spec_path, t->to);
-    fputs(", ", t->to);
-    put_member("target", facts->target, t->to);
-    if (facts->role) {
-        fputs(", ", t->to);
-        put_member("role", facts->role, t->to);
-    }
+    put_next("spec", facts->spec_path, t->to);
+    put_next("target", facts->target, t->to);
+    if (facts->role)
+        put_next("role", facts->role, t->to);
     fprintf(t->to, ", \"seed\": %" PRIu64 ",\n \"cases\": [", facts->seed);
 }
 
@@ -78,8 +81,7 @@ static void put_again(struct assay_report *t, const struct assay_result *r)
         return;
     assay_report_again(t, r, f);
     fclose(f);
-    fputs(", ", t->to);
-    put_member("again", text, t->to);
+    put_next("again", text, t->to);
     free(text);
 }
 
@@ -89,8 +91,7 @@ static void put_failure(struct assay_report *t, const struct assay_result *r)
     for (size_t i = 0; i < 3; i++) {
         if (!texts[i][1] || !texts[i][1][0])
             continue;
-        fputs(", ", t->to);
-        put_member(texts[i][0], texts[i][1], t->to);
+        put_next(texts[i][0], texts[i][1], t->to);
     }
     put_exchange(&r->exchange, t->to);
     put_again(t, r);
@@ -104,28 +105,18 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     if (any)
         *any = true;
     put_member("id", r->c->id, t->to);
-    if (t->facts->part) {
-        fputs(", ", t->to);
-        put_member("part", t->facts->part, t->to);
-    }
-    fputs(", ", t->to);
-    put_member("verdict", assay_verdict_name(r->verdict), t->to);
-    fputs(", ", t->to);
-    put_member("level", assay_level_name(r->level), t->to);
-    if (req) {
-        fputs(", ", t->to);
-        put_member("requirement", req->id, t->to);
-    }
-    if (field && field != req) {
-        fputs(", ", t->to);
-        put_member("field_requirement", field->id, t->to);
-    }
+    if (t->facts->part)
+        put_next("part", t->facts->part, t->to);
+    put_next("verdict", assay_verdict_name(r->verdict), t->to);
+    put_next("level", assay_level_name(r->level), t->to);
+    if (req)
+        put_next("requirement", req->id, t->to);
+    if (field && field != req)
+        put_next("field_requirement", field->id, t->to);
     fprintf(t->to, ", \"time_ns\": %" PRId64 ", \"ran\": %s, \"cuts_proven\": %s, \"silence_proven\": %s", r->took,
             r->ran ? "true" : "false", r->cuts_requested ? "false" : "true", r->silence_waited ? "false" : "true");
-    if (r->why[0]) {
-        fputs(", ", t->to);
-        put_member("why", r->why, t->to);
-    }
+    if (r->why[0])
+        put_next("why", r->why, t->to);
     if (r->verdict != ASSAY_VERDICT_PASS && r->verdict != ASSAY_VERDICT_UNSUPPORTED)
         put_failure(t, r);
     fputc('}', t->to);
@@ -139,20 +130,13 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
     fprintf(t->to, "\"cases\": %zu, \"ran\": %zu, \"seconds\": %.6f, \"interrupted\": %s, \"died\": %s, \"serial\": %s",
             s->tally.cases, s->tally.ran, (double)s->took / 1e9, s->interrupted ? "true" : "false",
             s->died ? "true" : "false", s->serial ? "true" : "false");
-    if (s->stopped) {
-        fputs(", ", t->to);
-        put_member("stopped", s->stopped, t->to);
-    }
+    if (s->stopped)
+        put_next("stopped", s->stopped, t->to);
     fputs("}}\n", t->to);
 }
 
 struct assay_report *assay_report_json(FILE *to, bool owns)
 {
-    struct assay_report *t = assay_report_new(to, owns);
-    if (!t)
-        return NULL;
-    t->begin = begin;
-    t->judged = judged;
-    t->end = end;
-    return t;
+    return assay_report_new(
+        (struct assay_report){.to = to, .owns = owns, .begin = begin, .judged = judged, .end = end});
 }

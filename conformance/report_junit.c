@@ -143,12 +143,6 @@ static void let_go(struct assay_report *t)
 
 struct assay_report *assay_report_junit(FILE *to, bool owns)
 {
-    struct assay_report *t = assay_report_new(to, owns);
-    if (!t)
-        return NULL;
-    t->begin = begin;
-    t->judged = judged;
-    t->end = end;
-    t->free = let_go;
-    return t;
+    return assay_report_new(
+        (struct assay_report){.to = to, .owns = owns, .begin = begin, .judged = judged, .end = end, .free = let_go});
 }

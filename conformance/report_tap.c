@@ -92,11 +92,6 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
 
 struct assay_report *assay_report_tap(FILE *to, bool owns)
 {
-    struct assay_report *t = assay_report_new(to, owns);
-    if (!t)
-        return NULL;
-    t->begin = begin;
-    t->judged = judged;
-    t->end = end;
-    return t;
+    return assay_report_new(
+        (struct assay_report){.to = to, .owns = owns, .begin = begin, .judged = judged, .end = end});
 }

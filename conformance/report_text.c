@@ -125,12 +125,6 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
 
 struct assay_report *assay_report_text(FILE *to, bool owns, bool color)
 {
-    struct assay_report *t = assay_report_new(to, owns);
-    if (!t)
-        return NULL;
-    t->color = color;
-    t->begin = begin;
-    t->judged = judged;
-    t->end = end;
-    return t;
+    return assay_report_new(
+        (struct assay_report){.to = to, .owns = owns, .color = color, .begin = begin, .judged = judged, .end = end});
 }

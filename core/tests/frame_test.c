@@ -8,15 +8,6 @@
 #include "core/fields.h"
 #include "core/tests/shapes.h"
 
-#define LIT(s)         (s), (uint32_t)(sizeof(s) - 1)
-#define DECODES(s)     assert_int_equal(shape_decode(LIT(s)).event, SE_MESSAGE)
-#define GIVES(s, what) assert_int_equal(shape_decode(LIT(s)).event, what)
-#define INT(b, ...)    FIELD(.type = ST_ANY, .form = ASSAY_FORM_INT, .bits = b, __VA_ARGS__)
-#define BYTES(...)     FIELD(.type = ST_BYTES, .form = ASSAY_FORM_BYTES, __VA_ARGS__)
-#define REST           .extent = ASSAY_EXT_REST
-#define UNTIL(d)       .extent = ASSAY_EXT_UNTIL, .extent_arg = d
-#define PREFIX(b)      .extent = ASSAY_EXT_PREFIX, .extent_arg = b
-
 static struct assay_frame_found find(const void *p, uint32_t n, uint32_t scanned)
 {
     return assay_frame_find(&shape_env, 0, ASSAY_CLIENT, (struct assay_span){p, n}, scanned, false);

@@ -9,7 +9,7 @@
 
 #include "core/tests/lines.h"
 
-#define LIT(s)                                                                                                         \
+#define SPAN(s)                                                                                                        \
     (struct assay_span)                                                                                                \
     {                                                                                                                  \
         (const uint8_t *)(s), sizeof(s) - 1                                                                            \
@@ -175,7 +175,7 @@ static void lines_are_trimmed_and_blank_ones_skipped(void **state)
 {
     (void)state;
     OPEN(l, FRAME_LINES, false);
-    assert_int_equal(feed(&l, LIT(" \t ASK \r\n\n \r\n\t\nASK a=1 \n")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN(" \t ASK \r\n\n \r\n\t\nASK a=1 \n")), ASSAY_OK);
     assert_int_equal(l.used, 24);
     assert_int_equal(l.steps, 2);
     SENT(&l, "TOLD command=command\nTOLD command=command\n");
@@ -196,11 +196,11 @@ static void messages_belong_to_transports(void **state)
 {
     (void)state;
     OPEN(l, FRAME_LINES, false);
-    assert_int_equal(feed(&l, LIT("NOTE\n")), ASSAY_PENDING);
+    assert_int_equal(feed(&l, SPAN("NOTE\n")), ASSAY_PENDING);
     assert_int_equal(l.effects, 1);
     free(l.engine);
     OPEN(d, FRAME_DATAGRAMS, false);
-    assert_int_equal(feed(&d, LIT("NOTE")), ASSAY_OK);
+    assert_int_equal(feed(&d, SPAN("NOTE")), ASSAY_OK);
     assert_int_equal(d.effects, 0);
     SENT(&d, "ASKASK");
     free(d.engine);
@@ -227,18 +227,18 @@ static void each_datagram_is_a_frame(void **state)
 {
     (void)state;
     OPEN(l, FRAME_DATAGRAMS, false);
-    assert_int_equal(feed(&l, LIT(" ASK \r")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN(" ASK \r")), ASSAY_OK);
     assert_int_equal(l.used, 6);
     assert_int_equal(l.out.cuts_len, 1);
     assert_int_equal(l.out.cuts[0].at, 0);
     assert_int_equal(l.out.cuts[0].gate, 0);
-    assert_int_equal(feed(&l, LIT("NOTE")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("NOTE")), ASSAY_OK);
     assert_int_equal(l.out.cuts_len, 3);
     assert_int_equal(l.out.cuts[1].at, 20);
     assert_int_equal(l.out.cuts[2].at, 23);
     SENT(&l, "TOLD command=commandASKASK");
     assert_int_equal(feed(&l, (struct assay_span){NULL, 0}), ASSAY_OK);
-    assert_int_equal(feed(&l, LIT(" ")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN(" ")), ASSAY_OK);
     assert_int_equal(l.steps, 2);
     frames[FRAME_DATAGRAMS].blank = false;
     assert_int_equal(feed(&l, (struct assay_span){NULL, 0}), ASSAY_ENDED);
@@ -260,7 +260,7 @@ static void datagrams_may_be_too_long(void **state)
     assert_int_equal(feed(&l, (struct assay_span){longest, 41}), ASSAY_OK);
     assert_int_equal(l.used, 41);
     SENT(&l, "TOLD command=command");
-    assert_int_equal(feed(&l, LIT("ASK")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("ASK")), ASSAY_OK);
     SENT(&l, "TOLD command=command");
     free(l.engine);
 }
@@ -270,12 +270,12 @@ static void a_border_needs_room(void **state)
     (void)state;
     OPEN(l, FRAME_DATAGRAMS, false);
     l.out.cuts_cap = 1;
-    assert_int_equal(feed(&l, LIT("NOTE")), ASSAY_FULL);
+    assert_int_equal(feed(&l, SPAN("NOTE")), ASSAY_FULL);
     assert_int_equal(l.used, 0);
     assert_int_equal(l.out.len, 0);
     assert_int_equal(l.out.cuts_len, 0);
-    assert_int_equal(feed(&l, LIT("ASK")), ASSAY_OK);
-    assert_int_equal(feed(&l, LIT("ASK")), ASSAY_FULL);
+    assert_int_equal(feed(&l, SPAN("ASK")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("ASK")), ASSAY_FULL);
     assert_int_equal(l.out.cuts_len, 1);
     SENT(&l, "TOLD command=command");
     free(l.engine);
@@ -285,12 +285,12 @@ static void a_rule_that_waits_leaves_no_border(void **state)
 {
     (void)state;
     OPEN(l, FRAME_DATAGRAMS, false);
-    assert_int_equal(feed(&l, LIT("JUMP")), ASSAY_PENDING);
+    assert_int_equal(feed(&l, SPAN("JUMP")), ASSAY_PENDING);
     assert_int_equal(l.out.cuts_len, 0);
     assert_int_equal(l.out.len, 0);
     assert_int_equal(assay_complete(l.engine, l.token, 0, true, &l.out), ASSAY_OK);
     take(&l);
-    assert_int_equal(feed(&l, LIT("JUMP")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("JUMP")), ASSAY_OK);
     assert_int_equal(l.out.cuts_len, 2);
     SENT(&l, "ASKTOLD command=command");
     assert_int_equal(l.effects, 1);
@@ -302,7 +302,7 @@ static void gates_among_borders(void **state)
 {
     (void)state;
     OPEN(l, FRAME_DATAGRAMS, true);
-    assert_int_equal(feed(&l, LIT("JUMP")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("JUMP")), ASSAY_OK);
     assay_token first = l.token;
     assert_int_equal(l.out.cuts_len, 3);
     assert_int_equal(l.out.cuts[0].gate, 0);
@@ -310,7 +310,7 @@ static void gates_among_borders(void **state)
     assert_int_equal(l.out.cuts[1].at, 3);
     assert_int_equal(l.out.cuts[2].gate, 0);
     assert_int_equal(l.out.cuts[2].at, 3);
-    assert_int_equal(feed(&l, LIT("JUMP")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("JUMP")), ASSAY_OK);
     assay_token second = l.token;
     assert_int_equal(l.out.cuts_len, 6);
     assert_int_equal(assay_complete(l.engine, second, 0, false, &l.out), ASSAY_OK);
@@ -342,14 +342,14 @@ static void a_stream_is_cut_anywhere(void **state)
     lines_messages[0].event = SE_MESSAGE;
     lines_messages[0].fields = (struct assay_range){LF_COUNT + 4, 1};
     ((struct assay_field *)(uintptr_t)shapes.fields)[LF_COUNT + 4].flags = 0;
-    assert_int_equal(feed(&l, LIT("")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("")), ASSAY_OK);
     assert_int_equal(l.steps, 0);
-    assert_int_equal(feed(&l, LIT("abcd")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("abcd")), ASSAY_OK);
     assert_int_equal(l.steps, 1);
-    assert_int_equal(feed(&l, LIT("abcdefghi")), ASSAY_OK);
+    assert_int_equal(feed(&l, SPAN("abcdefghi")), ASSAY_OK);
     assert_int_equal(l.used, 9);
     assert_int_equal(l.steps, 4);
-    assert_int_equal(assay_signal(l.engine, l.sid, 0, ASSAY_EV_EOF, LIT(""), &l.out), ASSAY_ENDED);
+    assert_int_equal(assay_signal(l.engine, l.sid, 0, ASSAY_EV_EOF, SPAN(""), &l.out), ASSAY_ENDED);
     take(&l);
     assert_int_equal(l.end.ended.cause, ASSAY_EV_EOF);
     assert_false(l.end.ended.finished);
@@ -370,11 +370,11 @@ static void ends_of_link(struct assay_span in, enum assay_end how, bool finished
 static void a_machine_ends_with_its_link_or_not(void **state)
 {
     (void)state;
-    ends_of_link(LIT("SET\n"), ASSAY_END_CLOSE, true);
-    ends_of_link(LIT("ASK a\n"), ASSAY_END_CLOSE, false);
-    ends_of_link(LIT("ASK 1234567890123456789012345678901234567890\n"), ASSAY_END_ABORT, false);
+    ends_of_link(SPAN("SET\n"), ASSAY_END_CLOSE, true);
+    ends_of_link(SPAN("ASK a\n"), ASSAY_END_CLOSE, false);
+    ends_of_link(SPAN("ASK 1234567890123456789012345678901234567890\n"), ASSAY_END_ABORT, false);
     OPEN(l, FRAME_LINES, false);
-    assert_int_equal(assay_signal(l.engine, l.sid, 0, ASSAY_EV_SHUTDOWN, LIT(""), &l.out), ASSAY_ENDED);
+    assert_int_equal(assay_signal(l.engine, l.sid, 0, ASSAY_EV_SHUTDOWN, SPAN(""), &l.out), ASSAY_ENDED);
     take(&l);
     assert_false(l.end.ended.finished);
     free(l.engine);

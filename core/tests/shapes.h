@@ -19,7 +19,12 @@
         .name = "f", .present = ASSAY_NONE, .is = ASSAY_NONE, .init = ASSAY_NONE, .check = ASSAY_NONE,                 \
         .fault = ASSAY_NONE, .req = ASSAY_NONE, .leniency = ASSAY_NONE, .element = ASSAY_NONE, __VA_ARGS__             \
     }
-#define CODE(...) shape_code((uint32_t[]){__VA_ARGS__, I(END, 0, 0)}, sizeof((uint32_t[]){__VA_ARGS__, 0}) / 4)
+#define INT(b, ...) FIELD(.type = ST_ANY, .form = ASSAY_FORM_INT, .bits = b, __VA_ARGS__)
+#define BYTES(...)  FIELD(.type = ST_BYTES, .form = ASSAY_FORM_BYTES, __VA_ARGS__)
+#define REST        .extent = ASSAY_EXT_REST
+#define UNTIL(d)    .extent = ASSAY_EXT_UNTIL, .extent_arg = d
+#define PREFIX(b)   .extent = ASSAY_EXT_PREFIX, .extent_arg = b
+#define CODE(...)   shape_code((uint32_t[]){__VA_ARGS__, I(END, 0, 0)}, sizeof((uint32_t[]){__VA_ARGS__, 0}) / 4)
 #define SHAPE(...)                                                                                                     \
     shape((struct assay_field[]){__VA_ARGS__}, sizeof((struct assay_field[]){__VA_ARGS__}) / sizeof(struct assay_field))
 
@@ -47,5 +52,9 @@ bool shape_is(unsigned slot, const void *p, uint32_t n);
 /* Encode what stands in the slots; decoded input that encodes to itself is true. */
 struct assay_encoded shape_encode(uint8_t *out, uint32_t cap);
 bool shape_round_trip(const void *p, uint32_t n);
+
+#define LIT(s)         (s), (uint32_t)(sizeof(s) - 1)
+#define DECODES(s)     assert_int_equal(shape_decode(LIT(s)).event, SE_MESSAGE)
+#define GIVES(s, what) assert_int_equal(shape_decode(LIT(s)).event, what)
 
 #endif
