@@ -28,7 +28,8 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
         {"role", ASSAY_ARG_STRING, &t->role, "ROLE", "what TARGET is: server (default), client, or peer"},
         {"transport", ASSAY_ARG_STRING, &t->transport, "NAME", "judge it over this one alone"},
         {"upper", ASSAY_ARG_STRING, &t->upper, "WAY", "how a client is told what to do: lines, terminal or exit"},
-        {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD", "where effect NAME shows: a file, or cmd:COMMAND"},
+        {"observe", ASSAY_ARG_LIST, &t->observe, "NAME=FILE|CMD",
+         "where effect NAME shows: a file, cmd:COMMAND, stdout, stderr"},
         {"fault", ASSAY_ARG_LIST, &t->fault, "NAME=COMMAND", "start a target in which effect NAME fails, or no-room"},
         {"param", ASSAY_ARG_LIST, &t->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
         {"lenient", ASSAY_ARG_LIST, &t->lenient, "NAME=0|1", "whether the target has this leniency"},
@@ -294,19 +295,32 @@ static void free_faults(struct faults *faults)
 
 /* ---- observers --------------------------------------------------------- */
 
+static const struct assay_effect *effect_named(const struct assay_model *model, const char *name)
+{
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        if (strcmp(model->effects[i].name, name) == 0)
+            return &model->effects[i];
+    return NULL;
+}
+
 static bool observers_of(const struct test *t, const struct assay_model *model, struct assay_observers *observers)
 {
     for (size_t i = 0; i < t->observe.count; i++) {
         if (!assay_observer_add(observers, t->observe.items[i])) {
-            fprintf(stderr, "assay: --observe %s: expected NAME=FILE or NAME=cmd:COMMAND\n", t->observe.items[i]);
+            fprintf(stderr, "assay: --observe %s: expected NAME=FILE, NAME=cmd:COMMAND, NAME=stdout or NAME=stderr\n",
+                    t->observe.items[i]);
             return false;
         }
-        bool known = false;
-        const char *name = observers->items[observers->count - 1].name;
-        for (uint16_t k = 0; k < model->effects_count; k++)
-            known = known || strcmp(model->effects[k].name, name) == 0;
-        if (!known) {
-            fprintf(stderr, "assay: --observe %s: the spec has no effect '%s'\n", t->observe.items[i], name);
+        struct assay_observer *o = &observers->items[observers->count - 1];
+        const struct assay_effect *effect = effect_named(model, o->name);
+        if (!effect) {
+            fprintf(stderr, "assay: --observe %s: the spec has no effect '%s'\n", t->observe.items[i], o->name);
+            return false;
+        }
+        o->lines = effect->verb && (strcmp(effect->verb, "print") == 0 || strcmp(effect->verb, "report") == 0);
+        if (assay_observer_is_stream(o) && strncmp(t->places[1], "exec:", 5) != 0) {
+            fprintf(stderr, "assay: --observe %s: only a target that is started here (exec:) has streams to watch\n",
+                    t->observe.items[i]);
             return false;
         }
     }
@@ -393,6 +407,7 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
     }
     close_reports(&reports);
     free_faults(&faults);
+    assay_observers_free(&observers);
     free(command);
     return code;
 }

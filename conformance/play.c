@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "conformance/describe.h"
+#include "conformance/weave.h"
 
 static const struct assay_step *current(const struct assay_play_run *r)
 {
@@ -51,11 +52,10 @@ static void keep_effect(struct assay_play_run *r)
     for (uint16_t i = 0; name && r->oracle && i < model->effects_count; i++) {
         if (strcmp(model->effects[i].name, name) != 0)
             continue;
-        struct assay_span bytes = assay_oracle_effect(r->oracle, i);
-        r->play.outcome.effect = bytes.n ? malloc(bytes.n) : NULL;
-        if (r->play.outcome.effect)
-            memcpy(r->play.outcome.effect, bytes.p, bytes.n);
-        r->play.outcome.effect_size = r->play.outcome.effect ? bytes.n : 0;
+        const struct assay_record *records;
+        uint32_t count = assay_oracle_records(r->oracle, i, &records);
+        r->play.outcome.records = assay_records_copy(records, count);
+        r->play.outcome.records_count = r->play.outcome.records ? count : 0;
     }
 }
 
@@ -273,8 +273,9 @@ void assay_play_free(struct assay_play *play)
 void assay_played_free(struct assay_played *outcome)
 {
     assay_exchange_free(&outcome->exchange);
-    free(outcome->effect);
+    free(outcome->records);
     free(outcome->said);
-    outcome->effect = NULL;
+    outcome->records = NULL;
+    outcome->records_count = 0;
     outcome->said = NULL;
 }

@@ -53,8 +53,8 @@ struct assay_played {
     char trouble[320];
     int64_t began, took; /* ns */
     struct assay_exchange exchange;
-    uint8_t *effect; /* what the observed effect should have done */
-    uint32_t effect_size;
+    struct assay_record *records; /* what the observed effect should have left behind; one piece of memory */
+    uint32_t records_count;
     char *said; /* the end of what a client's program wrote to stderr; owned; or NULL */
 };
 

@@ -15,6 +15,7 @@
 #define SILENT_ENOUGH   64  /* cases without any answer, and none that passed: the target does not speak at all */
 #define AGAIN_AT_MOST   3   /* times that a case runs alone while the harness is late */
 #define EFFECT_SEEN_MAX 512
+#define RECORDS_SHOWN   8
 
 enum stand { STAND_WAITING, STAND_FLYING, STAND_AGAIN, STAND_JUDGED };
 
@@ -246,13 +247,14 @@ static void judge(struct run *r, size_t i, struct assay_played *played, bool alo
 }
 
 /* The file may be written a little after the last answer: look until it is all there. */
-static enum assay_sight look(struct run *r, struct assay_observer *eye, struct assay_span expected, uint8_t *seen,
+static enum assay_sight look(struct run *r, struct assay_observer *eye, const struct assay_played *p, uint8_t *seen,
                              uint64_t *seen_n)
 {
     int64_t end = assay_clock_now() + assay_pace_patience(&r->stage.pace);
     for (int64_t tick = ASSAY_MS / 4;; tick *= 2) {
         int64_t now = assay_clock_now();
-        enum assay_sight sight = assay_observer_look(eye, expected, seen, EFFECT_SEEN_MAX, seen_n);
+        enum assay_sight sight =
+            assay_observer_look(eye, r->target, p->records, p->records_count, seen, EFFECT_SEEN_MAX, seen_n);
         if (sight != ASSAY_SIGHT_PART || now >= end || r->interrupted)
             return sight;
         for (int64_t until = now + tick; assay_clock_now() < until && !r->interrupted;)
@@ -260,7 +262,7 @@ static enum assay_sight look(struct run *r, struct assay_observer *eye, struct a
     }
 }
 
-static void blame_effect(struct run *r, size_t i, struct assay_span expected, struct assay_span seen, uint64_t seen_n)
+static void blame_effect(struct run *r, size_t i, const struct assay_played *p, struct assay_span seen, uint64_t seen_n)
 {
     struct assay_result *result = &r->results[i];
     struct assay_text want = {result->expected, sizeof result->expected, 0};
@@ -268,8 +270,11 @@ static void blame_effect(struct run *r, size_t i, struct assay_span expected, st
     const struct assay_case *c = &r->suite->cases[i];
     assay_result_set(result, c, c->level == ASSAY_MUST ? ASSAY_VERDICT_FAIL : ASSAY_VERDICT_WARN,
                      "effect `%s` is not what the spec orders", c->observe);
-    assay_text_add(&want, "%u bytes ", expected.n);
-    assay_text_quoted(&want, expected, 256);
+    assay_text_add(&want, "%u records", p->records_count);
+    for (uint32_t k = 0; k < p->records_count && k < RECORDS_SHOWN; k++) {
+        assay_text_add(&want, k ? ", " : ": ");
+        assay_text_quoted(&want, p->records[k].bytes, 256);
+    }
     assay_text_add(&got, "%llu bytes ", (unsigned long long)seen_n);
     assay_text_quoted(&got, seen, 256);
 }
@@ -279,13 +284,12 @@ static bool watch_effect(struct run *r, size_t i, const struct assay_played *p, 
 {
     uint8_t bytes[EFFECT_SEEN_MAX];
     uint64_t n = 0;
-    struct assay_span expected = {p->effect, p->effect_size};
-    enum assay_sight sight = look(r, eye, expected, bytes, &n);
+    enum assay_sight sight = look(r, eye, p, bytes, &n);
     if (sight == ASSAY_SIGHT_BLIND)
         assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_ERROR, "observer `%s` does not work: %s",
                          eye->name, eye->place);
     else if (sight != ASSAY_SIGHT_SAME)
-        blame_effect(r, i, expected, (struct assay_span){bytes, n < sizeof bytes ? (uint32_t)n : sizeof bytes}, n);
+        blame_effect(r, i, p, (struct assay_span){bytes, n < sizeof bytes ? (uint32_t)n : sizeof bytes}, n);
     r->confirmed_late += sight == ASSAY_SIGHT_PART; /* it was waited for in vain, as an answer may be */
     r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
     return sight == ASSAY_SIGHT_OTHER;
@@ -301,7 +305,7 @@ static struct assay_observer *eye_of(struct run *r, size_t i)
 static bool try_alone(struct run *r, size_t i, bool *died)
 {
     struct assay_observer *eye = eye_of(r, i);
-    if (eye && !assay_observer_begin(eye)) {
+    if (eye && !assay_observer_begin(eye, r->target)) {
         assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_ERROR, "observer `%s` does not work: %s",
                          eye->name, eye->place);
         return false;

@@ -17,6 +17,15 @@
 
 #define TRIES 5 /* ports, where the target's own choice is not printed */
 
+#define KEPT_MAX (16u << 20)
+
+/* What it wrote to a stream, for those who want to see it. */
+struct kept {
+    bool wanted;
+    uint8_t *p;
+    size_t n, cap;
+};
+
 struct assay_target {
     char *command; /* NULL: runs already */
     char place[256];
@@ -27,6 +36,7 @@ struct assay_target {
     unsigned port; /* that {port} became; 0: none */
     struct assay_lines out, err;
     struct assay_process process;
+    struct kept kept[2]; /* by enum assay_stream */
 };
 
 static bool refuse(struct assay_net_error *error, const char *what, const char *about)
@@ -87,13 +97,30 @@ void assay_target_pipes(const struct assay_target *t, int fds[2])
 
 /* ---- what it prints ---------------------------------------------------- */
 
+static void keep(struct kept *k, const char *bytes, size_t n)
+{
+    if (k->n + n > k->cap) {
+        size_t cap = 2 * (k->n + n);
+        uint8_t *bigger = cap <= KEPT_MAX ? realloc(k->p, cap) : NULL;
+        if (!bigger)
+            return;
+        k->p = bigger;
+        k->cap = cap;
+    }
+    memcpy(k->p + k->n, bytes, n);
+    k->n += n;
+}
+
 static void listen_to(struct assay_target *t, int fd, struct assay_lines *p)
 {
+    struct kept *k = &t->kept[p == &t->err ? ASSAY_STREAM_ERR : ASSAY_STREAM_OUT];
     char bytes[4096];
     ssize_t n;
     while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0) {
         if (p == &t->err)
             assay_process_remember(&t->process, bytes, (size_t)n);
+        if (k->wanted)
+            keep(k, bytes, (size_t)n);
         assay_announced_scan(&t->announced, p, bytes, (size_t)n);
     }
 }
@@ -102,6 +129,20 @@ void assay_target_listen(struct assay_target *t)
 {
     listen_to(t, t->process.out, &t->out);
     listen_to(t, t->process.err, &t->err);
+}
+
+bool assay_target_keep(struct assay_target *t, enum assay_stream stream)
+{
+    assay_target_listen(t);
+    t->kept[stream].wanted = t->command != NULL;
+    t->kept[stream].n = 0;
+    return t->command != NULL;
+}
+
+struct assay_span assay_target_wrote(struct assay_target *t, enum assay_stream stream)
+{
+    assay_target_listen(t);
+    return (struct assay_span){t->kept[stream].p, (uint32_t)t->kept[stream].n};
 }
 
 const char *assay_target_said(struct assay_target *t)
@@ -187,6 +228,8 @@ void assay_target_free(struct assay_target *t)
     if (!t)
         return;
     assay_target_stop(t);
+    for (size_t i = 0; i < 2; i++)
+        free(t->kept[i].p);
     free(t->command);
     free(t);
 }

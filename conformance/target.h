@@ -11,6 +11,7 @@
 #define ASSAY_CONFORMANCE_TARGET_H
 
 #include "conformance/announce.h"
+#include "core/value.h"
 #include "net/loop.h"
 
 struct assay_target;
@@ -58,6 +59,12 @@ void assay_target_listen(struct assay_target *target);
 
 /* The end of what it wrote to stderr since it was started. Valid until it is started again. */
 const char *assay_target_said(struct assay_target *target);
+
+/* What a started one writes: from here on it is kept, what was kept before is dropped. False: it was not started here.
+ * assay_target_wrote() reads what there is by now; valid until the next call of either. */
+enum assay_stream { ASSAY_STREAM_OUT, ASSAY_STREAM_ERR };
+bool assay_target_keep(struct assay_target *target, enum assay_stream stream);
+struct assay_span assay_target_wrote(struct assay_target *target, enum assay_stream stream);
 
 /* Where it writes: watch these for reading and call assay_target_listen(); -1: none. */
 void assay_target_pipes(const struct assay_target *target, int fds[2]);

@@ -56,7 +56,8 @@ class Server:
     def run(self):
         while not (self.stopping and self.open == 0):
             for key, _ in self.select.select():
-                key.data()
+                if key.fileobj.fileno() >= 0:  # not closed by what came before it in this round
+                    key.data()
 
     def accept(self):
         Connection(self, self.listener.accept()[0])
