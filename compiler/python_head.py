@@ -1,5 +1,6 @@
 import collections
 import enum
+import fractions
 import json
 import queue
 import selectors

@@ -70,7 +70,7 @@ def _to_value(index, value):
     if kind == "enum" and isinstance(value, str):
         return _ENUMS[of].values[value]
     if kind == "duration":
-        return round(value * 1e9)
+        return round(value * 10**9)
     if isinstance(value, (str, float)) or int(value) != value:
         raise TypeError("a whole number is expected")
     return int(value)
@@ -1650,8 +1650,16 @@ def _quoted(data):
 
 
 def _unquoted(text):
-    parts = text.encode("ascii").split(b"%")
-    return parts[0] + b"".join(bytes((int(part[:2], 16),)) + part[2:] for part in parts[1:])
+    first, *parts = _bytes_of(text).split(b"%")
+    if not all(len(part) >= 2 and part[:2].isalnum() for part in parts):
+        raise ValueError
+    return first + b"".join(bytes((int(part[:2], 16),)) + part[2:] for part in parts)
+
+
+def _decimal_of(text):
+    if not text.isascii() or not text[text.startswith("-"):].isdigit():
+        raise ValueError
+    return int(text)
 
 
 def _spelled(index, value):
@@ -1676,10 +1684,34 @@ def _read_word(index, text):
     if t.kind == "bool":
         return {"true": True, "false": False}[text]
     if t.kind == "enum":
-        return _ENUMS[t.of].values[text] if text in _ENUMS[t.of].values else int(text)
+        return _ENUMS[t.of].values[text] if text in _ENUMS[t.of].values else _decimal_of(text)
     if t.kind == "list":
-        return [int(item) for item in text.split(",")] if text else []
-    return int(text) / 1e9 if t.kind == "duration" else int(text)
+        return [_decimal_of(item) for item in text.split(",")] if text else []
+    return fractions.Fraction(_decimal_of(text), 10**9) if t.kind == "duration" else _decimal_of(text)
+
+
+_EXPECTED = {
+    "int": "a decimal number", "bool": "true or false", "enum": "one of the spec's names",
+    "duration": "a decimal number of nanoseconds", "bytes": "% and two hexadecimal digits",
+    "text": "% and two hexadecimal digits", "list": "decimal numbers with commas between them"}
+
+
+def _read_words(call, words):
+    """The arguments of a call, by name, from the words of a line."""
+    params, given = {_PARAMS[i].name: _PARAMS[i] for i in _numbers(call.args)}, {}
+    for word in words:
+        name, assign, text = word.partition("=")
+        if not assign:
+            raise ValueError("expected NAME=VALUE instead of '%s'" % word)
+        if name not in params:
+            raise ValueError("there is no argument %s" % name)
+        if name in given:
+            raise ValueError("argument %s is there twice" % name)
+        try:
+            given[name] = _read_word(params[name].type, text)
+        except (ValueError, KeyError):
+            raise ValueError("argument %s: expected %s" % (name, _EXPECTED[_TYPES[params[name].type].kind])) from None
+    return given
 
 
 def _read_param(text):
@@ -1764,8 +1796,10 @@ class _Driver:
             self.connect()
         elif order[0] == "close":
             self.client.close()
-        elif order[0] == "call" and len(order) > 1:
-            self.call(order[1], order[2:])
+        elif order[0] == "call":
+            self.call(order[1] if order[1:] else "-", order[2:])
+        else:
+            print("not an order: %s" % " ".join(order), file=sys.stderr)
 
     def connect(self):
         try:
@@ -1779,7 +1813,7 @@ class _Driver:
     def call(self, name, words):
         try:
             index = _index_of(_CALLS, name, "call")
-            results = self.client._call(index, self.arguments(_CALLS[index], dict(w.split("=", 1) for w in words)))
+            results = self.client._call(index, self.arguments(_CALLS[index], _read_words(_CALLS[index], words)))
         except CallFailed as error:
             self.tell("error", name, error.name, _quoted(_bytes_of(error.detail)))
         except ClientError as error:
@@ -1791,17 +1825,15 @@ class _Driver:
             self.tell("result", name, *["%s=%s" % (p.name, _spelled(p.type, v)) for p, v in zip(params, results)])
 
     def arguments(self, call, given):
-        values, names = [], {_PARAMS[i].name for i in _numbers(call.args)}
-        if set(given) - names:
-            raise ValueError("no argument %s" % ", ".join(sorted(set(given) - names)))
+        values = []
         for i in _numbers(call.args):
             param = _PARAMS[i]
             if param.name in given:
-                values.append(_read_word(param.type, given[param.name]))
+                values.append(given[param.name])
             elif param.default is not None:
                 values.append(param.default)
             else:
-                raise ValueError("%s is missing" % param.name)
+                raise ValueError("argument %s is missing" % param.name)
         return values
 
 
@@ -1839,8 +1871,13 @@ def _drive_options(argv):
             name, value = _read_param(rest.pop(0))
             options["params"][name] = value
         else:
-            return None
+            raise ValueError("%s: %s" % (word, "a value is missing" if word in _WITH_VALUE else "nothing like it is known"))
     return run, options
+
+
+_WITH_VALUE = ("--transport", "--machine", "--lenient", "--bind", "--param")
+_USAGE = """usage: %s --drive [TRANSPORT:]HOST:PORT[,TRANSPORT:HOST:PORT...] [--run] [--transport NAME] [--machine NAME]
+       [--param NAME=VALUE] [--lenient NAME] [--bind HOST:PORT] [--trace]"""
 
 
 def _main(client, argv):
@@ -1851,9 +1888,9 @@ def _main(client, argv):
         print(error, file=sys.stderr)
         found = None
     if found is None:
-        print("usage: --drive [TRANSPORT:]HOST:PORT[,TRANSPORT:HOST:PORT...] [--run] [--transport NAME] [--machine NAME]"
-              " [--param NAME=VALUE] [--lenient NAME] [--bind HOST:PORT] [--trace]", file=sys.stderr)
-        return 2
+        asked = argv[:1] in (["--help"], ["-h"])
+        print(_USAGE % sys.argv[0], file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     run, options = found
 
     def make(driver):

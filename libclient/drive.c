@@ -171,34 +171,60 @@ static char *next_word(char **at)
     return word;
 }
 
+/* What is wrong with an argument: two parts of a sentence around a word. */
+struct complaint {
+    const char *before, *word, *after;
+};
+
+static const char *expected(const struct assay_model *model, uint16_t type)
+{
+    static const char *const forms[] = {
+        [ASSAY_T_INT] = ": expected a decimal number",
+        [ASSAY_T_BOOL] = ": expected true or false",
+        [ASSAY_T_ENUM] = ": expected one of the spec's names",
+        [ASSAY_T_DURATION] = ": expected a decimal number of nanoseconds",
+        [ASSAY_T_BYTES] = ": expected % and two hexadecimal digits",
+        [ASSAY_T_TEXT] = ": expected % and two hexadecimal digits",
+        [ASSAY_T_LIST] = ": expected decimal numbers with commas between them",
+    };
+    return forms[model->types[type].kind];
+}
+
 static bool read_arg(const struct driver *d, const struct assay_call *call, char *word, struct assay_value *args,
-                     bool *given, uint8_t *room, size_t *used)
+                     bool *given, uint8_t *room, size_t *used, struct complaint *wrong)
 {
     size_t n = strcspn(word, "=");
-    for (uint16_t i = 0; word[n] == '=' && i < call->args.count; i++) {
+    *wrong = (struct complaint){"expected NAME=VALUE instead of '", word, "'"};
+    if (word[n] != '=')
+        return false;
+    word[n] = '\0';
+    for (uint16_t i = 0; i < call->args.count; i++) {
         const struct assay_param *param = &d->model->params[call->args.first + i];
-        if (strlen(param->name) != n || memcmp(param->name, word, n) != 0)
+        if (strcmp(param->name, word) != 0)
             continue;
+        *wrong = (struct complaint){"argument ", param->name,
+                                    given[i] ? " is there twice" : expected(d->model, param->type)};
+        if (given[i])
+            return false;
         given[i] = assay_word_read(d->model, param->type, word + n + 1, &args[i], room, used);
         return given[i];
     }
+    *wrong = (struct complaint){"there is no argument ", word, ""};
     return false;
 }
 
-/* All arguments of a call; false: *wrong is what is missing, or no argument. */
+/* All arguments of a call; false: *wrong tells what is missing, or no argument. */
 static bool read_args(const struct driver *d, const struct assay_call *call, char *rest, struct assay_value *args,
-                      uint8_t *room, const char **wrong)
+                      uint8_t *room, struct complaint *wrong)
 {
     bool given[ASSAY_SLOTS_MAX] = {false};
     size_t used = 0;
     for (char *word = next_word(&rest); word; word = next_word(&rest))
-        if (!read_arg(d, call, word, args, given, room, &used)) {
-            *wrong = word;
+        if (!read_arg(d, call, word, args, given, room, &used, wrong))
             return false;
-        }
     for (uint16_t i = 0; i < call->args.count; i++) {
         const struct assay_param *param = &d->model->params[call->args.first + i];
-        *wrong = param->name;
+        *wrong = (struct complaint){"argument ", param->name, " is missing"};
         if (!given[i] && !assay_word_default(d->model, param, &args[i], room, &used))
             return false;
     }
@@ -217,7 +243,8 @@ static void start_call(struct driver *d, int index, const struct assay_value *ar
 
 static void order_call(struct driver *d, char *rest)
 {
-    const char *name = next_word(&rest), *wrong = "";
+    const char *name = next_word(&rest);
+    struct complaint wrong = {"there is no memory", "", ""};
     int index = name ? assay_client_find(d->client, name) : -1;
     if (index < 0) {
         printf("error %s value", name ? name : "-");
@@ -231,7 +258,9 @@ static void order_call(struct driver *d, char *rest)
         start_call(d, index, args);
     } else {
         printf("error %s value ", call->name);
-        assay_word_bytes(wrong, strlen(wrong), stdout);
+        assay_word_bytes(wrong.before, strlen(wrong.before), stdout);
+        assay_word_bytes(wrong.word, strlen(wrong.word), stdout);
+        assay_word_bytes(wrong.after, strlen(wrong.after), stdout);
         say("");
     }
     free(room);

@@ -595,6 +595,39 @@ def test_an_order_behind_an_effect():
                     "connected\neffect deliver number=1 text=hi\n" + subscribed + subscribed)
 
 
+WRONG_WORDS = {
+    "subscribe": "argument%20count%20is%20missing",
+    "subscribe count": "expected%20NAME%3DVALUE%20instead%20of%20%27count%27",
+    "subscribe cuont=1": "there%20is%20no%20argument%20cuont",
+    "subscribe count=1 count=2": "argument%20count%20is%20there%20twice",
+    **{"subscribe count=" + number: "argument%20count%3A%20expected%20a%20decimal%20number" for number in ("", "+1", "0x1", "1_0", "two")},
+    "echo flag=1": "argument%20flag%3A%20expected%20true%20or%20false",
+    "echo color=blue": "argument%20color%3A%20expected%20one%20of%20the%20spec%27s%20names",
+    "echo data=%4": "argument%20data%3A%20expected%20%25%20and%20two%20hexadecimal%20digits",
+    "echo data=%zz": "argument%20data%3A%20expected%20%25%20and%20two%20hexadecimal%20digits",
+    "echo list=1,,2": "argument%20list%3A%20expected%20decimal%20numbers%20with%20commas%20between%20them",
+}
+
+
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_orders_with_wrong_words(generated, serve, driver):
+    """Each is answered with what is wrong, in the same words by every program, and the connection goes on."""
+    address = serve("kinds")[0]
+    program = [ASSAY, "drive", SPECS["kinds"]] if driver == "c" else [sys.executable, generated / "generated/kinds_client.py", "--drive"]
+    orders = ["connect", *["call " + order for order in WRONG_WORDS], "call subscribe count=0"]
+    said = run(*program, address, input="\n".join(orders).encode() + b"\n").splitlines()
+    assert said == ["connected", *["error %s value %s" % (order.split()[0], why) for order, why in WRONG_WORDS.items()],
+                    "error subscribe refused no%20count%20from%201%20to%209"]
+
+
+def test_a_driven_python_client_helps_with_its_command_line(generated):
+    program = generated / "generated/kinds_client.py"
+    for options, code, why in ((["--help"], 0, b""), ([], 2, b""), (["--drive", "127.0.0.1:1", "--rnu"], 2, b"--rnu: nothing like it is known"),
+                               (["--drive", "127.0.0.1:1", "--param"], 2, b"--param: a value is missing")):
+        done = subprocess.run([sys.executable, program, *options], capture_output=True, timeout=60)
+        assert done.returncode == code and b"kinds_client.py --drive" in done.stdout + done.stderr and why in done.stderr
+
+
 def test_a_flood_does_not_stop_the_clock(python):
     """Nor does a server that never reads: thanks for the news are stuck after a while."""
     fake = Fake([b"\2\1\0\3", ("flood", NEWS)])

@@ -194,7 +194,8 @@ def test_lines_that_are_wrong(serve):
     at, _ = serve("dispatch")
     lines = drive("spec/dispatch.yaml", "udp:" + at["udp"],
                   "call nope\ncall log_rotate code=1\ncall log_rotate secret_code=%4\ncall log_rotate\ncall\n")
-    assert lines == ["error nope value no%20such%20call", "error log_rotate value code%3D1", "error log_rotate value secret_code%3D%254",
+    assert lines == ["error nope value no%20such%20call", "error log_rotate value there%20is%20no%20argument%20code",
+                     "error log_rotate value argument%20secret_code%3A%20expected%20%25%20and%20two%20hexadecimal%20digits",
                      "result log_rotate", "error - value no%20such%20call"]
 
 
