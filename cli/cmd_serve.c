@@ -28,21 +28,16 @@ static enum assay_args_result read_args(struct serve *serve, int argc, char **ar
         .usage = "serve SPEC [OPTIONS]",
         .text = "Run the reference server of a spec, over every transport that the spec names. Prints a line\n"
                 "\"listening on tcp:ADDR:PORT\" (or udp:) for each address when it is ready.\n"
-                "SIGTERM and SIGINT end it after all requests received were answered; SIGHUP opens its files anew;\n"
-                "SIGUSR1 tells on stderr how often each effect was ordered.",
+                "SIGTERM and SIGINT end it after all requests received were answered; the second one ends it at once.\n"
+                "If nobody reads its stdout or stderr, the first one waits as long as the limit drain_time says, then\n"
+                "gives up and tells on stderr, if that can be written to, how many bytes were lost.\n"
+                "SIGHUP opens its files anew; SIGUSR1 tells on stderr how often each effect was ordered.",
         .options = options,
         .positional = &serve->spec,
         .least = 1,
         .most = 1,
     };
     return assay_args_read(&spec, argc, argv);
-}
-
-static void announce(const struct assay_server *server)
-{
-    for (size_t i = 0; assay_server_address(server, i); i++)
-        printf("listening on %s\n", assay_server_address(server, i));
-    fflush(stdout);
 }
 
 static int run(const struct serve *serve, const struct assay_settings *settings)
@@ -57,6 +52,7 @@ static int run(const struct serve *serve, const struct assay_settings *settings)
         .data = serve->data,
         .trace = serve->trace,
         .stats = serve->stats,
+        .announce = true,
         .signals = true,
     };
     struct assay_server *server = assay_server_open(&config, error);
@@ -64,7 +60,6 @@ static int run(const struct serve *serve, const struct assay_settings *settings)
         fprintf(stderr, "assay: %s\n", error);
         return ASSAY_EXIT_USAGE;
     }
-    announce(server);
     assay_server_run(server);
     switch (assay_server_close(server)) {
     case ASSAY_SERVER_STOPPED:

@@ -1,13 +1,16 @@
 #include "ref-server/append.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "ref-server/console.h"
 #include "ref-server/spool.h"
+
+/* Bytes that are kept for a stream that is not read, beside what effects order. */
+#define SAID_MAX (64u << 20)
 
 /* ---- one group on one log ---------------------------------------------- */
 
@@ -110,73 +113,70 @@ static void append_group(struct assay_appender *a, struct assay_logfile *log, st
 
 /* ---- streams ----------------------------------------------------------- */
 
-static bool stream_write(int fd, const uint8_t *bytes, size_t size)
+static bool put_in_stream(void *stream, const void *bytes, size_t size)
 {
-    while (size > 0) {
-        ssize_t n = write(fd, bytes, size);
-        if (n < 0 && errno == EAGAIN) {
-            struct pollfd p = {.fd = fd, .events = POLLOUT};
-            poll(&p, 1, -1);
-        } else if (n < 0 && errno != EINTR) {
-            return false;
-        } else if (n > 0) {
-            bytes += n;
-            size -= (size_t)n;
-        }
-    }
-    return true;
+    return assay_stream_write(stream, bytes, size);
 }
 
-static bool put_in_stream(void *fd, const void *bytes, size_t size)
-{
-    return stream_write(*(int *)fd, bytes, size);
-}
-
-static void stream_each(int fd, struct assay_batch *batch)
+static void stream_each(struct assay_stream *stream, struct assay_batch *batch)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct assay_spool *spool = batch->jobs[i].spool;
         struct assay_span bytes = assay_batch_bytes(batch, i);
         batch->jobs[i].done =
-            (!spool || assay_spool_pour(spool, put_in_stream, &fd)) && stream_write(fd, bytes.p, bytes.n);
+            (!spool || assay_spool_pour(spool, put_in_stream, stream)) && assay_stream_write(stream, bytes.p, bytes.n);
     }
 }
 
-static void stream_all(int fd, struct assay_batch *batch)
+static void stream_all(struct assay_stream *stream, struct assay_batch *batch)
 {
-    bool done = stream_write(fd, batch->bytes, batch->size);
+    bool done = assay_stream_write(stream, batch->bytes, batch->size);
     for (uint32_t i = 0; i < batch->count; i++)
         batch->jobs[i].done = done;
 }
 
-static void stream_group(int fd, struct assay_batch *batches)
+static uint64_t bytes_of(const struct assay_batch *batch)
+{
+    uint64_t n = batch->size;
+    for (uint32_t i = 0; batch->spooled && i < batch->count; i++)
+        n += assay_spool_size(batch->jobs[i].spool);
+    return n;
+}
+
+static void stream_group(struct assay_sink *sink, struct assay_batch *batches)
 {
     for (; batches; batches = batches->next) {
+        uint64_t before = sink->stream.written;
         if (batches->spooled)
-            stream_each(fd, batches);
+            stream_each(&sink->stream, batches);
         else
-            stream_all(fd, batches);
+            stream_all(&sink->stream, batches);
+        if (sink->stream.given_up)
+            atomic_fetch_add(&sink->lost, bytes_of(batches) - (sink->stream.written - before));
     }
 }
 
 /* ---- the thread -------------------------------------------------------- */
 
-static void post_all(struct assay_batch *batches)
+static void post_all(struct assay_appender *a, struct assay_batch *batches)
 {
     for (struct assay_batch *next; batches; batches = next) {
         next = batches->next;
-        assay_inbox_post(batches->reply, batches);
+        if (batches->reply) {
+            assay_inbox_post(batches->reply, batches);
+            continue;
+        }
+        atomic_fetch_sub(&a->said, batches->size);
+        assay_batch_free(batches);
     }
 }
 
 static void take_batch(struct assay_batch *batch)
 {
     struct assay_sink *sink = batch->object;
-    struct assay_batch **last = &sink->batches;
-    while (*last)
-        last = &(*last)->next;
     batch->next = NULL;
-    *last = batch;
+    *(sink->batches ? &sink->last->next : &sink->batches) = batch;
+    sink->last = batch;
 }
 
 static void handle(struct assay_worker *worker, struct assay_batch *batches)
@@ -189,11 +189,11 @@ static void handle(struct assay_worker *worker, struct assay_batch *batches)
     for (struct assay_sink *sink = a->sinks; sink; sink = sink->next) {
         struct assay_batch *group = sink->batches;
         sink->batches = NULL;
-        if (group && sink->stream >= 0)
-            stream_group(sink->stream, group);
+        if (group && sink->stream.fd >= 0)
+            stream_group(sink, group);
         else if (group)
             append_group(a, &sink->log, group);
-        post_all(group);
+        post_all(a, group);
     }
 }
 
@@ -202,8 +202,8 @@ static void reopen(struct assay_worker *worker)
     struct assay_appender *a = worker->owner;
     struct assay_net_error error;
     for (struct assay_sink *sink = a->sinks; sink; sink = sink->next)
-        if (sink->stream < 0 && !assay_logfile_reopen(&sink->log, &error))
-            fprintf(stderr, "assay: cannot reopen %s; going on with the old file\n", error.text);
+        if (sink->stream.fd < 0 && !assay_logfile_reopen(&sink->log, &error))
+            assay_console_say(a->console, "assay: cannot reopen %s; going on with the old file\n", error.text);
 }
 
 /* ---- set up ------------------------------------------------------------ */
@@ -211,7 +211,7 @@ static void reopen(struct assay_worker *worker)
 static struct assay_sink *find(struct assay_appender *a, int stream, const char *name)
 {
     for (struct assay_sink *sink = a->sinks; sink; sink = sink->next)
-        if (sink->stream == stream && strcmp(sink->name, name) == 0)
+        if (sink->stream.fd == stream && strcmp(sink->name, name) == 0)
             return sink;
     return NULL;
 }
@@ -226,8 +226,12 @@ static struct assay_sink *add(struct assay_appender *a, int stream, const char *
         free(copy);
         return NULL;
     }
-    *sink = (struct assay_sink){.next = a->sinks, .name = copy, .stream = stream, .log = {.fd = -1}};
-    return a->sinks = sink;
+    *sink = (struct assay_sink){.next = a->sinks, .name = copy, .stream = {.fd = -1}, .log = {.fd = -1}};
+    a->sinks = sink;
+    if (stream < 0 || assay_stream_open(&sink->stream, stream))
+        return sink;
+    snprintf(error->text, sizeof error->text, "%s: %s", name, strerror(errno));
+    return NULL;
 }
 
 struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, const char *name, bool raw,
@@ -241,7 +245,7 @@ struct assay_sink *assay_appender_file(struct assay_appender *a, int folder, con
     if (!sink || !assay_logfile_open(&sink->log, folder, sink->name, raw ? NULL : &repaired, error))
         return NULL;
     if (repaired > 0)
-        fprintf(stderr, "assay: %s: cut off a half line of %zu bytes at its end\n", name, repaired);
+        assay_console_say(a->console, "assay: %s: cut off a half line of %zu bytes at its end\n", name, repaired);
     return sink;
 }
 
@@ -250,6 +254,22 @@ struct assay_sink *assay_appender_stream(struct assay_appender *a, int fd, struc
     const char *name = fd == 1 ? "stdout" : "stderr";
     struct assay_sink *sink = find(a, fd, name);
     return sink ? sink : add(a, fd, name, error);
+}
+
+/* Whoever does not read must not cost memory without end. */
+void assay_appender_say(struct assay_appender *a, struct assay_sink *sink, const void *bytes, size_t size)
+{
+    struct assay_span span = {bytes, (uint32_t)size};
+    struct assay_job job = {.token = 0};
+    bool room = atomic_fetch_add(&a->said, size) + size <= SAID_MAX;
+    struct assay_batch *batch = room ? assay_batch_new(sink, NULL) : NULL;
+    if (batch && assay_batch_add(batch, &span, 1, 1, &job)) {
+        assay_worker_submit(&a->worker, batch);
+        return;
+    }
+    assay_batch_free(batch);
+    atomic_fetch_sub(&a->said, size);
+    atomic_fetch_add(&sink->lost, size);
 }
 
 bool assay_appender_start(struct assay_appender *a)
@@ -266,6 +286,7 @@ void assay_appender_stop(struct assay_appender *a)
     for (struct assay_sink *next, *sink = a->sinks; sink; sink = next) {
         next = sink->next;
         assay_logfile_close(&sink->log);
+        assay_stream_close(&sink->stream);
         free(sink->name);
         free(sink);
     }

@@ -22,6 +22,12 @@
  * assay_server_open() makes the process ignore
  * SIGPIPE and SIGXFSZ: writes that fail are errors, not the end.
  *
+ * stdout and stderr. What the server and its effects say there is written by
+ * threads of its own. While it serves they wait for whoever reads; from
+ * assay_server_stop() on, for the limit drain_time without progress, and not at
+ * all after the second one. What was not taken then is lost, which stderr is
+ * told, if that does not wait either.
+ *
  * Memory. What is handed in is copied, but for the model, which must outlive
  * the server. What is handed out is valid as long as the function says.
  */
@@ -101,6 +107,7 @@ struct assay_server_config {
     unsigned loops;   /* 0: one for each core that this process may use */
     bool trace;       /* tell each message and step on stderr; runs one loop */
     bool stats;       /* tell the counts of effects on stderr at the end */
+    bool announce;    /* tell on stdout "listening on ADDRESS", a line each, once the server is open */
 
     /* Take SIGTERM and SIGINT (stop), SIGHUP (open files anew) and SIGUSR1 (tell counts): blocks them in the thread
      * that opens the server. */

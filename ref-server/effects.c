@@ -121,12 +121,13 @@ static enum assay_ordered append_order(struct assay_orders *orders, const struct
 static bool print_open(struct assay_effects *effects, const struct assay_effect *effect, const char *object,
                        struct assay_binding *binding, struct assay_net_error *error)
 {
+    struct assay_console *console = &effects->console;
     bool out = strcmp(object, "stdout") == 0;
     if (!out && strcmp(object, "stderr") != 0)
         return fail(error, effect, "expected stdout or stderr, got", object);
-    binding->worker = &effects->streams.worker;
-    binding->object = assay_appender_stream(&effects->streams, out ? STDOUT_FILENO : STDERR_FILENO, error);
-    return binding->object != NULL;
+    binding->worker = out ? &console->out.worker : &console->err.worker;
+    binding->object = out ? console->to_out : console->to_err;
+    return !out || assay_console_use_out(console) || fail(error, effect, "no thread for", object);
 }
 
 /* `behind` follows the arguments. */
@@ -285,7 +286,7 @@ static void reload(struct assay_worker *worker)
     for (struct assay_vault *v = effects->vaults; v; v = v->next) {
         struct assay_passwords *fresh = assay_passwords_load(effects->folder, v->name, &why);
         if (!fresh) {
-            fprintf(stderr, "assay: %s; going on with the old passwords\n", why.text);
+            assay_console_say(&effects->console, "assay: %s; going on with the old passwords\n", why.text);
             continue;
         }
         assay_passwords_free(v->passwords);
@@ -483,8 +484,7 @@ static bool start_threads(struct assay_effects *effects)
     effects->checker.handle = check;
     effects->checker.reopened = reload;
     effects->checker.owner = effects;
-    return assay_appender_start(&effects->appender) && assay_appender_start(&effects->streams) &&
-           (!effects->vaults || assay_worker_start(&effects->checker));
+    return assay_appender_start(&effects->appender) && (!effects->vaults || assay_worker_start(&effects->checker));
 }
 
 bool assay_effects_open(struct assay_effects *effects, const struct assay_model *model, const char *folder_name,
@@ -496,7 +496,9 @@ bool assay_effects_open(struct assay_effects *effects, const struct assay_model 
     pthread_mutex_init(&effects->lock, NULL);
     pthread_cond_init(&effects->all_answered, NULL);
     effects->bindings = calloc(model->effects_count + 1u, sizeof *effects->bindings);
-    bool ok = effects->bindings && open_folder(effects, error);
+    effects->appender.console = &effects->console;
+    effects->console.ended = -1;
+    bool ok = effects->bindings && assay_console_open(&effects->console, error) && open_folder(effects, error);
     for (uint16_t i = 0; ok && i < model->effects_count; i++)
         ok = bind_one(effects, i, error);
     if (ok && !start_threads(effects)) {
@@ -538,8 +540,8 @@ void assay_effects_close(struct assay_effects *effects)
         return;
     await_answers(effects);
     assay_appender_stop(&effects->appender);
-    assay_appender_stop(&effects->streams);
     assay_worker_stop(&effects->checker);
+    assay_console_close(&effects->console);
     for (struct assay_vault *next, *v = effects->vaults; v; v = next) {
         next = v->next;
         assay_passwords_free(v->passwords);

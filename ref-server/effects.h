@@ -18,6 +18,7 @@
 
 #include "ref-server/append.h"
 #include "ref-server/assay_server.h"
+#include "ref-server/console.h"
 #include "ref-server/passwords.h"
 #include "ref-server/spool.h"
 
@@ -40,8 +41,8 @@ struct assay_effects {
     const char *folder_name;
     struct assay_binding *bindings; /* by effect */
     struct assay_appender appender;
-    struct assay_appender streams; /* stdout and stderr: whoever reads them may be slow */
-    struct assay_worker checker;   /* of passwords */
+    struct assay_console console;
+    struct assay_worker checker; /* of passwords */
     struct assay_vault *vaults;
     void (*stop)(void *owner);
     void *owner; /* of `stop` */

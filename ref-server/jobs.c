@@ -156,6 +156,8 @@ static void *work(void *arg)
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
+    if (w->ended)
+        w->ended(w);
     return NULL;
 }
 
@@ -192,15 +194,27 @@ void assay_worker_reopen(struct assay_worker *w)
     unlock_and_wake(w);
 }
 
-void assay_worker_stop(struct assay_worker *w)
+void assay_worker_finish(struct assay_worker *w)
 {
     if (!w->running)
         return;
     pthread_mutex_lock(&w->lock);
     w->stop = true;
     unlock_and_wake(w);
+}
+
+void assay_worker_stop(struct assay_worker *w)
+{
+    if (!w->running)
+        return;
+    assay_worker_finish(w);
     pthread_join(w->thread, NULL);
     w->running = false;
+    for (struct assay_batch *next, *b = w->first; b; b = next) {
+        next = b->next;
+        assay_batch_free(b);
+    }
+    w->first = NULL;
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
 }

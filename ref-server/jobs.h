@@ -72,15 +72,19 @@ struct assay_worker {
     bool running, waiting, stop, reopen;
     void (*handle)(struct assay_worker *worker, struct assay_batch *batches);
     void (*reopened)(struct assay_worker *worker);
+    void (*ended)(struct assay_worker *worker); /* the thread's last act; may be NULL */
     void *owner;
 };
 
-/* Zero-initialised but for handle, reopened and owner. False: no thread. */
+/* Zero-initialised but for handle, reopened, ended and owner. False: no thread. */
 bool assay_worker_start(struct assay_worker *worker);
 void assay_worker_submit(struct assay_worker *worker, struct assay_batch *batch);
 void assay_worker_reopen(struct assay_worker *worker);
 
-/* Handles what waits, then ends the thread. */
+/* Have the thread handle what waits, then end. */
+void assay_worker_finish(struct assay_worker *worker);
+
+/* The same, and wait for it. What it never got to is freed. */
 void assay_worker_stop(struct assay_worker *worker);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ref-server/assay_server.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@ static void stop_by_protocol(void *owner)
 static void interrupt(struct assay_server *server)
 {
     atomic_store(&server->interrupted, true);
+    assay_console_wait(&server->effects.console, 0);
     for (unsigned i = 0; i < server->count; i++)
         assay_loop_stop(server->shards[i].loop);
 }
@@ -51,6 +53,8 @@ void assay_server_stop(struct assay_server *server)
 {
     if (atomic_exchange(&server->stopping, true))
         interrupt(server);
+    else
+        assay_console_wait(&server->effects.console, server->limits.drain_time);
     assay_server_nudge(server);
 }
 
@@ -63,6 +67,20 @@ void assay_server_tell(const struct assay_server *server, FILE *to)
     fflush(to);
 }
 
+/* To our own stderr, which may not be read. */
+static void tell_stderr(struct assay_server *server)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    if (!to)
+        return;
+    assay_server_tell(server, to);
+    fclose(to);
+    assay_console_write(&server->effects.console, text, size);
+    free(text);
+}
+
 static void take_signals(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
     (void)events;
@@ -71,7 +89,7 @@ static void take_signals(struct assay_loop *loop, struct assay_watch *watch, uns
         if (number == SIGHUP)
             assay_effects_reopen(&server->effects);
         else if (number == SIGUSR1)
-            assay_server_tell(server, stderr);
+            tell_stderr(server);
         else
             assay_server_stop(server);
     }
@@ -298,10 +316,25 @@ static bool open_shards(struct assay_server *server, struct assay_net_error *err
     return true;
 }
 
+static bool announce(struct assay_server *server)
+{
+    struct assay_console *console = &server->effects.console;
+    char line[ASSAY_SERVER_ADDRESS_MAX + 16];
+    if (!server->config.announce)
+        return true;
+    if (!assay_console_use_out(console))
+        return false;
+    for (size_t i = 0; i < server->addresses_count; i++) {
+        int n = snprintf(line, sizeof line, "listening on %s\n", server->addresses[i]);
+        assay_console_write_out(console, line, (size_t)n);
+    }
+    return true;
+}
+
 static bool open_all(struct assay_server *server, struct assay_net_error *error)
 {
     return open_signals(server) && open_effects(server, error) && open_shards(server, error) && watch_signals(server) &&
-           listen_all(server, error);
+           listen_all(server, error) && announce(server);
 }
 
 static void close_all(struct assay_server *server)
@@ -334,6 +367,8 @@ struct assay_server *assay_server_open(const struct assay_server_config *config,
 {
     struct assay_net_error why = {"cannot start"};
     struct assay_server *server = new_server(config);
+    sigset_t before;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     assay_descriptors_raise();
@@ -343,6 +378,7 @@ struct assay_server *assay_server_open(const struct assay_server_config *config,
         snprintf(error, ASSAY_SERVER_ERROR_MAX, "%s", why.text);
     if (server)
         close_all(server);
+    unblock_signals(before);
     return NULL;
 }
 
@@ -374,16 +410,31 @@ static void join_others(struct assay_server *server)
     }
 }
 
+/* What was said by now is written, as far as somebody reads it. A signal still says: at once. */
+static void finish_console(struct assay_server *server)
+{
+    struct assay_console *console = &server->effects.console;
+    struct pollfd p[] = {{.fd = console->ended, .events = POLLIN}, {.fd = server->signals.fd, .events = POLLIN}};
+    if (!atomic_load(&server->stopping))
+        assay_console_wait(console, server->limits.drain_time);
+    while (!assay_console_finish(console)) {
+        poll(p, 2, -1);
+        if (p[1].revents)
+            take_signals(server->shards[0].loop, &server->signals, ASSAY_READ);
+    }
+}
+
 static enum assay_server_end run(struct assay_server *server)
 {
     bool started = start_others(server);
     if (started)
         assay_shard_run(&server->shards[0]);
     join_others(server);
+    if (started && server->config.stats)
+        tell_stderr(server);
+    finish_console(server);
     if (started)
         server->end = atomic_load(&server->interrupted) ? ASSAY_SERVER_INTERRUPTED : ASSAY_SERVER_STOPPED;
-    if (started && server->config.stats)
-        assay_server_tell(server, stderr);
     return server->end;
 }
 

@@ -99,7 +99,7 @@ static void resume(struct assay_loop *loop, struct assay_alarm *alarm)
 static void pause_accepting(struct assay_shard *s, int why)
 {
     if (!s->paused)
-        fprintf(stderr, "assay: cannot accept connections for now: %s\n", strerror(why));
+        assay_console_say(&s->server->effects.console, "assay: cannot accept connections for now: %s\n", strerror(why));
     s->paused = true;
     watch_listeners(s, 0);
     assay_loop_alarm(s->loop, &s->resume, assay_clock_after(assay_loop_now(s->loop), PAUSE));
@@ -200,7 +200,8 @@ static void cut_all(struct assay_loop *loop, struct assay_alarm *alarm)
 {
     (void)alarm;
     struct assay_shard *s = assay_loop_owner(loop);
-    fprintf(stderr, "assay: %u sessions did not end in time and are cut\n", s->conns_open);
+    assay_console_say(&s->server->effects.console, "assay: %u sessions did not end in time and are cut\n",
+                      s->conns_open);
     for_each_conn(s, assay_conn_kill);
 }
 
@@ -359,7 +360,7 @@ static struct assay_limits share_of(const struct assay_server *server, size_t se
 static bool open_service(struct assay_shard *s, const struct assay_transport *transport, size_t services)
 {
     struct assay_service *service = &s->services[s->services_count++];
-    const struct assay_server *server = s->server;
+    struct assay_server *server = s->server;
     service->tick.fire = tick;
     service->shard = s;
     service->transport = transport;

@@ -252,7 +252,7 @@ void assay_peer_release(struct assay_conn *conn);
 
 /* ---- trace.c ------------------------------------------------------------ */
 
-struct assay_trace *assay_trace_new(const struct assay_server *server, uint16_t machine);
+struct assay_trace *assay_trace_new(struct assay_server *server, uint16_t machine);
 void assay_trace_free(struct assay_trace *trace);
 
 /* Of the input, what one call of the engine is to get: the first frame if it is whole. */

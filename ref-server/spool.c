@@ -158,6 +158,11 @@ bool assay_spool_pour(const struct assay_spool *s, bool (*put)(void *to, const v
     return ok && (s->size == 0 || put(to, s->bytes, s->size));
 }
 
+uint64_t assay_spool_size(const struct assay_spool *s)
+{
+    return s ? (uint64_t)s->filed + s->size : 0;
+}
+
 void assay_spool_free(struct assay_spool *s)
 {
     if (!s)

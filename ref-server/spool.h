@@ -32,6 +32,8 @@ struct assay_spool *assay_spool_take(struct assay_spool **list, const void *plac
 /* Hand everything to `put`, in order. False: that failed, or it cannot be read. */
 bool assay_spool_pour(const struct assay_spool *spool, bool (*put)(void *to, const void *bytes, size_t size), void *to);
 
+uint64_t assay_spool_size(const struct assay_spool *spool); /* NULL: 0 */
+
 void assay_spool_free(struct assay_spool *spool);
 void assay_spool_free_all(struct assay_spool **list);
 

@@ -12,6 +12,7 @@
 #define TEXT_MAX  16384
 
 struct assay_trace {
+    struct assay_console *console;
     const struct assay_model *model;
     struct assay_env env;
     assay_val slots[ASSAY_SLOTS_MAX];
@@ -20,13 +21,14 @@ struct assay_trace {
     uint16_t frame_in, frame_out;
 };
 
-struct assay_trace *assay_trace_new(const struct assay_server *server, uint16_t machine)
+struct assay_trace *assay_trace_new(struct assay_server *server, uint16_t machine)
 {
     const struct assay_model *model = server->config.model;
     uint32_t scratch = 2 * (model->scratch + model->frame_max) + 4096;
     struct assay_trace *t = calloc(1, sizeof *t + scratch);
     if (!t)
         return NULL;
+    t->console = &server->effects.console;
     t->model = model;
     t->frame_in = model->machines[machine].frame_in;
     t->frame_out = model->machines[machine].frame_out;
@@ -65,7 +67,7 @@ static void end(struct assay_trace *t)
     if (t->used == sizeof t->line - 1)
         t->used--;
     t->line[t->used++] = '\n';
-    fwrite(t->line, 1, t->used, stderr);
+    assay_console_write(t->console, t->line, t->used);
 }
 
 static void put_bytes(struct assay_trace *t, struct assay_span bytes)

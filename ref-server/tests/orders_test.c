@@ -281,6 +281,111 @@ static void what_is_ordered_in_the_last_round_is_written(void **state)
     }
 }
 
+/* ---- nobody reads ------------------------------------------------------ */
+
+/* Its stderr takes nothing more. */
+static void fill_errors(void)
+{
+    static const char page[4096];
+    fcntl(STDERR_FILENO, F_SETFL, O_NONBLOCK);
+    while (write(STDERR_FILENO, page, sizeof page) > 0)
+        continue;
+    fcntl(STDERR_FILENO, F_SETFL, 0);
+}
+
+static double seconds_since(int64_t then)
+{
+    return (double)(assay_clock_now() - then) / 1e9;
+}
+
+static void nobody_reading_stderr_delays_the_end_by_drain_time(void **state)
+{
+    (void)state;
+    for (int trace = 0; trace < 2; trace++) {
+        struct host host = {.limits = host_limits(), .config = {.trace = trace, .stats = true}};
+        host.limits.drain_time = 300 * ASSAY_MS;
+        host_start(&host, desk_model("shown"), fill_errors);
+        int fd = dial(&host);
+        asks(fd, "ex\n", "+x\n");
+        int64_t then = assay_clock_now();
+        host_signal(&host, SIGTERM);
+        assert_int_equal(host_wait_done(&host), ASSAY_SERVER_STOPPED);
+        assert_true(seconds_since(then) >= 0.3 && seconds_since(then) < 5);
+        close(fd);
+    }
+}
+
+static void a_second_signal_waits_for_no_reader(void **state)
+{
+    (void)state;
+    struct host host = {.limits = host_limits()};
+    host.limits.drain_time = 60 * ASSAY_SECOND;
+    host_start(&host, desk_model("shown"), fill_errors);
+    int fd = dial(&host);
+    asks(fd, "ex\n", "+x\n");
+    host_signal(&host, SIGTERM);
+    hear_end(fd); /* it is stopping */
+    int64_t then = assay_clock_now();
+    host_signal(&host, SIGTERM);
+    assert_int_equal(host_wait_done(&host), ASSAY_SERVER_INTERRUPTED);
+    assert_true(seconds_since(then) < 5);
+    close(fd);
+}
+
+/* Nobody reads stdout: the session whose message waits there is told, and stderr, how much is lost. */
+static void what_nobody_read_is_told(void **state)
+{
+    (void)state;
+    static char line[DESK_MAX], answer[DESK_MAX];
+    struct host host = {.limits = host_limits()};
+    host.limits.drain_time = 300 * ASSAY_MS;
+    memset(line, 'x', sizeof line);
+    memcpy(answer, line, sizeof line);
+    line[0] = 'g', answer[0] = '+', line[60000] = answer[60000] = '\n';
+    host_start(&host, desk_model("stdout"), NULL);
+    int fd = dial(&host);
+    for (int i = 0; i < 4; i++) {
+        say(fd, line, 60001);
+        hear(fd, answer, 60001);
+    }
+    say_text(fd, "r.\n");
+    host_signal(&host, SIGTERM);
+    hear_text(fd, "-.\n");
+    assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
+    size_t taken = 0;
+    for (ssize_t n; (n = read(host.output, line, sizeof line)) > 0;)
+        taken += (size_t)n;
+    snprintf(answer, sizeof answer, "assay: stdout was not read in time: %zu bytes of it are lost\n",
+             4 * 59999 + 1 - taken);
+    assert_string_equal(host_errors(&host), answer);
+    close(fd);
+    host_remove(&host);
+}
+
+/* A reader that is slow, but reads, gets everything. */
+static void a_slow_reader_gets_everything(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    static char all[1 << 20];
+    struct host host = {0};
+    size_t got = 0;
+    host_start(&host, desk_model("shown"), NULL);
+    int fd = dial(&host);
+    for (int i = 0; i < N; i++)
+        say_text(fd, "ex\n");
+    for (int i = 0; i < N; i++)
+        hear_text(fd, "+x\n");
+    host_signal(&host, SIGTERM);
+    fcntl(host.errors, F_SETFL, 0);
+    for (ssize_t n; (n = read(host.errors, all + got, 1000)) > 0;)
+        got += (size_t)n;
+    all[got] = '\0';
+    assert_int_equal(host_wait_done(&host), ASSAY_SERVER_STOPPED);
+    assert_non_null(strstr(all, "x (20000)\n"));
+    close(fd);
+}
+
 static void counts_are_told_at_the_end_if_asked_for(void **state)
 {
     (void)state;
@@ -451,6 +556,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_reader_that_stops_holds_up_its_writers_alone),
         cmocka_unit_test(reports_are_counted),
         cmocka_unit_test(what_is_ordered_in_the_last_round_is_written),
+        cmocka_unit_test(nobody_reading_stderr_delays_the_end_by_drain_time),
+        cmocka_unit_test(a_second_signal_waits_for_no_reader),
+        cmocka_unit_test(what_nobody_read_is_told),
+        cmocka_unit_test(a_slow_reader_gets_everything),
         cmocka_unit_test(counts_are_told_at_the_end_if_asked_for),
         cmocka_unit_test(reopen_is_what_sighup_does),
         cmocka_unit_test(stop_cuts_nobody_off),
