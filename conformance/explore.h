@@ -1,5 +1,5 @@
-/* Where a protocol's server can stand and what each input does there: breadth
- * first over states and variables, up to a cap. Internal to the suite. */
+/* Where the machine that is judged can stand and what each input does there:
+ * breadth first over states and variables, up to a cap. Internal to the suite. */
 #ifndef ASSAY_CONFORMANCE_EXPLORE_H
 #define ASSAY_CONFORMANCE_EXPLORE_H
 

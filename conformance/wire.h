@@ -1,12 +1,12 @@
-/* One connection of a case: sends pieces, receives, tells how it ended, and
- * proves through the socket table what the target has read. */
+/* One link of a case, a connection or datagrams: sends pieces, receives, tells
+ * how it ended, and proves through the socket table what the target has read. */
 #ifndef ASSAY_CONFORMANCE_WIRE_H
 #define ASSAY_CONFORMANCE_WIRE_H
 
-#include "net/socktable.h"
 #include "core/value.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "net/socktable.h"
 
 enum assay_wire_state {
     ASSAY_WIRE_CLOSED, /* not opened, or closed by us */

@@ -44,7 +44,7 @@ struct assay_choices {
 
 struct assay_config {
     const struct assay_model *model; /* outlives the engine */
-    uint16_t machine;                /* in model->machines: model->server or model->client */
+    uint16_t machine;                /* in model->machines: what its sessions play */
     struct assay_limits limits;      /* usually model->limits with overrides */
     const assay_val *options;        /* values of model->options, outlives the engine; NULL: the defaults */
     uint64_t leniencies;             /* bit i: model->leniencies[i] is on; see assay_leniencies_default() */
