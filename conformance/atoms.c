@@ -41,6 +41,8 @@ void assay_atoms_collect(const struct assay_model *model, uint16_t code, struct 
             add_around(atoms, model->ints[b]);
         else if (op == ASSAY_OP_BLOB)
             add_blob(atoms, model->blobs[b]);
+        else if (op == ASSAY_OP_OPTION && model->types[model->options[b].type].kind >= ASSAY_T_BYTES)
+            add_blob(atoms, model->options[b].blob);
         if (op == ASSAY_OP_WITHIN)
             add_around(atoms, model->ints[b + 1]);
     }

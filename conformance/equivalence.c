@@ -6,6 +6,7 @@
 #include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/equivalence.h"
+#include "conformance/records.h"
 
 #define PAIRS_MAX     48
 #define RANDOM_INPUTS 256
@@ -34,7 +35,7 @@ struct product {
     size_t stimulus_count, stimulus_cap;
     struct assay_store store;
     const char *circumstance;
-    bool datagrams;
+    bool datagrams, observed;
     struct assay_equivalence_result *result;
 };
 
@@ -99,50 +100,34 @@ static void add_random(struct product *p, const struct assay_inputs *inputs, uin
 
 /* ---- comparing --------------------------------------------------------- */
 
-/* The right model's belief is an oracle for what the mutant sent. */
-static bool is_one_of(const char *verb, const char *const *verbs)
+/* What an effect leaves for a judge to see, where there are observers. */
+static bool leaves_traces(const struct product *p, uint16_t effect)
 {
-    while (*verbs && strcmp(*verbs, verb) != 0)
-        verbs++;
-    return *verbs;
-}
-
-/* What an effect leaves in the world for a judge to see: that a password was looked up leaves nothing, nor what is said
- * in words of the target's own. What a terminal shows is in the tale. */
-static bool leaves_traces(const struct assay_belief_world *world, uint16_t effect)
-{
-    static const char *const unseen[] = {"crypt", "report", "reopen", NULL};
-    static const char *const beside[] = {"append", "stop", NULL};
-    const char *verb = world->config.model->effects[effect].verb;
-    if (world->terminal)
-        return verb && is_one_of(verb, beside);
-    return !verb || !is_one_of(verb, unseen);
+    return p->observed && assay_effect_shows(&p->right.config.model->effects[effect]);
 }
 
 /* To be told to stop once more changes nothing. */
-static bool stopped_before(const struct assay_belief_world *world, const struct assay_belief *b, uint32_t at)
+static bool stopped_before(const struct product *p, const struct assay_belief *b, uint32_t at)
 {
-    const char *verb = world->config.model->effects[b->effects[at].effect].verb;
+    const char *verb = p->right.config.model->effects[b->effects[at].effect].verb;
     for (uint32_t i = 0; verb && strcmp(verb, "stop") == 0 && i < at; i++)
         if (b->effects[i].effect == b->effects[at].effect)
             return true;
     return false;
 }
 
-static const struct assay_effect_seen *next_trace(const struct assay_belief_world *world, const struct assay_belief *b,
-                                                  uint32_t *at)
+static const struct assay_effect_seen *next_trace(const struct product *p, const struct assay_belief *b, uint32_t *at)
 {
-    while (*at < b->effect_count && (!leaves_traces(world, b->effects[*at].effect) || stopped_before(world, b, *at)))
+    while (*at < b->effect_count && (!leaves_traces(p, b->effects[*at].effect) || stopped_before(p, b, *at)))
         (*at)++;
     return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
 }
 
-static bool same_effects(const struct assay_belief_world *world, const struct assay_belief *x,
-                         const struct assay_belief *y)
+static bool same_effects(const struct product *p, const struct assay_belief *x, const struct assay_belief *y)
 {
     uint32_t i = 0, k = 0;
     for (;;) {
-        const struct assay_effect_seen *a = next_trace(world, x, &i), *b = next_trace(world, y, &k);
+        const struct assay_effect_seen *a = next_trace(p, x, &i), *b = next_trace(p, y, &k);
         if (!a || !b)
             return !a && !b;
         if (a->effect != b->effect || a->size != b->size ||
@@ -157,6 +142,7 @@ static bool same_tale(const struct assay_belief *right, const struct assay_belie
     return assay_tale_agrees(&right->tale, &mutant->tale, &whole) && whole == right->tale.count;
 }
 
+/* The right model's belief is an oracle for what the mutant sent. */
 static bool same_output(struct assay_belief_world *world, struct assay_belief *right, const struct assay_belief *mutant)
 {
     if (!world->datagrams)
@@ -177,7 +163,7 @@ static bool same_so_far(struct product *p, struct assay_belief *right, const str
         return false;
     if (right->ended && right->how != mutant->how)
         return false;
-    if (!same_effects(&p->right, right, mutant) || !same_tale(right, mutant) ||
+    if (!same_effects(p, right, mutant) || !same_tale(right, mutant) ||
         (right->finished != mutant->finished && assay_reconnects(p->right.config.model, p->right.config.machine)))
         return false;
     return right->ended || assay_deadline(right->engine) == assay_deadline(mutant->engine);
@@ -242,7 +228,7 @@ static bool differ(struct product *p, size_t pair, const struct stimulus *s, uin
     feed(&p->right, next->right, s, bytes, event);
     feed(&p->mutant, next->mutant, s, bytes, event);
     /* who has reset the connection sees nothing any more but what was done */
-    bool same = event == ASSAY_EV_RESET ? same_effects(&p->right, next->right, next->mutant)
+    bool same = event == ASSAY_EV_RESET ? same_effects(p, next->right, next->mutant)
                                         : same_so_far(p, next->right, next->mutant);
     if (same)
         return false;
@@ -478,7 +464,7 @@ static bool is_datagram(const struct assay_oracle_config *right)
 }
 
 bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
-                       const struct assay_model *mutant, struct assay_equivalence_result *result)
+                       const struct assay_model *mutant, bool observed, struct assay_equivalence_result *result)
 {
     struct product *p = calloc(1, sizeof *p);
     struct assay_oracle_config other = *right;
@@ -494,6 +480,7 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
     *result = (struct assay_equivalence_result){.found = ASSAY_UNDECIDED};
     p->result = result;
     p->datagrams = is_datagram(right);
+    p->observed = observed;
     add_inputs(p, right_inputs);
     assay_inputs_make(&p->store, &config, &own);
     add_inputs(p, &own);

@@ -20,7 +20,9 @@ struct assay_equivalence_result {
     char trace[512];      /* DIFFERENT: inputs, one after another; UNDECIDED: which cap */
 };
 
+/* `observed`: observers show the effects that are ordered. Of a client they are not watched: what it hands to the
+ * application is told. */
 bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
-                       const struct assay_model *mutant, struct assay_equivalence_result *result);
+                       const struct assay_model *mutant, bool observed, struct assay_equivalence_result *result);
 
 #endif

@@ -72,11 +72,19 @@ static bool matters(const struct assay_builder *b, uint32_t node, uint16_t messa
     return false;
 }
 
-/* Where all kinds of input are tried: with servers where sessions start, with clients wherever their message matters.
- */
+static bool matters_somewhere(const struct assay_builder *b, uint16_t message)
+{
+    for (uint32_t node = 0; node < b->explored.count; node++)
+        if (matters(b, node, message))
+            return true;
+    return false;
+}
+
+/* Where all kinds of input are tried: with servers where sessions start, with clients wherever their message matters,
+ * or, if it does nowhere, at first. */
 static bool in_full(const struct assay_builder *b, uint32_t node, size_t input)
 {
-    if (!b->arrives)
+    if (!b->arrives || (node == 0 && b->inputs.calls == 0 && !matters_somewhere(b, b->inputs.items[input].message)))
         return node == 0;
     return assay_node_of(&b->explored, b->explored.nodes[node].state) == node &&
            matters(b, node, b->inputs.items[input].message) && (node > 0 || b->inputs.calls == 0);
@@ -153,7 +161,7 @@ static void header_case(struct assay_builder *b, uint32_t node, size_t i)
     assay_build_begin(b, assay_build_state_name(b, state), assay_build_event_name(b, r.event), "%s-%s-header-only",
                       b->model->messages[input->message].name, input->label);
     assay_build_path(b, 0, node);
-    if (b->arrives && n > 1) { /* nothing before its time: what is said then may be an end alone */
+    if ((b->arrives || r.out_size == 0) && n > 1) { /* nothing before its time: what is said then may be an end alone */
         assay_build_send(b, 0, (struct assay_blob){input->bytes.p, n - 1}, 0);
         assay_build_step(b, 0, ASSAY_STEP_QUIET);
         assay_build_send(b, 0, (struct assay_blob){input->bytes.p + n - 1, 1}, 0);
@@ -163,6 +171,33 @@ static void header_case(struct assay_builder *b, uint32_t node, size_t i)
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "%s in state %s: known after %u bytes",
                        assay_build_event_name(b, r.event), assay_build_state_name(b, state), (unsigned)n);
+}
+
+/* A frame without content is none: nothing is said to it. */
+static void blank_case(struct assay_builder *b, uint32_t node, size_t i)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    uint16_t state = b->explored.nodes[node].state;
+    size_t next = assay_build_friendly(b, node);
+    if (r->stepped || r->partial || r->ended || next == SIZE_MAX)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, state), "nothing", "%s", b->inputs.items[i].label);
+    assay_build_path(b, 0, node);
+    assay_build_send(b, 0, b->inputs.items[i].bytes, 0);
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    assay_build_input(b, 0, next);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_finish(b, assay_reaction(&b->explored, node, next)->rule, ASSAY_CASE_LOCAL, "nothing in state %s: %s",
+                       assay_build_state_name(b, state), b->inputs.items[i].label);
+}
+
+static void generate_blanks(struct assay_builder *b, uint32_t node)
+{
+    for (size_t i = 0; i < b->inputs.count && b->frame->blank; i++)
+        if (b->inputs.items[i].kind != ASSAY_INPUT_CALL &&
+            (strncmp(b->inputs.items[i].label, "content-empty", 13) == 0 ||
+             strncmp(b->inputs.items[i].label, "content-blank", 13) == 0))
+            blank_case(b, node, i);
 }
 
 static void generate_headers(struct assay_builder *b, uint32_t node)
@@ -228,6 +263,8 @@ void assay_generate_rules(struct assay_builder *b)
         generate_node(b, node);
         if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
             generate_headers(b, node);
+        if (node == 0)
+            generate_blanks(b, node);
     }
     note_unwitnessed(b);
 }

@@ -11,6 +11,19 @@
 
 #define VIRTUAL_PATIENCE 3600000000000 /* ns: nobody waits */
 #define TIMER_ON         4000000000    /* ns: for options of durations that are off */
+static const struct assay_blob SWITCH_ON = {(const uint8_t *)"secret", 6}; /* for options of text that are empty */
+
+/* The suite for one setting of the spec's params. */
+struct bench {
+    struct assay_model model; /* the spec's with that setting */
+    assay_val *options;
+    struct assay_suite *suite;
+    struct assay_inputs inputs;
+    struct assay_oracle_config right;
+    uint64_t *hashes; /* what the right model does in each case */
+    size_t *order;    /* cases, the best killers first */
+};
+#define BENCHES_MAX 2
 
 struct scorer {
     struct assay_score score; /* first: this is what users hold */
@@ -18,88 +31,135 @@ struct scorer {
     size_t cap;
     const struct assay_model *model;
     uint16_t machine;
-    struct assay_suite *suite;
-    struct assay_inputs inputs;
-    struct assay_oracle_config right;
-    assay_val *options;
-    uint64_t *hashes; /* what the right model does in each case */
-    size_t *order;    /* cases, the best killers first */
+    bool observed;
+    struct bench benches[BENCHES_MAX];
+    size_t bench_count;
 };
 
 /* ---- setting up -------------------------------------------------------- */
 
-/* The defaults, with every duration that is off switched on. */
-static bool make_options(struct scorer *s)
+/* Whether a param names the object of an effect: a file. */
+static bool names_an_object(const struct assay_model *model, const char *param)
 {
-    s->options = calloc(s->model->options_count + 1u, sizeof *s->options);
-    for (uint16_t i = 0; s->options && i < s->model->options_count; i++) {
-        const struct assay_option *o = &s->model->options[i];
-        uint8_t kind = s->model->types[o->type].kind;
-        s->options[i] = kind >= ASSAY_T_BYTES ? assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + i, o->blob.n)
-                                              : (assay_val)o->value;
-        if (kind == ASSAY_T_DURATION && o->value == 0)
-            s->options[i] = (assay_val)TIMER_ON;
-    }
-    return s->options != NULL;
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        if (model->effects[i].object && model->effects[i].object[0] == '$' &&
+            strcmp(model->effects[i].object + 1, param) == 0)
+            return true;
+    return false;
 }
 
-static bool start(struct scorer *s, const struct assay_spec *spec, const struct assay_score_options *wanted)
+/* A text that is empty by default and is compared with something: what is left out then is worth a look. */
+static bool is_switch(const struct assay_model *model, const struct assay_option *o)
 {
-    uint64_t seed = wanted->seed;
-    if (!make_options(s))
+    const struct assay_type *t = &model->types[o->type];
+    return (t->kind == ASSAY_T_TEXT || t->kind == ASSAY_T_BYTES) && o->blob.n == 0 && t->max >= (int64_t)SWITCH_ON.n &&
+           !names_an_object(model, o->name);
+}
+
+static bool has_switch(const struct assay_model *model)
+{
+    for (uint16_t i = 0; i < model->options_count; i++)
+        if (is_switch(model, &model->options[i]))
+            return true;
+    return false;
+}
+
+/* The defaults, with every duration that is off switched on; texts that are empty, too, if wanted. */
+static bool make_options(struct scorer *s, struct bench *bench, bool texts)
+{
+    const struct assay_model *model = s->model;
+    struct assay_option *own =
+        assay_store_copy(&s->store, model->options, model->options_count * sizeof *model->options);
+    bench->model = *model;
+    bench->model.options = own;
+    bench->options = calloc(model->options_count + 1u, sizeof *bench->options);
+    for (uint16_t i = 0; bench->options && i < model->options_count; i++) {
+        struct assay_option *o = &own[i];
+        uint8_t kind = model->types[o->type].kind;
+        if (texts && is_switch(model, &model->options[i]))
+            o->blob = SWITCH_ON;
+        if (kind == ASSAY_T_DURATION && o->value == 0)
+            o->value = TIMER_ON;
+        bench->options[i] = kind >= ASSAY_T_BYTES
+                                ? assay_val_bytes(ASSAY_REGION_CONST, ASSAY_CONST_OPTIONS + i, o->blob.n)
+                                : (assay_val)o->value;
+    }
+    return bench->options != NULL;
+}
+
+/* Every case has to agree with the right model. */
+static bool rehearse(struct scorer *s, struct bench *b)
+{
+    struct assay_memory_config memory = {.right = b->right, .model = &b->model};
+    b->hashes = calloc(b->suite->count + 1, sizeof *b->hashes);
+    b->order = calloc(b->suite->count + 1, sizeof *b->order);
+    if (!b->hashes || !b->order)
         return false;
-    struct assay_suite_options options = {.transport = wanted->transport,
-                                          .role = wanted->role,
-                                          .seed = seed,
-                                          .params = s->options,
-                                          .faults = true,
-                                          .stops = true,
-                                          .patience = VIRTUAL_PATIENCE};
-    s->machine = assay_suite_machine(s->model, &options);
-    s->suite = assay_suite_build(spec, s->model, &options);
-    s->right = (struct assay_oracle_config){.model = s->model,
-                                            .machine = s->machine,
-                                            .options = s->options,
-                                            .leniencies =
-                                                wanted->role == ASSAY_CLIENT ? 0 : assay_leniencies_default(s->model),
-                                            .seed = seed,
-                                            .terminal = assay_suite_terminal(spec, &options)};
-    if (!s->suite)
-        return false;
-    struct assay_witness_config config = {.spec = spec,
-                                          .model = s->model,
-                                          .machine = s->machine,
-                                          .transport = wanted->transport,
-                                          .calls = wanted->role == ASSAY_CLIENT,
-                                          .options = s->options,
-                                          .leniencies = s->right.leniencies};
-    assay_inputs_make(&s->store, &config, &s->inputs);
-    s->hashes = calloc(s->suite->count + 1, sizeof *s->hashes);
-    s->order = calloc(s->suite->count + 1, sizeof *s->order);
-    if (!s->hashes || !s->order)
-        return false;
-    struct assay_memory_config memory = {.right = s->right, .model = s->model};
-    for (size_t i = 0; i < s->suite->count; i++) {
+    for (size_t i = 0; i < b->suite->count; i++) {
         struct assay_memory_result result;
-        s->order[i] = i;
-        s->hashes[i] = assay_memory_hash(&memory, &s->suite->cases[i]);
-        if (!assay_memory_run(&memory, &s->suite->cases[i], &result) || !result.passed) {
-            fprintf(stderr, "assay: the model fails its own case %s: expected %s, saw %s\n", s->suite->cases[i].id,
+        b->order[i] = i;
+        b->hashes[i] = assay_memory_hash(&memory, &b->suite->cases[i]);
+        if (!assay_memory_run(&memory, &b->suite->cases[i], &result) || !result.passed) {
+            fprintf(stderr, "assay: the model fails its own case %s: expected %s, saw %s\n", b->suite->cases[i].id,
                     result.blame.expected, result.blame.seen);
             return false;
         }
     }
-    s->score.cases = s->suite->count;
+    s->score.cases += b->suite->count;
+    return true;
+}
+
+static bool start(struct scorer *s, struct bench *b, const struct assay_spec *spec,
+                  const struct assay_score_options *wanted, bool texts)
+{
+    if (!make_options(s, b, texts))
+        return false;
+    struct assay_suite_options options = {.transport = wanted->transport,
+                                          .role = wanted->role,
+                                          .seed = wanted->seed,
+                                          .params = b->options,
+                                          .faults = true,
+                                          .stops = true,
+                                          .patience = VIRTUAL_PATIENCE};
+    bool client = wanted->role == ASSAY_CLIENT;
+    s->machine = assay_suite_machine(s->model, &options);
+    b->suite = assay_suite_build(spec, &b->model, &options);
+    b->right = (struct assay_oracle_config){.model = &b->model,
+                                            .machine = s->machine,
+                                            .options = b->options,
+                                            .leniencies = client ? 0 : assay_leniencies_default(s->model),
+                                            .seed = wanted->seed,
+                                            .terminal = assay_suite_terminal(spec, &options)};
+    if (!b->suite)
+        return false;
+    struct assay_witness_config config = {.spec = spec,
+                                          .model = &b->model,
+                                          .machine = s->machine,
+                                          .transport = wanted->transport,
+                                          .calls = client,
+                                          .options = b->options,
+                                          .leniencies = b->right.leniencies};
+    assay_inputs_make(&s->store, &config, &b->inputs);
+    return rehearse(s, b);
+}
+
+static bool start_all(struct scorer *s, const struct assay_spec *spec, const struct assay_score_options *wanted)
+{
+    s->observed = wanted->role != ASSAY_CLIENT;
+    s->bench_count = has_switch(s->model) ? 2 : 1;
+    for (size_t i = 0; i < s->bench_count; i++)
+        if (!start(s, &s->benches[i], spec, wanted, i == 1))
+            return false;
     return true;
 }
 
 /* ---- one mutant -------------------------------------------------------- */
 
-static void to_front(struct scorer *s, size_t at)
+static void to_front(struct bench *b, size_t at)
 {
-    size_t best = s->order[at];
-    memmove(s->order + 1, s->order, at * sizeof *s->order);
-    s->order[0] = best;
+    size_t best = b->order[at];
+    memmove(b->order + 1, b->order, at * sizeof *b->order);
+    b->order[0] = best;
 }
 
 /* The rules that were passed over for the one that is blamed are at stake, too: that they do not apply is theirs. */
@@ -129,34 +189,35 @@ static bool blames_right(const struct assay_model *model, const struct assay_mut
 }
 
 /* Try the cases; the first kill counts, one that blames the right requirement is better. */
-static void try_cases(struct scorer *s, const struct assay_mutant *mutant, struct assay_score_row *row)
+static void try_cases(struct scorer *s, struct bench *b, const struct assay_mutant *mutant, struct assay_score_row *row)
 {
-    struct assay_memory_config memory = {.right = s->right, .model = &mutant->model};
-    for (size_t k = 0; k < s->suite->count && !row->right; k++) {
-        const struct assay_case *c = &s->suite->cases[s->order[k]];
+    struct assay_memory_config memory = {.right = b->right, .model = &mutant->model};
+    for (size_t k = 0; k < b->suite->count && !row->right; k++) {
+        const struct assay_case *c = &b->suite->cases[b->order[k]];
         struct assay_memory_result result;
         s->score.cases_run++;
-        if (assay_memory_hash(&memory, c) == s->hashes[s->order[k]] || !assay_memory_run(&memory, c, &result) ||
+        if (assay_memory_hash(&memory, c) == b->hashes[b->order[k]] || !assay_memory_run(&memory, c, &result) ||
             result.passed)
             continue;
-        row->right = blames_right(s->model, mutant, c, &result);
+        row->right = blames_right(&b->model, mutant, c, &result);
         if (row->fate == ASSAY_KILLED && !row->right)
             continue;
         row->fate = ASSAY_KILLED;
-        row->killer = c->id;
+        row->killer = assay_store_text(&s->store, "%s", c->id);
         row->blamed = result.blame.req;
-        to_front(s, k);
+        to_front(b, k);
     }
 }
 
-static void try_equivalence(struct scorer *s, const struct assay_mutant *mutant, struct assay_score_row *row)
+/* Whether nothing tells the mutant apart. */
+static bool no_difference(struct scorer *s, struct bench *b, const struct assay_mutant *mutant,
+                          struct assay_score_row *row)
 {
     struct assay_equivalence_result result;
-    if (!assay_equivalence(&s->right, &s->inputs, &mutant->model, &result))
-        return;
+    if (!assay_equivalence(&b->right, &b->inputs, &mutant->model, s->observed, &result))
+        return false;
     row->trace = assay_store_text(&s->store, "%s", result.trace);
-    if (result.found == ASSAY_EQUAL)
-        row->fate = ASSAY_NO_DIFFERENCE;
+    return result.found == ASSAY_EQUAL;
 }
 
 static void count(struct assay_score *score, const struct assay_score_row *row)
@@ -167,26 +228,38 @@ static void count(struct assay_score *score, const struct assay_score_row *row)
     score->survived += row->fate == ASSAY_SURVIVED;
 }
 
+static void judge_row(struct scorer *s, struct assay_mutant *mutants, struct assay_score_row *row)
+{
+    bool equal = true;
+    for (size_t i = 0; i < s->bench_count && !row->right; i++)
+        try_cases(s, &s->benches[i], &mutants[i], row);
+    for (size_t i = 0; i < s->bench_count && equal && row->fate != ASSAY_KILLED; i++)
+        equal = no_difference(s, &s->benches[i], &mutants[i], row);
+    if (row->fate != ASSAY_KILLED && equal)
+        row->fate = ASSAY_NO_DIFFERENCE;
+}
+
 static void judge(struct scorer *s, const struct assay_mutation *mutation, const char *filter)
 {
-    struct assay_mutant mutant;
-    bool valid = assay_mutant_make(s->model, s->machine, mutation, &mutant);
-    bool wanted = valid && (!filter || fnmatch(filter, mutant.kind, 0) == 0);
+    struct assay_mutant mutants[BENCHES_MAX];
+    bool valid = true;
+    for (size_t i = 0; i < s->bench_count; i++)
+        valid = assay_mutant_make(&s->benches[i].model, s->machine, mutation, &mutants[i]) && valid;
+    bool wanted = valid && (!filter || fnmatch(filter, mutants[0].kind, 0) == 0);
     s->score.malformed += !valid;
     if (wanted) {
         struct assay_score_row *row = assay_items_add((void **)&s->score.rows, &s->score.count, &s->cap, sizeof *row);
-        *row = (struct assay_score_row){.kind = mutant.kind,
-                                        .text = assay_store_text(&s->store, "%s", mutant.text),
-                                        .rule = mutant.rule,
-                                        .req = mutant.req,
+        *row = (struct assay_score_row){.kind = mutants[0].kind,
+                                        .text = assay_store_text(&s->store, "%s", mutants[0].text),
+                                        .rule = mutants[0].rule,
+                                        .req = mutants[0].req,
                                         .fate = ASSAY_SURVIVED,
                                         .blamed = ASSAY_NONE};
-        try_cases(s, &mutant, row);
-        if (row->fate != ASSAY_KILLED)
-            try_equivalence(s, &mutant, row);
+        judge_row(s, mutants, row);
         count(&s->score, row);
     }
-    assay_mutant_free(&mutant);
+    for (size_t i = 0; i < s->bench_count; i++)
+        assay_mutant_free(&mutants[i]);
 }
 
 struct assay_score *assay_score_make(const struct assay_spec *spec, const struct assay_model *model,
@@ -197,7 +270,7 @@ struct assay_score *assay_score_make(const struct assay_spec *spec, const struct
     if (!s)
         return NULL;
     s->model = model;
-    if (!start(s, spec, options)) {
+    if (!start_all(s, spec, options)) {
         assay_score_free(&s->score);
         return NULL;
     }
@@ -216,12 +289,14 @@ void assay_score_free(struct assay_score *score)
     struct scorer *s = (struct scorer *)score; /* its first member */
     if (!s)
         return;
+    for (size_t i = 0; i < s->bench_count; i++) {
+        assay_suite_free(s->benches[i].suite);
+        free(s->benches[i].inputs.items);
+        free(s->benches[i].options);
+        free(s->benches[i].hashes);
+        free(s->benches[i].order);
+    }
     free(s->score.rows);
-    assay_suite_free(s->suite);
     assay_store_free(&s->store);
-    free(s->inputs.items);
-    free(s->options);
-    free(s->hashes);
-    free(s->order);
     free(s);
 }

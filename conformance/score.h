@@ -35,8 +35,9 @@ struct assay_score_options {
     void *context;
 };
 
-/* Timers that the defaults leave off are switched on: their mutants count, too. NULL: out of memory, or the right
- * model failed its own suite, or there is no such machine. */
+/* Timers that the defaults leave off are switched on: their mutants count, too. Where a text is empty by default and is
+ * no file, there are two suites, the second with some text in it; a case of either may kill. NULL: out of memory, or
+ * the right model failed its own suite, or there is no such machine. */
 struct assay_score *assay_score_make(const struct assay_spec *spec, const struct assay_model *model,
                                      const struct assay_score_options *options);
 void assay_score_free(struct assay_score *score);

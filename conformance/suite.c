@@ -25,11 +25,17 @@ static assay_generator *const for_datagrams[] = {
     assay_generate_calls,
     NULL,
 };
+static assay_generator *const for_datagram_servers[] = {
+    assay_generate_rules,
+    assay_generate_effects,
+    assay_generate_times,
+    NULL,
+};
 
 static assay_generator *const *generators_for(const struct assay_builder *b)
 {
     if (b->frame->end == ASSAY_END_DATAGRAM)
-        return for_datagrams;
+        return b->arrives ? for_datagrams : for_datagram_servers;
     return b->arrives ? for_clients : for_servers;
 }
 

@@ -86,6 +86,19 @@ static void add_content(struct assay_maker *m, const struct assay_input *base, c
                                             .bare = {p, content.n}});
 }
 
+/* Nothing but what is trimmed. */
+static void add_blank(struct assay_maker *m, const struct assay_input *base)
+{
+    uint16_t set = m->model->frames[m->frame].trim;
+    uint8_t *p = assay_store(m->store, 256);
+    uint32_t n = 0;
+    for (unsigned b = 0; set != ASSAY_NONE && b < 256; b++)
+        if (m->model->sets[set].bits[b >> 6] >> (b & 63) & 1)
+            p[n++] = (uint8_t)b;
+    if (n)
+        add_content(m, base, "content-blank", (struct assay_blob){p, n});
+}
+
 void assay_witness_contents(struct assay_maker *m, const struct assay_input *base)
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
@@ -95,6 +108,7 @@ void assay_witness_contents(struct assay_maker *m, const struct assay_input *bas
     int64_t room = (int64_t)m->model->frames[m->frame].max - (bytes.n - f.content);
     int64_t most = m->model->frames[m->frame].end == ASSAY_END_DATAGRAM ? DATAGRAM_MAX : 1 << 20;
     add_content(m, base, "content-empty", (struct assay_blob){bytes.p, 0});
+    add_blank(m, base);
     for (size_t i = 0; i < sizeof size_changes / sizeof size_changes[0]; i++) {
         int64_t size = size_after(&size_changes[i], content.n, room);
         if (size >= 0 && size <= most)

@@ -120,6 +120,8 @@ static void raw_text(struct assay_maker *m, const struct assay_input *base, cons
         raw_bytes(m, base, f, "above-max", assay_filler(m, (uint32_t)t->max + 1, 'a').p, (size_t)t->max + 1);
     if (m->model->frames[m->frame].tag == f->slot && t->max > 0 && t->max < m->model->frames[m->frame].max)
         raw_bytes(m, base, f, "longest", assay_filler(m, (uint32_t)t->max, 'a').p, (size_t)t->max);
+    if (m->model->frames[m->frame].tag == f->slot && min > 0)
+        raw_bytes(m, base, f, "shortest", assay_filler(m, min, 'a').p, min);
     if (t->set != ASSAY_NONE && f->check != ASSAY_NONE && t->max > 1) {
         raw_bytes(m, base, f, "digit-first", "1a", 2);
         raw_bytes(m, base, f, "sign-first", "_a", 2);
@@ -259,6 +261,20 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
             raw_field_bytes(m, &raw, f);
         else
             raw_field_number(m, &raw, f);
+    }
+}
+
+/* A message that nobody knows, with all the fields of the base. */
+void assay_witness_unknown(struct assay_maker *m, const struct assay_input *base)
+{
+    struct assay_input raw = assay_maker_raw_base(m, base);
+    struct assay_walk w = {.model = m->model, .frame = m->frame, .message = base->message};
+    for (const struct assay_field *f = assay_next_field(&w); f; f = assay_next_field(&w)) {
+        int64_t min = m->model->types[f->type].min;
+        uint32_t size = min > 3 ? (uint32_t)min : 3;
+        if (f->slot == m->model->frames[m->frame].tag && assay_loose_is_raw(f) &&
+            m->model->types[f->type].kind == ASSAY_T_TEXT)
+            raw_bytes(m, &raw, f, "of-nobody", assay_filler(m, size, 'a').p, size);
     }
 }
 
