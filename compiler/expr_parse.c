@@ -526,7 +526,9 @@ struct spec_expr *assay_expr_parse(struct assay_spec *spec, const struct assay_n
     next(&p);
     struct spec_expr *e = p.failed ? NULL : parse_cond(&p);
     if (e && p.kind != TOK_END)
-        return fail(&p, p.from, "the expression should end here, or an operator is missing");
+        return fail(&p, p.from,
+                    p.text[p.from] == '=' ? "'=' is no operator; '==' compares"
+                                          : "the expression should end here, or an operator is missing");
     return e;
 }
 

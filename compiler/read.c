@@ -61,7 +61,9 @@ static void unknown_key(struct assay_spec *spec, const struct assay_node *child,
     struct assay_near near = {.wanted = child->key->text};
     for (size_t i = 0; i < count; i++)
         assay_near_add(&near, keys[i].name);
-    assay_spec_error(spec, child->key->at, "%s has no key '%s'%s", what, child->key->text, assay_near_text(&near));
+    bool prose = child->kind == ASSAY_NODE_SCALAR && child->size == 0 && strchr(child->key->text, ' ');
+    assay_spec_error(spec, child->key->at, "%s has no key '%s'%s", what, child->key->text,
+                     prose ? "; text with a comma in it stands in quotes here" : assay_near_text(&near));
 }
 
 static void take(struct assay_spec *spec, const struct assay_node *child, const char *what,
@@ -101,6 +103,14 @@ const struct assay_node *assay_read_single(struct assay_spec *spec, const struct
     if (node->count == 1)
         return node->first;
     assay_spec_error(spec, node->at, "%s has to be a mapping with one entry; this one has %zu", what, node->count);
+    return NULL;
+}
+
+const struct assay_node *assay_read_named(struct assay_spec *spec, const struct assay_node *node, const char *what)
+{
+    if (node->kind != ASSAY_NODE_SCALAR || node->size == 0)
+        return assay_read_single(spec, node, what);
+    assay_spec_error(spec, node->at, "%s has to be a mapping with one entry, such as {%s: {}}", what, node->text);
     return NULL;
 }
 

@@ -30,6 +30,8 @@ bool assay_shape_is(struct assay_spec *spec, const struct assay_node *node, unsi
 
 /* The only entry of a mapping with exactly one; NULL after an error. */
 const struct assay_node *assay_read_single(struct assay_spec *spec, const struct assay_node *node, const char *what);
+/* The same of something that is named and given values, as in {Ready: {}}. */
+const struct assay_node *assay_read_named(struct assay_spec *spec, const struct assay_node *node, const char *what);
 
 /* ---- scalars; node NULL: `otherwise`, without an error ---- */
 bool assay_read_bool(struct assay_spec *spec, const struct assay_node *node, bool otherwise);

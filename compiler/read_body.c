@@ -150,7 +150,7 @@ static void read_params_given(struct body_context *c, const struct assay_node *e
 
 static void read_effect(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    const struct assay_node *entry = assay_read_single(c->spec, node, "an effect under 'do'");
+    const struct assay_node *entry = assay_read_named(c->spec, node, "an effect under 'do'");
     struct spec_effect *effect = entry ? find_effect(c, entry) : NULL;
     if (!effect)
         return;

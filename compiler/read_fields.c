@@ -362,6 +362,23 @@ static void place_object(struct fields_context *c, const struct spec_field *f)
 
 /* ---- all --------------------------------------------------------------- */
 
+/* Whether bytes are left tells whether a field is there only if no other field wants them. */
+static void check_left(struct fields_context *c, size_t i)
+{
+    const struct spec_field *ahead = c->fields->items[i];
+    if (!ahead->ahead || ahead->ahead->kind != ASSAY_AHEAD_LEFT)
+        return;
+    for (size_t k = i + 1; k < c->fields->count; k++) {
+        const struct spec_field *f = c->fields->items[k];
+        if (f->present || f->in_pairs || f->type->form == ASSAY_FORM_CALC || f->type->form == ASSAY_FORM_AHEAD)
+            continue;
+        assay_spec_error(c->spec, ahead->at,
+                         "this field is there if anything is left, and more always stands behind it: say what tells, "
+                         "with 'lead' or 'optional: {ahead: TEXT}', or put it last");
+        return;
+    }
+}
+
 void assay_read_fields(struct assay_spec *spec, const struct assay_node *node, struct spec_list *fields,
                        struct spec_list *groups)
 {
@@ -372,6 +389,7 @@ void assay_read_fields(struct assay_spec *spec, const struct assay_node *node, s
         const struct spec_field *f = fields->items[i];
         if (f->type->form == ASSAY_FORM_OBJECT && f->type->object)
             place_object(&c, f);
+        check_left(&c, i);
     }
 }
 

@@ -247,7 +247,7 @@ static void read_given(struct body_context *c, const struct spec_message *m, con
 
 static void read_message(struct body_context *c, const struct assay_node *node, struct spec_list *into)
 {
-    const struct assay_node *entry = assay_read_single(c->spec, node, "a message under 'send'");
+    const struct assay_node *entry = assay_read_named(c->spec, node, "a message under 'send'");
     struct spec_message *m = entry ? assay_find_message(c->spec, entry->key->text, entry->key->at) : NULL;
     if (!m || !assay_shape_is(c->spec, entry, SHAPE_MAPPING, m->name))
         return;
