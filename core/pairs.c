@@ -44,8 +44,13 @@ void assay_grammar_open(struct assay_grammar *g, const struct assay_model *model
     g->pairs = &model->pairs[pairs];
     g->quote_if = g->pairs->quote_if == ASSAY_NONE ? NULL : &model->sets[g->pairs->quote_if];
     memset(g->letter, 0, sizeof g->letter);
-    for (unsigned i = g->pairs->escapes; i-- > 0;) /* of two letters for a byte the first is written */
-        g->letter[g->pairs->stands[i]] = g->pairs->letters[i];
+    g->letters = (struct assay_byteset){{0}};
+    for (unsigned i = g->pairs->escapes; i-- > 0;) { /* of two letters for a byte the first is written */
+        uint8_t letter = g->pairs->letters[i];
+        g->letter[g->pairs->stands[i]] = letter;
+        g->means[letter] = g->pairs->stands[i];
+        g->letters.bits[letter >> 6] |= (uint64_t)1 << (letter & 63);
+    }
     find_plain(g);
 }
 
@@ -66,23 +71,22 @@ static bool same(struct assay_span x, struct assay_span y)
 /* ---- escapes ----------------------------------------------------------- */
 
 /* What a letter behind the escape stands for; false: nothing. */
-static bool meaning(const struct assay_pairs *p, uint8_t letter, bool quoted, uint8_t *byte)
+static inline bool meaning(const struct assay_grammar *g, uint8_t letter, bool quoted, uint8_t *byte)
 {
-    for (unsigned i = 0; i < p->escapes; i++)
-        if (p->letters[i] == letter) {
-            *byte = p->stands[i];
-            return true;
-        }
-    *byte = letter;
+    const struct assay_pairs *p = g->pairs;
+    bool known = assay_set_has(&g->letters, letter);
+    *byte = known ? g->means[letter] : letter;
+    if (known)
+        return true;
     return quoted && letter == p->quote;
 }
 
 /* The byte at *at of a value, behind which *at then stands. */
-static uint8_t plain_byte(const struct assay_grammar *g, const struct assay_pair *pair, uint32_t *at)
+static inline uint8_t plain_byte(const struct assay_grammar *g, const struct assay_pair *pair, uint32_t *at)
 {
     uint8_t c = pair->value.p[(*at)++];
     if (pair->escaped && c == g->pairs->escape)
-        (void)meaning(g->pairs, pair->value.p[(*at)++], pair->quoted, &c);
+        (void)meaning(g, pair->value.p[(*at)++], pair->quoted, &c);
     return c;
 }
 
@@ -129,14 +133,15 @@ static bool scan_name(const struct assay_pairs *p, struct scan *s, struct assay_
 }
 
 /* Up to the closing quote, or the separator, or the end. */
-static bool scan_bytes(const struct assay_pairs *p, struct scan *s, struct assay_pair *pair)
+static bool scan_bytes(const struct assay_grammar *g, struct scan *s, struct assay_pair *pair)
 {
+    const struct assay_pairs *p = g->pairs;
     uint32_t start = s->pos;
     uint8_t stop = pair->quoted ? p->quote : p->separator, unused;
     while (s->pos < s->text.n) {
         uint8_t c = s->text.p[s->pos];
         if (p->escape && c == p->escape) {
-            if (s->pos + 1 == s->text.n || !meaning(p, s->text.p[s->pos + 1], pair->quoted, &unused))
+            if (s->pos + 1 == s->text.n || !meaning(g, s->text.p[s->pos + 1], pair->quoted, &unused))
                 return false;
             pair->escaped = true;
             s->pos += 2;
@@ -150,12 +155,13 @@ static bool scan_bytes(const struct assay_pairs *p, struct scan *s, struct assay
     return true;
 }
 
-static bool scan_value(const struct assay_pairs *p, struct scan *s, struct assay_pair *pair)
+static bool scan_value(const struct assay_grammar *g, struct scan *s, struct assay_pair *pair)
 {
+    const struct assay_pairs *p = g->pairs;
     pair->quoted = p->quote && s->pos < s->text.n && s->text.p[s->pos] == p->quote;
     pair->escaped = pair->dropped = false;
     s->pos += pair->quoted;
-    if (!scan_bytes(p, s, pair))
+    if (!scan_bytes(g, s, pair))
         return false;
     if (!pair->quoted)
         return true;
@@ -172,9 +178,9 @@ static void end_pair(struct scan *s)
     s->pos += s->more;
 }
 
-static bool scan_pair(const struct assay_pairs *p, struct scan *s, struct assay_pair *pair)
+static bool scan_pair(const struct assay_grammar *g, struct scan *s, struct assay_pair *pair)
 {
-    if (!scan_name(p, s, &pair->name) || !scan_value(p, s, pair))
+    if (!scan_name(g->pairs, s, &pair->name) || !scan_value(g, s, pair))
         return false;
     end_pair(s);
     return true;
@@ -272,7 +278,7 @@ bool assay_pairs_survey(struct assay_env *env, const struct assay_grammar *g, st
     *canonical = true;
     for (struct scan s = scan_of(text); s.more; before = pair) {
         bool plain = scan_plain(g, &s, &pair);
-        if (*count == g->pairs->most || (!plain && (!scan_pair(g->pairs, &s, &pair) || !pair_fits(env, g, &pair))))
+        if (*count == g->pairs->most || (!plain && (!scan_pair(g, &s, &pair) || !pair_fits(env, g, &pair))))
             return false;
         bool ascends = *count == 0 || compare(before.name, pair.name) < 0;
         *canonical = *canonical && ascends && (plain || written_canonically(g, &pair));
@@ -312,7 +318,7 @@ bool assay_pair_list_add(const struct assay_env *env, const struct assay_grammar
 void assay_pair_list_take(const struct assay_grammar *g, struct assay_pair_list *list, struct assay_span text)
 {
     for (struct scan s = scan_of(text); s.more && list->count < list->cap; list->count++)
-        if (!scan_plain(g, &s, &list->items[list->count]) && !scan_pair(g->pairs, &s, &list->items[list->count]))
+        if (!scan_plain(g, &s, &list->items[list->count]) && !scan_pair(g, &s, &list->items[list->count]))
             return;
 }
 
@@ -482,9 +488,10 @@ bool assay_pairs_canonical(struct assay_env *env, uint16_t pairs, struct assay_s
 bool assay_pairs_find(struct assay_env *env, uint16_t pairs, struct assay_span text, struct assay_span name,
                       struct assay_span *value, bool *copy)
 {
-    struct assay_grammar g = {.pairs = &env->model->pairs[pairs]};
+    struct assay_grammar g;
     struct assay_pair pair;
-    for (struct scan s = scan_of(text); s.more && scan_pair(g.pairs, &s, &pair);)
+    assay_grammar_open(&g, env->model, pairs);
+    for (struct scan s = scan_of(text); s.more && (scan_plain(&g, &s, &pair) || scan_pair(&g, &s, &pair));)
         if (same(pair.name, name)) {
             *copy = pair.escaped;
             return plain_value(env, &g, &pair, value);

@@ -16,7 +16,9 @@ struct assay_grammar {
     const struct assay_model *model;
     const struct assay_pairs *pairs;
     const struct assay_byteset *quote_if;
-    uint8_t letter[256]; /* what stands behind the escape for a byte; 0: it has none */
+    uint8_t letter[256];          /* what stands behind the escape for a byte; 0: it has none */
+    struct assay_byteset letters; /* what may stand behind the escape, and what it means there */
+    uint8_t means[256];
     /* bytes that may stand in a name, or a value, and mean and are written as themselves */
     struct assay_byteset plain_name, plain_value;
 };
