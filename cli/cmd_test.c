@@ -344,6 +344,8 @@ static enum assay_run_end run_part(const struct test *t, struct assay_run_option
     o.oracle.machine = part->suite->machine;
     o.guest = part->role == ASSAY_CLIENT ? &part->guest : NULL;
     o.datagrams = part->carrier == ASSAY_CARRIER_UDP;
+    o.oracle.terminal = part->terminal;
+    o.screen = part->screen;
     if (o.guest)
         o.target = NULL;
     else

@@ -67,6 +67,17 @@ static bool make_guest(const struct maker *m, struct assay_guest_plan *guest)
     return true;
 }
 
+/* Where a server is driven from a terminal, as peers are, it is read there, too. */
+static void look_at_terminal(const struct maker *m, struct assay_test_part *part)
+{
+    const struct assay_test_wanted *w = m->wanted;
+    enum assay_upper_way way = m->roles == ASSAY_SERVER ? ASSAY_UPPER_EXIT : ASSAY_UPPER_TERMINAL;
+    if (w->upper)
+        assay_upper_way_named(w->upper, &way);
+    part->terminal = assay_spec_terminal(m->spec);
+    part->screen = part->terminal && way == ASSAY_UPPER_TERMINAL;
+}
+
 /* ---- parts ------------------------------------------------------------- */
 
 static bool offered(const struct maker *m, uint8_t role, const struct assay_transport *transport)
@@ -98,6 +109,8 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i)
     *part = (struct assay_test_part){.carrier = carrier_of(transport), .role = role};
     if (role == ASSAY_CLIENT && !make_guest(m, &part->guest))
         return false;
+    if (role == ASSAY_SERVER)
+        look_at_terminal(m, part);
     part->suite = assay_suite_make(m->spec, &options);
     if (!part->suite) {
         fprintf(stderr, "assay: no suite could be made: out of memory\n");

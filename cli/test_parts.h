@@ -18,9 +18,11 @@ struct assay_test_wanted {
 struct assay_test_part {
     struct assay_suite *suite;
     enum assay_carrier carrier;
-    uint8_t role;                  /* enum assay_role */
-    struct assay_guest_plan guest; /* of a client */
-    char *name;                    /* where there are several; else NULL */
+    uint8_t role;                          /* enum assay_role */
+    struct assay_guest_plan guest;         /* of a client */
+    const struct assay_terminal *terminal; /* of a server: how it shows what it does; NULL: it does not */
+    bool screen;                           /* and that is judged */
+    char *name;                            /* where there are several; else NULL */
 };
 
 struct assay_test_parts {

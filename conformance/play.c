@@ -92,6 +92,7 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
         o->finding = ASSAY_FOUND_TROUBLE;
         snprintf(o->trouble, sizeof o->trouble, "the kernel threw datagrams to the target away");
     }
+    o->unseen = finding == ASSAY_FOUND_AGREES && assay_play_unseen(r);
     o->stopped = r->oracle && assay_oracle_stopped(r->oracle);
     name_fins(r);
     let_go(r);
@@ -147,6 +148,8 @@ static enum assay_go ending(struct assay_play_run *r)
         if (assay_play_be_silent(r, &r->links[i]) == ASSAY_GO_WAIT)
             return ASSAY_GO_WAIT;
     if (r->guest && assay_play_guest_leave(r) == ASSAY_GO_WAIT)
+        return ASSAY_GO_WAIT;
+    if (assay_play_screen_still(r) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
     if (assay_play_stop_ends(r) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
@@ -248,12 +251,19 @@ struct assay_play *assay_play_start(struct assay_stage *stage, const struct assa
     }
     init_links(r);
     enter(r);
+    assay_play_screen_begin(r);
     if (!stage->guest)
         connect_all(r);
     else if (!assay_play_guest_start(r))
         return &r->play;
     assay_play_advance(r);
     return &r->play;
+}
+
+void assay_play_poke(struct assay_play *play)
+{
+    if (!play->over)
+        assay_play_advance((struct assay_play_run *)play);
 }
 
 void assay_play_free(struct assay_play *play)

@@ -24,6 +24,7 @@ struct assay_stage {
     struct assay_address address;         /* where the target listens now */
     bool datagrams;                       /* over UDP */
     struct assay_target *target;          /* that was started here; else NULL */
+    bool screen;                          /* what that shows on its standard output is judged; one play at a time */
     const struct assay_guest_plan *guest; /* the target connects by itself: how to start it for a case; else NULL */
     int64_t before; /* when the round of the loop before this one began: what is seen now came later */
     bool slow;      /* it was seen to answer later than it can be asked for a proof that nothing comes */
@@ -46,6 +47,7 @@ struct assay_played {
     bool sent_any, saw_any;
     bool cuts_requested; /* some cut could not be proven to have been seen as one */
     bool silence_waited; /* some silence rests on a quiet time alone */
+    bool unseen;         /* agreed, but the target has something to show that nobody saw */
     bool stopped;        /* the target was told to stop: it ends by itself */
     bool warned;         /* agreed, but something that should be done was not: see `blame` */
     uint8_t link;
@@ -68,6 +70,9 @@ struct assay_play {
 
 /* `patient`: silence is waited for as long as an answer would be. NULL: no memory. */
 struct assay_play *assay_play_start(struct assay_stage *stage, const struct assay_case *c, bool patient);
+
+/* The target may have shown something. */
+void assay_play_poke(struct assay_play *play);
 
 /* Also ends one that is not over. Takes the outcome with it unless its owner has moved it away. */
 void assay_play_free(struct assay_play *play);

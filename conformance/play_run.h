@@ -1,6 +1,7 @@
 /* A play from inside: what its files share. play.c starts, steps and ends it; play_steps.c does what the tester does,
  * play_wait.c waits and proves, play_link.c hears what the links say, play_guest.c and play_upper.c what a client under
- * test does, play_stop.c servers that were told to stop, play_hand.c plays cases by hand. */
+ * test does, play_screen.c what servers show, play_stop.c servers that were told to stop, play_hand.c plays cases by
+ * hand. */
 #ifndef ASSAY_CONFORMANCE_PLAY_RUN_H
 #define ASSAY_CONFORMANCE_PLAY_RUN_H
 
@@ -23,6 +24,7 @@ struct assay_link {
     /* of a client: it was waited for, it came, a call opens it, it is over: since some time between the two */
     bool awaited, arrived, called, over;
     int64_t over_from, over_by;
+    uint32_t shown; /* bytes at the terminal that were seen */
 };
 
 /* A call that the application was told to do and that has not ended. */
@@ -39,7 +41,8 @@ struct assay_play_run {
     struct assay_alarm alarm;
     size_t step; /* in c->steps; step_count: the ending */
     bool entered, patient;
-    bool questioned; /* our side was shut to prove that what is owed does not come */
+    uint32_t screen_at, screen_seen; /* bytes at the terminal that were compared; that were there when last looked */
+    bool questioned;                 /* our side was shut to prove that what is owed does not come */
     int64_t began, entered_at, progress_at, still_at, wake, tick;
     uint8_t connected, links_count;
     /* of a client: */
@@ -134,6 +137,20 @@ bool assay_play_guest_spins(struct assay_play_run *r);
 /* The program itself has gone wrong, and `what` says how. `by_time`: another timing might give another finding. */
 enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* ---- play_screen.c: what a target that listens shows at its terminal ---- */
+
+bool assay_play_on_screen(const struct assay_play_run *r);
+void assay_play_screen_begin(struct assay_play_run *r);
+
+/* Compare what it shows by now with what it has to show. False: the play is over. */
+bool assay_play_screen_look(struct assay_play_run *r);
+
+/* All was shown, and a quiet time has gone by since. */
+enum assay_go assay_play_screen_still(struct assay_play_run *r);
+
+/* It has to show something, and nobody looks. */
+bool assay_play_unseen(const struct assay_play_run *r);
 
 /* ---- play_stop.c: servers that were told to stop ------------------------ */
 

@@ -11,7 +11,7 @@ static enum assay_upper_way way_of(const struct assay_play_run *r)
 
 bool assay_play_upper_shown(const struct assay_play_run *r)
 {
-    return r->guest && way_of(r) == ASSAY_UPPER_LINES;
+    return assay_play_on_screen(r) || (r->guest && way_of(r) == ASSAY_UPPER_LINES);
 }
 
 /* ---- telling ----------------------------------------------------------- */

@@ -68,12 +68,15 @@ enum assay_go assay_play_settle(struct assay_play_run *r, struct assay_link *l)
     if (!r->oracle || l->wire.state == ASSAY_WIRE_CLOSED)
         return ASSAY_GO_ON;
     assay_oracle_time(r->oracle, now);
+    if (!assay_play_screen_look(r))
+        return ASSAY_GO_WAIT;
     struct assay_owed owed = assay_oracle_owed(r->oracle, l->index);
     bool upper = owed.upper && assay_play_upper_shown(r);
     if (!owed.bytes && !owed.end && !upper)
         return ASSAY_GO_ON;
     if (!owed.maybe) {
-        question(r, l, now);
+        if (owed.bytes || owed.end)
+            question(r, l, now);
         return assay_play_patience_is_over(r, now) ? assay_play_disagree(r, l, ASSAY_FOUND_LATE) : ASSAY_GO_WAIT;
     }
     int64_t quiet = assay_play_last_progress(r) + quiet_time(r, false);

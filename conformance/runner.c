@@ -36,6 +36,7 @@ struct run {
     size_t confirmed_late, refuted_late, silent, agreed;
     unsigned jobs;
     unsigned round;
+    struct assay_play *alone; /* that runs with nothing beside it, and may wait for what the target shows */
     bool gone, interrupted;
     bool used_up;        /* the target was told to stop: whatever comes next needs a fresh one */
     const char *stopped; /* why not all cases run */
@@ -132,6 +133,8 @@ static void pipe_ready(struct assay_loop *loop, struct assay_watch *watch, unsig
 {
     struct run *r = assay_loop_owner(loop);
     assay_target_listen(r->target);
+    if (r->alone)
+        assay_play_poke(r->alone);
     if (events & ASSAY_GONE)
         assay_loop_watch(loop, watch, 0);
 }
@@ -233,8 +236,10 @@ static void blame_death(struct run *r, size_t i, const char *when)
 static struct assay_play *play_alone(struct run *r, size_t i, bool patient)
 {
     struct assay_play *play = assay_play_start(&r->stage, &r->suite->cases[i], patient);
+    r->alone = play;
     while (play && !play->over && !r->interrupted)
         assay_loop_round(r->stage.loop, ASSAY_CLOCK_NEVER);
+    r->alone = NULL;
     return play;
 }
 
@@ -243,6 +248,9 @@ static void judge(struct run *r, size_t i, struct assay_played *played, bool alo
     struct assay_judging judging = {.model = r->suite->model, .strict = r->o->strict, .alone = alone};
     judging.late = assay_pace_was_late(&r->stage.pace, played->began);
     assay_judge(&judging, &r->suite->cases[i], played, &r->results[i]);
+    if (played->unseen && r->results[i].verdict == ASSAY_VERDICT_PASS)
+        assay_result_set(&r->results[i], &r->suite->cases[i], ASSAY_VERDICT_UNSUPPORTED,
+                         "nobody sees what it has to show: exec:COMMAND with --upper terminal does");
     r->results[i].repeated = alone && r->stand[i] == STAND_AGAIN;
 }
 
@@ -505,7 +513,7 @@ static void reap_all(struct run *r)
 
 static bool runs_alone(struct run *r, size_t i)
 {
-    return r->suite->cases[i].class == ASSAY_CASE_EXCLUSIVE || eye_of(r, i);
+    return r->suite->cases[i].class == ASSAY_CASE_EXCLUSIVE || eye_of(r, i) || r->stage.screen;
 }
 
 /* A target may refuse one session more than its limit: there are never more connections. */
@@ -625,6 +633,15 @@ static bool can_be_told(const struct run *r, const struct assay_case *c)
     return true;
 }
 
+static bool on_screen(const struct run *r, const char *name)
+{
+    const struct assay_model *model = r->suite->model;
+    for (uint16_t i = 0; r->stage.screen && i < model->effects_count; i++)
+        if (strcmp(model->effects[i].name, name) == 0)
+            return r->o->oracle.terminal->effects[i] != ASSAY_NONE;
+    return false;
+}
+
 /* Cases that cannot be run here; they are told, and do not count as passed. */
 static void settle_unsupported(struct run *r, size_t i)
 {
@@ -632,7 +649,7 @@ static void settle_unsupported(struct run *r, size_t i)
     uint32_t most = r->suite->model->limits.sessions;
     if (r->o->guest && !can_be_told(r, c))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED, "what this case does cannot be typed");
-    else if (c->observe && !eye_of(r, i))
+    else if (c->observe && !eye_of(r, i) && !on_screen(r, c->observe))
         assay_result_set(&r->results[i], c, ASSAY_VERDICT_UNSUPPORTED,
                          "nobody watches effect `%s`: give --observe %s=FILE|CMD", c->observe, c->observe);
     else if (c->class == ASSAY_CASE_EXCLUSIVE && r->target && !assay_target_owned(r->target))
@@ -700,6 +717,7 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
     *r = (struct run){.o = o, .suite = o->facts.suite, .target = o->target, .jobs = o->jobs};
     r->stage = (struct assay_stage){
         .model = o->facts.model, .oracle = o->oracle, .guest = o->guest, .datagrams = o->datagrams};
+    r->stage.screen = o->screen && o->oracle.terminal && o->target && assay_target_owned(o->target);
     assay_pace_init(&r->stage.pace, o->timeout_scale);
     r->stage.table = assay_socktable_new();
     r->stage.loop = assay_loop_new(r);

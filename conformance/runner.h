@@ -45,6 +45,7 @@ struct assay_run_options {
     double timeout_scale;
     bool strict;
     bool datagrams; /* over UDP */
+    bool screen;    /* of a target that listens and was started here: what it shows at its terminal is judged */
     bool continues; /* a run before this one is reported as one with it: *summary goes on */
     bool more;      /* another one follows */
 };
