@@ -332,6 +332,8 @@ uint64_t assay_value_max(const struct spec_expr *e)
 uint64_t assay_scratch_max(const struct spec_expr *e)
 {
     uint64_t sum = 0;
+    if (!e)
+        return 0;
     for (size_t i = 0; i < e->count; i++)
         sum += e->args[i]->type ? assay_scratch_max(e->args[i]) : 0;
     bool makes = e->kind == SPEC_E_JOIN || e->kind == SPEC_E_LIST || e->kind == SPEC_E_SLICE ||

@@ -77,7 +77,7 @@ struct bits assay_field_bits(const struct spec_field *f);
 void assay_bound_fields(struct assay_spec *spec); /* the sizes that frames leave to fields */
 uint32_t assay_message_max(const struct assay_spec *spec, const struct spec_message *m);
 uint64_t assay_value_max(const struct spec_expr *e);   /* bytes of a value, at most */
-uint64_t assay_scratch_max(const struct spec_expr *e); /* bytes of scratch to compute it, at most */
+uint64_t assay_scratch_max(const struct spec_expr *e); /* bytes of scratch to compute it, at most; NULL: 0 */
 bool assay_can_fail(const struct spec_expr *e);        /* may be undefined, as far as can be seen from its form */
 bool assay_may_not_fit(const struct spec_expr *e, const struct spec_type *type);
 

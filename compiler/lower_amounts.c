@@ -31,7 +31,7 @@ static uint64_t field_codes(const struct spec_list *fields)
         const struct spec_expr *codes[] = {f->is,          f->init,       f->present,
                                            f->type->check, f->type->calc, f->type->extent.size};
         for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-            sum += codes[i] ? assay_scratch_max(codes[i]) : 0;
+            sum += assay_scratch_max(codes[i]);
         if (f->type->kind == ASSAY_T_LIST)
             sum += 8 * (uint64_t)f->type->max;
     }
@@ -72,25 +72,22 @@ uint64_t assay_actions_scratch(struct lower *l, const struct spec_list *actions)
 {
     uint64_t sum = 0;
     SPEC_EACH (struct spec_action, a, actions) {
-        if (a->let && a->let->value)
-            sum += assay_scratch_max(a->let->value);
-        if (a->value)
-            sum += assay_scratch_max(a->value);
+        sum += assay_scratch_max(a->value) + (a->let ? assay_scratch_max(a->let->value) : 0);
         SPEC_EACH (struct spec_given, g, &a->given)
-            sum += assay_scratch_max(g->value) + (g->where ? assay_scratch_max(g->where) : 0);
+            sum += assay_scratch_max(g->value) + assay_scratch_max(g->where);
         if (a->kind == SPEC_A_SEND)
             sum += assay_coding_scratch(l, a->message);
         sum += a->body ? assay_actions_scratch(l, a->body) : 0;
         sum += a->otherwise ? assay_actions_scratch(l, a->otherwise) : 0;
         SPEC_EACH (struct spec_way, w, &a->ways)
-            sum += assay_actions_scratch(l, &w->body) + (w->when ? assay_scratch_max(w->when) : 0);
+            sum += assay_actions_scratch(l, &w->body) + assay_scratch_max(w->when);
     }
     return sum;
 }
 
 uint64_t assay_rule_scratch(struct lower *l, const struct spec_rule *r)
 {
-    uint64_t sum = assay_actions_scratch(l, &r->body) + (r->guard ? assay_scratch_max(r->guard) : 0);
+    uint64_t sum = assay_actions_scratch(l, &r->body) + assay_scratch_max(r->guard);
     SPEC_EACH (struct spec_given, g, &r->pattern)
         sum += assay_scratch_max(g->value);
     SPEC_EACH (struct spec_way, w, &r->may)

@@ -414,7 +414,7 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
         lower_rule(l, r, m);
         uint64_t n = assay_rule_scratch(l, r);
         most = n > most ? n : most;
-        guards += r->guard ? assay_scratch_max(r->guard) : 0;
+        guards += assay_scratch_max(r->guard);
     }
     SPEC_EACH (struct spec_message, msg, &l->spec->messages) {
         uint64_t n = assay_coding_scratch(l, msg);

@@ -184,16 +184,29 @@ static void read_message(struct assay_spec *spec, const struct assay_node *node)
 }
 
 /* A name of the frame that a message has, too. */
-static void check_shadow(struct assay_spec *spec, const char *name, struct assay_at at, const struct spec_list *fields,
-                         const struct spec_list *groups)
+static void check_shadow(struct assay_spec *spec, const char *name, struct assay_at at, const struct spec_message *m)
 {
-    if (fields)
-        SPEC_EACH (struct spec_field, own, fields)
-            if (own->name && name && strcmp(own->name, name) == 0)
-                assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", name, at.line);
-    SPEC_EACH (struct spec_group, own, groups)
-        if (name && strcmp(own->name, name) == 0)
+    if (!name)
+        return;
+    SPEC_EACH (struct spec_field, own, &m->fields)
+        if (own->name && strcmp(own->name, name) == 0)
             assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", name, at.line);
+    SPEC_EACH (struct spec_group, own, &m->groups)
+        if (strcmp(own->name, name) == 0)
+            assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", name, at.line);
+}
+
+/* Inside a frame; the slots that the frame takes. */
+static uint16_t place_in(struct assay_spec *spec, const struct spec_message *m, const struct spec_frame *frame)
+{
+    uint16_t slots = 0;
+    SPEC_EACH (struct spec_field, f, &frame->fields) {
+        slots = (uint16_t)(slots + assay_keeps_value(f));
+        check_shadow(spec, f->name, f->at, m);
+    }
+    SPEC_EACH (struct spec_group, g, &frame->groups)
+        check_shadow(spec, g->name, g->at, m);
+    return slots;
 }
 
 static void place_message(struct assay_spec *spec, struct spec_message *m)
@@ -202,18 +215,7 @@ static void place_message(struct assay_spec *spec, struct spec_message *m)
     for (unsigned i = 0; i < 2; i++) {
         if (!(m->from & (i ? ASSAY_SERVER : ASSAY_CLIENT)) || !spec->frames[i])
             continue;
-        uint16_t slots = 0;
-        SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields) {
-            slots = (uint16_t)(slots + assay_keeps_value(f));
-            SPEC_EACH (struct spec_field, own, &m->fields)
-                if (own->name && f->name && strcmp(own->name, f->name) == 0)
-                    assay_spec_error(spec, own->at, "the frame has a field '%s' already (line %u)", own->name,
-                                     f->at.line);
-        }
-        SPEC_EACH (struct spec_group, g, &spec->frames[i]->groups)
-            check_shadow(spec, g->name, g->at, &m->fields, &m->groups);
-        SPEC_EACH (struct spec_field, f, &spec->frames[i]->fields)
-            check_shadow(spec, f->name, f->at, NULL, &m->groups);
+        uint16_t slots = place_in(spec, m, spec->frames[i]);
         first = slots > first ? slots : first;
     }
     m->slots = assay_give_slots(spec, &m->fields, first);

@@ -199,6 +199,15 @@ static void read_declared(struct machines *m)
     }
 }
 
+/* Where nobody plays the client, calls do. */
+static void place_implicit(struct assay_spec *spec)
+{
+    SPEC_EACH (struct spec_transport, t, &spec->transports)
+        SPEC_EACH (struct spec_machine, x, &spec->machines)
+            if (x->implicit && (x->transports >> t->index & 1))
+                t->client = x;
+}
+
 static void check_used(struct machines *m)
 {
     SPEC_EACH (struct definition, d, &m->definitions)
@@ -222,10 +231,7 @@ void assay_read_machines(struct assay_spec *spec)
     }
     SPEC_EACH (struct spec_call, call, &spec->calls)
         place_call(&m, call);
-    SPEC_EACH (struct spec_transport, t, &spec->transports)
-        SPEC_EACH (struct spec_machine, x, &spec->machines)
-            if (x->implicit && (x->transports >> t->index & 1))
-                t->client = x;
+    place_implicit(spec);
     if (spec->transports.count && spec->diags->errors == before)
         check_used(&m);
     if (m.definitions.count == 0)

@@ -49,6 +49,18 @@ static void resolve_field(struct assay_spec *spec, struct spec_field *f, const s
     one(spec, f->init, &(struct spec_scope){.params = true}, f->type);
 }
 
+static void resolve_example(struct assay_spec *spec, struct spec_example *x)
+{
+    if (!x->fault)
+        return;
+    x->fault_event = assay_find_event(spec, x->fault);
+    struct assay_near near = {.wanted = x->fault};
+    SPEC_NEAR (&spec->events, struct spec_event, &near)
+        ;
+    if (!x->fault_event)
+        assay_spec_error(spec, x->at, "no event is called '%s'%s", x->fault, assay_near_text(&near));
+}
+
 static void resolve_message(struct assay_spec *spec, struct spec_message *m)
 {
     const struct spec_frame *frame = spec->frames[m->from == ASSAY_SERVER];
@@ -67,14 +79,8 @@ static void resolve_message(struct assay_spec *spec, struct spec_message *m)
         if (frame && frame->tag)
             one(spec, tag, &(struct spec_scope){0}, frame->tag->type);
     one(spec, m->when, &(struct spec_scope){.frame = frame, .params = true}, &assay_type_bool);
-    SPEC_EACH (struct spec_example, x, &m->examples) {
-        x->fault_event = x->fault ? assay_find_event(spec, x->fault) : NULL;
-        struct assay_near near = {.wanted = x->fault ? x->fault : ""};
-        SPEC_NEAR (&spec->events, struct spec_event, &near)
-            ;
-        if (x->fault && !x->fault_event)
-            assay_spec_error(spec, x->at, "no event is called '%s'%s", x->fault, assay_near_text(&near));
-    }
+    SPEC_EACH (struct spec_example, x, &m->examples)
+        resolve_example(spec, x);
 }
 
 static void resolve_params(struct assay_spec *spec, struct spec_list *params)

@@ -295,19 +295,28 @@ static void skip_escape(struct cursor *c)
         step(c);
 }
 
+/* To where the text of a scalar begins; the quote around it, or 0. */
+static uint8_t enter(struct cursor *c, const struct assay_node *node)
+{
+    if (node->plain || c->p >= c->end)
+        return 0;
+    uint8_t quote = *c->p == '\'' || *c->p == '"' ? *c->p : 0;
+    if (quote) {
+        step(c);
+        return quote;
+    }
+    while (c->p < c->end && *c->p != '\n') /* | or >: it begins on the next line */
+        step(c);
+    skip_blanks(c);
+    return 0;
+}
+
 /* Walks the source along with the text that YAML made of it: escapes are one character, folded lines one
  * blank. Where the two cannot be matched it stays close. */
 struct assay_at assay_node_place(const struct assay_node *node, size_t offset, const uint8_t *text, size_t size)
 {
     struct cursor c = seek(node->at, text, size);
-    uint8_t quote = c.p < c.end && (*c.p == '\'' || *c.p == '"') && !node->plain ? *c.p : 0;
-    if (quote) {
-        step(&c);
-    } else if (!node->plain) { /* | or >: the text begins on the next line */
-        while (c.p < c.end && *c.p != '\n')
-            step(&c);
-        skip_blanks(&c);
-    }
+    uint8_t quote = enter(&c, node);
     for (size_t i = 0; i < offset && i < node->size && c.p < c.end; i++) {
         if (((uint8_t)node->text[i] & 0xc0) == 0x80)
             continue;
