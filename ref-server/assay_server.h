@@ -94,7 +94,8 @@ ASSAY_SERVER_API void assay_server_answer(struct assay_server_order *order, bool
 
 /* All zero but for `model` is the default. */
 struct assay_server_config {
-    const struct assay_model *model;   /* its options hold the values to run with */
+    const struct assay_model *model;
+    const char *const *params;         /* "NAME=VALUE", NULL at the end: params of the spec; NULL: its defaults */
     const struct assay_limits *limits; /* NULL: those of the model */
     const uint64_t *leniencies;        /* bit i: model->leniencies[i] is on; NULL: as the spec says */
 

@@ -333,8 +333,8 @@ static bool announce(struct assay_server *server)
 
 static bool open_all(struct assay_server *server, struct assay_net_error *error)
 {
-    return open_signals(server) && open_effects(server, error) && open_shards(server, error) && watch_signals(server) &&
-           listen_all(server, error) && announce(server);
+    return assay_server_take_params(server, error) && open_signals(server) && open_effects(server, error) &&
+           open_shards(server, error) && watch_signals(server) && listen_all(server, error) && announce(server);
 }
 
 static void close_all(struct assay_server *server)
@@ -344,6 +344,7 @@ static void close_all(struct assay_server *server)
         assay_shard_close(&server->shards[i]);
     free(server->shards);
     free(server->addresses);
+    free(server->options);
     if (server->signals.fd >= 0)
         close(server->signals.fd);
     free(server);

@@ -159,6 +159,8 @@ struct assay_shard {
 
 struct assay_server {
     struct assay_server_config config;
+    struct assay_model model;     /* that is run: with the params that were given */
+    struct assay_option *options; /* of it, if there are any */
     struct assay_limits limits;
     uint64_t leniencies;
     struct assay_effects effects;
@@ -179,6 +181,11 @@ struct assay_server {
     pthread_t thread;  /* of one that was started */
     bool started;
 };
+
+/* ---- params.c ----------------------------------------------------------- */
+
+/* Makes the server's own model of the config's, and has the config name it. */
+bool assay_server_take_params(struct assay_server *server, struct assay_net_error *error);
 
 /* ---- shard.c ------------------------------------------------------------ */
 

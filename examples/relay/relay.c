@@ -274,14 +274,20 @@ static void host_port(char *to, size_t size, const char *scheme, const char *hos
     snprintf(to, size, strchr(host, ':') ? "%s:[%s]:%s" : "%s:%s:%s", scheme, host, port);
 }
 
-static struct assay_server *listen_on(const struct settings *s, struct assay_model *model, struct inbox *inbox)
+/* Shown messages end with a newline, or with a NUL: that is what the spec's param says if it is not given. */
+static struct assay_server *listen_on(const struct settings *s, struct inbox *inbox)
 {
+    static const char *const newline[] = {"ending=\n", NULL};
     static const char *const kept[] = {"gather", "show", "forget", NULL};
     char address[64], why[ASSAY_SERVER_ERROR_MAX];
     host_port(address, sizeof address, s->udp ? "udp" : "tcp", "*", s->port);
     const char *listen = address;
-    struct assay_server_config config = {
-        .model = model, .listen = &listen, .listen_count = 1, .loops = 1, .trace = s->trace};
+    struct assay_server_config config = {.model = &relay_model,
+                                         .params = s->nul ? NULL : newline,
+                                         .listen = &listen,
+                                         .listen_count = 1,
+                                         .loops = 1,
+                                         .trace = s->trace};
     if (s->output) {
         config.application = inbox_keep;
         config.user = inbox;
@@ -308,17 +314,6 @@ static struct assay_client *sends_to(const struct settings *s)
     return client;
 }
 
-/* Shown messages end with a newline, or with a NUL. */
-static void set_ending(struct assay_model *model, struct assay_option *options, const struct settings *s)
-{
-    *model = relay_model;
-    memcpy(options, relay_model.options, relay_model.options_count * sizeof *options);
-    for (uint16_t i = 0; i < model->options_count; i++)
-        if (strcmp(options[i].name, "ending") == 0)
-            options[i].blob = (struct assay_blob){(const uint8_t *)(s->nul ? "" : "\n"), 1};
-    model->options = options;
-}
-
 /* The server ends by its own thread's hand; this one only wakes from reading. */
 static void on_signal(int signal)
 {
@@ -327,8 +322,6 @@ static void on_signal(int signal)
 
 int main(int argc, char **argv)
 {
-    static struct assay_option options[8];
-    struct assay_model model;
     struct settings s;
     struct inbox inbox;
     if (!parse(argc, argv, &s))
@@ -336,10 +329,9 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    set_ending(&model, options, &s);
     if (!inbox_open(&inbox, s.output))
         return EXIT_FAILURE;
-    struct assay_server *server = listen_on(&s, &model, &inbox);
+    struct assay_server *server = listen_on(&s, &inbox);
     struct assay_client *client = server ? sends_to(&s) : NULL;
     if (client) {
         struct sender sender = {client, &s, assay_client_find(client, "pass"), assay_client_find(client, "finish"),

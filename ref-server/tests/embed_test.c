@@ -296,9 +296,48 @@ static void counts_are_told(void **state)
     end_server(&p);
 }
 
+static void params_are_set_by_name(void **state)
+{
+    (void)state;
+    char place[] = "place=shown";
+    const char *params[] = {"count=0xff", place, NULL};
+    struct host host = {.config = {.params = params}};
+    char path[128], got[16] = "";
+    host_start(&host, desk_model("$place"), NULL);
+    int fd = dial(&host);
+    say_text(fd, "ghere\nr.\n");
+    hear_text(fd, "+here\n+.\n");
+    snprintf(path, sizeof path, "%s/shown", host.folder);
+    FILE *shown = fopen(path, "r");
+    assert_non_null(shown);
+    assert_non_null(fgets(got, sizeof got, shown));
+    assert_string_equal(got, "here.");
+    fclose(shown);
+    close(fd);
+    host_end(&host);
+}
+
+static void params_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        {"place", "expected NAME=VALUE"},          {"plac=x", "no param 'plac'"},   {"count=many", "expected a number"},
+        {"count=256", "outside of what the spec"}, {"count=", "expected a number"}, {"count=1KiB", "outside"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *params[] = {cases[i][0], NULL};
+        char why[ASSAY_SERVER_ERROR_MAX] = "";
+        struct assay_server_config config = {.model = desk_model("shown"), .params = params};
+        assert_null(assay_server_open(&config, why));
+        if (!strstr(why, cases[i][1]))
+            fail_msg("%s: expected \"%s\" in: %s", cases[i][0], cases[i][1], why);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(params_are_set_by_name),
+        cmocka_unit_test(params_that_cannot_be_are_refused),
         cmocka_unit_test(effects_reach_the_application),
         cmocka_unit_test(answers_may_come_later_from_any_thread),
         cmocka_unit_test(orders_outlive_their_sessions),

@@ -92,6 +92,10 @@ const struct assay_model *desk_model(const char *window)
     static struct assay_event_def events[ASSAY_EV_BUILTINS + D_MESSAGES] = {BUILTIN_EVENTS};
     static const struct assay_transport transports[] = {{.name = "tcp", .server = 0, .client = NONE},
                                                         {.name = "udp", .server = 1, .client = NONE}};
+    static const struct assay_option options[] = {
+        {.name = "count", .type = TD_KIND, .value = 1},
+        {.name = "place", .type = TD_CONTENT, .blob = {(const uint8_t *)"other", 5}},
+    };
     codes_used = rules_used = 0;
     desk_effects[D_GATHER].object = desk_effects[D_RELEASE].object = window;
     fields[0] = FIELD(.name = "kind", .type = TD_KIND, .slot = 0, .form = ASSAY_FORM_INT, .bits = 8);
@@ -127,7 +131,8 @@ const struct assay_model *desk_model(const char *window)
                              .server = 0,
                              .client = NONE};
     TABLE(&m, types, desk_types), TABLE(&m, blobs, desk_blobs), TABLE(&m, delims, desk_delims);
-    TABLE(&m, params, desk_params), TABLE(&m, effects, desk_effects), TABLE(&m, states, sums_states);
+    TABLE(&m, options, options), TABLE(&m, params, desk_params), TABLE(&m, effects, desk_effects),
+        TABLE(&m, states, sums_states);
     TABLE(&m, messages, messages), TABLE(&m, events, events), TABLE(&m, transports, transports);
     TABLE(&m, fields, fields), TABLE(&m, frames, frames), TABLE(&m, machines, machines);
     m.machines_count = 1; /* the other one has the same states and rules */

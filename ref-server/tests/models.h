@@ -13,6 +13,7 @@ const struct assay_model *sums_over_both(void);
  *   g gather, r release (to `window`)   w append a line to "log"   a apply (can fail)
  *   e report   v tell   s stop   o reopen   q: the end
  *
+ * Params: count, of u8, and place, which `window` may name as "$place".
  * `apply` and `tell` are the application's: content, and its size. */
 #define DESK_MAX 65536
 const struct assay_model *desk_model(const char *window);
