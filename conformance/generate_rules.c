@@ -227,34 +227,47 @@ static void generate_node(struct assay_builder *b, uint32_t node)
     }
 }
 
-/* Rules that no input reached. */
+static bool is_witnessed(const struct assay_builder *b, uint16_t rule)
+{
+    for (uint32_t n = 0; n < b->explored.count; n++)
+        for (size_t i = 0; i < b->inputs.count; i++)
+            if (assay_reaction(&b->explored, n, i)->rule == rule)
+                return true;
+    return false;
+}
+
+static bool lists_rule(const struct assay_model *model, uint32_t state, uint16_t event, uint16_t rule)
+{
+    uint16_t at = model->transitions[(size_t)state * model->events_count + event];
+    for (; at != ASSAY_NONE && model->rule_lists[at] != ASSAY_NONE; at++)
+        if (model->rule_lists[at] == rule)
+            return true;
+    return false;
+}
+
+/* Whether some message can have it taken. */
+static bool is_for_message(const struct assay_model *model, struct assay_range states, uint16_t rule)
+{
+    for (uint16_t e = 0; e < model->events_count; e++)
+        for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
+            if (model->events[e].kind == ASSAY_EVK_MESSAGE && lists_rule(model, s, e, rule))
+                return true;
+    return false;
+}
+
+/* States and rules that no input reached. */
 static void note_unwitnessed(struct assay_builder *b)
 {
-    struct assay_range states = b->model->machines[b->config.machine].states;
+    const struct assay_model *model = b->model;
+    struct assay_range states = model->machines[b->config.machine].states;
     for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
-        if (b->model->states[s].kind == ASSAY_STATE_PLAIN &&
-            assay_node_of(&b->explored, (uint16_t)s) == ASSAY_NODES_MAX)
+        if (model->states[s].kind == ASSAY_STATE_PLAIN && assay_node_of(&b->explored, (uint16_t)s) == ASSAY_NODES_MAX)
             assay_build_note(b, "state %s: no input leads there", assay_build_state_name(b, (uint16_t)s));
-    for (uint16_t rule = 0; rule < b->model->rules_count; rule++) {
-        const struct assay_rule *r = &b->model->rules[rule];
-        bool seen = false, message = false;
-        for (uint32_t n = 0; n < b->explored.count && !seen; n++)
-            for (size_t i = 0; i < b->inputs.count && !seen; i++)
-                seen = assay_reaction(&b->explored, n, i)->rule == rule;
-        for (uint16_t e = 0; e < b->model->events_count && !message; e++) {
-            if (b->model->events[e].kind != ASSAY_EVK_MESSAGE)
-                continue;
-            for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++) {
-                uint16_t at = b->model->transitions[(size_t)s * b->model->events_count + e];
-                for (const uint16_t *p = at == ASSAY_NONE ? NULL : &b->model->rule_lists[at]; p && *p != ASSAY_NONE;
-                     p++)
-                    message = message || *p == rule;
-            }
-        }
-        if (r->machine == b->config.machine && message && !seen)
-            assay_build_note(b, "%s:%u: no witness for this rule was found",
-                             b->model->source ? b->model->source : "spec", (unsigned)r->line);
-    }
+    for (uint16_t rule = 0; rule < model->rules_count; rule++)
+        if (model->rules[rule].machine == b->config.machine && is_for_message(model, states, rule) &&
+            !is_witnessed(b, rule))
+            assay_build_note(b, "%s:%u: no witness for this rule was found", model->source ? model->source : "spec",
+                             (unsigned)model->rules[rule].line);
 }
 
 void assay_generate_rules(struct assay_builder *b)
