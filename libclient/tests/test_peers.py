@@ -2,6 +2,7 @@
 lines drive: through an application (apps/peers.c), `assay drive` and `assay call`, against `assay serve` and servers that
 misbehave."""
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -10,7 +11,8 @@ import time
 
 import pytest
 
-from test_generated import ASSAY, ROOT, SANITIZE, Fake, build, flags, generated, run  # noqa: F401: fixtures
+from scripts.testing import ASSAY, ROOT, free_port, run, serving
+from test_generated import SANITIZE, Fake, build, flags, generated  # noqa: F401: fixtures
 
 HI, CLIMB, WHO, BYE = b"HI\n", b"CLIMB\n", b"WHO\n", b"BYE\n"
 EXCHANGE = [("send", HI), b"DAD\n", ("send", CLIMB), b"TOP\n", ("send", WHO), b"MOM\n", ("send", BYE)]
@@ -27,25 +29,10 @@ def peers(build, generated, flags):  # noqa: F811
 @pytest.fixture
 def serve(tmp_path):
     """A server of a spec on free ports: its addresses by transport, and its process."""
-    servers = []
-
-    def serving(protocol, *options):
-        server = subprocess.Popen([ASSAY, "serve", ROOT / ("spec/%s.yaml" % protocol), "--listen", "tcp:127.0.0.1:0", "--listen",
-                                   "udp:127.0.0.1:0", "--data", tmp_path, *options], stdout=subprocess.PIPE)
-        servers.append(server)
-        addresses = [server.stdout.readline().decode().split("listening on ")[1].strip() for _ in range(2)]
-        return {a[:3]: a[4:] for a in addresses}, server
-
-    yield serving
-    for server in servers:
-        server.terminate()
-        server.wait(timeout=20)
-
-
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    listen = "tcp:127.0.0.1:0", "udp:127.0.0.1:0"
+    with contextlib.ExitStack() as running:
+        yield lambda protocol, *options: running.enter_context(
+            serving("spec/%s.yaml" % protocol, "--data", tmp_path, *options, listen=listen))
 
 
 def start(*command):
