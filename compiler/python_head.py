@@ -199,7 +199,7 @@ class BaseClient:
             self._settle(in_order=outcome not in ("timeout", "protocol"))
         if outcome == "ok":
             return tuple(_from_value(_PARAMS[call.results[0] + i].type, v) for i, v in enumerate(results))
-        raise self._failure(call, outcome, cause, detail)
+        raise self._failure(link, call, outcome, cause, detail)
 
     def _catch_up(self):
         """What came since the last call belongs to no call: it is taken before the next request leaves."""
@@ -224,18 +224,18 @@ class BaseClient:
                               % (self._address(), call.name, param.name))
         return value
 
-    def _failure(self, call, outcome, cause, detail):
-        head = "%s: %s: " % (self._address(), call.name)
+    def _failure(self, link, call, outcome, cause, detail):
+        head = "%s%s: %s: " % ("udp:" if link.datagrams else "", link.address(), call.name)
         if isinstance(outcome, int):
             kind = _ERRORS[_ERROR_NAMES[outcome]]
             text = detail.decode("utf-8", "replace")
             return kind(head + kind.name + (": " + text if text else ""), text)
+        if outcome == "refused":
+            return Unreachable(head + "nobody takes datagrams there")
         if cause == "no-room" or (outcome != "timeout" and cause == call.event):
             return BadArgument(head + "the protocol cannot carry these arguments here")
         if outcome == "timeout":
             return CallTimeout(head + "no answer in time")
-        if outcome == "refused":
-            return Unreachable(head + "nobody listens there")
         if outcome == "closed":
             return ConnectionLost(head + "the connection ended before the answer (%s)" % _event_name(cause))
         return ProtocolViolation(head + "the server sent what is not allowed there (%s)" % _event_name(cause))

@@ -51,10 +51,12 @@ static bool say_effect(void *user, const struct assay_client_event *event)
     return true;
 }
 
-/* A call for which there is no connection is closed before it began. */
+/* A call for which there is no connection, or none can be made, is closed before it began. */
 static const char *kind_of(const struct driver *d, int status)
 {
-    return assay_client_status_name(d->client, status == ASSAY_CLIENT_NOT_OPEN ? ASSAY_CLIENT_CLOSED : status);
+    bool nowhere =
+        status == ASSAY_CLIENT_NOT_OPEN || status == ASSAY_CLIENT_UNREACHABLE || status == ASSAY_CLIENT_ADDRESS;
+    return assay_client_status_name(d->client, nowhere ? ASSAY_CLIENT_CLOSED : status);
 }
 
 static void say_error(const struct driver *d, const char *call, int status)

@@ -620,6 +620,17 @@ def test_orders_with_wrong_words(generated, serve, driver):
                     "error subscribe refused no%20count%20from%201%20to%209"]
 
 
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_a_question_that_nobody_takes(generated, driver):
+    """Refused datagrams, and connections, end the call with one of the kinds that lines know, and say where."""
+    program = [ASSAY, "drive", SPECS["aside"]] if driver == "c" else [sys.executable, generated / "generated/aside_client.py", "--drive"]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        asked = "127.0.0.1:%d" % free.getsockname()[1]
+    said = run(*program, "127.0.0.1:1,udp:" + asked, input=b"call ask\n")
+    assert said == "error ask closed udp%%3A%s%%3A%%20ask%%3A%%20nobody%%20takes%%20datagrams%%20there\n" % asked.replace(":", "%3A")
+
+
 def test_a_driven_python_client_helps_with_its_command_line(generated):
     program = generated / "generated/kinds_client.py"
     for options, code, why in ((["--help"], 0, b""), ([], 2, b""), (["--drive", "127.0.0.1:1", "--rnu"], 2, b"--rnu: nothing like it is known"),
