@@ -111,6 +111,8 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i)
         return false;
     if (role == ASSAY_SERVER)
         look_at_terminal(m, part);
+    else if (part->guest.way == ASSAY_UPPER_TERMINAL)
+        part->terminal = part->guest.terminal;
     part->suite = assay_suite_make(m->spec, &options);
     if (!part->suite) {
         fprintf(stderr, "assay: no suite could be made: out of memory\n");

@@ -20,7 +20,7 @@ struct assay_test_part {
     enum assay_carrier carrier;
     uint8_t role;                          /* enum assay_role */
     struct assay_guest_plan guest;         /* of a client */
-    const struct assay_terminal *terminal; /* of a server: how it shows what it does; NULL: it does not */
+    const struct assay_terminal *terminal; /* how it shows what it does; NULL: it does not */
     bool screen;                           /* and that is judged */
     char *name;                            /* where there are several; else NULL */
 };

@@ -268,7 +268,7 @@ enum assay_go assay_step_call(struct assay_play_run *r, struct assay_link *l, co
     if (l->arrived && assay_play_wait_taken(r, l, &blind) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
     int64_t now = assay_clock_now();
-    l->asked_at = now;
+    l->asked_at = l->arrived ? now : 0; /* that it makes a link first, or even starts, is no round trip */
     if (r->oracle)
         assay_oracle_call(r->oracle, l->index, now, s->call, s->values, s->spans);
     assay_play_upper_call(r, l, s);

@@ -1,6 +1,7 @@
 /* What a target that listens shows at its terminal: the text of each link whole, different links in any order, and
  * nothing besides. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "conformance/describe.h"
 #include "conformance/play_run.h"
@@ -30,8 +31,8 @@ static struct assay_record pending(const struct assay_play_run *r, uint8_t i)
 static void blame_screen(struct assay_play_run *r, const struct assay_record *records, struct assay_span seen)
 {
     struct assay_blame *b = &r->play.outcome.blame;
-    assay_play_broken(r, false, "it shows what it must not");
-    struct assay_text want = {b->expected, sizeof b->expected, 0}, got = {b->seen, sizeof b->seen, 0};
+    char expected[sizeof b->expected], shown[sizeof r->play.outcome.trouble - 32];
+    struct assay_text want = {expected, sizeof expected, 0}, got = {shown, sizeof shown, 0};
     assay_text_add(&want, "shown");
     for (uint8_t i = 0; i < r->links_count; i++)
         if (records[i].bytes.n) {
@@ -39,8 +40,9 @@ static void blame_screen(struct assay_play_run *r, const struct assay_record *re
             assay_text_quoted(&want, records[i].bytes, SHOWN_BYTES);
         }
     assay_text_add(&want, want.n == sizeof "shown" - 1 ? " nothing" : ", each whole");
-    assay_text_add(&got, "shown ");
     assay_text_quoted(&got, seen, SHOWN_BYTES);
+    assay_play_broken(r, false, "it shows what it must not: %s", shown);
+    memcpy(b->expected, expected, sizeof expected);
 }
 
 /* All that links have to show was seen: the oracle hears it, too. */

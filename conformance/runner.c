@@ -737,6 +737,13 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
         for (size_t i = 0; i < r->suite->count; i++)
             if (is_timed(r, i) == timed)
                 r->order[k++] = i;
+    bool watched = r->stage.screen;
+    for (size_t i = 0; o->observers && i < o->observers->count; i++)
+        watched = watched || assay_observer_is_stream(&o->observers->items[i]);
+    if (watched && o->target)
+        assay_target_never_knock(o->target);
+    for (size_t i = 0; watched && i < o->faulty_count; i++)
+        assay_target_never_knock(o->faulty[i].target);
     assay_loop_each_round(r->stage.loop, stamp);
     signal(SIGPIPE, SIG_IGN); /* a client that reads its orders no more */
     return assay_loop_watch(r->stage.loop, &r->signals, ASSAY_READ);

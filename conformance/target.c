@@ -30,6 +30,7 @@ struct assay_target {
     char *command; /* NULL: runs already */
     char place[256];
     int64_t patience;
+    bool looks;                 /* nobody knocks */
     bool holds;                 /* its stdin is kept open */
     enum assay_carrier carrier; /* that is judged now */
     struct assay_announced announced;
@@ -77,6 +78,11 @@ bool assay_target_aim(struct assay_target *t, enum assay_carrier carrier)
         return carrier == t->carrier;
     t->carrier = carrier;
     return true;
+}
+
+void assay_target_never_knock(struct assay_target *t)
+{
+    t->looks = t->command != NULL;
 }
 
 void assay_target_hold_stdin(struct assay_target *t)
@@ -243,16 +249,18 @@ static void let_exit(struct assay_target *t)
 }
 
 /* 0: it took a connection, or, over UDP, some socket of this machine is bound to it; else why not. */
-static int try_connect(enum assay_carrier carrier, const struct assay_address *address, int64_t patience)
+static int try_connect(const struct assay_target *t, const struct assay_address *address)
 {
-    if (carrier == ASSAY_CARRIER_UDP)
+    if (t->carrier == ASSAY_CARRIER_UDP)
         return assay_socktable_find_udp(address).found ? 0 : ECONNREFUSED;
+    if (t->looks)
+        return assay_socktable_listens(address) ? 0 : ECONNREFUSED;
     struct assay_net_error error;
     int fd = assay_connect(address, &error);
     if (fd < 0)
         return errno;
     struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int rc = poll(&p, 1, (int)(patience / ASSAY_MS)) > 0 ? assay_connected(fd) : ETIMEDOUT;
+    int rc = poll(&p, 1, (int)(t->patience / ASSAY_MS)) > 0 ? assay_connected(fd) : ETIMEDOUT;
     close(fd);
     return rc;
 }
@@ -267,7 +275,7 @@ bool assay_target_alive(struct assay_target *t, bool knock)
         let_exit(t);
     if (!t->command && t->carrier == ASSAY_CARRIER_UDP)
         return true; /* nothing tells */
-    if (!knock || try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0)
+    if (!knock || try_connect(t, &t->announced.at[t->carrier]) == 0)
         return true;
     if (t->command) /* a shell between ends a little later than what it runs */
         wait_end(t, t->patience / 10);
@@ -308,7 +316,7 @@ static bool reach_port(struct assay_target *t)
     snprintf(port, sizeof port, "%u", t->port);
     for (size_t i = 0; i < 2; i++) {
         bool taken = assay_announced_take(&t->announced, t->carrier, hosts[i], strlen(hosts[i]), port);
-        if (taken && try_connect(t->carrier, &t->announced.at[t->carrier], t->patience) == 0)
+        if (taken && try_connect(t, &t->announced.at[t->carrier]) == 0)
             return true;
     }
     return t->announced.has[t->carrier] = false;
@@ -317,7 +325,7 @@ static bool reach_port(struct assay_target *t)
 static bool reached(struct assay_target *t)
 {
     const struct assay_address *at = &t->announced.at[t->carrier];
-    return t->announced.has[t->carrier] ? try_connect(t->carrier, at, t->patience) == 0 : t->port && reach_port(t);
+    return t->announced.has[t->carrier] ? try_connect(t, at) == 0 : t->port && reach_port(t);
 }
 
 /* It runs: wait until it takes connections. */
@@ -360,7 +368,7 @@ static bool reach(struct assay_target *t, struct assay_net_error *error)
     size_t n = assay_address_resolve(t->place, ASSAY_ADDRESS_CONNECT, found, error);
     int why = 0;
     for (size_t i = 0; i < n; i++) {
-        why = t->carrier == ASSAY_CARRIER_UDP ? 0 : try_connect(t->carrier, &found[i], t->patience);
+        why = t->carrier == ASSAY_CARRIER_UDP ? 0 : try_connect(t, &found[i]);
         if (why == 0) {
             t->announced.at[t->carrier] = found[i];
             return true;

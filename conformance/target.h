@@ -33,6 +33,10 @@ bool assay_target_offers(struct assay_target *target, enum assay_carrier carrier
 /* From its next start on its standard input stays open, and is never written to: it ends programs that a person uses. */
 void assay_target_hold_stdin(struct assay_target *target);
 
+/* From here on nobody connects to see whether it is there: the table of sockets tells. For targets that show every
+ * connection. */
+void assay_target_never_knock(struct assay_target *target);
+
 /* Start it (again) where that can be done, and wait until it takes
  * connections. Blocks; call it with nothing in flight. False: *error. */
 bool assay_target_up(struct assay_target *target, struct assay_address *address, struct assay_net_error *error);

@@ -187,7 +187,19 @@ struct assay_far_end assay_socktable_find(struct assay_socktable *table, const s
     return find_by_netlink(table, near, far, &end) ? end : find_in_proc(near, far);
 }
 
-/* ---- /proc/net/udp and udp6 -------------------------------------------- */
+/* ---- sockets that are bound, and not connected --------------------------- */
+
+/* Of the sockets at one of two places; true: that is the one. */
+typedef bool read_bound(const char *line, const char *const locals[2], struct assay_udp_end *end);
+
+static bool read_listener(const char *line, const char *const locals[2], struct assay_udp_end *end)
+{
+    char local[64];
+    unsigned state;
+    (void)end;
+    return sscanf(line, " %*d: %63s %*s %x", local, &state) == 2 && state == TCP_LISTENING &&
+           (strcmp(local, locals[0]) == 0 || strcmp(local, locals[1]) == 0);
+}
 
 static bool read_udp_line(const char *line, const char *const locals[2], struct assay_udp_end *end)
 {
@@ -202,7 +214,8 @@ static bool read_udp_line(const char *line, const char *const locals[2], struct 
 }
 
 /* Bound to the address itself, or to the wildcard of that family. */
-static bool find_udp_in(const char *path, const struct assay_address *address, bool mapped, struct assay_udp_end *end)
+static bool find_bound(const char *path, const struct assay_address *address, bool mapped, read_bound *read,
+                       struct assay_udp_end *end)
 {
     char exact[64], wildcard[64], line[512];
     struct assay_address any = *address;
@@ -216,7 +229,7 @@ static bool find_udp_in(const char *path, const struct assay_address *address, b
     FILE *f = fopen(path, "re");
     bool found = false;
     while (f && !found && fgets(line, sizeof line, f))
-        found = read_udp_line(line, (const char *const[]){exact, wildcard}, end);
+        found = read(line, (const char *const[]){exact, wildcard}, end);
     if (f)
         fclose(f);
     return found;
@@ -226,7 +239,14 @@ struct assay_udp_end assay_socktable_find_udp(const struct assay_address *addres
 {
     struct assay_udp_end end = {0};
     bool v4 = address->any.sa_family == AF_INET;
-    if (!v4 || !find_udp_in("/proc/net/udp", address, false, &end))
-        find_udp_in("/proc/net/udp6", address, v4, &end);
+    if (!v4 || !find_bound("/proc/net/udp", address, false, read_udp_line, &end))
+        find_bound("/proc/net/udp6", address, v4, read_udp_line, &end);
     return end;
+}
+
+bool assay_socktable_listens(const struct assay_address *address)
+{
+    bool v4 = address->any.sa_family == AF_INET;
+    return (v4 && find_bound("/proc/net/tcp", address, false, read_listener, NULL)) ||
+           find_bound("/proc/net/tcp6", address, v4, read_listener, NULL);
 }

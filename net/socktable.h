@@ -30,6 +30,9 @@ struct assay_far_end {
 struct assay_far_end assay_socktable_find(struct assay_socktable *table, const struct assay_address *near,
                                           const struct assay_address *far);
 
+/* Whether a socket of TCP on this machine takes connections to `address`. */
+bool assay_socktable_listens(const struct assay_address *address);
+
 /* A socket of UDP on this machine that takes what is sent to `address`. */
 struct assay_udp_end {
     bool found;
