@@ -76,7 +76,7 @@ class BaseClient:
         self._machine = _TRANSPORTS[self._transport].machine
         if machine is not None:
             self._machine = _index_of(_MACHINES, machine, "machine")
-        self._link = None
+        self._link = self._over = None  # the connection; the last one that its session ended
         self._pause, self._failed = None, 0  # of connecting again: the last pause, tries in a row that failed
         self._wake = None
         if not defer:
@@ -243,6 +243,7 @@ class BaseClient:
     def _settle(self, in_order=True):
         if self._link is not None and self._link.session.ended:
             link, self._link = self._link, None
+            self._over = link
             link.drop(in_order)
 
     # ---- running by itself ----
@@ -281,23 +282,33 @@ class BaseClient:
     def _why_over(self):
         """The error that a connection which is over means."""
         link, self._link = self._link, None
-        if link.session.heard:
-            self._pause, self._failed = None, 0
+        self._note_heard(link)
         link.drop(in_order=False)
         if link.session.outcome == "protocol":
             return ProtocolViolation("%s: the server sent what is not allowed there (%s)"
                                      % (self._address(), link.session.end_cause))
         return ConnectionLost("%s: the connection is over (%s)" % (self._address(), link.session.end_cause))
 
+    def _note_heard(self, link):
+        """A connection over which a message arrived did not fail."""
+        if link.session.heard:
+            self._pause, self._failed = None, -1
+
+    def _retry_at(self):
+        """When to connect again, after one more failure; None: not any more."""
+        again = None if self._machine is None else _MACHINES[self._machine].reconnect
+        self._failed += 1
+        if again is None or again.most and self._failed >= again.most:
+            return None
+        self._pause = _next_pause(again, self._pause, self._options)
+        return _now() + self._pause
+
     def _rest(self, error, until):
         """Pause before connecting again, as the protocol says; False: stopped. Raises the error if it says not to."""
-        again = None if self._machine is None else _MACHINES[self._machine].reconnect
-        if again is None or again.most and self._failed >= again.most:
+        due = self._retry_at()
+        if due is None:
             raise error
-        self._failed += 1
-        self._pause = _next_pause(again, self._pause, self._options)
         self.on_retry(error, self._pause / 1e9)
-        due = _now() + self._pause
         while _now() < due:
             if until is not None and _now() >= until:
                 raise CallTimeout("%s: it is not through yet" % self._address())

@@ -1742,6 +1742,7 @@ class _Driver:
 
     def __init__(self, make):
         self.orders, self.live = queue.Queue(), False
+        self.due = None  # when to connect again
         self.client = make(self)
         self.client._make_wake()
 
@@ -1779,22 +1780,29 @@ class _Driver:
     def idle(self):
         """Until an order comes, the machine goes on."""
         try:
-            over = self.client._live(None) if self.live else self.client._woken(None, None)
+            over = self.client._live(None) if self.live else self.client._woken(None, _seconds_to(self.due))
         except ClientError:
             over = None
         if over is not False:
             self.see_end()
+        if self.due is not None and _now() >= self.due:
+            self.open()
 
     def see_end(self):
         if self.live and not self.client.connected:
             self.live = False
             self.client._settle()
             self.tell("ended")
+            link, self.client._over = self.client._over, None
+            if link is not None and not link.session.finished:  # nobody closed it: the machine connects again
+                self.client._note_heard(link)
+                self.due = self.client._retry_at()
 
     def obey(self, order):
         if order[0] == "connect":
             self.connect()
         elif order[0] == "close":
+            self.due = None
             self.client.close()
         elif order[0] == "call":
             self.call(order[1] if order[1:] else "-", order[2:])
@@ -1802,10 +1810,16 @@ class _Driver:
             print("not an order: %s" % " ".join(order), file=sys.stderr)
 
     def connect(self):
+        self.client._pause, self.client._failed = None, 0
+        self.open()
+
+    def open(self):
+        self.due = None
         try:
             self.client.open()
         except ClientError:
             self.tell("unreachable")
+            self.due = self.client._retry_at()
             return
         self.live = True
         self.tell("connected")

@@ -6,6 +6,7 @@ import contextlib
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -160,6 +161,33 @@ def test_a_connection_lost_beside_a_question(build):  # noqa: F811
     refused = "%s: cannot connect to %s: Connection refused" % (fake.address, fake.address)
     assert lines == ["connected 0 ", "retrying 100 %s: the connection ended (reset)" % fake.address, "retrying 300 " + refused,
                      "retrying 500 " + refused, "ended 0 " + refused]
+
+
+@pytest.mark.parametrize("driver", ["c", "python"])
+@pytest.mark.parametrize("order", ["connect\n", ""])
+def test_a_driven_client_connects_again(generated, driver, order):  # noqa: F811
+    """As the machine says, whether it is told to connect or runs; and gives up after as many tries as the spec says."""
+    program = [ASSAY, "drive", ROOT / "libclient/tests/aside.yaml"] if driver == "c" else [
+        sys.executable, generated / "generated/aside_client.py", "--drive"]
+    fake = Fake([b"HELLO\n", "reset"], [b"HELLO\n"], [b"HELLO\n"])
+    client = start(*program, fake.address, *([] if order else ["--run"]))
+    client.stdin.write(order)
+    client.stdin.flush()
+    fake.join()
+    if order:
+        told = [client.stdout.readline() for _ in range(7)]
+        assert told == ["connected\n", "ended\n"] * 3 + ["unreachable\n"]
+    client.stdin.close()
+    assert client.wait(timeout=20) == (0 if order else 69 if driver == "c" else 1)
+
+
+def test_a_python_client_gives_up_after_as_many_tries(generated):  # noqa: F811
+    client = start(sys.executable, generated / "generated/aside_client.py", "--drive", "127.0.0.1:%d" % free_port())
+    client.stdin.write("connect\n")
+    client.stdin.flush()
+    assert [client.stdout.readline() for _ in range(4)] == ["unreachable\n"] * 4
+    time.sleep(0.8)  # longer than any pause
+    assert client.communicate("")[0] == ""
 
 
 # ---- drive and call ----------------------------------------------------------------
