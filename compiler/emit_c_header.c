@@ -79,7 +79,7 @@ static void numbers(const struct assay_model *model, FILE *to, const char *kind,
     fputs("};\n\n", to);
 }
 
-/* ---- calls -------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------- */
 
 static void call_errors(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
@@ -139,7 +139,7 @@ static void declare_call(const struct assay_model *model, FILE *to, const struct
     fputc('\n', to);
 }
 
-/* ---- all ---------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------- */
 
 static void guard(const struct assay_model *model, FILE *to, const char *line, const char *end)
 {

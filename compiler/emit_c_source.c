@@ -44,7 +44,7 @@ static void lifecycle_bodies(const struct assay_model *model, FILE *to)
             p, p, p, p);
 }
 
-/* ---- calls -------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------- */
 
 static void argument(const struct assay_model *model, FILE *to, const struct assay_param *param)
 {
@@ -200,7 +200,7 @@ static void define_call(const struct assay_model *model, FILE *to, uint16_t inde
         taking(model, to, call);
 }
 
-/* ---- all ---------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------- */
 
 void assay_emit_c_source(const struct assay_model *model, FILE *to)
 {

@@ -4,7 +4,7 @@
 #include "compiler/emit_python.h"
 #include "core/code.h"
 
-/* ---- what the runtime calls them ---------------------------------------- */
+/* ---- what the runtime calls them --------------------------------------- */
 
 static const char rows[] =
     "\n\n# ---- tables: the spec, resolved ----\n\n"

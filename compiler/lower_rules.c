@@ -309,7 +309,7 @@ static void lower_timers(struct lower *l, const struct spec_machine *m)
     ((struct assay_machine *)l->machines.items)[m->index].timers = range;
 }
 
-/* ---- transitions ---------------------------------------------------------- */
+/* ---- transitions ------------------------------------------------------- */
 
 static bool takes(const struct spec_list *events, uint16_t event)
 {

@@ -19,7 +19,7 @@ static const struct shape_key machine_keys[MC_KEYS] = {
     [MC_SESSION] = {"session", SHAPE_SCALAR | SHAPE_DECLARED, "sessions by address"},
 };
 
-/* ---- states ------------------------------------------------------------- */
+/* ---- states ------------------------------------------------------------ */
 
 static struct spec_state *add_state(struct assay_spec *spec, struct spec_machine *machine, const char *name,
                                     struct assay_at at, uint8_t kind)
@@ -49,7 +49,7 @@ static void read_states(struct assay_spec *spec, struct spec_machine *machine, c
         machine->start = machine->states.items[0];
 }
 
-/* ---- variables, timers -------------------------------------------------- */
+/* ---- variables, timers ------------------------------------------------- */
 
 static void read_vars(struct assay_spec *spec, struct spec_machine *machine, const struct assay_node *node)
 {
@@ -124,7 +124,7 @@ static void read_timers(struct assay_spec *spec, struct spec_machine *machine, c
     }
 }
 
-/* ---- connecting again --------------------------------------------------- */
+/* ---- connecting again -------------------------------------------------- */
 
 enum { RC_PAUSE, RC_FACTOR, RC_CAP, RC_MOST, RC_EARLY, RC_LATE, RC_KEYS };
 static const struct shape_key reconnect_keys[RC_KEYS] = {
@@ -166,7 +166,7 @@ static void read_reconnect(struct assay_spec *spec, struct spec_machine *m, cons
     r->late = assay_read_duration(spec, of[RC_LATE], 1000000000);
 }
 
-/* ---- all ---------------------------------------------------------------- */
+/* ---- all --------------------------------------------------------------- */
 
 void assay_read_machine(struct assay_spec *spec, struct spec_machine *m)
 {
