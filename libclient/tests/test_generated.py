@@ -4,6 +4,7 @@ against `assay serve`, and against servers that misbehave.
 `make test-clients` runs this; ASSAY_BUILD is the folder that was built, with libassay installed in its folder `stage`.
 """
 
+import contextlib
 import importlib
 import json
 import os
@@ -17,9 +18,8 @@ import threading
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = (ROOT / os.environ.get("ASSAY_BUILD", "build/debug")).resolve()
-ASSAY = str(BUILD / "assay")
+from scripts.testing import ASSAY, BUILD, ROOT, run, serving
+
 SPECS = {
     "candy": ROOT / "spec/candy.yaml",
     "msglog": ROOT / "spec/msglog.yaml",
@@ -31,12 +31,6 @@ SPECS = {
 }
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
 SANITIZE = ["-fsanitize=address,undefined"] if BUILD.name == "asan" else []
-
-
-def run(*command, code=0, **options):
-    done = subprocess.run([str(part) for part in command], capture_output=True, timeout=60, **options)
-    assert done.returncode == code, (command, done.returncode, done.stdout, done.stderr)
-    return done.stdout.decode()
 
 
 @pytest.fixture(scope="session")
@@ -76,23 +70,17 @@ def build(generated, flags):
 @pytest.fixture(scope="session")
 def serve(tmp_path_factory):
     """Servers of the specs, by protocol: (host:port, port, data folder)."""
-    servers, running = {}, []
+    servers = {}
+    with contextlib.ExitStack() as running:
 
-    def serving(protocol):
-        if protocol not in servers:
-            data = tmp_path_factory.mktemp(protocol)
-            server = subprocess.Popen([ASSAY, "serve", str(SPECS[protocol]), "--listen", "127.0.0.1:0", "--data", str(data)],
-                                      stdout=subprocess.PIPE)
-            running.append(server)
-            line = server.stdout.readline().decode().strip()
-            assert line.startswith("listening on tcp:"), line
-            servers[protocol] = (line[len("listening on tcp:"):], int(line.rsplit(":", 1)[1]), data)
-        return servers[protocol]
+        def served(protocol):
+            if protocol not in servers:
+                data = tmp_path_factory.mktemp(protocol)
+                at, _ = running.enter_context(serving(SPECS[protocol], "--data", data))
+                servers[protocol] = at["tcp"], int(at["tcp"].rsplit(":", 1)[1]), data
+            return servers[protocol]
 
-    yield serving
-    for server in running:
-        server.terminate()
-        assert server.wait(timeout=20) == 0
+        yield served
 
 
 @pytest.fixture
