@@ -121,7 +121,7 @@ static bool find_by_netlink(struct assay_socktable *table, const struct assay_ad
         return true;
     }
     const struct nlmsgerr *error = NLMSG_DATA(&answer.head);
-    return answer.head.nlmsg_type == NLMSG_ERROR && error->error == -ENOENT && near->any.sa_family == AF_INET6;
+    return answer.head.nlmsg_type == NLMSG_ERROR && error->error == -ENOENT;
 }
 
 /* ---- /proc/net/tcp and tcp6 -------------------------------------------- */
