@@ -89,8 +89,9 @@ static bool offered(const struct maker *m, uint8_t role, const struct assay_tran
                 assay_target_aim(m->target, carrier_of(transport)));
     if (role == ASSAY_CLIENT) /* over UDP only a listener can be judged by now */
         return carrier_of(transport) == ASSAY_CARRIER_TCP;
-    return !m->target || m->settings->model.transports_count == 1 ||
-           assay_target_offers(m->target, carrier_of(transport));
+    if (!m->target || (m->settings->model.transports_count == 1 && assay_target_owned(m->target)))
+        return true;
+    return assay_target_offers(m->target, carrier_of(transport));
 }
 
 static bool add_part(struct maker *m, uint8_t role, uint16_t i)
@@ -137,6 +138,19 @@ static bool add_role(struct maker *m, uint8_t role)
     return true;
 }
 
+static void say_nothing_offered(const struct maker *m)
+{
+    const struct assay_model *model = &m->settings->model;
+    const struct assay_test_wanted *w = m->wanted;
+    bool client = m->roles == ASSAY_CLIENT;
+    fprintf(stderr, "assay: %s: nothing to judge%s%s%s%s: %s", w->spec_path, w->transport ? " over " : "",
+            w->transport ? w->transport : "", w->place ? " at " : "", w->place ? w->place : "",
+            client ? "clients are judged over tcp, unless --transport says otherwise; the spec has " : "the spec has ");
+    for (uint16_t i = 0; i < model->transports_count; i++)
+        fprintf(stderr, "%s%s", i ? ", " : "", model->transports[i].name);
+    fputc('\n', stderr);
+}
+
 bool assay_test_parts_make(struct assay_test_parts *parts, const struct assay_test_wanted *wanted,
                            const struct assay_spec *spec, const struct assay_settings *settings,
                            struct assay_target *target)
@@ -148,9 +162,7 @@ bool assay_test_parts_make(struct assay_test_parts *parts, const struct assay_te
         (m.roles & ASSAY_CLIENT && !add_role(&m, ASSAY_CLIENT)))
         return false;
     if (parts->count == 0)
-        fprintf(stderr, "assay: %s: the spec has no %s%s%s that is offered here\n", wanted->spec_path,
-                wanted->role ? wanted->role : "server", wanted->transport ? " over " : "",
-                wanted->transport ? wanted->transport : "");
+        say_nothing_offered(&m);
     if (parts->count == 1) {
         free(parts->items[0].name);
         parts->items[0].name = NULL;

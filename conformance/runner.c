@@ -34,6 +34,8 @@ struct run {
     size_t next, in_flight, timed_in_flight, links_in_flight, judged, emitted, failed, again, late_again;
     size_t recent[RECENT], recent_n;
     size_t confirmed_late, refuted_late, silent, agreed;
+    size_t refused; /* of the cases that had others beside them */
+    bool heard;     /* the target said something */
     unsigned jobs;
     unsigned round;
     struct assay_play *alone; /* that runs with nothing beside it, and may wait for what the target shows */
@@ -492,6 +494,8 @@ static void reap(struct run *r, size_t i)
     struct assay_judging judging = {.alone = alone, .late = assay_pace_was_late(&r->stage.pace, p->began)};
     bool late = is_late(p), again = assay_judge_again(&judging, p);
     r->silent += late && !p->saw_any;
+    r->refused += p->finding == ASSAY_FOUND_REFUSED;
+    r->heard = r->heard || p->saw_any;
     judge(r, i, p, alone);
     r->results[i].late = late && !judging.late;
     land(r, i);
@@ -574,11 +578,19 @@ static void judge_again(struct run *r)
     r->stage.pace.impatient = r->confirmed_late >= LATE_ENOUGH;
 }
 
+/* Whether datagrams are taken shows when they are sent, and not before. */
+static bool nobody_there(const struct run *r)
+{
+    return r->o->datagrams && r->refused && !r->heard && r->agreed == 0 && r->failed == 0;
+}
+
 /* False: it makes no sense to go on. */
 static bool worth_it(struct run *r)
 {
     if (r->gone)
         r->stopped = r->summary->stopped = "the target is gone";
+    else if (nobody_there(r))
+        r->stopped = r->summary->stopped = "nobody takes datagrams there";
     else if (r->silent >= SILENT_ENOUGH && r->agreed == 0)
         r->stopped = r->summary->stopped = "the target answers nothing";
     return !r->stopped && !r->interrupted;
@@ -812,6 +824,10 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
         listen_to_target(&r, true);
         run_rounds(&r);
         end = r.interrupted ? ASSAY_RUN_INTERRUPTED : ASSAY_RUN_DONE;
+        if (end == ASSAY_RUN_DONE && nobody_there(&r)) {
+            end = ASSAY_RUN_UNREACHABLE;
+            snprintf(error->text, sizeof error->text, "nobody takes datagrams at %s", o->facts.target);
+        }
     }
     release(&r);
     return end;

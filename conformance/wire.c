@@ -96,7 +96,11 @@ void assay_wire_take(struct assay_wire *w, struct assay_loop *loop, int fd)
 /* A datagram goes whole or not at all; one that is lost on the way shows as an answer that does not come. */
 static void push_datagram(struct assay_wire *w)
 {
-    if (w->watch.fd >= 0 && assay_udp_send(w->watch.fd, w->unsent.p, w->unsent.n, NULL) != ASSAY_DATAGRAM_AGAIN)
+    ssize_t sent = w->watch.fd < 0 ? ASSAY_DATAGRAM_AGAIN : assay_udp_send(w->watch.fd, w->unsent.p, w->unsent.n, NULL);
+    if (sent ==
+        ASSAY_DATAGRAM_FAILED) /* that was said of the one before, and this one did not go: it may show the same */
+        sent = assay_udp_send(w->watch.fd, w->unsent.p, w->unsent.n, NULL);
+    if (sent != ASSAY_DATAGRAM_AGAIN)
         w->unsent.n = 0;
     watch(w);
 }

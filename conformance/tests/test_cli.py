@@ -19,6 +19,7 @@ from scripts.testing import ASSAY, BUILD, ROOT, serving
 HOST = BUILD / "conformance/tests/runner_test"
 MSGLOG = ROOT / "spec/msglog.yaml"
 CANDY = ROOT / "spec/candy.yaml"
+DISPATCH = ROOT / "spec/dispatch.yaml"
 FEW = "msglog/name/close/*"
 
 
@@ -93,6 +94,21 @@ def test_unreachable_is_69():
     done = assay(MSGLOG, "exec:echo cannot find my socks >&2; exit 9")
     assert done.returncode == 69
     assert "exit status 9" in done.stderr and "socks" in done.stderr
+
+
+def test_datagrams_that_nobody_takes():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reserved:
+        reserved.bind(("127.0.0.1", 0))
+        place = f"udp:127.0.0.1:{reserved.getsockname()[1]}"
+    done = assay(DISPATCH, place, "--transport", "udp")
+    assert done.returncode == 69
+    assert f"nobody takes datagrams at {place}" in done.stderr
+
+
+def test_a_transport_that_the_spec_has_not():
+    done = assay(MSGLOG, "udp:127.0.0.1:1")
+    assert done.returncode == 4
+    assert "nothing to judge at udp:127.0.0.1:1: the spec has tcp" in done.stderr
 
 
 def test_port_placeholder(tmp_path):
