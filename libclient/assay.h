@@ -150,7 +150,7 @@ struct assay_client_options {
     const char *transport, *machine;
 
     /* Params of the spec, "NAME=VALUE" each, the last one NULL: numbers (0x10, 64KiB), true and false, names of enums,
-     * durations (200ms, 2s, 1min), texts as they are. NULL: the defaults. */
+     * durations (200ms, 2s, 1min; a bare number: seconds), texts as they are. NULL: the defaults. */
     const char *const *params;
 
     /* Address to send from ("HOST:PORT", port 0: any). A UDP client that is bound hears whoever sends there, all as one
