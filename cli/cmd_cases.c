@@ -49,8 +49,12 @@ static void print_list(const struct assay_suite *suite)
     static const char *const levels[] = {[ASSAY_MUST] = "MUST", [ASSAY_SHOULD] = "SHOULD", [ASSAY_MAY] = "MAY"};
     for (size_t i = 0; i < suite->count; i++) {
         const struct assay_case *c = &suite->cases[i];
-        printf("%-6s %-8s %-60s %s\n", levels[c->level],
-               c->req == ASSAY_NONE ? "-" : suite->model->requirements[c->req].id, c->id, c->text);
+        const char *req = c->req == ASSAY_NONE ? "-" : suite->model->requirements[c->req].id;
+        bool field = c->field_req != ASSAY_NONE && c->field_req != c->req;
+        int width = (int)strlen(req) < 8 ? 8 : (int)strlen(req);
+        printf("%-6s %s%s%-*s %-60s %s\n", levels[c->level], req, field ? "," : "",
+               width - (int)strlen(req) - (field ? 1 : 0), field ? suite->model->requirements[c->field_req].id : "",
+               c->id, c->text);
     }
     fprintf(stderr, "%zu cases; %zu combinations of state and variables, %zu inputs at each\n", suite->count,
             suite->states_explored, suite->inputs_alphabet);

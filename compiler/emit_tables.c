@@ -165,9 +165,10 @@ ROW(frame, 28, NAME(end, ends), RANGE(fields), REFERENCE(body), REFERENCE(tag), 
     REFERENCE(segment_leniency), NUMBER(max), NUMBER(walked), NUMBER(blank), REFERENCE(trim), NUMBER(transports))
 ROW(delims, 4, RANGE(blobs))
 ROW(ahead, 32, NUMBER(kind), LITERAL(text), REFERENCE(before))
-ROW(pairs, 36, NUMBER(separator), NUMBER(assign), NUMBER(quote), NUMBER(escape), NUMBER(escapes),
+ROW(pairs, 38, NUMBER(separator), NUMBER(assign), NUMBER(quote), NUMBER(escape), NUMBER(escapes),
     OCTETS(letters, escapes), OCTETS(stands, escapes), NUMBER(duplicates), NUMBER(sorted), REFERENCE(quote_if),
-    REFERENCE(name_type), REFERENCE(value_type), NUMBER(most), REFERENCE(name_first), REFERENCE(value_first))
+    REFERENCE(name_type), REFERENCE(value_type), NUMBER(most), REFERENCE(name_first), REFERENCE(value_first),
+    REFERENCE(req))
 ROW(object, 6, RANGE(members), REFERENCE(rest))
 ROW(object_member, 24, LITERAL(name), REFERENCE(field))
 ROW(message, 72, TEXT(name), NUMBER(from), NUMBER(tag_kind), REFERENCE(tag_code), NUMBER(tag), LITERAL(tag_text),

@@ -51,6 +51,7 @@ static uint16_t lower_pairs(struct lower *l, struct spec_pairs *pairs)
     out.value_type = assay_lower_type(l, pairs->value);
     out.name_first = assay_lower_set(l, pairs->name->first);
     out.value_first = assay_lower_set(l, pairs->value->first);
+    out.req = pairs->req ? pairs->req->index : ASSAY_NONE;
     pairs->index = assay_push(l, &l->pairs, &out, sizeof out);
     return pairs->index;
 }

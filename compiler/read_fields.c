@@ -207,7 +207,8 @@ static struct spec_field *read_plain(struct fields_context *c, const struct assa
 }
 
 /* A part of a record: as the field around it says, or never. */
-static void read_part(struct fields_context *c, const struct assay_node *node, const struct around *outer)
+static void read_part(struct fields_context *c, const struct assay_node *node, const struct spec_type *record,
+                      const struct around *outer)
 {
     const struct assay_node *entry = assay_read_single(c->spec, node, "a field");
     struct around a = {.ahead = outer->ahead};
@@ -216,6 +217,10 @@ static void read_part(struct fields_context *c, const struct assay_node *node, c
     struct spec_type *type = assay_read_type(c->spec, entry, NULL, a.of);
     if (!type)
         return;
+    if (!type->req && record->req) {
+        type = assay_type_instance(c->spec, type);
+        type->req = record->req;
+    }
     static const unsigned misplaced[] = {FIELD_OPTIONAL, FIELD_PAIR, FIELD_KEY, FIELD_LEAD, FIELD_TAIL, FIELD_IF};
     for (size_t i = 0; i < sizeof misplaced / sizeof misplaced[0]; i++)
         if (a.of[misplaced[i]])
@@ -247,7 +252,7 @@ static void read_record(struct fields_context *c, const struct assay_node *node,
     assay_list_add(c->spec, c->groups, g);
     c->group = g;
     ASSAY_CHILDREN (part, type->record)
-        read_part(c, part, a);
+        read_part(c, part, type, a);
     c->group = NULL;
     if (g->parts.count == 0 && type->record->count > 0)
         assay_spec_error(c->spec, g->at, "a record has at least one part with a name");

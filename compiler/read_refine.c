@@ -171,6 +171,8 @@ void assay_refine_type(struct reading *r)
         t->fault = r->of[T_FAULT]->text;
     if (r->of[T_REQ])
         t->req = assay_read_req(r->spec, r->of[T_REQ]);
+    if (t->pairs && !t->pairs->req) /* a field that refines the type may say another for itself */
+        t->pairs->req = t->req;
     t->samples = r->of[T_SAMPLES] ? r->of[T_SAMPLES] : t->samples;
     t->outside = r->of[T_OUTSIDE] ? r->of[T_OUTSIDE] : t->outside;
 }

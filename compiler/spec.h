@@ -99,6 +99,7 @@ struct spec_pairs {
     struct assay_pairs is; /* its bytes and numbers; the indices are filled in by lowering */
     struct assay_byteset *quote_if;
     struct spec_type *name, *value;
+    struct spec_requirement *req; /* of the type that declares it */
     uint16_t index;
 };
 

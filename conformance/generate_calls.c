@@ -47,6 +47,7 @@ static void whole_call(struct assay_builder *b, uint32_t node, size_t input)
     const struct assay_call *call = &b->model->calls[b->inputs.items[input].call];
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[node].state), call->name, "%s",
                       b->inputs.items[input].label);
+    b->current.field_req = b->inputs.items[input].req;
     assay_build_path(b, 0, node);
     assay_build_input(b, 0, input);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);

@@ -182,6 +182,7 @@ static void blank_case(struct assay_builder *b, uint32_t node, size_t i)
     if (r->stepped || r->partial || r->ended || next == SIZE_MAX)
         return;
     assay_build_begin(b, assay_build_state_name(b, state), "nothing", "%s", b->inputs.items[i].label);
+    b->current.field_req = b->inputs.items[i].req;
     assay_build_path(b, 0, node);
     assay_build_send(b, 0, b->inputs.items[i].bytes, 0);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
@@ -270,8 +271,23 @@ static void note_unwitnessed(struct assay_builder *b)
                              (unsigned)model->rules[rule].line);
 }
 
+/* What is said on connecting, and nothing but that. */
+static void connect_case(struct assay_builder *b)
+{
+    uint16_t start = b->model->machines[b->config.machine].start;
+    uint16_t at = b->model->transitions[(size_t)start * b->model->events_count + ASSAY_EV_CONNECT];
+    if (at == ASSAY_NONE || b->explored.nodes[0].depth || b->explored.nodes[0].belief->out.n == 0 ||
+        b->frame->end == ASSAY_END_DATAGRAM)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, start), "connect", "nothing-more");
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    assay_build_finish(b, b->model->rule_lists[at], ASSAY_CASE_LOCAL, "what is said on connecting, and nothing more");
+}
+
 void assay_generate_rules(struct assay_builder *b)
 {
+    connect_case(b);
     for (uint32_t node = 0; node < b->explored.count; node++) {
         generate_node(b, node);
         if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node)

@@ -1,5 +1,6 @@
 /* Mutation operators: structured text - pairs, members, objects, what stands around a message. */
 #include "conformance/operator.h"
+#include "conformance/side.h"
 
 #define SPARE_SLOT (ASSAY_SLOTS_MAX - 1u)
 
@@ -53,7 +54,8 @@ static bool pairs_wrong(struct assay_lab *lab)
     case PAIRS_FAULTS:
         return false;
     }
-    lab->mutant->req = req_of_pairs(lab->m, lab->mutation->index);
+    bool grammar = p->sorted != old.sorted || p->duplicates != old.duplicates;
+    lab->mutant->req = grammar && p->req != ASSAY_NONE ? p->req : req_of_pairs(lab->m, lab->mutation->index);
     assay_lab_say(lab, texts[lab->mutation->variant], "");
     return p->quote_if != old.quote_if || p->escapes != old.escapes || p->duplicates != old.duplicates ||
            p->sorted != old.sorted || (p->most != old.most && p->most > 0 && p->most <= ASSAY_PAIRS_MAX);
@@ -134,6 +136,7 @@ static bool around_wrong(struct assay_lab *lab)
         f->trim = ASSAY_NONE;
     else
         f->blank = false;
+    lab->mutant->req = assay_tag_req(lab->m, lab->mutation->index);
     assay_lab_say(lab, trim ? "what stands around a frame is" : "frames without content are",
                   trim ? "not trimmed" : "not ignored");
     return true;

@@ -27,6 +27,17 @@ static inline bool assay_known_in(const struct assay_model *model, uint16_t fram
     return here == 0 || (model->messages[message].transports & here);
 }
 
+/* The requirement behind the field that tells messages apart: where those of frames without fields, and of bytes around
+ * their content, are named. */
+static inline uint16_t assay_tag_req(const struct assay_model *model, uint16_t frame)
+{
+    const struct assay_frame *f = &model->frames[frame];
+    for (uint32_t i = f->fields.first; f->tag != ASSAY_NONE && i < (uint32_t)f->fields.first + f->fields.count; i++)
+        if (model->fields[i].slot == f->tag)
+            return model->fields[i].req;
+    return ASSAY_NONE;
+}
+
 static inline bool assay_tester_sends(const struct assay_model *model, uint16_t machine, uint16_t message)
 {
     return (model->messages[message].from & assay_tester_role(model, machine)) &&

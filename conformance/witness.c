@@ -92,8 +92,10 @@ static void add_fields_elsewhere(struct assay_maker *m, uint16_t message)
 {
     struct assay_input other;
     for (uint16_t i = 0; i < m->model->examples_count; i++)
-        if (is_base(m, &m->model->examples[i], message, &other) && other.known & ~m->done)
+        if (is_base(m, &m->model->examples[i], message, &other) && other.known & ~m->done) {
             add_fields(m, &other);
+            assay_witness_unknown(m, &other);
+        }
 }
 
 static void add_message(struct assay_maker *m, uint16_t message)

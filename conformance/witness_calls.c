@@ -206,7 +206,37 @@ static void values_of(struct assay_maker *m, const struct assay_call *call, uint
 
 /* ---- calls ------------------------------------------------------------- */
 
-static void add_call(struct assay_maker *m, uint16_t index, const struct argument *args, const char *label)
+static bool has_byte(struct assay_blob bytes, uint8_t byte)
+{
+    return byte && bytes.n && memchr(bytes.p, byte, bytes.n);
+}
+
+/* Whether a value of pairs has to be quoted or escaped. */
+static bool needs_signs(const struct assay_model *model, const struct assay_pairs *g, struct assay_blob value)
+{
+    bool needs = has_byte(value, g->escape) || has_byte(value, g->quote);
+    for (uint8_t i = 0; i < g->escapes; i++)
+        needs = needs || has_byte(value, g->stands[i]);
+    for (uint32_t i = 0; i < value.n && g->quote_if != ASSAY_NONE; i++)
+        needs = needs || (model->sets[g->quote_if].bits[value.p[i] >> 6] >> (value.p[i] & 63) & 1);
+    return needs;
+}
+
+/* The requirement behind the field that an argument fills: what stands there in signs is that of the pairs around. */
+static uint16_t req_of(const struct assay_maker *m, const struct assay_call *call, uint16_t arg,
+                       const struct argument *value)
+{
+    uint16_t message;
+    const struct assay_field *f = filled_by(m, call, arg, &message);
+    if (f && (f->flags & ASSAY_F_MEMBER)) {
+        const struct assay_field *pairs = &m->model->fields[f->element];
+        return needs_signs(m->model, &m->model->pairs[pairs->element], value->value.bytes) ? pairs->req : f->req;
+    }
+    return f ? f->req : ASSAY_NONE;
+}
+
+static void add_call(struct assay_maker *m, uint16_t index, const struct argument *args, const char *label,
+                     uint16_t req)
 {
     const struct assay_call *call = &m->model->calls[index];
     assay_val *values = assay_store(m->store, (call->args.count + 1u) * sizeof *values);
@@ -220,7 +250,7 @@ static void add_call(struct assay_maker *m, uint16_t index, const struct argumen
     *to = (struct assay_input){.label = label,
                                .kind = ASSAY_INPUT_CALL,
                                .message = ASSAY_NONE,
-                               .req = ASSAY_NONE,
+                               .req = req,
                                .call = index,
                                .args = values,
                                .spans = spans};
@@ -242,17 +272,18 @@ static void add_variants(struct assay_maker *m, uint16_t index, struct arguments
         if (named == ASSAY_NONE && is_named(m, call, i))
             named = i;
     }
-    add_call(m, index, args, "usual");
+    add_call(m, index, args, "usual", ASSAY_NONE);
     for (size_t k = 0; k < (named == ASSAY_NONE ? 1 : values[named].count); k++) {
         if (named != ASSAY_NONE)
             args[named] = values[named].items[k];
         const char *with = named == ASSAY_NONE ? "" : assay_store_text(m->store, "%s-", args[named].label);
         if (k)
-            add_call(m, index, args, args[named].label);
+            add_call(m, index, args, args[named].label, req_of(m, call, named, &args[named]));
         for (uint16_t i = 0; i < call->args.count; i++)
             for (size_t v = 1; i != named && v < values[i].count; v++) {
                 args[i] = values[i].items[v];
-                add_call(m, index, args, assay_store_text(m->store, "%s%s", with, args[i].label));
+                add_call(m, index, args, assay_store_text(m->store, "%s%s", with, args[i].label),
+                         req_of(m, call, i, &args[i]));
                 args[i] = values[i].items[0];
             }
     }

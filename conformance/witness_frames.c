@@ -4,6 +4,7 @@
 
 #include "conformance/loose.h"
 #include "conformance/maker.h"
+#include "conformance/side.h"
 
 #define DATAGRAM_MAX 65507 /* what UDP carries */
 
@@ -70,6 +71,7 @@ void assay_witness_bodies(struct assay_maker *m, const struct assay_input *base)
 static void add_content(struct assay_maker *m, const struct assay_input *base, const char *label,
                         struct assay_blob content)
 {
+    bool around = strcmp(label, "content-blank") == 0 || strcmp(label, "content-spaced") == 0 || content.n == 0;
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
     assay_lens_clear(&m->lens);
     struct assay_frame_found f = assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
@@ -81,22 +83,27 @@ static void add_content(struct assay_maker *m, const struct assay_input *base, c
     assay_maker_add(m, (struct assay_input){.label = label,
                                             .kind = ASSAY_INPUT_RAW,
                                             .message = base->message,
-                                            .req = ASSAY_NONE,
+                                            .req = around ? assay_tag_req(m->model, m->frame) : ASSAY_NONE,
                                             .bytes = {p, content.n + delim},
                                             .bare = {p, content.n}});
 }
 
-/* Nothing but what is trimmed. */
-static void add_blank(struct assay_maker *m, const struct assay_input *base)
+/* Bytes that are trimmed: alone, and around the content. */
+static void add_trimmed(struct assay_maker *m, const struct assay_input *base, struct assay_blob content)
 {
     uint16_t set = m->model->frames[m->frame].trim;
-    uint8_t *p = assay_store(m->store, 256);
+    uint8_t *p = assay_store(m->store, 512 + (size_t)content.n);
     uint32_t n = 0;
     for (unsigned b = 0; set != ASSAY_NONE && b < 256; b++)
         if (m->model->sets[set].bits[b >> 6] >> (b & 63) & 1)
             p[n++] = (uint8_t)b;
-    if (n)
-        add_content(m, base, "content-blank", (struct assay_blob){p, n});
+    if (n == 0)
+        return;
+    add_content(m, base, "content-blank", (struct assay_blob){p, n});
+    if (content.n)
+        memcpy(p + n, content.p, content.n);
+    memcpy(p + n + content.n, p, n);
+    add_content(m, base, "content-spaced", (struct assay_blob){p, 2 * n + content.n});
 }
 
 void assay_witness_contents(struct assay_maker *m, const struct assay_input *base)
@@ -108,7 +115,7 @@ void assay_witness_contents(struct assay_maker *m, const struct assay_input *bas
     int64_t room = (int64_t)m->model->frames[m->frame].max - (bytes.n - f.content);
     int64_t most = m->model->frames[m->frame].end == ASSAY_END_DATAGRAM ? DATAGRAM_MAX : 1 << 20;
     add_content(m, base, "content-empty", (struct assay_blob){bytes.p, 0});
-    add_blank(m, base);
+    add_trimmed(m, base, content);
     for (size_t i = 0; i < sizeof size_changes / sizeof size_changes[0]; i++) {
         int64_t size = size_after(&size_changes[i], content.n, room);
         if (size >= 0 && size <= most)

@@ -33,6 +33,7 @@ static void raw_bytes(struct assay_maker *m, const struct assay_input *base, con
     if (f->flags & ASSAY_F_MEMBER) {
         if (!assay_maker_put_member(m, base, f, content, &input))
             return;
+        input.req = f->req != ASSAY_NONE ? f->req : input.req;
     } else {
         struct assay_value v = {.bytes = assay_loose_wrap(m->store, m->model, f, content)};
         input = assay_input_with(m, base, f->slot, v);

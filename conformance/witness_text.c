@@ -85,12 +85,25 @@ static bool draw(struct text *t, const struct assay_pairs *g, const char *shape,
     return ok;
 }
 
+/* About the order of pairs, and names that are equal. */
+static bool is_of_grammar(const char *label)
+{
+    static const char *const labels[] = {"unsorted", "sorted", "twice", "twice-apart"};
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        if (strcmp(label, labels[i]) == 0)
+            return true;
+    return false;
+}
+
 static void add_pairs(struct assay_maker *m, const struct assay_input *base, const struct assay_field *f,
-                      const struct text *t, const char *label)
+                      const struct text *t, const char *label, bool grammar)
 {
     struct assay_value v = {.bytes = assay_store_blob(m->store, t->p, t->n)};
-    assay_maker_add_raw(m, m->raw, assay_input_with(m, base, f->slot, v),
-                        assay_store_text(m->store, "%s-%s", f->name, label));
+    struct assay_input input = assay_input_with(m, base, f->slot, v);
+    uint16_t req = m->model->pairs[f->element].req;
+    if (grammar && req != ASSAY_NONE)
+        input.req = req;
+    assay_maker_add_raw(m, m->raw, input, assay_store_text(m->store, "%s-%s", f->name, label));
 }
 
 /* As many pairs as the grammar takes, and one more. */
@@ -106,7 +119,7 @@ static void add_many(struct assay_maker *m, const struct assay_input *base, cons
             put(t, pair, strlen(pair));
             put(t, &g->assign, 1);
         }
-        add_pairs(m, base, f, t, more ? "one-too-many" : "most");
+        add_pairs(m, base, f, t, more ? "one-too-many" : "most", false);
     }
 }
 
@@ -162,7 +175,7 @@ void assay_witness_pairs(struct assay_maker *m, const struct assay_input *base)
         const struct assay_pairs *g = &m->model->pairs[f->element];
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
             if (draw(&t, g, shapes[i].text, member_of(m, base, f)))
-                add_pairs(m, &raw, f, &t, shapes[i].label);
+                add_pairs(m, &raw, f, &t, shapes[i].label, is_of_grammar(shapes[i].label));
         add_many(m, &raw, f, g, &t);
     }
 }

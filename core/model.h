@@ -196,6 +196,7 @@ struct assay_pairs {
     uint16_t name_type, value_type;   /* TEXT or BYTES types that names and (unescaped) values must fit */
     uint16_t most;                    /* pairs; from 1 to ASSAY_PAIRS_MAX */
     uint16_t name_first, value_first; /* in sets: what they may begin with; ASSAY_NONE: any byte */
+    uint16_t req;                     /* behind the grammar: order and equal names; ASSAY_NONE: none is named */
 };
 #define ASSAY_PAIRS_MAX 1024
 

@@ -71,6 +71,7 @@ static bool pairs_hold(const struct assay_model *m, const struct assay_pairs *p)
 {
     return text_type(m, p->name_type) && text_type(m, p->value_type) && none_or_in(p->quote_if, m->sets_count) &&
            none_or_in(p->name_first, m->sets_count) && none_or_in(p->value_first, m->sets_count) &&
+           none_or_in(p->req, m->requirements_count) &&
            p->escapes <= ASSAY_ESCAPES_MAX && (p->escape || !p->escapes) && p->most >= 1 &&
            p->most <= ASSAY_PAIRS_MAX && p->duplicates <= ASSAY_DUP_FAULT;
 }

@@ -88,7 +88,8 @@ static void tables(void)
                                        .value_type = T_VALUE,
                                        .most = 8,
                                        .name_first = S_FIRST,
-                                       .value_first = ASSAY_NONE};
+                                       .value_first = ASSAY_NONE,
+                                       .req = ASSAY_NONE};
     TABLE(types, types), TABLE(sets, sets), TABLE(blobs, blobs), TABLE(delims, delims), TABLE(enums, enums);
     TABLE(enum_items, items), TABLE(aheads, aheads), TABLE(objects, objects), TABLE(events, events);
     TABLE(object_members, object_members);

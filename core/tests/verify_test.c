@@ -168,6 +168,7 @@ static void structured_text(void **state)
     REFUSED((shapes.aheads = &ahead, shapes.aheads_count = 1));
     REFUSED(lines_pairs.quote_if = shapes.sets_count);
     REFUSED(lines_pairs.name_first = shapes.sets_count);
+    REFUSED(lines_pairs.req = shapes.requirements_count);
     REFUSED(lines_pairs.value_first = shapes.sets_count);
     REFUSED(lines_pairs.name_type = 0);
     REFUSED(lines_pairs.value_type = shapes.types_count);
