@@ -87,8 +87,8 @@ static bool offered(const struct maker *m, uint8_t role, const struct assay_tran
         return strcmp(wanted, transport->name) == 0 &&
                (!m->target || role == ASSAY_CLIENT || !m->wanted->place || assay_target_owned(m->target) ||
                 assay_target_aim(m->target, carrier_of(transport)));
-    if (role == ASSAY_CLIENT) /* over UDP only a listener can be judged by now */
-        return carrier_of(transport) == ASSAY_CARRIER_TCP;
+    if (role == ASSAY_CLIENT) /* one command sends over one of them: which, is said where it is not the first */
+        return carrier_of(transport) == ASSAY_CARRIER_TCP || m->settings->model.transports_count == 1;
     if (!m->target || (m->settings->model.transports_count == 1 && assay_target_owned(m->target)))
         return true;
     return assay_target_offers(m->target, carrier_of(transport));
@@ -114,6 +114,7 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i)
         look_at_terminal(m, part);
     else if (part->guest.way == ASSAY_UPPER_TERMINAL)
         part->terminal = part->guest.terminal;
+    part->guest.datagrams = part->carrier == ASSAY_CARRIER_UDP;
     part->suite = assay_suite_make(m->spec, &options);
     if (!part->suite) {
         fprintf(stderr, "assay: no suite could be made: out of memory\n");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/datagram.h"
 #include "net/socket.h"
 
 #define HEARD_MAX (8u << 20) /* a program that writes more without ever ending a line is not read on */
@@ -22,6 +23,27 @@ static void accept_all(struct assay_loop *loop, struct assay_watch *watch, unsig
     if (fd < 0)
         return;
     g->arrival = fd;
+    g->news(g, ASSAY_GUEST_CONNECTED);
+}
+
+/* A datagram that none of the links takes: its sender gets a socket of its own, on the same port. */
+static void accept_datagram(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    static uint8_t bytes[ASSAY_DATAGRAM_MAX]; /* one thread, and nothing in it outlives the call */
+    struct assay_guest *g = OWNER(watch, listener);
+    struct assay_net_error error;
+    struct assay_path path;
+    (void)loop, (void)events;
+    ssize_t n = assay_udp_receive(watch->fd, bytes, sizeof bytes, &path);
+    int fd = n < 0 ? -1 : assay_udp_bind_again(&g->address, &error);
+    if (fd >= 0 && connect(fd, &path.peer.any, path.peer.size) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        return;
+    g->arrival = fd;
+    g->first = (struct assay_span){bytes, (uint32_t)n};
     g->news(g, ASSAY_GUEST_CONNECTED);
 }
 
@@ -44,7 +66,10 @@ static int hold_port(int type, struct assay_address *at)
 
 static bool listen_at(struct assay_guest *g, struct assay_net_error *error)
 {
-    g->listener = (struct assay_watch){.ready = accept_all, .fd = assay_listen(&g->address, error)};
+    if (g->datagrams)
+        g->listener = (struct assay_watch){.ready = accept_datagram, .fd = assay_udp_bind(&g->address, error)};
+    else
+        g->listener = (struct assay_watch){.ready = accept_all, .fd = assay_listen(&g->address, error)};
     return g->listener.fd >= 0 && assay_loop_watch(g->loop, &g->listener, ASSAY_READ);
 }
 
@@ -234,13 +259,14 @@ static uint16_t own_port(void)
 static char *fill_in(struct assay_guest *g, const struct assay_guest_plan *plan)
 {
     static const char *const names[] = {"{address}", "{host}", "{port}", "{peer_port}", "{peer_host}", NULL};
-    char address[ASSAY_ADDRESS_TEXT_MAX], port[8], peer_port[8], own[8];
+    char address[ASSAY_ADDRESS_TEXT_MAX + 4] = "udp:", port[8], peer_port[8], own[8];
+    char *place = address + (g->datagrams ? 4 : 0);
     struct assay_address peer;
     uint16_t other = plan->peer_port;
     if (!plan->peer && other == 0 && strstr(plan->command, "{peer_port}") &&
         (g->peer = hold_port(SOCK_DGRAM, &peer)) >= 0)
         other = assay_address_port(&peer);
-    assay_address_format(&g->address, address);
+    assay_address_format(&g->address, place);
     snprintf(port, sizeof port, "%u", assay_address_port(&g->address));
     snprintf(peer_port, sizeof peer_port, "%u", other);
     if (plan->peer)
@@ -275,6 +301,7 @@ bool assay_guest_start(struct assay_guest *g, struct assay_loop *loop, const str
     g->peer = -1;
     g->out.fd = g->err.fd = g->in.fd = g->end.fd = g->listener.fd = -1;
     assay_process_init(&g->process);
+    g->datagrams = plan->datagrams;
     g->holder = hold_port(SOCK_STREAM, &g->address);
     char *command = g->holder >= 0 && listen_at(g, error) ? fill_in(g, plan) : NULL;
     bool started = command && assay_process_start(&g->process, command, plan->way != ASSAY_UPPER_EXIT, error);

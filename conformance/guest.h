@@ -14,6 +14,7 @@
 struct assay_guest_plan {
     const char *command; /* with {address}, {host}, {port}, {peer_port} */
     enum assay_upper_way way;
+    bool datagrams;                        /* it sends datagrams: each sender is a link of its own */
     const struct assay_terminal *terminal; /* the spec's, for ASSAY_UPPER_TERMINAL */
     bool peer;          /* {port} is its own to listen on; {peer_host} and {peer_port} are what it is handed */
     uint16_t peer_port; /* what {peer_port} becomes where nothing else is known; 0: a port that the guest holds */
@@ -31,8 +32,10 @@ struct assay_guest {
     struct assay_loop *loop;
     struct assay_process process;
     struct assay_address address; /* that it is handed */
-    int holder, peer;             /* sockets that keep its ports for it */
+    bool datagrams;
+    int holder, peer; /* sockets that keep its ports for it */
     int arrival;
+    struct assay_span first; /* of datagrams: the one that made the link; valid in the news */
     struct assay_watch listener, out, err, in, end;
     bool gone; /* ENDED was told, or is to be told no more */
     char *heard;

@@ -7,7 +7,7 @@
 
 #define CHUNK 65536u
 
-static void saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes)
+void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes)
 {
     int64_t now = assay_clock_now();
     if (l->asked_at)
@@ -60,8 +60,12 @@ static void read_datagrams(struct assay_play_run *r, struct assay_link *l)
     static uint8_t datagram[ASSAY_DATAGRAM_MAX];
     uint32_t n;
     while (!r->play.over && assay_wire_receive_datagram(&l->wire, datagram, &n))
-        saw_bytes(r, l, (struct assay_span){datagram, n});
-    if (!r->play.over && l->wire.state == ASSAY_WIRE_REFUSED)
+        assay_play_saw_bytes(r, l, (struct assay_span){datagram, n});
+    if (r->play.over || l->wire.state != ASSAY_WIRE_REFUSED)
+        return;
+    if (r->guest) /* it has closed its socket: nothing of what it is sent reaches it */
+        assay_play_link_over(r, l, r->stage->before);
+    else
         assay_play_no_connection(r, l);
 }
 
@@ -74,7 +78,7 @@ void assay_play_read(struct assay_play_run *r, struct assay_link *l)
     static uint8_t chunk[CHUNK]; /* one thread, and nothing in it outlives the call */
     uint32_t n;
     while (!r->play.over && (n = assay_wire_receive(&l->wire, chunk, CHUNK)) > 0)
-        saw_bytes(r, l, (struct assay_span){chunk, n});
+        assay_play_saw_bytes(r, l, (struct assay_span){chunk, n});
     if (!r->play.over && (l->wire.state == ASSAY_WIRE_FIN || l->wire.state == ASSAY_WIRE_RST))
         saw_end(r, l);
 }

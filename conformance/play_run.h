@@ -105,6 +105,7 @@ void assay_play_shut(struct assay_play_run *r, struct assay_link *l);
 void assay_play_link_ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events);
 void assay_play_no_connection(struct assay_play_run *r, const struct assay_link *l);
 void assay_play_read(struct assay_play_run *r, struct assay_link *l);
+void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes);
 void assay_play_link_up(struct assay_play_run *r, struct assay_link *l);
 
 /* ---- play_hand.c ------------------------------------------------------- */
