@@ -42,8 +42,7 @@ enum spec_expr_kind {
     SPEC_E_CALL,     /* name(args), ref.function */
     SPEC_E_MEMBER,   /* args[0].name */
     SPEC_E_RECORD,   /* ref.group: a whole record, in present() and where messages are sent */
-    SPEC_E_DECLARED, /* a construct that is declared only: `else`, comprehensions, records, `none` ...; args: its parts
-                      */
+    SPEC_E_DECLARED, /* declared only: `else`, comprehensions, mappings, `none` ...; args: its parts */
 };
 
 struct spec_expr {
@@ -109,7 +108,7 @@ struct spec_function {
     enum assay_op op;
 };
 
-/* Parse a node as an expression: a scalar by section 7, a sequence as a list, a mapping as a record (declared).
+/* Parse a node as an expression: a scalar by section 7, a sequence as a list, a mapping as one that is declared only.
  * NULL after an error. */
 struct spec_expr *assay_expr_parse(struct assay_spec *spec, const struct assay_node *node);
 
