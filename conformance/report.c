@@ -38,6 +38,12 @@ const struct assay_requirement *assay_report_req(const struct assay_report *repo
     return requirement(report, result->req);
 }
 
+const struct assay_requirement *assay_report_case_req(const struct assay_report *report,
+                                                      const struct assay_result *result)
+{
+    return result->c->req != result->req ? requirement(report, result->c->req) : NULL;
+}
+
 const struct assay_requirement *assay_report_field_req(const struct assay_report *report,
                                                        const struct assay_result *result)
 {
@@ -102,7 +108,10 @@ static void print_req(const struct assay_report *report, const struct assay_resu
     else
         fprintf(to, "%srequirement  %s, of the language itself: framing and totality (spec/LANGUAGE.md)\n", indent,
                 assay_level_name(result->level));
+    const struct assay_requirement *own = assay_report_case_req(report, result);
     const struct assay_requirement *field = assay_report_field_req(report, result);
+    if (own)
+        fprintf(to, "%sand          %s (of the case): %s [%s]\n", indent, own->id, own->text, own->ref);
     if (field && field != req)
         fprintf(to, "%sand          %s (of the field): %s [%s]\n", indent, field->id, field->text, field->ref);
 }

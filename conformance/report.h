@@ -58,6 +58,10 @@ void assay_report_free(struct assay_report *report);
 /* The requirement that a verdict speaks of, or NULL. */
 const struct assay_requirement *assay_report_req(const struct assay_report *report, const struct assay_result *result);
 
+/* That of the case, where a verdict speaks of another one that was broken on the way; else NULL. */
+const struct assay_requirement *assay_report_case_req(const struct assay_report *report,
+                                                      const struct assay_result *result);
+
 /* That of the field whose constraint the case probes, or NULL. */
 const struct assay_requirement *assay_report_field_req(const struct assay_report *report,
                                                        const struct assay_result *result);

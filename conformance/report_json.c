@@ -100,6 +100,7 @@ static void put_failure(struct assay_report *t, const struct assay_result *r)
 static void judged(struct assay_report *t, const struct assay_result *r)
 {
     const struct assay_requirement *req = assay_report_req(t, r), *field = assay_report_field_req(t, r);
+    const struct assay_requirement *own = assay_report_case_req(t, r);
     bool *any = t->own;
     fputs(any && *any ? ",\n  {" : "\n  {", t->to);
     if (any)
@@ -111,6 +112,8 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     put_next("level", assay_level_name(r->level), t->to);
     if (req)
         put_next("requirement", req->id, t->to);
+    if (own)
+        put_next("case_requirement", own->id, t->to);
     if (field && field != req)
         put_next("field_requirement", field->id, t->to);
     fprintf(t->to, ", \"time_ns\": %" PRId64 ", \"ran\": %s, \"cuts_proven\": %s, \"silence_proven\": %s", r->took,

@@ -4,7 +4,7 @@
 #include "conformance/report.h"
 
 /* What the writer counts for its summary: verdicts by requirement; the last one is the language itself. A case counts
- * for its own requirement and for that of the field that it probes. */
+ * for the requirement that its verdict speaks of, for its own, and for that of the field that it probes. */
 struct by_req {
     size_t count[ASSAY_VERDICTS];
 };
@@ -36,7 +36,9 @@ static void judged(struct assay_report *t, const struct assay_result *r)
     uint16_t last = t->facts->model->requirements_count;
     if (by)
         by[r->req < last ? r->req : last].count[r->verdict]++;
-    if (by && r->c->field_req < last && r->c->field_req != r->req)
+    if (by && r->c->req < last && r->c->req != r->req)
+        by[r->c->req].count[r->verdict]++;
+    if (by && r->c->field_req < last && r->c->field_req != r->req && r->c->field_req != r->c->req)
         by[r->c->field_req].count[r->verdict]++;
     bool quiet = r->verdict == ASSAY_VERDICT_PASS || r->verdict == ASSAY_VERDICT_UNSUPPORTED;
     if (quiet && !t->facts->verbose)
