@@ -18,9 +18,10 @@ struct assay_builder {
     struct assay_inputs inputs;
     struct assay_explored explored;
     uint64_t *signatures; /* by input: which of all guards hold for its fields */
-    bool faults;          /* wanted */
-    bool stops;           /* steps DEAF and GONE are wanted */
-    bool arrives;         /* the target makes its links by itself */
+    bool *tried;  /* by input: of those that are the same with every message, it or its like was tried in full */
+    bool faults;  /* wanted */
+    bool stops;   /* steps DEAF and GONE are wanted */
+    bool arrives; /* the target makes its links by itself */
     int64_t call_timeout, patience;
     bool segments; /* a first segment without a delimiter changes how the stream is read */
 

@@ -104,7 +104,8 @@ static bool structured(const struct assay_builder *b)
     return false;
 }
 
-/* The first example of each message, cut at every byte; of structured text all of them. */
+/* The first example of each message, cut at every byte; of structured text all of them. Where a client stands matters
+ * to what comes of it, not to where it is cut. */
 static void cut_cases(struct assay_builder *b, uint32_t node)
 {
     uint16_t last = ASSAY_NONE;
@@ -115,7 +116,8 @@ static void cut_cases(struct assay_builder *b, uint32_t node)
             continue;
         last = input->message;
         for (uint32_t at = 1; at < input->bytes.n && at <= CUTS_MAX; at++)
-            cut_case(b, node, input, at);
+            if (!b->arrives || node == 0 || at == 1 || at + 1 == input->bytes.n)
+                cut_case(b, node, input, at);
     }
 }
 

@@ -90,6 +90,21 @@ static bool in_full(const struct assay_builder *b, uint32_t node, size_t input)
            matters(b, node, b->inputs.items[input].message) && (node > 0 || b->inputs.calls == 0);
 }
 
+/* With clients, whose messages come back in every state, what is the same with every message is tried in full with one.
+ */
+static bool tried_before(const struct assay_builder *b, size_t input)
+{
+    const struct assay_input *x = &b->inputs.items[input];
+    size_t like = 0;
+    if (!x->framed || !b->arrives)
+        return false;
+    while (!b->inputs.items[like].framed || strcmp(b->inputs.items[like].label, x->label) != 0)
+        like++;
+    bool before = b->tried[like];
+    b->tried[like] = true;
+    return before;
+}
+
 static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input, struct cells *cells)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
@@ -97,12 +112,14 @@ static bool worth_it(const struct assay_builder *b, uint32_t node, size_t input,
     bool raw = b->inputs.items[input].kind == ASSAY_INPUT_RAW;
     bool first = cell->count++ == 0;
     bool early = raw && cell->raw++ < RAW_PER_CELL;
-    if (first || early || (b->inputs.items[input].limit && !r->ended))
+    if (first || early)
         return true;
+    if (b->inputs.items[input].limit && !r->ended)
+        return !tried_before(b, input);
     if (!raw && contested(b, node, r->event))
         return true;
     if (in_full(b, node, input) && (raw || b->inputs.items[input].kind != ASSAY_INPUT_BOUNDARY))
-        return true;
+        return !tried_before(b, input);
     return extreme(b, node, input) && (cell->count <= PLAIN_PER_CELL || b->arrives);
 }
 

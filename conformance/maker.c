@@ -34,6 +34,15 @@ const struct assay_field *assay_next_field(struct assay_walk *w)
 
 /* ---- values ------------------------------------------------------------ */
 
+static bool is_of_frame(const struct assay_maker *m, uint16_t slot)
+{
+    struct assay_range fields = m->model->frames[m->frame].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++)
+        if (m->model->fields[i].slot == slot)
+            return true;
+    return false;
+}
+
 struct assay_input assay_input_with(struct assay_maker *m, const struct assay_input *base, uint16_t slot,
                                     struct assay_value v)
 {
@@ -46,6 +55,7 @@ struct assay_input assay_input_with(struct assay_maker *m, const struct assay_in
             input.req = f->req;
     input.values = values;
     input.known |= (uint64_t)1 << slot;
+    input.framed = is_of_frame(m, slot);
     return input;
 }
 

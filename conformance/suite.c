@@ -128,6 +128,7 @@ static bool generate(struct assay_builder *b)
     assay_inputs_make(b->store, &b->config, &b->inputs);
     bool ok = assay_explore(&b->explored, &b->config, &b->inputs);
     b->signatures = assay_store(b->store, (b->inputs.count + 1) * sizeof *b->signatures);
+    b->tried = assay_store(b->store, (b->inputs.count + 1) * sizeof *b->tried);
     for (size_t i = 0; ok && i < b->inputs.count; i++)
         b->signatures[i] = assay_signature(&b->explored, &b->inputs.items[i]);
     for (assay_generator *const *g = generators_for(b); ok && b->explored.count && *g; g++)

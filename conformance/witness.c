@@ -98,6 +98,28 @@ static void add_fields_elsewhere(struct assay_maker *m, uint16_t message)
         }
 }
 
+/* Optional fields of the frame that no example of the message has, as an example of another has them. */
+static void add_framed(struct assay_maker *m, const struct assay_input *base)
+{
+    struct assay_input other, whole = *base;
+    struct assay_range fields = m->model->frames[m->frame].fields;
+    for (uint16_t i = 0; i < m->model->examples_count; i++) {
+        const struct assay_example *x = &m->model->examples[i];
+        if (!(x->from & m->from) || x->fault != ASSAY_NONE || x->other_form || !read_example(m, x, &other) ||
+            other.message == base->message)
+            continue;
+        for (uint32_t k = fields.first; k < (uint32_t)fields.first + fields.count; k++) {
+            const struct assay_field *f = &m->model->fields[k];
+            bool there = f->slot != ASSAY_NONE && (other.known & ~m->done) >> f->slot & 1;
+            if (there && f->form == ASSAY_FORM_BYTES)
+                whole = assay_input_with(m, &whole, f->slot, other.values[f->slot]);
+        }
+    }
+    whole.framed = false;
+    if (whole.known != base->known)
+        assay_maker_add_whole(m, whole, "with-all-of-the-frame", ASSAY_INPUT_SAMPLE);
+}
+
 static void add_message(struct assay_maker *m, uint16_t message)
 {
     struct assay_input base;
@@ -107,6 +129,7 @@ static void add_message(struct assay_maker *m, uint16_t message)
     assay_witness_samples(m, &base);
     add_fields(m, &base);
     add_fields_elsewhere(m, message);
+    add_framed(m, &base);
     assay_witness_pairs(m, &base);
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)

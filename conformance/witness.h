@@ -28,6 +28,7 @@ struct assay_input {
     uint16_t message;  /* that it is, or was meant to be */
     bool whole;        /* values and known hold, and encode to the bytes */
     bool limit;        /* a value at a limit of its type */
+    bool framed;       /* what was changed belongs to the frame: it is the same with every message */
     uint16_t req;      /* of the field that was changed, or ASSAY_NONE */
     struct assay_blob bytes;
     struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */

@@ -262,6 +262,7 @@ static void add_object(struct assay_maker *m, const struct assay_input *base, co
     assay_maker_add(m, (struct assay_input){.label = assay_store_text(m->store, "object-%s", shape->label),
                                             .kind = ASSAY_INPUT_RAW,
                                             .message = base->message,
+                                            .framed = true,
                                             .req = m->model->fields[object_field(m)].req,
                                             .bytes = assay_store_blob(m->store, t->p, t->n)});
 }
