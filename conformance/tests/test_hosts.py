@@ -62,7 +62,7 @@ def test_right_dispatch_server():
     ("unknown-ignored", {"DI-4"}, "*/unknown/*"),
     ("malformed-closes", {"DI-6"}, "*/malformed/dad-*"),
     ("malformed-answered", {"DI-6"}, "*/malformed/dad-*"),
-    ("no-line-limit", {"DI-11"}, "*/oversize/*"),
+    ("no-line-limit", {"DI-11"}, "*/effect/*over*"),
     ("oversize-closes", {"DI-11"}, "*/oversize/*"),
     ("blank-answered", {"DI-13", "DI-2", "DI-4"}, "*"),
     ("no-trim", {"DI-13", "DI-2", "DI-4"}, "*"),
