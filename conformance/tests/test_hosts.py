@@ -98,7 +98,7 @@ def test_right_dispatch_client():
     ("never-reconnects", {"DI-8"}, "dispatch/*again*"),
     ("too-late", {"DI-8"}, "dispatch/*again*"),
     ("done-too-early", {"DI-7"}, "dispatch/*/who/*"),
-    ("never-done", {"DI-7"}, "dispatch/*/bye/*"),
+    ("never-done", {"DI-7"}, "dispatch/*/bye/example-1"),
     ("wrong-status", {"DI-7"}, "dispatch/*/bye/*"),
     ("crashes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
     ("closes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
