@@ -95,8 +95,8 @@ $(BUILD)/compiler/python_text.o: ALL_CFLAGS += -I$(BUILD)
 
 demo: ## serve the bundled protocols, judge them, show the report
 	@scripts/deps build
-	@$(MAKE) --no-print-directory -j2 build/$(VARIANT)/assay
-	@scripts/demo build/$(VARIANT)/assay
+	@$(MAKE) --no-print-directory -j2 build/$(VARIANT)/assay examples
+	@scripts/demo build/$(VARIANT)/assay build/$(VARIANT)/examples python3
 
 test: ## all tests, after installing what they need
 	@scripts/deps test
