@@ -101,14 +101,44 @@ static void write_each(struct assay_logfile *log, struct assay_batch *batches)
         }
 }
 
-static void append_group(struct assay_appender *a, struct assay_logfile *log, struct assay_batch *batches)
+/* Returns errno of what failed first; 0: nothing did. */
+static int append_group(struct assay_appender *a, struct assay_logfile *log, struct assay_batch *batches)
 {
     int64_t from = log->size;
+    int why = 0;
     mark_all(batches, true);
-    if (!write_group(a, log, batches))
+    errno = 0;
+    if (!write_group(a, log, batches)) {
+        why = errno;
+        errno = 0;
         write_each(log, batches);
-    if (!assay_logfile_sync(log, from))
+        why = why ? why : errno;
+    }
+    if (!assay_logfile_sync(log, from)) {
+        why = why ? why : errno;
         mark_all(batches, false);
+    }
+    return why;
+}
+
+static size_t count_failed(const struct assay_batch *batches)
+{
+    size_t n = 0;
+    for (; batches; batches = batches->next)
+        for (uint32_t i = 0; i < batches->count; i++)
+            n += !batches->jobs[i].done;
+    return n;
+}
+
+/* Peers learn it as the spec says, which may be not at all; whoever runs the server learns it once each time that it
+ * begins. */
+static void tell_failed(struct assay_appender *a, struct assay_sink *sink, const struct assay_batch *batches, int why)
+{
+    bool failing = count_failed(batches) > 0;
+    if (failing && !sink->failing)
+        assay_console_say(a->console, "assay: %s: not written, nothing of it is kept: %s\n", sink->name,
+                          why ? strerror(why) : "an error before it in the same session");
+    sink->failing = failing;
 }
 
 /* ---- streams ----------------------------------------------------------- */
@@ -192,7 +222,7 @@ static void handle(struct assay_worker *worker, struct assay_batch *batches)
         if (group && sink->stream.fd >= 0)
             stream_group(sink, group);
         else if (group)
-            append_group(a, &sink->log, group);
+            tell_failed(a, sink, group, append_group(a, &sink->log, group));
         post_all(a, group);
     }
 }
