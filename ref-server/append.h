@@ -15,7 +15,7 @@ struct assay_sink {
     char *name;
     struct assay_stream stream; /* not open: `log` */
     struct assay_logfile log;
-    bool failing; /* the last group was not all written: that was told */
+    bool failing;                       /* the last group was not all written: that was told */
     atomic_ullong lost;                 /* bytes that a stream did not take, as it gave up */
     struct assay_batch *batches, *last; /* of the current group */
 };

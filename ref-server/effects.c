@@ -193,6 +193,9 @@ static enum assay_ordered gather_order(struct assay_orders *orders, const struct
     as_texts(orders->effects->model, order->event, &texts);
     bool kept = assay_spool_add(order->spools, order->binding->object, orders->effects->folder, texts.spans,
                                 order->event->count);
+    if (!kept)
+        assay_console_say(&orders->effects->console, "assay: a message for %s is lost: its parts cannot be kept: %s\n",
+                          order->binding->name ? order->binding->name : "stdout", strerror(errno));
     return kept ? ASSAY_ORDER_DONE : ASSAY_ORDER_FAILED;
 }
 
