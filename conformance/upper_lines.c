@@ -135,7 +135,7 @@ static bool unescape(char *text, struct assay_span *bytes)
         if (high < 0 || low < 0)
             return false;
         bool escaped = *p == '%';
-        to[n] = escaped ? (uint8_t)(high << 4 | low) : (uint8_t)*p;
+        to[n] = (uint8_t)(escaped ? high << 4 | low : *p);
         p += escaped ? 3 : 1;
     }
     *bytes = (struct assay_span){to, n};
