@@ -141,6 +141,12 @@ static const struct spec_type *target_type(const struct spec_given *g)
     return g->field ? g->field->type : g->var ? g->var->type : g->param ? g->param->type : NULL;
 }
 
+/* Bytes may not fit in the memory of variables. */
+static bool may_lack_room(const struct spec_given *g)
+{
+    return g->var && assay_kind_is_bytes(g->var->type->kind);
+}
+
 static bool may_fail(const struct spec_list *actions)
 {
     bool fails = false;
@@ -148,8 +154,8 @@ static bool may_fail(const struct spec_list *actions)
         fails = fails || (a->let && a->let->value && assay_can_fail(a->let->value)) ||
                 (a->value && assay_can_fail(a->value));
         SPEC_EACH (struct spec_given, g, &a->given)
-            fails =
-                fails || assay_can_fail(g->value) || (target_type(g) && assay_may_not_fit(g->value, target_type(g)));
+            fails = fails || assay_can_fail(g->value) || may_lack_room(g) ||
+                    (target_type(g) && assay_may_not_fit(g->value, target_type(g)));
         fails = fails || (a->message && a->message->wheres.count > 0);
         fails = fails || (a->body && may_fail(a->body)) || (a->otherwise && may_fail(a->otherwise));
         SPEC_EACH (struct spec_way, w, &a->ways)

@@ -12,6 +12,8 @@ struct run {
     uint16_t rule, event;
     uint16_t skip;
     bool otherwise;
+    assay_token token; /* of the effect that the body waits for, which stands at `waits` */
+    uint16_t waits;
 };
 
 typedef enum assay_ran action(struct run *run, uint32_t ins);
@@ -208,17 +210,6 @@ static struct assay_event *order(struct run *run, uint16_t effect, unsigned args
     return event;
 }
 
-static void suspend(struct run *run, assay_token token)
-{
-    struct assay_session *s = run->s;
-    s->pend = ASSAY_PEND_FLIGHT;
-    s->token = token;
-    s->rule = run->rule;
-    s->event = run->event;
-    s->resume = (uint16_t)(run->vm.pc - 1);
-    s->otherwise = run->otherwise;
-}
-
 static bool gates(const struct run *run)
 {
     const struct assay_engine *e = run->e;
@@ -236,7 +227,8 @@ static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned 
         return ASSAY_RAN_FULL;
     order(run, effect, args, token, gate);
     if (!gate) {
-        suspend(run, token);
+        run->token = token;
+        run->waits = (uint16_t)(run->vm.pc - 1);
         return ASSAY_RAN_SUSPEND;
     }
     e->out->cuts[e->out->cuts_len++] = (struct assay_cut){e->out->len, token};
@@ -311,6 +303,54 @@ static action *const actions[ASSAY_OPS_COUNT - ASSAY_OP_FIRST_ACTION] = {
 #undef AT
 };
 
+/* Up to the end, to an effect that has to complete first, or to what cannot be done. */
+static enum assay_ran go_on(struct run *run)
+{
+    enum assay_ran ran = ASSAY_RAN;
+    while (ran == ASSAY_RAN) {
+        enum assay_vm_stop stop = assay_vm_run(&run->vm);
+        if (stop == ASSAY_VM_END)
+            return ASSAY_RAN;
+        if (stop == ASSAY_VM_UNDEFINED)
+            return ASSAY_RAN_UNFIT;
+        uint32_t ins = run->e->model->code[run->vm.pc - 1];
+        ran = actions[assay_ins_op(ins) - ASSAY_OP_FIRST_ACTION](run, ins);
+    }
+    return ran;
+}
+
+/* What would become of the body if this effect, and all behind it, were done. */
+static enum assay_ran foresee(struct run *run)
+{
+    struct assay_choices *choices = run->e->choices;
+    uint8_t met = choices ? choices->met : 0;
+    if (!run->otherwise && !(run->e->model->rules[run->rule].flags & ASSAY_RULE_FALLIBLE))
+        return ASSAY_RAN;
+    run->skip = ASSAY_NONE;
+    enum assay_ran ran = go_on(run);
+    if (ran == ASSAY_RAN && choices)
+        choices->met = met;
+    return ran;
+}
+
+/* An effect cannot be undone: it is ordered only where the rest of the rule can be done behind it. */
+static enum assay_ran suspend(struct run *run)
+{
+    struct assay_session *s = run->s;
+    enum assay_ran rest = foresee(run);
+    if (rest != ASSAY_RAN) {
+        assay_flight_end(run->e, assay_flight_find(run->e, run->token));
+        return rest;
+    }
+    s->pend = ASSAY_PEND_FLIGHT;
+    s->token = run->token;
+    s->rule = run->rule;
+    s->event = run->event;
+    s->resume = run->waits;
+    s->otherwise = run->otherwise;
+    return ASSAY_RAN_SUSPEND;
+}
+
 enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t code,
                               uint16_t event, uint16_t skip, bool otherwise)
 {
@@ -326,15 +366,6 @@ enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, u
     run.otherwise = otherwise;
     e->made.known = 0;
     e->free_slots = 0;
-    enum assay_ran ran = ASSAY_RAN;
-    while (ran == ASSAY_RAN) {
-        enum assay_vm_stop stop = assay_vm_run(&run.vm);
-        if (stop == ASSAY_VM_END)
-            return ASSAY_RAN;
-        if (stop == ASSAY_VM_UNDEFINED)
-            return ASSAY_RAN_UNFIT;
-        uint32_t ins = e->model->code[run.vm.pc - 1];
-        ran = actions[assay_ins_op(ins) - ASSAY_OP_FIRST_ACTION](&run, ins);
-    }
-    return ran;
+    enum assay_ran ran = go_on(&run);
+    return ran == ASSAY_RAN_SUSPEND ? suspend(&run) : ran;
 }

@@ -30,6 +30,20 @@ static void count_needs(struct assay_engine *e, uint16_t code, uint32_t *events,
     }
 }
 
+/* Bytes that a body sets; none if it never waits. */
+static uint32_t held_by(const struct assay_engine *e, uint16_t code)
+{
+    bool waits = false;
+    uint32_t held = 0, last = code == ASSAY_NONE ? 0 : assay_code_end(e->model, code);
+    for (uint32_t pc = code; pc < last; pc++) {
+        uint32_t ins = e->model->code[pc];
+        unsigned b = assay_ins_b(ins);
+        waits |= assay_ins_op(ins) == ASSAY_OP_EFFECT && e->model->effects[b].fallible;
+        held += assay_ins_op(ins) == ASSAY_OP_SET && assay_is_bytes(e->model, e->model->vars[b].type);
+    }
+    return waits ? held : 0;
+}
+
 /* One event may run a rule and its `else`, and then both of `no-room`; a step, a result, a stray and the end come on
  * top. */
 static void measure(struct assay_engine *e)
@@ -43,6 +57,7 @@ static void measure(struct assay_engine *e)
         count_needs(e, rule->otherwise, &events, &args);
         events_max = at_least(events_max, events);
         args_max = at_least(args_max, args);
+        e->held_most = at_least(at_least(e->held_most, held_by(e, rule->body)), held_by(e, rule->otherwise));
     }
     e->events_need = 2 * events_max + 6;
     e->args_need = 2 * args_max;
@@ -101,8 +116,8 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     e->machine = &config->model->machines[config->machine];
     e->vars_count = e->machine->vars.count;
     e->timers_count = e->machine->timers.count;
-    e->session_size = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1);
     measure(e);
+    e->session_size = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
 }
 
 size_t assay_engine_size(const struct assay_config *config)

@@ -322,7 +322,8 @@ enum assay_rule_flags {
      * and needs no field: the session may run on, its reply waits behind the
      * effect's completion (durability gate). */
     ASSAY_RULE_GATE = 1,
-    ASSAY_RULE_FALLIBLE = 2, /* may take `otherwise` for another reason than an effect */
+    ASSAY_RULE_FALLIBLE = 2, /* may take `otherwise` for another reason than an effect: before one is
+                              * ordered, the rest of the body is tried */
 };
 
 struct assay_rule {

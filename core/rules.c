@@ -55,6 +55,7 @@ static void begin(struct assay_engine *e, const struct assay_session *s)
         .wait = s->wait,
         .call = s->call,
         .sent = e->tx.sent,
+        .sent_before = e->tx.sent,
     };
 }
 
@@ -74,15 +75,18 @@ static void undo(struct assay_engine *e, struct assay_session *s)
     assay_vars_undo(e, s, e->tx.undo);
     close_gates(e, s);
     e->out->len = e->tx.out_len;
+    e->tx.sent = e->tx.sent_before;
     e->events_count = e->tx.events;
     e->args_count = e->tx.args;
 }
 
-/* Sets and sends are done again when the effect has completed; orders to the host are not. */
+/* Sets and sends are done again when the effect has completed; orders to the host are not. Memory for what is set is
+ * kept until then: other sessions cannot take it, and the arguments of the order may stand in it. */
 static enum assay_rc wait_for_effect(struct assay_engine *e, struct assay_session *s)
 {
-    assay_vars_undo(e, s, e->tx.undo);
+    assay_vars_hold(e, s, e->tx.undo);
     e->out->len = e->tx.out_len;
+    e->tx.sent = e->tx.sent_before;
     e->out->cuts_len = e->tx.cuts; /* a rule that waits has no gates: these are borders of datagrams */
     assay_queue_keep_effects(e, e->tx.events);
     return ASSAY_PENDING;
@@ -301,6 +305,7 @@ enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s)
     assay_bind(e, s);
     if (!has_room(e, rule))
         return ASSAY_FULL;
+    assay_vars_let_go(e, s);
     (void)assay_holds(&e->env, e->model->rules[rule].guard); /* gives its locals their values again */
     uint8_t pend = s->pend;
     enum assay_rc rc;

@@ -103,6 +103,7 @@ static void free_vars(struct assay_engine *e, struct assay_session *s)
     for (uint16_t i = 0; i < e->vars_count; i++)
         if (on_heap(e, (uint16_t)(first + i), s->words[i]))
             free_bytes(e, s->words[i]);
+    assay_vars_let_go(e, s);
 }
 
 static void replace(struct assay_engine *e, struct assay_session *s, uint16_t var, assay_val v)
@@ -148,6 +149,28 @@ void assay_vars_undo(struct assay_engine *e, struct assay_session *s, uint32_t m
             free_bytes(e, *place);
         *place = undo.old;
     }
+}
+
+static assay_val *held(const struct assay_engine *e, struct assay_session *s)
+{
+    return s->words + e->vars_count + e->timers_count + 1;
+}
+
+void assay_vars_hold(struct assay_engine *e, struct assay_session *s, uint32_t mark)
+{
+    while (e->undo_count > mark) {
+        struct assay_undo undo = e->undo[--e->undo_count];
+        assay_val *place = &s->words[undo.var - e->machine->vars.first];
+        if (on_heap(e, undo.var, *place))
+            held(e, s)[s->held++] = *place;
+        *place = undo.old;
+    }
+}
+
+void assay_vars_let_go(struct assay_engine *e, struct assay_session *s)
+{
+    while (s->held)
+        free_bytes(e, held(e, s)[--s->held]);
 }
 
 /* Old bytes stay readable while queued events may show them. */

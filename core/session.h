@@ -28,6 +28,7 @@ struct assay_session {
     uint32_t next;  /* free: the next free one, plus 1 */
     uint32_t slot;  /* its own */
     uint32_t gates; /* effects that output waits for */
+    uint32_t held;  /* of a suspended rule: blocks that its variables will need */
     assay_token token;
     uint16_t state, wait, call;
     uint16_t rule, event, resume; /* of a suspended rule: code of the effect that it waits for */
@@ -37,7 +38,7 @@ struct assay_session {
     bool eof_framed;   /* the frame that the end of stream ends was handled */
     bool failing;      /* a gate failed behind another that is in flight: no more input */
     bool finished;     /* it is going to End by itself */
-    assay_val words[]; /* variables, then deadlines of timers, then that of the call */
+    assay_val words[]; /* variables, then deadlines of timers, then that of the call, then blocks held */
 };
 
 struct assay_flight {
@@ -63,7 +64,7 @@ struct assay_tx {
     uint16_t cuts;
     uint16_t state, wait, call;
     uint64_t start, stop; /* timers */
-    bool end, abort, finished, sent;
+    bool end, abort, finished, sent, sent_before;
     uint32_t gated;
 };
 
@@ -87,6 +88,7 @@ struct assay_engine {
     uint32_t sessions_live;
     uint32_t dead; /* slot that ended in the last call, plus 1 */
     uint16_t vars_count, timers_count;
+    uint32_t held_most; /* blocks that one suspended rule can hold */
     struct assay_timers timers;
     struct assay_heap heap;
     uint64_t *timer_masks;          /* by state of the machine: timers that run in it */
@@ -130,6 +132,9 @@ enum assay_set { ASSAY_SET, ASSAY_SET_UNFIT, ASSAY_SET_NO_ROOM };
 enum assay_set assay_var_set(struct assay_engine *e, struct assay_session *s, uint16_t var, assay_val v);
 void assay_var_clear(struct assay_engine *e, struct assay_session *s, uint16_t var);
 void assay_vars_undo(struct assay_engine *e, struct assay_session *s, uint32_t mark);
+/* As undo, but the bytes that were set stay allocated until they are let go: when the rule is done again, they fit. */
+void assay_vars_hold(struct assay_engine *e, struct assay_session *s, uint32_t mark);
+void assay_vars_let_go(struct assay_engine *e, struct assay_session *s);
 void assay_vars_commit(struct assay_engine *e, uint32_t mark);
 void assay_garbage_free(struct assay_engine *e);
 
@@ -164,7 +169,8 @@ enum assay_ran {
     ASSAY_RAN_FULL,    /* effects or cuts are used up */
 };
 
-/* Run a body inside the current transaction. Effects up to the instruction `skip` (0: none) were ordered before. */
+/* Run a body inside the current transaction. Effects up to the instruction `skip` (0: none) were ordered before.
+ * SUSPEND: the rest can be done, too; what it would do stands in the transaction, to be undone. */
 enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t code,
                               uint16_t event, uint16_t skip, bool otherwise);
 

@@ -15,6 +15,7 @@
 #define APPEND(blob)  I(BLOB, 0, blob), I(EFFECT, 1, NOTES_EFFECT_APPEND)
 #define NOTICE        I(INT, 0, 7), I(EFFECT, 1, NOTES_EFFECT_NOTICE)
 #define COUNT_UP      I(VAR, 0, NOTES_VAR_COUNT), I(INT, 0, 1), I(ADD, 0, 0), I(SET, 0, NOTES_VAR_COUNT)
+#define USER(blob)    I(BLOB, 0, blob), I(BLOB, 0, blob), I(JOIN, 2, 0), I(SET, 0, NOTES_VAR_USER)
 #define UNDEFINED     I(INT, 0, 1), I(INT, 0, 0), I(DIV, 0, 0), I(SET, 0, NOTES_VAR_COUNT)
 
 static struct host host;
@@ -127,6 +128,111 @@ static void an_else_may_wait_for_an_effect_too(void **state)
         assert_int_equal(host.sent.n, !second_fails);
         if (!second_fails)
             assert_int_equal(counted(), 1);
+        host_free(&host);
+    }
+}
+
+/* What a rule that cannot be done leaves: its `else` alone; again and again, so that no token is lost either. */
+static void expect_otherwise(const struct assay_model *model)
+{
+    open_with(model);
+    for (uint32_t i = 0; i < 2 * model->limits.effects; i++)
+        trigger();
+    assert_int_equal(host.effects, 0);
+    assert_int_equal(host.notices, 0);
+    assert_int_equal(host.sent.n, 2 * model->limits.effects);
+    assert_int_equal(host.sent.p[0], 255);
+    assert_int_equal(counted(), 0);
+    host_free(&host);
+}
+
+/* An effect cannot be undone: none is ordered where what stands behind it cannot be done. */
+static void no_effect_comes_before_what_cannot_be_done(void **state)
+{
+    (void)state;
+    expect_otherwise(notes_with(NOTES_EV_CLOSE, LIST(NOTICE, COUNT_UP, APPEND(0), UNDEFINED), LIST(REPLY(255))));
+    expect_otherwise(notes_with(NOTES_EV_CLOSE, LIST(APPEND(0), REPLY(0), REPLY(7)), LIST(REPLY(255))));
+    expect_otherwise(notes_with(NOTES_EV_CLOSE, LIST(APPEND(0), COUNT_UP, APPEND(1), NOTICE, REPLY(0), UNDEFINED),
+                                LIST(REPLY(255))));
+    open_with(notes_with(NOTES_EV_CLOSE, LIST(UNDEFINED), LIST(APPEND(0), UNDEFINED)));
+    trigger();
+    assert_true(host.ended);
+    assert_int_equal(host.effects, 0);
+    host_free(&host);
+}
+
+static void what_was_only_tried_is_no_choice(void **state)
+{
+    (void)state;
+    struct assay_choices choices = {.picks = 0};
+    open_with(
+        notes_with(NOTES_EV_CLOSE,
+                   LIST(APPEND(0), I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 4), REPLY(0), I(JUMP, 0, 3), REPLY(255)),
+                   LIST(REPLY(255))));
+    assay_choose(host.engine, &choices);
+    host.hold = true;
+    trigger();
+    assert_int_equal(choices.met, 0);
+    host_sync(&host);
+    host_pump(&host);
+    assert_int_equal(choices.met, 1);
+    expect_sent(LIT("\0"));
+    host_free(&host);
+}
+
+/* What an order shows stands in a variable that the rule has set, and that is undone until the effect is through. */
+static void an_order_shows_what_was_set_before_it(void **state)
+{
+    (void)state;
+    open_with(notes_with(NOTES_EV_CLOSE,
+                         LIST(USER(1), I(VAR, 0, NOTES_VAR_USER), I(EFFECT, 1, NOTES_EFFECT_APPEND), USER(0), REPLY(0)),
+                         LIST(REPLY(255))));
+    trigger();
+    expect_sent(LIT("\0"));
+    assert_int_equal(host.disk.n, 6);
+    assert_memory_equal(host.disk.p, "]: ]: ", 6);
+    host_free(&host);
+}
+
+/* Another session takes a name, if there is room for one. */
+static bool another_fits(void)
+{
+    uint8_t bytes[16];
+    uint32_t used;
+    assay_sid sid;
+    struct assay_event event;
+    struct assay_out out = {.bytes = bytes, .cap = sizeof bytes};
+    assert_int_equal(assay_open(host.engine, 0, &sid, &out), ASSAY_OK);
+    enum assay_rc rc =
+        assay_feed(host.engine, sid, 0, (struct assay_span){(const uint8_t *)"\1\3\0bob", 6}, &used, &out);
+    while (assay_next_event(host.engine, &event))
+        ;
+    return rc == ASSAY_OK;
+}
+
+/* What a rule needs behind its effect is its own from the order on; when all is over, or the session, it is free. */
+static void memory_is_held_for_the_rest(void **state)
+{
+    (void)state;
+    enum { DONE, FAILED, DROPPED };
+    const struct assay_model *model = notes_with(NOTES_EV_CLOSE, LIST(APPEND(0), USER(0), REPLY(0)), LIST(REPLY(255)));
+    struct assay_limits limits = model->limits;
+    limits.memory = 64; /* two names */
+    for (int how = DONE; how <= DROPPED; how++) {
+        host_init(&host, (struct assay_config){.model = model, .limits = limits});
+        host_open(&host);
+        host.hold = true;
+        host.fail_at = how == FAILED;
+        trigger();
+        assert_true(another_fits());
+        assert_false(another_fits());
+        if (how == DROPPED)
+            assay_drop(host.engine, host.sid);
+        else
+            host_sync(&host);
+        host_pump(&host);
+        expect_sent(how == DONE ? "\0" : "\377", how != DROPPED);
+        assert_int_equal(another_fits(), how != DONE);
         host_free(&host);
     }
 }
@@ -274,6 +380,10 @@ int main(void)
         cmocka_unit_test(what_does_not_encode_undoes_the_rule),
         cmocka_unit_test(a_suspended_body_happens_once),
         cmocka_unit_test(an_else_may_wait_for_an_effect_too),
+        cmocka_unit_test(no_effect_comes_before_what_cannot_be_done),
+        cmocka_unit_test(what_was_only_tried_is_no_choice),
+        cmocka_unit_test(an_order_shows_what_was_set_before_it),
+        cmocka_unit_test(memory_is_held_for_the_rest),
         cmocka_unit_test(abort_is_a_reset),
         cmocka_unit_test(timers_start_and_stop),
         cmocka_unit_test(choices_go_the_way_that_is_picked),

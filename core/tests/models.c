@@ -328,6 +328,7 @@ const struct assay_model *notes_with(uint16_t event, const uint32_t *body, size_
         if (rules[r].machine == 0 && rules[r].state == NONE && rule_events[r] == event) {
             rules[r].body = ended_code(body, n);
             rules[r].otherwise = otherwise_n ? ended_code(otherwise, otherwise_n) : NONE;
+            rules[r].flags = otherwise_n ? ASSAY_RULE_FALLIBLE : 0;
         }
     m->code_count = codes_used;
     return m;
