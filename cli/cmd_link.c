@@ -82,7 +82,7 @@ static bool find_transport(const struct link *link, enum assay_link_transport *t
 static bool add_rule(struct assay_link_faults *faults, enum assay_link_kind kind, const char *value, unsigned ordinal)
 {
     const struct assay_link_kind_row *row = &assay_link_kinds[kind];
-    if (row->transport != faults->transport) {
+    if (row->transport != faults->plan.transport) {
         fprintf(stderr, "assay: --%s is for %s\n", row->name,
                 row->transport == ASSAY_LINK_STREAM ? "streams, and this link is of udp"
                                                     : "datagrams, and this link is of tcp");
@@ -114,7 +114,10 @@ static bool read_plan(const struct link *link, struct assay_link_faults *faults)
     struct assay_link_error error;
     if (faults->rules_count > 0)
         return bad("--plan does the faults of its file and nothing else: ", "it takes no other fault beside it");
-    return assay_link_plan_load(faults, link->plan, &error) || bad(error.text, "");
+    if (!assay_link_plan_load(&faults->plan, link->plan, &error))
+        return bad(error.text, "");
+    assay_link_plan_sort(&faults->plan);
+    return true;
 }
 
 /* ---- running ----------------------------------------------------------- */
@@ -153,11 +156,11 @@ int assay_cmd_link(int argc, char **argv)
     enum assay_args_result read = read_args(&link, argc, argv);
     if (read != ASSAY_ARGS_OK)
         return assay_cli_exit(read);
-    faults.seed = link.seed;
+    faults.plan.seed = link.seed;
     int code = ASSAY_EXIT_USAGE;
-    if (find_transport(&link, &faults.transport) && add_rules(&link, &faults) &&
+    if (find_transport(&link, &faults.plan.transport) && add_rules(&link, &faults) &&
         (!link.plan || read_plan(&link, &faults)))
         code = run(&link, &faults);
-    assay_link_faults_free(&faults);
+    assay_link_plan_free(&faults.plan);
     return code;
 }

@@ -13,62 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum assay_link_kind {
-    ASSAY_LINK_REFUSE,    /* the connection is reset as soon as it was accepted */
-    ASSAY_LINK_SPLIT,     /* from here on no write is larger than size..size_max; 0: no limit */
-    ASSAY_LINK_CUT,       /* one write ends here */
-    ASSAY_LINK_COALESCE,  /* from here on bytes are held until there are `size`, or for `span`; 0: they are not */
-    ASSAY_LINK_STALL,     /* nothing passes for `span` */
-    ASSAY_LINK_BANDWIDTH, /* from here on `size` bytes a second; 0: no limit */
-    ASSAY_LINK_CLOSE,     /* the receiver reads the end of the stream, what is sent later is lost */
-    ASSAY_LINK_RESET,     /* both ends are reset */
-    ASSAY_LINK_DROP,      /* the rest are those of datagrams */
-    ASSAY_LINK_TRUNCATE,  /* only the first `size` bytes arrive */
-    ASSAY_LINK_CORRUPT,   /* the byte at offset `size` is changed by the bits of `mask` */
-    ASSAY_LINK_DELAY,     /* it arrives `span` later */
-    ASSAY_LINK_SWAP,      /* it arrives after the next one */
-    ASSAY_LINK_DUPLICATE, /* it arrives twice, the second time `span` later */
-    ASSAY_LINK_KINDS,
-};
-
-enum assay_link_transport { ASSAY_LINK_STREAM, ASSAY_LINK_DATAGRAMS };
-
-enum assay_link_direction { ASSAY_LINK_UP, ASSAY_LINK_DOWN }; /* up: from the client to the server */
-#define ASSAY_LINK_DIRECTIONS 2
-
-/* What stands behind the name of a kind: in an option before the place, in a plan behind the name. */
-enum assay_link_value {
-    ASSAY_LINK_NOTHING,
-    ASSAY_LINK_SIZES, /* 7 or 1..100 */
-    ASSAY_LINK_HOLD,  /* 4KiB or 4KiB/20ms */
-    ASSAY_LINK_SPAN,  /* 200ms or 10ms..50ms */
-    ASSAY_LINK_LATER, /* nothing, or a span */
-    ASSAY_LINK_BYTES, /* 100KiB */
-    ASSAY_LINK_FLIP,  /* 12:40, offset and bits in hex */
-};
-
-struct assay_link_kind_row {
-    const char *name;
-    enum assay_link_transport transport;
-    enum assay_link_value value;
-    const char *takes; /* of the option, for its help */
-    const char *text;
-};
-extern const struct assay_link_kind_row assay_link_kinds[ASSAY_LINK_KINDS];
-
-/* One fault at one place: a line of a plan. */
-struct assay_link_fault {
-    enum assay_link_kind kind;
-    uint32_t connection; /* from 1; 0: every one */
-    enum assay_link_direction direction;
-    uint64_t at;
-    uint64_t size, size_max;
-    int64_t span; /* ns */
-    uint8_t mask;
-    bool open; /* CORRUPT, TRUNCATE: where is still to be drawn from `draw`, see assay_link_settle() */
-    uint64_t draw;
-    uint32_t order; /* of equals: the line, or the place of the rule */
-};
+#include "link/plan.h"
 
 enum assay_link_where { ASSAY_LINK_AT, ASSAY_LINK_EVERY, ASSAY_LINK_RATE };
 
@@ -81,6 +26,8 @@ struct assay_link_rule {
     double rate; /* RATE, 0 to 1: of datagrams and connections for each, of streams for each ASSAY_LINK_BLOCK bytes */
     uint64_t size, size_max;
     int64_t span, span_max;
+    uint8_t mask;
+    bool open;        /* CORRUPT, TRUNCATE: drawn anew for each datagram */
     uint32_t ordinal; /* among the rules of its kind: their draws are independent */
 };
 #define ASSAY_LINK_BLOCK 1024u
@@ -88,27 +35,18 @@ struct assay_link_rule {
 #define ASSAY_LINK_RULES_MAX 32
 
 struct assay_link_faults {
-    enum assay_link_transport transport;
-    uint64_t seed;
+    struct assay_link_plan plan; /* sorted; its transport and seed are those of the rules, too */
     struct assay_link_rule rules[ASSAY_LINK_RULES_MAX];
     unsigned rules_count;
-    struct assay_link_fault *planned; /* sorted by assay_link_sort() */
-    size_t planned_count;
 };
 
-void assay_link_faults_free(struct assay_link_faults *faults);
-
-/* Append to the planned ones; false: no memory. assay_link_sort() when all are there. */
-bool assay_link_add(struct assay_link_faults *faults, const struct assay_link_fault *fault);
-void assay_link_sort(struct assay_link_faults *faults);
-
-/* Whether connection number n is refused. */
-bool assay_link_refused(const struct assay_link_faults *faults, uint32_t n);
+/* Whether connection number n is refused, and by what. */
+bool assay_link_refused(const struct assay_link_faults *faults, uint32_t n, struct assay_link_fault *fault);
 
 /* A walk along one direction of one connection. The faults must outlive it and not change. */
 struct assay_link_cursor {
     const struct assay_link_faults *faults;
-    uint32_t connection;
+    uint32_t flow;
     enum assay_link_direction direction;
     struct {
         uint64_t at; /* where the rule acts next, or up to where it is known not to */
@@ -119,8 +57,8 @@ struct assay_link_cursor {
     } planned[2]; /* those for every connection, those for this one */
 };
 
-void assay_link_cursor_init(struct assay_link_cursor *cursor, const struct assay_link_faults *faults,
-                            uint32_t connection, enum assay_link_direction direction);
+void assay_link_cursor_init(struct assay_link_cursor *cursor, const struct assay_link_faults *faults, uint32_t flow,
+                            enum assay_link_direction direction);
 
 /* The next fault at or before `place`; false: there is none (any more). Places must not decrease. */
 bool assay_link_next(struct assay_link_cursor *cursor, uint64_t place, struct assay_link_fault *fault);

@@ -18,7 +18,7 @@
 
 static bool streams(const struct assay_link *link)
 {
-    return link->config->faults->transport == ASSAY_LINK_STREAM;
+    return link->config->faults->plan.transport == ASSAY_LINK_STREAM;
 }
 
 void assay_link_done(struct assay_link *link, const struct assay_link_fault *fault)
@@ -177,7 +177,7 @@ enum assay_link_end assay_link_run(const struct assay_link_config *config, FILE 
     if (ok) {
         announce(&link, out);
         if (config->log)
-            fprintf(config->log, "seed %" PRIu64 "\n", config->faults->seed);
+            fprintf(config->log, "seed %" PRIu64 "\n", config->faults->plan.seed);
         assay_loop_run(link.loop);
         summarize(&link, out);
     }

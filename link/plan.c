@@ -1,6 +1,7 @@
 #include "link/plan.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,91 @@
 #include "base/args.h"
 #include "link/words.h"
 
+const struct assay_link_kind_row assay_link_kinds[ASSAY_LINK_KINDS] = {
+    [ASSAY_LINK_REFUSE] = {"refuse", ASSAY_LINK_STREAM, ASSAY_LINK_NOTHING, "PLACE",
+                           "reset the connections with these numbers at once"},
+    [ASSAY_LINK_SPLIT] = {"split", ASSAY_LINK_STREAM, ASSAY_LINK_SIZES, "N[..M]",
+                          "write at most N bytes at a time, or N to M at random"},
+    [ASSAY_LINK_CUT] = {"cut", ASSAY_LINK_STREAM, ASSAY_LINK_NOTHING, "PLACE", "end a write at these places"},
+    [ASSAY_LINK_COALESCE] = {"coalesce", ASSAY_LINK_STREAM, ASSAY_LINK_HOLD, "N[/TIME]",
+                             "hold bytes until there are N, or for TIME (20ms)"},
+    [ASSAY_LINK_STALL] = {"stall", ASSAY_LINK_STREAM, ASSAY_LINK_SPAN, "TIME[..TIME]@PLACE", "pass nothing for a time"},
+    [ASSAY_LINK_BANDWIDTH] = {"bandwidth", ASSAY_LINK_STREAM, ASSAY_LINK_BYTES, "N", "pass N bytes a second"},
+    [ASSAY_LINK_CLOSE] = {"close", ASSAY_LINK_STREAM, ASSAY_LINK_NOTHING, "PLACE",
+                          "end the stream; what is sent later is lost"},
+    [ASSAY_LINK_RESET] = {"reset", ASSAY_LINK_STREAM, ASSAY_LINK_NOTHING, "PLACE", "reset both ends"},
+    [ASSAY_LINK_DROP] = {"drop", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_NOTHING, "PLACE", "lose datagrams"},
+    [ASSAY_LINK_TRUNCATE] = {"truncate", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_BYTES, "[N@]PLACE",
+                             "lose the end of datagrams: keep N bytes, or some"},
+    [ASSAY_LINK_CORRUPT] = {"corrupt", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_FLIP, "[OFFSET:BITS@]PLACE",
+                            "change a bit of datagrams, or these"},
+    [ASSAY_LINK_DELAY] = {"delay", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_SPAN, "TIME[..TIME][@PLACE]",
+                          "hand datagrams on later"},
+    [ASSAY_LINK_SWAP] = {"swap", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_PLACES, "[N[/TIME]@]PLACE",
+                         "hand datagrams on after the N next ones (1), or when these do not come in TIME (100ms)"},
+    [ASSAY_LINK_DUPLICATE] = {"duplicate", ASSAY_LINK_DATAGRAMS, ASSAY_LINK_LATER, "[TIME[..TIME]@]PLACE",
+                              "hand datagrams on twice, the second time at once or later"},
+};
+
 #define LINE_MAX_SIZE 256u
 #define WORDS         6u
+
+/* ---- lists ------------------------------------------------------------- */
+
+void assay_link_plan_free(struct assay_link_plan *plan)
+{
+    free(plan->faults);
+    plan->faults = NULL;
+    plan->count = 0;
+}
+
+bool assay_link_plan_add(struct assay_link_plan *plan, const struct assay_link_fault *fault)
+{
+    size_t n = plan->count;
+    if ((n & (n - 1)) == 0) {
+        struct assay_link_fault *grown = realloc(plan->faults, (n ? 2 * n : 1) * sizeof *grown);
+        if (!grown)
+            return false;
+        plan->faults = grown;
+    }
+    plan->faults[n] = *fault;
+    plan->faults[n].order = (uint32_t)n + 1;
+    plan->count++;
+    return true;
+}
+
+static int three_way(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+static int by_place(const void *pa, const void *pb)
+{
+    const struct assay_link_fault *a = pa, *b = pb;
+    int c = three_way(a->flow, b->flow);
+    c = c ? c : three_way(a->direction, b->direction);
+    c = c ? c : three_way(a->at, b->at);
+    return c ? c : three_way(a->order, b->order);
+}
+
+void assay_link_plan_sort(struct assay_link_plan *plan)
+{
+    if (plan->count > 0)
+        qsort(plan->faults, plan->count, sizeof *plan->faults, by_place);
+}
+
+bool assay_link_plan_write(const struct assay_link_plan *plan, FILE *to)
+{
+    char line[ASSAY_LINK_LINE_MAX];
+    fprintf(to, "seed %" PRIu64 "\n", plan->seed);
+    for (size_t i = 0; i < plan->count; i++) {
+        assay_link_print(&plan->faults[i], line);
+        fprintf(to, "%s\n", line);
+    }
+    return !ferror(to);
+}
+
+/* ---- errors ------------------------------------------------------------ */
 
 struct line {
     char text[LINE_MAX_SIZE];
@@ -68,8 +152,8 @@ static bool read_connection(struct line *l, struct assay_link_fault *f)
 {
     uint64_t n = 0;
     if (!is(l, "*") && (!assay_parse_size(word(l), &n) || n == 0 || n > UINT32_MAX))
-        return wrong(l, l->used, "the number of a connection, from 1, or *");
-    f->connection = (uint32_t)n;
+        return wrong(l, l->used, "the number of a flow, from 1, or *");
+    f->flow = (uint32_t)n;
     l->used++;
     return true;
 }
@@ -128,49 +212,49 @@ static bool at_end(const struct line *l)
     return l->used == l->count || wrong(l, l->used, "the end of the line");
 }
 
-static bool add(struct assay_link_faults *faults, const struct line *l, struct assay_link_fault *f, bool both)
+static bool add(struct assay_link_plan *plan, const struct line *l, struct assay_link_fault *f, bool both)
 {
-    bool ok = assay_link_add(faults, f);
+    bool ok = assay_link_plan_add(plan, f);
     if (ok && both) {
         f->direction = ASSAY_LINK_DOWN;
-        ok = assay_link_add(faults, f);
+        ok = assay_link_plan_add(plan, f);
     }
     if (!ok)
         snprintf(l->error->text, sizeof l->error->text, "%.200s:%zu:1: no memory", l->name, l->number);
     return ok;
 }
 
-static bool read_fault(struct line *l, struct assay_link_faults *faults)
+static bool read_fault(struct line *l, struct assay_link_plan *plan)
 {
     struct assay_link_fault f = {0};
     bool both = false;
     if (!read_connection(l, &f))
         return false;
-    if (is(l, assay_link_kinds[ASSAY_LINK_REFUSE].name) && faults->transport == ASSAY_LINK_STREAM) {
+    if (is(l, assay_link_kinds[ASSAY_LINK_REFUSE].name) && plan->transport == ASSAY_LINK_STREAM) {
         f.kind = ASSAY_LINK_REFUSE;
         l->used++;
-    } else if (!read_direction(l, &f, &both) || !read_place(l, &f, faults->transport) ||
-               !read_kind(l, &f, faults->transport) || !read_value(l, &f)) {
+    } else if (!read_direction(l, &f, &both) || !read_place(l, &f, plan->transport) ||
+               !read_kind(l, &f, plan->transport) || !read_value(l, &f)) {
         return false;
     }
-    return at_end(l) && add(faults, l, &f, both);
+    return at_end(l) && add(plan, l, &f, both);
 }
 
-static bool read_seed(struct line *l, struct assay_link_faults *faults)
+static bool read_seed(struct line *l, struct assay_link_plan *plan)
 {
     l->used++;
-    if (!assay_parse_size(word(l), &faults->seed))
+    if (!assay_parse_size(word(l), &plan->seed))
         return wrong(l, l->used, "a number");
     l->used++;
     return at_end(l);
 }
 
-static bool read_line(struct line *l, struct assay_link_faults *faults)
+static bool read_line(struct line *l, struct assay_link_plan *plan)
 {
     cut_words(l);
     if (l->count == 0)
         return true;
-    return is(l, "seed") ? read_seed(l, faults) : read_fault(l, faults);
+    return is(l, "seed") ? read_seed(l, plan) : read_fault(l, plan);
 }
 
 static bool take_line(struct line *l, const char *text, size_t n)
@@ -188,7 +272,7 @@ static bool take_line(struct line *l, const char *text, size_t n)
 
 /* ---- files ------------------------------------------------------------- */
 
-bool assay_link_plan_read(struct assay_link_faults *faults, const char *name, const char *text, size_t size,
+bool assay_link_plan_read(struct assay_link_plan *plan, const char *name, const char *text, size_t size,
                           struct assay_link_error *error)
 {
     struct line l = {.name = name, .error = error};
@@ -196,11 +280,10 @@ bool assay_link_plan_read(struct assay_link_faults *faults, const char *name, co
         const char *stop = memchr(text, '\n', (size_t)(end - text));
         size_t n = (size_t)((stop ? stop : end) - text);
         l.number++;
-        if (!take_line(&l, text, n) || !read_line(&l, faults))
+        if (!take_line(&l, text, n) || !read_line(&l, plan))
             return false;
         text += n + (stop != NULL);
     }
-    assay_link_sort(faults);
     return true;
 }
 
@@ -221,7 +304,7 @@ static char *read_all(FILE *f, size_t *size)
     return text;
 }
 
-bool assay_link_plan_load(struct assay_link_faults *faults, const char *path, struct assay_link_error *error)
+bool assay_link_plan_load(struct assay_link_plan *plan, const char *path, struct assay_link_error *error)
 {
     FILE *f = fopen(path, "re");
     if (!f) {
@@ -233,7 +316,7 @@ bool assay_link_plan_load(struct assay_link_faults *faults, const char *path, st
     char *text = read_all(f, &size);
     bool ok = text && !ferror(f);
     if (ok)
-        ok = assay_link_plan_read(faults, path, text, size, error);
+        ok = assay_link_plan_read(plan, path, text, size, error);
     else
         snprintf(error->text, sizeof error->text, "cannot read %.200s: %s", path, strerror(errno));
     free(text);

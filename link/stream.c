@@ -265,8 +265,8 @@ static struct conn *admit(struct assay_link *link, int fd, uint32_t number)
 static void take_client(struct assay_link *link, int fd)
 {
     uint32_t number = ++link->numbers;
-    if (assay_link_refused(link->config->faults, number)) {
-        struct assay_link_fault refusal = {.kind = ASSAY_LINK_REFUSE, .connection = number};
+    struct assay_link_fault refusal;
+    if (assay_link_refused(link->config->faults, number, &refusal)) {
         assay_link_done(link, &refusal);
         assay_reset(fd);
         return;

@@ -10,6 +10,7 @@
 #define WORD_MAX 64
 
 #define HOLD_DEFAULT (20 * (int64_t)1000000)
+#define SWAP_DEFAULT (100 * (int64_t)1000000)
 
 /* ---- values ------------------------------------------------------------ */
 
@@ -52,15 +53,21 @@ static bool read_span(const char *text, struct value *v)
     return !high || (assay_parse_duration(high, &v->span_max) && v->span_max >= v->span);
 }
 
-static bool read_hold(const char *text, struct value *v)
+/* "N" or "N/TIME". */
+static bool read_hold(const char *text, int64_t usual, struct value *v)
 {
     char size[WORD_MAX];
     const char *span;
-    v->span = HOLD_DEFAULT;
+    v->span = usual;
     bool ok = halves(text, "/", size, &span) && assay_parse_size(size, &v->size) &&
               (!span || assay_parse_duration(span, &v->span));
     v->span_max = v->span;
     return ok;
+}
+
+static bool read_places(const char *text, struct value *v)
+{
+    return read_hold(text ? text : "1", SWAP_DEFAULT, v) && v->size > 0 && v->span > 0;
 }
 
 static bool read_flip(const char *text, struct value *v)
@@ -85,13 +92,15 @@ static bool read_value(enum assay_link_value form, const char *text, struct valu
     case ASSAY_LINK_SIZES:
         return text && read_sizes(text, v);
     case ASSAY_LINK_HOLD:
-        return text && read_hold(text, v);
+        return text && read_hold(text, HOLD_DEFAULT, v);
     case ASSAY_LINK_SPAN:
         return text && read_span(text, v);
     case ASSAY_LINK_BYTES:
         return text && assay_parse_size(text, &v->size);
     case ASSAY_LINK_FLIP:
         return text && read_flip(text, v);
+    case ASSAY_LINK_PLACES:
+        return read_places(text, v);
     }
     return false;
 }
@@ -113,6 +122,8 @@ const char *assay_link_value_form(enum assay_link_kind kind)
         return "a number of bytes such as 100 or 64KiB";
     case ASSAY_LINK_FLIP:
         return "OFFSET:BITS such as 12:40, the bits in hex";
+    case ASSAY_LINK_PLACES:
+        return "nothing, a number of datagrams such as 3, or that and a time such as 3/500ms";
     }
     return "";
 }
@@ -174,9 +185,36 @@ static bool default_place(enum assay_link_kind kind, struct assay_link_rule *rul
     return kind != ASSAY_LINK_STALL;
 }
 
-static bool has_value(enum assay_link_kind kind)
+/* The first of an option's words is its place, unless there are two. */
+static bool starts_with_place(enum assay_link_kind kind, const char *text)
 {
-    return strcmp(assay_link_kinds[kind].takes, "PLACE") != 0;
+    switch (assay_link_kinds[kind].value) {
+    case ASSAY_LINK_NOTHING:
+        return true;
+    case ASSAY_LINK_SIZES:
+    case ASSAY_LINK_HOLD:
+    case ASSAY_LINK_SPAN:
+        return false;
+    case ASSAY_LINK_LATER:
+    case ASSAY_LINK_FLIP:
+    case ASSAY_LINK_PLACES:
+        return !strchr(text, '@');
+    case ASSAY_LINK_BYTES:
+        return assay_link_kinds[kind].transport == ASSAY_LINK_DATAGRAMS && !strchr(text, '@');
+    }
+    return false;
+}
+
+/* What is left to chance where an option does not say it, and the usual values of what is not. */
+static void leave_open(struct assay_link_rule *rule)
+{
+    struct value v = {0};
+    rule->open = rule->kind == ASSAY_LINK_CORRUPT || rule->kind == ASSAY_LINK_TRUNCATE;
+    if (assay_link_kinds[rule->kind].value != ASSAY_LINK_PLACES)
+        return;
+    read_places(NULL, &v);
+    rule->size = v.size;
+    rule->span = rule->span_max = v.span;
 }
 
 bool assay_link_read_option(enum assay_link_kind kind, const char *text, struct assay_link_rule *rule)
@@ -186,14 +224,17 @@ bool assay_link_read_option(enum assay_link_kind kind, const char *text, struct 
     struct value v = {0};
     *rule = (struct assay_link_rule){.kind = kind};
     text = read_direction(text, rule);
-    if (!has_value(kind))
+    if (starts_with_place(kind, text)) {
+        leave_open(rule);
         return read_place(text, rule);
+    }
     if (!halves(text, "@", word, &place) || !read_value(assay_link_kinds[kind].value, word, &v))
         return false;
     rule->size = v.size;
     rule->size_max = v.size_max;
     rule->span = v.span;
     rule->span_max = v.span_max;
+    rule->mask = v.mask;
     return place ? read_place(place, rule) : default_place(kind, rule);
 }
 
@@ -228,10 +269,15 @@ static void print_value(const struct assay_link_fault *f, char *to, size_t cap)
     case ASSAY_LINK_HOLD:
         snprintf(to, cap, " %" PRIu64 "/%s", f->size, span);
         break;
+    case ASSAY_LINK_PLACES:
+        if (f->span != SWAP_DEFAULT && f->span != 0)
+            snprintf(to, cap, " %" PRIu64 "/%s", f->size, span);
+        else if (f->size > 1)
+            snprintf(to, cap, " %" PRIu64, f->size);
+        break;
     case ASSAY_LINK_LATER:
-        if (f->span == 0)
-            break;
-        snprintf(to, cap, " %s", span);
+        if (f->span > 0)
+            snprintf(to, cap, " %s", span);
         break;
     case ASSAY_LINK_SPAN:
         snprintf(to, cap, " %s", span);
@@ -247,12 +293,14 @@ static void print_value(const struct assay_link_fault *f, char *to, size_t cap)
 
 void assay_link_print(const struct assay_link_fault *fault, char line[ASSAY_LINK_LINE_MAX])
 {
-    char value[64];
+    char value[64], flow[16] = "*";
     const char *name = assay_link_kinds[fault->kind].name;
     print_value(fault, value, sizeof value);
+    if (fault->flow > 0)
+        snprintf(flow, sizeof flow, "%" PRIu32, fault->flow);
     if (fault->kind == ASSAY_LINK_REFUSE)
-        snprintf(line, ASSAY_LINK_LINE_MAX, "%" PRIu32 " %s", fault->connection, name);
+        snprintf(line, ASSAY_LINK_LINE_MAX, "%s %s", flow, name);
     else
-        snprintf(line, ASSAY_LINK_LINE_MAX, "%" PRIu32 " %s %" PRIu64 " %s%s", fault->connection,
+        snprintf(line, ASSAY_LINK_LINE_MAX, "%s %s %" PRIu64 " %s%s", flow,
                  fault->direction == ASSAY_LINK_UP ? "up" : "down", fault->at, name, value);
 }

@@ -14,8 +14,8 @@ static struct assay_link_fault seen[MANY];
 
 static void begin(enum assay_link_transport transport, uint64_t seed)
 {
-    assay_link_faults_free(&faults);
-    faults = (struct assay_link_faults){.transport = transport, .seed = seed};
+    assay_link_plan_free(&faults.plan);
+    faults = (struct assay_link_faults){.plan = {.transport = transport, .seed = seed}};
 }
 
 static struct assay_link_rule *rule(enum assay_link_kind kind, enum assay_link_where where, uint64_t n, double rate)
@@ -25,18 +25,18 @@ static struct assay_link_rule *rule(enum assay_link_kind kind, enum assay_link_w
     return r;
 }
 
-static void plan(enum assay_link_kind kind, uint32_t connection, enum assay_link_direction direction, uint64_t at)
+static void plan(enum assay_link_kind kind, uint32_t flow, enum assay_link_direction direction, uint64_t at)
 {
-    struct assay_link_fault f = {.kind = kind, .connection = connection, .direction = direction, .at = at};
-    assert_true(assay_link_add(&faults, &f));
+    struct assay_link_fault f = {.kind = kind, .flow = flow, .direction = direction, .at = at};
+    assert_true(assay_link_plan_add(&faults.plan, &f));
 }
 
 /* Walks to `end` as a link does: never past a border, and no further than `stride` at a time. */
-static size_t walk(uint32_t connection, enum assay_link_direction direction, uint64_t end, uint64_t stride)
+static size_t walk(uint32_t flow, enum assay_link_direction direction, uint64_t end, uint64_t stride)
 {
     struct assay_link_cursor c;
     size_t n = 0;
-    assay_link_cursor_init(&c, &faults, connection, direction);
+    assay_link_cursor_init(&c, &faults, flow, direction);
     for (uint64_t place = 0;;) {
         while (assay_link_next(&c, place, &seen[n])) {
             assert_int_equal(seen[n].at, place);
@@ -50,12 +50,12 @@ static size_t walk(uint32_t connection, enum assay_link_direction direction, uin
     }
 }
 
-static void assert_walk(uint32_t connection, enum assay_link_direction direction, uint64_t end, uint64_t stride)
+static void assert_walk(uint32_t flow, enum assay_link_direction direction, uint64_t end, uint64_t stride)
 {
     static struct assay_link_fault first[MANY];
-    size_t n = walk(connection, direction, end, UINT32_MAX);
+    size_t n = walk(flow, direction, end, UINT32_MAX);
     memcpy(first, seen, n * sizeof *seen);
-    assert_int_equal(walk(connection, direction, end, stride), n);
+    assert_int_equal(walk(flow, direction, end, stride), n);
     for (size_t i = 0; i < n; i++) {
         assert_int_equal(first[i].at, seen[i].at);
         assert_int_equal(first[i].kind, seen[i].kind);
@@ -80,7 +80,7 @@ static void test_once_and_every(void **state)
     for (size_t i = 0; i < 5; i++) {
         assert_int_equal(seen[i].at, at[i]);
         assert_int_equal(seen[i].kind, kind[i]);
-        assert_int_equal(seen[i].connection, 1);
+        assert_int_equal(seen[i].flow, 1);
     }
 }
 
@@ -106,16 +106,16 @@ static void test_a_walk_does_not_depend_on_its_steps(void **state)
         rule(ASSAY_LINK_CUT, ASSAY_LINK_RATE, 0, 0.3);
         rule(ASSAY_LINK_CUT, ASSAY_LINK_EVERY, 777, 0)->ordinal = 1;
         plan(ASSAY_LINK_CUT, 0, ASSAY_LINK_DOWN, 5000);
-        assay_link_sort(&faults);
+        assay_link_plan_sort(&faults.plan);
         assert_walk(3, ASSAY_LINK_DOWN, 200000, 1);
         assert_walk(3, ASSAY_LINK_DOWN, 200000, 63);
     }
 }
 
-static uint64_t places(uint32_t connection, enum assay_link_direction direction, enum assay_link_kind kind)
+static uint64_t places(uint32_t flow, enum assay_link_direction direction, enum assay_link_kind kind)
 {
     uint64_t sum = 0;
-    size_t n = walk(connection, direction, 100000, UINT32_MAX);
+    size_t n = walk(flow, direction, 100000, UINT32_MAX);
     for (size_t i = 0; i < n; i++)
         sum = seen[i].kind == kind ? sum * 31 + seen[i].at : sum;
     return sum;
@@ -132,7 +132,7 @@ static void test_draws_are_independent(void **state)
     rule(ASSAY_LINK_STALL, ASSAY_LINK_RATE, 0, 0.5);
     assert_int_equal(mine, places(1, ASSAY_LINK_UP, ASSAY_LINK_CUT));
     assert_int_not_equal(mine, places(1, ASSAY_LINK_UP, ASSAY_LINK_STALL));
-    faults.seed = 2;
+    faults.plan.seed = 2;
     assert_int_not_equal(mine, places(1, ASSAY_LINK_UP, ASSAY_LINK_CUT));
 }
 
@@ -176,10 +176,10 @@ static void test_planned(void **state)
     plan(ASSAY_LINK_STALL, 2, ASSAY_LINK_UP, 4);
     plan(ASSAY_LINK_CUT, 2, ASSAY_LINK_DOWN, 1);
     plan(ASSAY_LINK_CUT, 3, ASSAY_LINK_UP, 1);
-    assay_link_sort(&faults);
+    assay_link_plan_sort(&faults.plan);
     assert_int_equal(walk(2, ASSAY_LINK_UP, 100, 1000), 3);
     assert_int_equal(seen[0].kind, ASSAY_LINK_CUT);
-    assert_int_equal(seen[0].connection, 2);
+    assert_int_equal(seen[0].flow, 2);
     assert_int_equal(seen[1].kind, ASSAY_LINK_STALL);
     assert_int_equal(seen[2].kind, ASSAY_LINK_RESET);
     assert_int_equal(walk(1, ASSAY_LINK_UP, 100, 1000), 1);
@@ -192,12 +192,15 @@ static void test_refused(void **state)
     (void)state;
     begin(ASSAY_LINK_STREAM, 1);
     plan(ASSAY_LINK_REFUSE, 7, ASSAY_LINK_UP, 0);
-    assay_link_sort(&faults);
+    assay_link_plan_sort(&faults.plan);
     rule(ASSAY_LINK_REFUSE, ASSAY_LINK_EVERY, 3, 0);
     rule(ASSAY_LINK_REFUSE, ASSAY_LINK_AT, 4, 0);
     const bool refused[] = {false, false, true, true, false, true, true, false, true, false};
-    for (uint32_t i = 0; i < 10; i++)
-        assert_int_equal(assay_link_refused(&faults, i + 1), refused[i]);
+    for (uint32_t i = 0; i < 10; i++) {
+        struct assay_link_fault fault;
+        assert_int_equal(assay_link_refused(&faults, i + 1, &fault), refused[i]);
+        assert_true(!refused[i] || (fault.kind == ASSAY_LINK_REFUSE && fault.flow == i + 1));
+    }
     assert_int_equal(walk(7, ASSAY_LINK_UP, 10, 100), 0); /* nothing is left to do on the way */
 }
 
@@ -225,7 +228,7 @@ static void test_settle(void **state)
 static int end(void **state)
 {
     (void)state;
-    assay_link_faults_free(&faults);
+    assay_link_plan_free(&faults.plan);
     return 0;
 }
 
