@@ -1492,6 +1492,7 @@ class _Session:
         before = dict(self.vars)
         try:
             _run(self.env, code, rule.act)
+            rule.order()
         except (_Undefined, _Unfit):
             self.vars.clear()
             self.vars.update(before)
@@ -1546,6 +1547,7 @@ class _Body:
         self.state, self.waiting = session.state, session.waiting
         self.out, self.made, self.free, self.finished = [], {}, set(), False
         self.timers, self.result, self.over = {}, None, False
+        self.orders = []
 
     def act(self, op, a, b, stack):
         if op == "OUT":
@@ -1599,8 +1601,13 @@ class _Body:
         for i, value in enumerate(args):
             param = _PARAMS[effect.args[0] + i]
             values[param.name] = _from_value(param.type, value)
-        if not self.session.on_effect(effect.name, values) and effect.fallible:
-            raise _Unfit
+        self.orders.append((effect, values))
+
+    def order(self):
+        """Effects cannot be undone: they come when all else can be done."""
+        for effect, values in self.orders:
+            if not self.session.on_effect(effect.name, values) and effect.fallible:
+                raise _Unfit
 
     def _result(self, outcome, detail, results):
         if self.session.running is None:

@@ -10,6 +10,8 @@
  * A rule is atomic. It starts only when its largest output fits in `out`; else
  * the call returns ASSAY_FULL and nothing happened. If something in it is
  * undefined or does not fit, its sets and sends are undone and its `else` runs.
+ * Effects cannot be undone: one that the rule waits for is ordered only when
+ * the rest of the rule, if all its effects are done, fits as well.
  */
 #ifndef ASSAY_CORE_ENGINE_H
 #define ASSAY_CORE_ENGINE_H
