@@ -9,10 +9,14 @@
 
 #define SEED_DEFAULT 1
 
+/* As long as a translator of addresses should remember a flow (RFC 4787, REQ-5). */
+#define IDLE_DEFAULT (300 * (int64_t)1000000000)
+
 struct link {
     const char *listen, *to, *plan, *log;
     struct assay_arg_list faults[ASSAY_LINK_KINDS];
     uint64_t seed;
+    int64_t idle;
     bool unproven;
 };
 
@@ -37,15 +41,17 @@ static const char text[] =
 
 static enum assay_args_result read_args(struct link *link, int argc, char **argv)
 {
-    struct assay_arg options[ASSAY_LINK_KINDS + 7] = {
+    struct assay_arg options[ASSAY_LINK_KINDS + 8] = {
         {"listen", ASSAY_ARG_STRING, &link->listen, "ADDR:PORT", "where clients connect; port 0: any free one"},
         {"to", ASSAY_ARG_STRING, &link->to, "ADDR:PORT", "the server"},
         {"seed", ASSAY_ARG_UINT, &link->seed, "N", "what chance is drawn from (1)"},
         {"plan", ASSAY_ARG_STRING, &link->plan, "FILE", "do the faults of a plan or log, and nothing else"},
         {"log", ASSAY_ARG_STRING, &link->log, "FILE", "write each fault done, in a line that a plan can hold"},
         {"unproven", ASSAY_ARG_FLAG, &link->unproven, NULL, "split without waiting until pieces were read: fast"},
+        {"idle", ASSAY_ARG_DURATION, &link->idle, "TIME",
+         "of datagrams: forget a client that nothing is heard of (5min); if it comes back it is another one"},
     };
-    for (int k = 0, n = 6; k < ASSAY_LINK_KINDS; k++) {
+    for (int k = 0, n = 7; k < ASSAY_LINK_KINDS; k++) {
         const struct assay_link_kind_row *row = &assay_link_kinds[k];
         options[n++] = (struct assay_arg){row->name, ASSAY_ARG_LIST, &link->faults[k], row->takes, row->text};
     }
@@ -126,7 +132,7 @@ static int run(const struct link *link, const struct assay_link_faults *faults)
 {
     struct assay_net_error error;
     struct assay_link_config config = {
-        .faults = faults, .listen = link->listen, .to = link->to, .unproven = link->unproven};
+        .faults = faults, .listen = link->listen, .to = link->to, .unproven = link->unproven, .idle = link->idle};
     if (link->log && !(config.log = fopen(link->log, "we"))) {
         fprintf(stderr, "assay: cannot write %s: %s\n", link->log, strerror(errno));
         return ASSAY_EXIT_USAGE;
@@ -151,7 +157,7 @@ static int run(const struct link *link, const struct assay_link_faults *faults)
 
 int assay_cmd_link(int argc, char **argv)
 {
-    struct link link = {.seed = SEED_DEFAULT};
+    struct link link = {.seed = SEED_DEFAULT, .idle = IDLE_DEFAULT};
     struct assay_link_faults faults = {0};
     enum assay_args_result read = read_args(&link, argc, argv);
     if (read != ASSAY_ARGS_OK)

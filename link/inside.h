@@ -29,9 +29,17 @@ struct assay_link {
     size_t to_count;
     uint32_t numbers; /* connections or sessions so far */
     uint32_t open;
-    uint64_t unreachable, unread, overflow; /* servers not reached; pieces not read in time; datagrams without room */
+    uint64_t unreachable, unread; /* servers not reached; pieces not read in time */
+    uint64_t overflow;            /* datagrams that we had no room for, */
+    uint64_t full, unsent;        /* those that a socket had none for, or did not take, */
+    uint64_t unheard;             /* and those that came to closed sockets that were full */
+    uint64_t expired;             /* flows that nothing was heard of */
+    int unsent_why;               /* errno of the last one */
+    size_t held;                  /* bytes of datagrams that wait, with what they cost */
+    int64_t nth_of, nth;          /* the round of the last alarm, and how many were set before in it */
     uint64_t done[ASSAY_LINK_KINDS];
     struct assay_link_count count[ASSAY_LINK_DIRECTIONS];
+    bool *planned; /* which of the plan's faults were done, by their order */
     bool stopping, interrupted;
     struct assay_socktable *table;
     uint8_t *spare[ASSAY_LINK_SPARE]; /* buffers of pipes that hold nothing */
@@ -56,6 +64,7 @@ void assay_link_streams_close(struct assay_link *link);
 bool assay_link_datagrams_open(struct assay_link *link);
 bool assay_link_datagrams_listen(struct assay_link *link, const struct assay_address *at,
                                  struct assay_net_error *error);
+uint64_t assay_link_datagrams_unheard(const struct assay_link *link); /* datagrams that the kernel threw away */
 void assay_link_datagrams_close(struct assay_link *link);
 
 #endif

@@ -14,6 +14,9 @@
 /* After it was told to stop, what is still on its way has this long. */
 #define GRACE ASSAY_SECOND
 
+/* Faults of a plan that the summary names as not done; of the others it tells the number. */
+#define MISSED_MAX 20u
+
 /* ---- counting ---------------------------------------------------------- */
 
 static bool streams(const struct assay_link *link)
@@ -25,10 +28,43 @@ void assay_link_done(struct assay_link *link, const struct assay_link_fault *fau
 {
     char line[ASSAY_LINK_LINE_MAX];
     link->done[fault->kind]++;
+    if (fault->order > 0)
+        link->planned[fault->order - 1] = true;
     if (!link->config->log)
         return;
     assay_link_print(fault, line);
     fprintf(link->config->log, "%s\n", line);
+}
+
+static void tell_datagrams(const struct assay_link *link, FILE *out)
+{
+    uint64_t unheard = link->datagrams ? assay_link_datagrams_unheard(link) : 0;
+    if (link->overflow > 0)
+        fprintf(out, "%" PRIu64 " datagrams were lost for want of room\n", link->overflow);
+    if (unheard > 0)
+        fprintf(out, "%" PRIu64 " datagrams were lost in full receive buffers before the link saw them\n", unheard);
+    if (link->full > 0)
+        fprintf(out, "%" PRIu64 " datagrams were lost in full send buffers\n", link->full);
+    if (link->unsent > 0)
+        fprintf(out, "%" PRIu64 " datagrams could not be sent: %s\n", link->unsent, strerror(link->unsent_why));
+    if (link->expired > 0)
+        fprintf(out, "%" PRIu64 " idle sessions expired\n", link->expired);
+}
+
+/* What of a plan did not happen: then it was not the same run again. */
+static void tell_plan(const struct assay_link *link, FILE *out)
+{
+    const struct assay_link_plan *plan = &link->config->faults->plan;
+    char line[ASSAY_LINK_LINE_MAX];
+    size_t missed = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (link->planned[plan->faults[i].order - 1] || missed++ >= MISSED_MAX)
+            continue;
+        assay_link_print(&plan->faults[i], line);
+        fprintf(out, "not done: %s\n", line);
+    }
+    if (missed > MISSED_MAX)
+        fprintf(out, "not done: %zu more faults of the plan\n", missed - MISSED_MAX);
 }
 
 static void tell_remarks(const struct assay_link *link, FILE *out)
@@ -38,8 +74,8 @@ static void tell_remarks(const struct assay_link *link, FILE *out)
     if (link->unread > 0)
         fprintf(out, "%" PRIu64 " pieces were not read in time by their receiver: it may have seen them as one\n",
                 link->unread);
-    if (link->overflow > 0)
-        fprintf(out, "%" PRIu64 " datagrams were lost for want of room\n", link->overflow);
+    tell_datagrams(link, out);
+    tell_plan(link, out);
 }
 
 static void summarize(const struct assay_link *link, FILE *out)
@@ -137,7 +173,8 @@ static bool start(struct assay_link *link, struct assay_net_error *error)
 {
     link->grace.fire = time_is_up;
     link->loop = assay_loop_new(link);
-    if (!link->loop || !watch_signals(link) ||
+    link->planned = calloc(link->config->faults->plan.count + 1, sizeof *link->planned);
+    if (!link->loop || !link->planned || !watch_signals(link) ||
         !(streams(link) ? assay_link_streams_open : assay_link_datagrams_open)(link)) {
         snprintf(error->text, sizeof error->text, "cannot start: no resources");
         return false;
@@ -165,6 +202,7 @@ static void close_all(struct assay_link *link)
     if (link->signals.fd >= 0)
         close(link->signals.fd);
     assay_loop_free(link->loop);
+    free(link->planned);
 }
 
 enum assay_link_end assay_link_run(const struct assay_link_config *config, FILE *out, struct assay_net_error *error)

@@ -5,7 +5,8 @@
  * a fixed size, so that who does not read slows down who writes. Datagrams: a
  * socket towards the server for each address of a client; when the server
  * answers from another port, the client sees another port, too, and what it
- * sends there reaches that port.
+ * sends there reaches that port. Flows, the ports of servers and the bytes that
+ * wait are limited; what finds no room is lost, and counted.
  */
 #ifndef ASSAY_LINK_LINK_H
 #define ASSAY_LINK_LINK_H
@@ -19,6 +20,7 @@ struct assay_link_config {
     const struct assay_link_faults *faults;
     const char *listen, *to; /* addresses, "tcp:" or "udp:" before them or not */
     FILE *log;               /* gets a line for each fault done; NULL: none */
+    int64_t idle;            /* datagrams: a flow ends when nothing was heard of it for so long; ns, above 0 */
     bool unproven;           /* pieces of a split stream are sent before the ones before were read */
 };
 

@@ -1,6 +1,7 @@
 #include "net/datagram.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -164,4 +165,12 @@ ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assa
     }
     ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
     return n >= 0 ? n : failed();
+}
+
+uint32_t assay_udp_dropped(int fd)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof info;
+    bool told = getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) == 0;
+    return told ? info[SK_MEMINFO_DROPS] : 0;
 }

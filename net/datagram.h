@@ -38,4 +38,7 @@ ssize_t assay_udp_receive(int fd, void *bytes, size_t size, struct assay_path *p
 /* Send one, along the path of one that came (or to a `peer` with the rest zero). */
 ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assay_path *path);
 
+/* How many datagrams the kernel has thrown away because the socket's buffer was full; 0 where it does not say. */
+uint32_t assay_udp_dropped(int fd);
+
 #endif
