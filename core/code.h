@@ -73,6 +73,15 @@
     X(CONTAINS, 2, 1, "whether y occurs in x")                                                                         \
     X(PAIR, 2, 1, "the value under name y in text x of grammar pairs[b]; undefined if there is none")                  \
     X(NAME, 1, 1, "the name of value x in enums[b]; its number in decimal if it has none")                             \
+    X(PEER, 0, 1, "push what the host said the peer is")                                                               \
+    X(RANDOM, 0, 1, "push b bytes that nobody can guess")                                                              \
+    X(SEAL, -1, 1, "16 bytes that only this engine makes of a byte strings")                                           \
+    X(SEALED, -1, 1, "of a byte strings: whether the first is a seal of the others, and not too old")                  \
+    X(SUM, 1, 1, "the sum of kind b (enum assay_sum) over bytes")                                                      \
+    X(HAS, 1, 1, "whether tables[b] has a row under that key")                                                         \
+    X(CELL, 1, 1, "column a of the row of tables[b] under that key; undefined if there is none")                       \
+    X(STATE, 0, 1, "push the state that the session's machine is in")                                                  \
+    X(ACKED, 0, 1, "push whether what the call marked (a = 1: all that was sent) is acknowledged")                     \
     /* actions: only in rule bodies */                                                                                 \
     X(OUT, 1, 0, "pop into field slot b of the message being made")                                                    \
     X(FREE, 0, 0,                                                                                                      \
@@ -87,6 +96,8 @@
     X(ERROR, -1, 0, "the running call ends with errors[b]; a = 1: pop a text that says more")                          \
     X(ABORT, 0, 0, "end the session with a reset")                                                                     \
     X(CLOSE, 0, 0, "end this link, though its machine is not through (see struct assay_reconnect)")                    \
+    X(DECLINE, 0, 0, "the reliable message that came is not taken")                                                    \
+    X(MARK, 0, 0, "the call marks what was sent last")                                                                 \
     X(CHOOSE, 0, 0, "one of a ways is free: continue at one of the next a instructions, all JUMPs")
 
 enum assay_op {

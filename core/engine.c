@@ -346,6 +346,7 @@ enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, 
     if (s->pend != ASSAY_PEND_NONE || s->gates)
         return ASSAY_PENDING;
     enum assay_rc rc = ASSAY_OK;
+    s->early = ASSAY_NONE;
     assay_no_fields(e);
     for (unsigned i = 0; i <= e->timers_count && due <= now; i++)
         if (assay_session_deadlines(e, s)[i] == due) {
@@ -427,12 +428,16 @@ enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_BUSY;
     if (!assay_enter(e, now, out))
         return ASSAY_TAKE;
-    if (s->pend != ASSAY_PEND_NONE)
+    uint16_t early = s->early;
+    bool stray = early != ASSAY_NONE && !assay_call_begins_with(e, s, call, early);
+    if (s->pend != ASSAY_PEND_NONE || (stray && s->gates))
         return ASSAY_PENDING;
     s->call = call;
-    enum assay_rc rc = start_call(e, s, values, spans);
+    enum assay_rc rc = stray ? assay_stray(e, s, early) : start_call(e, s, values, spans);
     if (rc == ASSAY_FULL)
         s->call = ASSAY_NONE;
+    else
+        s->early = ASSAY_NONE;
     if (!s->ended)
         assay_session_deadlines(e, s)[e->timers_count] =
             s->call == ASSAY_NONE ? ASSAY_NEVER : call_deadline(e, &e->model->calls[call], deadline);

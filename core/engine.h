@@ -50,10 +50,13 @@ struct assay_config {
     struct assay_limits limits;      /* usually model->limits with overrides */
     const assay_val *options;        /* values of model->options, outlives the engine; NULL: the defaults */
     uint64_t leniencies;             /* bit i: model->leniencies[i] is on; see assay_leniencies_default() */
-    uint64_t seed;                   /* all randomness comes from here */
+    uint64_t secret[2]; /* seals and random values come from it: of the system's random source, or any constant where
+                           runs are to repeat */
     bool trace;                      /* also give ASSAY_EVENT_STEP */
     bool judge;                      /* also give ASSAY_EVENT_SENT */
+    bool marked; /* random values and seals can be told from others: see assay_learn() */
     bool gates;                      /* the host can hold back output behind effects (see assay_out) */
+    bool calls; /* the application may begin calls: what one begins with waits for it (see ASSAY_EARLY) */
 };
 
 /* Where output goes. The host owns the bytes; the engine appends at `len`.
@@ -84,6 +87,8 @@ enum assay_rc {
     ASSAY_TAKE,    /* events fill their queue: take them, then present the rest of the input again */
     ASSAY_PENDING, /* an effect is in flight, maybe behind a gate (the end of a session waits for its gates):
                       complete it and present the same input again */
+    ASSAY_EARLY,   /* what comes next is a message that no rule takes, but a call that is yet to be begun would: present
+                      the same input again behind the next call or timer. Another call ends the session instead */
     ASSAY_ENDED,   /* the session is over: send what is in `out`, then see ASSAY_EVENT_ENDED */
     ASSAY_STALE,   /* no such session, or no such effect any more; nothing happened */
     ASSAY_REFUSED, /* assay_open(): as many sessions as the limit allows */
@@ -125,6 +130,7 @@ struct assay_event {
         } step;
         struct {
             uint16_t message, rule;
+            bool again;            /* a reliable message once more, or an acknowledgement; `rule` is ASSAY_NONE */
             uint32_t at, size;     /* in `out` */
             uint64_t free;         /* slots that an implementation fills as it likes ... */
             const uint16_t *where; /* ... as long as this code holds, by slot, over the message's own fields;
@@ -155,6 +161,18 @@ uint64_t assay_leniencies_default(const struct assay_model *model);
 /* A connection was accepted or made: handles event `connect`. */
 enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid, struct assay_out *out);
 
+/* A datagram of a source that has no session. `peer`: who that is, at most ASSAY_PEER_MAX bytes of the host's own form,
+ * the same for the same source. A session is made (event `connect`), handles it as assay_feed() does, and is kept, in
+ * *sid, or let go at once (*sid is 0): where the machine has stateless rules, a session in its start state with nothing
+ * in flight is none. With as many sessions as the limit allows, only stateless rules are followed; machines without any:
+ * REFUSED. A session that is let go later gives ASSAY_EVENT_ENDED. */
+#define ASSAY_PEER_MAX 32
+enum assay_rc assay_datagram(struct assay_engine *e, assay_time now, struct assay_span peer, struct assay_span in,
+                             assay_sid *sid, struct assay_out *out);
+
+/* Say who the peer of a session is, as in assay_datagram(). Without it `peer` is empty. */
+void assay_identify(struct assay_engine *e, assay_sid sid, struct assay_span peer);
+
 /* Bytes arrived. Handles as many frames as there are; *used is how many bytes
  * are done with. Events may point into `in`: take them before its bytes move.
  * Present the rest again, with what followed it, after MORE
@@ -166,7 +184,8 @@ enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, 
 
 /* The end of the stream (`in` is the part of a frame that was left) or a reset,
  * or the host stops (ASSAY_EV_SHUTDOWN). Handled when all input before it was;
- * while an effect is in flight, PENDING: present it again. */
+ * while an effect is in flight, PENDING, or behind a message that waits for a
+ * call, EARLY: present it again. (SHUTDOWN does not wait for calls.) */
 enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now, enum assay_builtin_event event,
                            struct assay_span in, struct assay_out *out);
 
@@ -174,7 +193,8 @@ enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now
  * assay_event; they are copied; one outside its type, or that no message can
  * carry, ends the call with PROTOCOL and leaves the session alone. `deadline`:
  * when it ends with TIMEOUT, or ASSAY_NEVER; the session ends with it, as a
- * late answer would be taken for that to the next call. */
+ * late answer would be taken for that to the next call. FULL also: its first
+ * message is a reliable one, and the window is full: present it again after the next input or tick. */
 enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t call, const assay_val *values,
                          const struct assay_span *spans, assay_time deadline, struct assay_out *out);
 
@@ -183,6 +203,30 @@ enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, 
  * present the session's input again. `out` is never NULL. */
 enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done,
                              struct assay_out *out);
+
+/* A row of a table as it was kept (key, then columns, as in struct assay_event), before the first session. False: no
+ * room. An effect that puts a row is ordered from the host where the table is durable; the engine takes the row over
+ * when that is done. */
+bool assay_restore(struct assay_engine *e, uint16_t table, const assay_val *values, const struct assay_span *spans);
+
+/* The log has that many rows by now, numbered from 0, all kept: at the start, and as it grows. */
+void assay_log_grew(struct assay_engine *e, uint16_t log, uint64_t rows);
+
+/* A session that can be sent rows: `most` of `log`, from number `from` on; they are there. Give them with assay_row(), one
+ * after another, then ask again, until there is none. One whose rows have to be fetched first is set aside with
+ * assay_fetching(true), and not told of again until assay_fetching(false). */
+struct assay_hunger {
+    assay_sid sid;
+    uint16_t log;
+    uint64_t from;
+    uint32_t most;
+};
+bool assay_hungry(struct assay_engine *e, struct assay_hunger *hunger);
+void assay_fetching(struct assay_engine *e, assay_sid sid, bool on);
+
+/* One row, the next that the session lacks (else STALE: nothing happened). FULL: drain `out`, give it again. */
+enum assay_rc assay_row(struct assay_engine *e, assay_sid sid, assay_time now, uint16_t log, uint64_t number,
+                        const assay_val *values, const struct assay_span *spans, struct assay_out *out);
 
 /* The session's connection is gone for good; no event follows. */
 void assay_drop(struct assay_engine *e, assay_sid sid);
@@ -206,6 +250,21 @@ uint16_t assay_state(const struct assay_engine *e, assay_sid sid);
 /* The call that runs, and the state (of kind WAIT) in which it waits; ASSAY_NONE: there is none. */
 uint16_t assay_running(const struct assay_engine *e, assay_sid sid, uint16_t *wait);
 bool assay_var(const struct assay_engine *e, assay_sid sid, uint16_t var, assay_val *value, struct assay_span *bytes);
+
+/* For judges: what a session's reliable messages wait for. */
+struct assay_waiting {
+    uint32_t sent, held; /* unacknowledged; received ahead of their turn */
+    uint64_t first_sent; /* number of the first unacknowledged one, counted from 0, not wrapped */
+    uint64_t taken;      /* messages taken */
+};
+bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_waiting *waiting);
+
+/* With config.marked, random values and seals are placeholders: 8 bytes or more that begin with ASSAY_MARK and a number
+ * that is not used twice. assay_learn() puts `actual` (of the same size) in the place of a placeholder wherever the
+ * engine holds it: variables, rows, messages that wait, seals. A seal that is made again has a new placeholder; the last
+ * 8 for the same values count as sealed. */
+#define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
+void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 
 /* Copy a whole engine into another block of the same size and config; its events are to be taken first. */
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from);

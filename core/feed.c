@@ -149,6 +149,7 @@ enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_TAKE;
     if (s->pend == ASSAY_PEND_FLIGHT || s->failing)
         return ASSAY_PENDING;
+    s->early = ASSAY_NONE;
     if (s->mode == ASSAY_MODE_UNDECIDED && in.n)
         decide_mode(e, s, in);
     if (!in.p)
@@ -192,6 +193,8 @@ enum assay_rc assay_signal(struct assay_engine *e, assay_sid sid, assay_time now
         return ASSAY_TAKE;
     if (s->pend == ASSAY_PEND_FLIGHT || s->failing)
         return ASSAY_PENDING;
+    if (s->early != ASSAY_NONE && event != ASSAY_EV_SHUTDOWN)
+        return ASSAY_EARLY;
     assay_no_fields(e);
     if (event == ASSAY_EV_EOF) {
         rc = last_frame(e, s, in);

@@ -138,6 +138,15 @@ enum assay_loose {
     ASSAY_LOOSE_TAIL = 8,  /* what follows a number inside its extent is ignored */
 };
 
+/* A sum over a whole frame, with the bytes of the sum's own field as zeros. */
+enum assay_sum {
+    ASSAY_SUM_NONE,
+    ASSAY_SUM_CRC32C, /* RFC 3720, appendix B.4 */
+    ASSAY_SUM_CRC16,  /* CRC-16/ARC: polynomial 0x8005, reflected, from 0 */
+    ASSAY_SUM_INET16, /* RFC 1071 */
+    ASSAY_SUM_SUM8,   /* the bytes added up, modulo 256 */
+};
+
 struct assay_field {
     const char *name;    /* NULL: padding, which must hold the value that an encoder writes */
     uint16_t type;       /* what the slot holds; CONST: ASSAY_NONE */
@@ -153,6 +162,7 @@ struct assay_field {
     uint16_t req;      /* requirement behind the constraint */
     uint16_t leniency; /* index in leniencies that switches `loose` on */
     uint8_t form, extent, bits, flags, loose;
+    uint8_t sum; /* enum assay_sum: form INT, of the frame, at most one in it; encoders write it last */
 };
 
 enum assay_frame_end {
@@ -261,7 +271,8 @@ struct assay_message {
     uint16_t leads;             /* set of first bytes that it can begin with, when nothing else tells; or ASSAY_NONE */
     uint16_t req;
     uint16_t event;      /* the event of receiving it */
-    uint32_t wire_max;   /* longest encoding in bytes, frame included */
+    uint32_t wire_min;   /* shortest encoding in bytes, frame included */
+    uint32_t wire_max;   /* longest */
     uint32_t line;       /* in the spec */
     uint16_t transports; /* bit i: it is known on transports[i]; elsewhere it is as if it were not there */
 };
@@ -288,15 +299,26 @@ enum assay_builtin_event {
     ASSAY_EV_RESET,
     ASSAY_EV_NO_ROOM,  /* a variable's bytes did not fit in the memory limit; the rule had no effect */
     ASSAY_EV_SHUTDOWN, /* the host stops; input that was received has been handled */
+    ASSAY_EV_STALE,    /* a reliable message of another session; its fields are known */
+    ASSAY_EV_GIVEN_UP, /* reliable messages were not acknowledged for too long; they are forgotten */
+    ASSAY_EV_AWAITED,  /* in states of kind AWAIT only: something may have come true that the call waits for */
     ASSAY_EV_BUILTINS,
 };
 
-enum assay_event_kind { ASSAY_EVK_BUILTIN, ASSAY_EVK_FAULT, ASSAY_EVK_TIMER, ASSAY_EVK_MESSAGE, ASSAY_EVK_CALL };
+enum assay_event_kind {
+    ASSAY_EVK_BUILTIN,
+    ASSAY_EVK_FAULT,
+    ASSAY_EVK_TIMER,
+    ASSAY_EVK_MESSAGE,
+    ASSAY_EVK_CALL,
+    ASSAY_EVK_ROW, /* a row of a log is to be sent to a session that follows it; the frame's slots are empty, the row's
+                      number and columns stand in the slots behind those (struct assay_log) */
+};
 
 struct assay_event_def {
     const char *name;
     uint8_t kind;   /* enum assay_event_kind */
-    uint16_t index; /* FAULT: none; TIMER, MESSAGE, CALL: in its table */
+    uint16_t index; /* FAULT: none; TIMER, MESSAGE, CALL, ROW (in logs): in its table */
 };
 
 struct assay_var {
@@ -324,6 +346,8 @@ enum assay_rule_flags {
     ASSAY_RULE_GATE = 1,
     ASSAY_RULE_FALLIBLE = 2, /* may take `otherwise` for another reason than an effect: before one is
                               * ordered, the rest of the body is tried */
+    ASSAY_RULE_STATELESS = 4, /* keeps nothing; sends no more than it was sent */
+    ASSAY_RULE_RELIABLE = 8,  /* sends a message of `reliable`: with the window full it is NO_ROOM */
 };
 
 struct assay_rule {
@@ -340,12 +364,14 @@ struct assay_rule {
     uint32_t line, column; /* in the spec */
 };
 
-enum assay_state_kind { ASSAY_STATE_PLAIN, ASSAY_STATE_END, ASSAY_STATE_WAIT };
+/* WAIT: a point in a call where it expects something. AWAIT: one where it waits for the machine, or for what it sent to
+ * be acknowledged; its rules are those of AWAITED, asked when it gets there and after each event of the session. */
+enum assay_state_kind { ASSAY_STATE_PLAIN, ASSAY_STATE_END, ASSAY_STATE_WAIT, ASSAY_STATE_AWAIT };
 
 struct assay_state {
     const char *name;
-    uint8_t kind;  /* WAIT: a point in a call where it expects something */
-    uint16_t call; /* WAIT: in calls */
+    uint8_t kind;  /* enum assay_state_kind */
+    uint16_t call; /* WAIT, AWAIT: in calls */
     uint32_t line;
 };
 
@@ -369,6 +395,8 @@ struct assay_machine {
     struct assay_range rules;
     uint16_t frame_in, frame_out;     /* how it reads and writes */
     struct assay_reconnect reconnect; /* of a client's */
+    uint16_t session;                 /* variable that numbers its reliable messages; ASSAY_NONE */
+    bool stateless;                   /* it has stateless rules: in its start state a session of datagrams is let go */
 };
 
 /* An effect is an order to the host; core only carries it. */
@@ -378,6 +406,88 @@ struct assay_effect {
     const char *verb;        /* of its binding: "append"; NULL: the application's own */
     const char *object;      /* of its binding: "messages.log"; a leading '$' names a spec parameter */
     bool fallible;           /* completes later, done or failed */
+    uint16_t table;          /* it puts a row there (key, then columns): the engine does, once the host has kept it;
+                                ASSAY_NONE */
+    uint16_t log;            /* it adds a row there; ASSAY_NONE */
+};
+
+/* Rows that all sessions of an engine share. Held by the engine; `durable`: kept by the host, too. */
+struct assay_table {
+    const char *name;
+    uint16_t key;               /* in params */
+    struct assay_range columns; /* in params */
+    uint32_t most;              /* rows */
+    bool durable;
+    uint16_t effect; /* that puts a row */
+};
+
+/* Numbered rows, held by the host. */
+struct assay_log {
+    const char *name;
+    struct assay_range columns; /* in params */
+    uint64_t unique;            /* bit i: column i; two rows do not have all of these equal. 0: no such rule */
+    bool durable;
+    uint32_t keep;          /* newest rows that a host holds in memory */
+    uint16_t machine;       /* whose sessions are sent the rows, by rules for `event`; ASSAY_NONE: nobody is */
+    uint16_t states;        /* in statesets: where they are */
+    uint16_t follows;       /* code: whether, over the variables; ASSAY_NONE: always */
+    uint16_t cursor;        /* variable: the first row that is not acknowledged */
+    uint16_t batch, window; /* codes, over the variables; ASSAY_NONE: 1, and that of `reliable` */
+    uint16_t event;
+    uint16_t first_slot; /* of the event: the row's number; its columns follow */
+    uint16_t req;
+};
+
+enum assay_order { ASSAY_ORDER_NONE, ASSAY_ORDER_IN_ORDER };
+enum assay_duplicate { ASSAY_DUPLICATE_ACKNOWLEDGE, ASSAY_DUPLICATE_IGNORE, ASSAY_DUPLICATE_DELIVER /* wrong */ };
+
+/* Messages that are acknowledged and repeated, below the machines. */
+struct assay_reliable {
+    struct assay_range messages; /* in reliable_messages */
+    uint16_t number;             /* slot of the frame's number field */
+    uint8_t bits;                /* numbers wrap at 2^bits: 8, 16 or 32 */
+    uint8_t order;               /* enum assay_order */
+    uint8_t duplicate;           /* enum assay_duplicate: what is done with one that was taken before */
+    uint16_t ack, ack_slot;      /* the message that acknowledges, and its field: the first number not taken */
+    uint16_t session;            /* slot of the frame's session field; ASSAY_NONE: there is none */
+    uint16_t start;              /* code over the variables: first number of each direction; ASSAY_NONE: 0 */
+    uint32_t window;
+    uint16_t first, cap; /* codes: durations; cap ASSAY_NONE: none */
+    uint16_t factor;     /* percent of the pause before */
+    uint16_t tolerance;  /* percent */
+    uint16_t give_up;    /* code: duration; ASSAY_NONE: never */
+    uint16_t req;
+};
+
+/* What holds whatever the network does; for those who try it. Core reads none of it. */
+enum assay_impairment {
+    ASSAY_IMPAIR_DROP = 1,
+    ASSAY_IMPAIR_DUPLICATE = 2,
+    ASSAY_IMPAIR_SWAP = 4,
+    ASSAY_IMPAIR_DELAY = 8,
+    ASSAY_IMPAIR_CORRUPT = 16,
+};
+struct assay_impair {
+    uint8_t faults;  /* bit set of enum assay_impairment */
+    uint8_t crashes; /* bit set of enum assay_role */
+    uint16_t up_to;
+    uint32_t extra; /* datagrams that a fault may cost */
+    uint16_t req;
+};
+struct assay_actor {
+    const char *name;
+    struct assay_range acts; /* in acts */
+};
+struct assay_act {
+    uint16_t call;
+    struct assay_range args; /* in act_args: for each argument of the call a code over its machine's variables */
+};
+struct assay_promise {
+    uint16_t call, effect;
+    uint16_t call_arg, effect_arg; /* counted within theirs */
+    uint64_t at;                   /* bit i: actors[i] */
+    bool same_order;
+    uint16_t req;
 };
 
 struct assay_param {
@@ -434,6 +544,8 @@ struct assay_limits {
     uint32_t output;    /* bytes queued for one peer before its input waits */
     uint32_t drain;     /* bytes read and thrown away after the end */
     int64_t drain_time; /* ns */
+    uint32_t rows;      /* of all tables together; 0: as many as they allow */
+    int64_t seal;       /* how long a seal holds at least, ns */
 };
 
 struct assay_model {
@@ -472,6 +584,15 @@ struct assay_model {
     ASSAY_TABLE(struct assay_rule, rules);
     ASSAY_TABLE(struct assay_effect, effects);
     ASSAY_TABLE(struct assay_param, params);
+    ASSAY_TABLE(struct assay_table, tables);
+    ASSAY_TABLE(struct assay_log, logs);
+    ASSAY_TABLE(struct assay_reliable, reliables); /* at most one */
+    ASSAY_TABLE(uint16_t, reliable_messages);
+    ASSAY_TABLE(struct assay_impair, impairs); /* at most one */
+    ASSAY_TABLE(struct assay_actor, actors);
+    ASSAY_TABLE(struct assay_act, acts);
+    ASSAY_TABLE(uint16_t, act_args);
+    ASSAY_TABLE(struct assay_promise, promises);
     ASSAY_TABLE(struct assay_call, calls);
     ASSAY_TABLE(struct assay_error, errors);
     ASSAY_TABLE(struct assay_blob, blobs); /* constants, the region ASSAY_REGION_CONST */

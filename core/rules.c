@@ -244,8 +244,44 @@ static enum assay_rc run_rule(struct assay_engine *e, struct assay_session *s, u
     return run_otherwise(e, s, rule, event, 0, ran);
 }
 
-static enum assay_rc stray(struct assay_engine *e, struct assay_session *s, uint16_t event)
+/* Where a call first waits if it sends nothing before that. */
+static uint16_t first_wait(const struct assay_model *model, const struct assay_rule *start)
 {
+    uint32_t last = start->out_max ? start->body : assay_code_end(model, start->body);
+    for (uint32_t pc = start->body; pc < last; pc++) {
+        unsigned b = assay_ins_b(model->code[pc]);
+        if (assay_ins_op(model->code[pc]) == ASSAY_OP_GOTO && model->states[b].kind == ASSAY_STATE_WAIT)
+            return (uint16_t)b;
+    }
+    return ASSAY_NONE;
+}
+
+bool assay_call_begins_with(const struct assay_engine *e, const struct assay_session *s, uint16_t index, uint16_t event)
+{
+    const struct assay_model *model = e->model;
+    const struct assay_call *call = &model->calls[index];
+    if (call->machine != e->config.machine || call->opens != ASSAY_NONE)
+        return false;
+    uint16_t at = model->transitions[(size_t)s->state * model->events_count + call->event];
+    uint16_t wait = at == ASSAY_NONE ? ASSAY_NONE : first_wait(model, &model->rules[model->rule_lists[at]]);
+    return wait != ASSAY_NONE && model->transitions[(size_t)wait * model->events_count + event] != ASSAY_NONE;
+}
+
+/* Only the application knows which call comes next. */
+static bool waits_for_call(const struct assay_engine *e, const struct assay_session *s, uint16_t event)
+{
+    for (uint16_t i = 0; e->config.calls && s->call == ASSAY_NONE && i < e->model->calls_count; i++)
+        if (assay_call_begins_with(e, s, i, event))
+            return true;
+    return false;
+}
+
+enum assay_rc assay_stray(struct assay_engine *e, struct assay_session *s, uint16_t event)
+{
+    if (waits_for_call(e, s, event)) {
+        s->early = event;
+        return ASSAY_EARLY;
+    }
     if (s->gates)
         return ASSAY_PENDING;
     if (e->machine->role & ASSAY_CLIENT)
@@ -258,7 +294,7 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
 {
     switch ((enum assay_event_kind)e->model->events[event].kind) {
     case ASSAY_EVK_MESSAGE:
-        return stray(e, s, event);
+        return assay_stray(e, s, event);
     case ASSAY_EVK_TIMER:
         return ASSAY_OK;
     case ASSAY_EVK_CALL:

@@ -58,7 +58,7 @@ struct assay_session *assay_session_take(struct assay_engine *e)
         return NULL;
     s->live = 1;
     s->state = e->machine->start;
-    s->wait = s->call = ASSAY_NONE;
+    s->wait = s->call = s->early = ASSAY_NONE;
     e->sessions_live++;
     assay_time *deadlines = assay_session_deadlines(e, s);
     for (uint32_t i = 0; i <= e->timers_count; i++)

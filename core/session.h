@@ -31,6 +31,7 @@ struct assay_session {
     uint32_t held;  /* of a suspended rule: blocks that its variables will need */
     assay_token token;
     uint16_t state, wait, call;
+    uint16_t early; /* event of the message that comes next, if it waits for a call; ASSAY_NONE: it does not */
     uint16_t rule, event, resume; /* of a suspended rule: code of the effect that it waits for */
     uint8_t live, ended, mode, pend, origin;
     bool otherwise;    /* the suspended body is the rule's `else` */
@@ -189,6 +190,10 @@ enum assay_rc assay_session_end(struct assay_engine *e, struct assay_session *s,
 void assay_bind(struct assay_engine *e, struct assay_session *s);
 /* The arguments of the running call into slots. */
 void assay_call_slots(struct assay_engine *e, struct assay_session *s);
+/* Whether a call, begun now, sends nothing before it takes such a message. */
+bool assay_call_begins_with(const struct assay_engine *e, const struct assay_session *s, uint16_t call, uint16_t event);
+/* A message that nobody takes: the end, or, if a call may begin with it, EARLY. */
+enum assay_rc assay_stray(struct assay_engine *e, struct assay_session *s, uint16_t event);
 void assay_call_result(struct assay_engine *e, struct assay_session *s, int32_t outcome, uint16_t cause);
 
 #endif

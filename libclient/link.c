@@ -403,7 +403,7 @@ short assay_link_wants(const struct assay_link *l)
     case ASSAY_LINK_CONNECTING:
         return POLLOUT;
     case ASSAY_LINK_RUNNING:
-        return l->pump.end == ASSAY_PUMP_OPEN && !l->pump.pending ? (short)(POLLIN | out) : out;
+        return l->pump.end == ASSAY_PUMP_OPEN && !l->pump.pending && !l->pump.early ? (short)(POLLIN | out) : out;
     case ASSAY_LINK_CLOSING:
         break;
     }

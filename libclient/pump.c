@@ -91,6 +91,7 @@ void assay_pump_init(struct assay_pump *p, void *mem, const struct assay_config 
 {
     memset(p, 0, sizeof *p);
     p->config = *config;
+    p->config.calls = true;
     p->model = config->model;
     p->machine = &config->model->machines[config->machine];
     p->block = mem;
@@ -117,6 +118,7 @@ static void note(struct assay_pump *p, enum assay_rc rc)
     p->starved = rc == ASSAY_MORE;
     p->full = rc == ASSAY_FULL;
     p->pending = rc == ASSAY_PENDING;
+    p->early = rc == ASSAY_EARLY;
     p->again = rc == ASSAY_TAKE;
     fetch(p);
 }
@@ -213,6 +215,8 @@ enum assay_rc assay_pump_call(struct assay_pump *p, assay_time now, uint16_t cal
     if (!p->sid || p->waiting)
         return ASSAY_STALE;
     enum assay_rc rc = assay_call(p->engine, p->sid, now, call, values, spans, deadline, &p->out);
+    p->again = p->again || (p->early && rc == ASSAY_OK);
+    p->early = p->early && rc != ASSAY_OK && rc != ASSAY_ENDED;
     fetch(p);
     return rc;
 }
@@ -290,7 +294,7 @@ static struct assay_span portion(const struct assay_pump *p)
 static bool feed(struct assay_pump *p, assay_time now)
 {
     uint32_t used = 0;
-    if (p->datagrams ? !p->arrived : p->in_at == p->in_len || p->starved)
+    if (p->early || (p->datagrams ? !p->arrived : p->in_at == p->in_len || p->starved))
         return false;
     struct assay_span in = portion(p);
     enum assay_rc rc = assay_feed(p->engine, p->sid, now, in, &used, &p->out);
@@ -309,7 +313,7 @@ static bool feed(struct assay_pump *p, assay_time now)
 
 static bool tell_end(struct assay_pump *p, assay_time now)
 {
-    if (p->end == ASSAY_PUMP_OPEN || p->end_told)
+    if (p->end == ASSAY_PUMP_OPEN || p->end_told || p->early)
         return false;
     enum assay_builtin_event event = p->end == ASSAY_PUMP_RESET ? ASSAY_EV_RESET : ASSAY_EV_EOF;
     enum assay_rc rc = assay_signal(p->engine, p->sid, now, event, input(p), &p->out);

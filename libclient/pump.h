@@ -42,6 +42,7 @@ struct assay_pump {
     bool starved; /* what is left of the input is the beginning of a frame */
     bool full;    /* nothing goes on until output has left */
     bool pending; /* nothing goes on until an effect has completed */
+    bool early;   /* the input, and its end, waits for a call that begins with it */
     bool again;   /* there is more to do as soon as events are taken */
     bool waiting; /* an event waits to be taken */
     struct assay_event event;

@@ -252,6 +252,7 @@ static int send_frame(struct assay_client *c, struct assay_span frame)
     case ASSAY_FULL:
     case ASSAY_TAKE:
     case ASSAY_PENDING:
+    case ASSAY_EARLY:
     case ASSAY_ENDED:
     case ASSAY_BUSY:
         break;

@@ -104,6 +104,7 @@ bool assay_turn_again(struct assay_turn *t, enum assay_rc rc)
     switch (rc) {
     case ASSAY_OK:
     case ASSAY_MORE:
+    case ASSAY_EARLY: /* not here: nobody begins calls */
     case ASSAY_ENDED:
     case ASSAY_STALE:
     case ASSAY_REFUSED:

@@ -595,6 +595,85 @@ static void a_stray_message_ends_the_session(void **state)
     host_free(&host);
 }
 
+static const struct assay_span post_args[] = {{(const uint8_t *)"", 0}};
+
+static void open_greeted(bool calls)
+{
+    host_init(&host, (struct assay_config){.model = notes_greeting(), .machine = 1, .calls = calls});
+    host_open(&host);
+}
+
+/* The server spoke first: each message waits for a call of its own. */
+static void a_message_waits_for_the_call_that_begins_with_it(void **state)
+{
+    (void)state;
+    open_greeted(true);
+    assert_int_equal(host_feed(&host, LIT("\0\0")), ASSAY_EARLY);
+    assert_int_equal(host_pump(&host), ASSAY_EARLY);
+    for (uint32_t calls = 1; calls <= 2; calls++) {
+        assert_int_equal(host.in.n, 3 - calls);
+        assert_int_equal(host_call(&host, NOTES_CALL_POST, post_args, ASSAY_NEVER), ASSAY_OK);
+        assert_int_equal(host_pump(&host), calls == 1 ? ASSAY_EARLY : ASSAY_OK);
+        assert_int_equal(host.results, calls);
+        assert_int_equal(host.result.result.outcome, ASSAY_CALL_OK);
+    }
+    assert_int_equal(host.strays, 0);
+    assert_false(host.ended);
+    host_free(&host);
+}
+
+/* The end comes behind it; the host's own wish to stop does not. */
+static void an_end_waits_behind_an_early_message(void **state)
+{
+    (void)state;
+    open_greeted(true);
+    host_feed(&host, LIT("\0"));
+    host_eof(&host);
+    assert_false(host.ended);
+    const struct assay_span rest = {host.in.p, host.in.n};
+    assert_int_equal(assay_signal(host.engine, host.sid, 0, ASSAY_EV_RESET, rest, &host.out), ASSAY_EARLY);
+    host_call(&host, NOTES_CALL_POST, post_args, ASSAY_NEVER);
+    host_pump(&host);
+    assert_int_equal(host.result.result.outcome, ASSAY_CALL_OK);
+    assert_true(host.ended);
+    assert_int_equal(host.end.ended.cause, ASSAY_EV_EOF);
+    host_free(&host);
+    open_greeted(true);
+    host_feed(&host, LIT("\0"));
+    assert_int_equal(assay_signal(host.engine, host.sid, 0, ASSAY_EV_SHUTDOWN, rest, &host.out), ASSAY_ENDED);
+    host_free(&host);
+}
+
+/* Another call finds it in its way, and sends nothing. */
+static void an_early_message_is_stray_to_another_call(void **state)
+{
+    (void)state;
+    open_greeted(true);
+    host_feed(&host, LIT("\0"));
+    assert_int_equal(host_call(&host, NOTES_CALL_LOGIN, login_args, ASSAY_NEVER), ASSAY_ENDED);
+    assert_int_equal(host.strays, 1);
+    assert_int_equal(host.sent.n, 0);
+    expect_outcome(ASSAY_CALL_PROTOCOL);
+}
+
+/* So is one where no call begins with it, or the application begins none; or that cannot be read. */
+static void what_no_call_begins_with_is_stray_at_once(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        if (how == 0) {
+            host_init(&host, (struct assay_config){.model = notes_model(false), .machine = 1, .calls = true});
+            host_open(&host);
+        } else {
+            open_greeted(how == 2);
+        }
+        host_feed(&host, how == 2 ? "\7" : "\0", 1);
+        assert_int_equal(host.strays, how != 2);
+        assert_true(host.ended);
+        host_free(&host);
+    }
+}
+
 static void arguments_that_do_not_fit_are_refused(void **state)
 {
     (void)state;
@@ -717,6 +796,10 @@ int main(void)
         cmocka_unit_test(a_call_runs_to_its_result),
         cmocka_unit_test(calls_fail_as_they_should),
         cmocka_unit_test(a_stray_message_ends_the_session),
+        cmocka_unit_test(a_message_waits_for_the_call_that_begins_with_it),
+        cmocka_unit_test(an_end_waits_behind_an_early_message),
+        cmocka_unit_test(an_early_message_is_stray_to_another_call),
+        cmocka_unit_test(what_no_call_begins_with_is_stray_at_once),
         cmocka_unit_test(arguments_that_do_not_fit_are_refused),
         cmocka_unit_test(arguments_that_no_frame_carries_are_refused),
         cmocka_unit_test(copies_go_their_own_way),

@@ -334,6 +334,19 @@ const struct assay_model *notes_with(uint16_t event, const uint32_t *body, size_
     return m;
 }
 
+const struct assay_model *notes_greeting(void)
+{
+    struct assay_model *m = (struct assay_model *)(uintptr_t)notes_model(false);
+    uint16_t listen = CODE(I(GOTO, 0, NOTES_C_POST));
+    for (uint16_t r = 0; r < rules_used; r++)
+        if (rules[r].machine == 1 && rule_events[r] == EV_CALL + NOTES_CALL_POST) {
+            rules[r].body = listen;
+            rules[r].out_max = 0;
+        }
+    m->code_count = codes_used;
+    return m;
+}
+
 /* ---- sums -------------------------------------------------------------- */
 
 enum { TS_WORD, TS_NUMBER, TS_TEXT };

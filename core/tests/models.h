@@ -38,6 +38,9 @@ const struct assay_model *notes_model(bool gated);
 const struct assay_model *notes_with(uint16_t event, const uint32_t *body, size_t n, const uint32_t *otherwise,
                                      size_t otherwise_n);
 
+/* The client's call `post` sends nothing: it waits for what the server says by itself. */
+const struct assay_model *notes_greeting(void);
+
 enum { SUMS_ASK, SUMS_ANSWER, SUMS_ERROR };
 const struct assay_model *sums_model(void);
 
