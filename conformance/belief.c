@@ -509,8 +509,9 @@ struct tolerance {
 #define CALL_LATE 1000000000 /* ns that a call may take longer than it should: the spec has no word on it */
 
 /* The widest of the timers that may be the one that is due. */
-static struct tolerance tolerance_of(const struct assay_belief_world *world, const struct assay_belief *b)
+static struct tolerance tolerance_of(const struct assay_belief_set *set, const struct assay_belief *b)
 {
+    const struct assay_belief_world *world = b->world;
     const struct assay_model *model = world->config.model;
     struct assay_range timers = model->machines[world->config.machine].timers;
     struct tolerance t = {0, 0};
@@ -528,7 +529,14 @@ static struct tolerance tolerance_of(const struct assay_belief_world *world, con
         if (model->timers[i].late > t.late)
             t.late = model->timers[i].late;
     }
+    t.early += set->unsure;
     return t;
+}
+
+assay_time assay_belief_due(const struct assay_belief_set *set, const struct assay_belief *b)
+{
+    assay_time due = b->open && !b->ended ? assay_deadline(b->engine) : ASSAY_NEVER;
+    return due == ASSAY_NEVER ? due : due - tolerance_of(set, b).early;
 }
 
 static void remove_at(struct assay_belief_set *set, size_t i)
@@ -544,9 +552,10 @@ static bool pass_time(struct assay_belief_world *world, struct assay_belief_set 
     assay_time due = b->open && !b->ended ? assay_deadline(b->engine) : ASSAY_NEVER;
     if (due == ASSAY_NEVER)
         return false;
-    struct tolerance t = tolerance_of(world, b);
+    struct tolerance t = tolerance_of(set, b);
     if (now < due - t.early)
         return false;
+    set->timed = true;
     if (b->forked != due) {
         struct assay_belief *fired = assay_belief_copy(world, b);
         if (!assay_beliefs_add(set, fired))

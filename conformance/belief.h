@@ -62,7 +62,9 @@ struct assay_belief {
 struct assay_belief_set {
     struct assay_belief *items[ASSAY_BELIEFS_MAX];
     size_t count;
-    bool overflow; /* there were more: what is not in the set may still be permitted */
+    bool overflow;  /* there were more: what is not in the set may still be permitted */
+    bool timed;     /* some timer has fired in one of them, or had to */
+    int64_t unsure; /* the link came about so much earlier than was told, at most: timers may be early by that, too */
 };
 
 /* What all beliefs of one oracle share. Outlives them. */
@@ -94,6 +96,9 @@ void assay_belief_world_free(struct assay_belief_world *world);
 struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_t machine, uint32_t sessions);
 
 void assay_beliefs_clear(struct assay_belief_set *set);
+/* When the next timer may fire in a belief, tolerance included; ASSAY_NEVER. */
+assay_time assay_belief_due(const struct assay_belief_set *set, const struct assay_belief *belief);
+
 bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
 void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                         struct assay_span bytes);

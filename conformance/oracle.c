@@ -13,6 +13,7 @@
 struct last_words {
     bool set;
     uint16_t rule, state, event;
+    assay_time due; /* a timer might have fired then */
     char expected[1024], seen[1024];
 };
 
@@ -27,6 +28,8 @@ struct link {
     struct assay_tale told;         /* what the application above was seen to be told */
     struct assay_belief_call first; /* a call that makes this link was told before it is there */
     bool has_first;
+    bool over; /* seen, between these: */
+    int64_t over_from, over_by;
     uint32_t grown, refused; /* of the pause before it: how often it had grown, and tries that were refused */
 };
 
@@ -92,6 +95,10 @@ static struct assay_tries tries_after(struct assay_oracle *o, uint8_t link)
         t.lo = b->ended_at < t.lo ? b->ended_at : t.lo;
         t.hi = b->ended_at > t.hi ? b->ended_at : t.hi;
     }
+    if (l->over && t.hi > INT64_MIN) {
+        t.lo = l->over_from;
+        t.hi = l->over_by;
+    }
     if (!heard && link > 0)
         t.grown = l->grown + 1;
     return t;
@@ -110,6 +117,14 @@ static void count_tries(struct assay_oracle *o, uint8_t link, int64_t now)
         l->refused = i;
         l->grown = t.grown - 1;
     }
+}
+
+void assay_oracle_over(struct assay_oracle *o, uint8_t link, int64_t from, int64_t by)
+{
+    struct link *l = &o->links[link];
+    l->over = true;
+    l->over_from = from;
+    l->over_by = by;
 }
 
 void assay_oracle_refuse(struct assay_oracle *o, int64_t now, bool refuse)
@@ -156,6 +171,11 @@ struct assay_again assay_oracle_again(const struct assay_oracle *o, uint8_t link
 }
 
 /* ---- what the tester did ----------------------------------------------- */
+
+void assay_oracle_unsure(struct assay_oracle *o, uint8_t link, int64_t ns)
+{
+    o->links[link].beliefs.unsure = ns;
+}
 
 void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
 {
@@ -333,18 +353,37 @@ static struct assay_belief *best_of(const struct assay_belief_set *set)
 
 typedef bool agrees(struct assay_oracle *o, struct link *l, struct assay_belief *b);
 
+static assay_time first_due(const struct assay_belief_set *set)
+{
+    assay_time first = ASSAY_NEVER;
+    for (size_t i = 0; i < set->count; i++) {
+        assay_time due = assay_belief_due(set, set->items[i]);
+        first = due < first ? due : first;
+    }
+    return first;
+}
+
+bool assay_oracle_hangs_on_time(const struct assay_oracle *o, uint8_t link, int64_t until)
+{
+    const struct link *l = &o->links[link];
+    return l->beliefs.timed || (l->words.set && l->words.due <= until) || first_due(&l->beliefs) <= until;
+}
+
 /* Keep the beliefs that agree. The last one that goes leaves its words. */
 static bool keep_which(struct assay_oracle *o, struct link *l, agrees *agree, bool upper)
 {
-    struct assay_belief_set kept = {.overflow = l->beliefs.overflow}, gone = {0};
+    struct assay_belief_set kept = l->beliefs, gone = l->beliefs;
+    kept.count = gone.count = 0;
     for (size_t i = 0; i < l->beliefs.count; i++) {
         struct assay_belief *b = l->beliefs.items[i];
         struct assay_belief_set *to = agree(o, l, b) ? &kept : &gone;
         to->items[to->count++] = b;
     }
     struct assay_belief *best = best_of(&gone);
-    if (kept.count == 0 && best && !l->words.set)
+    if (kept.count == 0 && best && !l->words.set) {
         take_words(o, l, best, upper, &l->words);
+        l->words.due = first_due(&gone);
+    }
     assay_beliefs_clear(&gone);
     l->beliefs = kept;
     return kept.count > 0 || kept.overflow || (l->reset && !upper);

@@ -32,6 +32,10 @@ void assay_oracle_free(struct assay_oracle *oracle);
 
 /* What the tester did, on its own clock (ns). For a client `connect` is what the target did: its connection arrived. */
 void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now);
+
+/* Told before that: the connection came about earlier than it will be told, by `ns` at most. Whatever timer may be
+ * early may be so by that much more. */
+void assay_oracle_unsure(struct assay_oracle *oracle, uint8_t link, int64_t ns);
 void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
 void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
@@ -72,8 +76,12 @@ struct assay_span assay_oracle_shown(const struct assay_oracle *oracle, uint8_t 
 /* From here on connections are refused, or taken again. The first time may be before any link is there. */
 void assay_oracle_refuse(struct assay_oracle *oracle, int64_t now, bool refuse);
 
+/* A link of a client was seen to be over, since some time between these. */
+void assay_oracle_over(struct assay_oracle *oracle, uint8_t link, int64_t from, int64_t by);
+
 /* Whether and when a client connects again after `link` is over. Times stand on the tester's clock, tolerances
- * included; they count from the end of the link as the oracle was told of it, tries that were refused meanwhile heeded.
+ * included; they count from the end of the link as it was seen, or else as the oracle was told of it; tries that were
+ * refused meanwhile are heeded.
  * ASSAY_NEVER: not. */
 struct assay_again {
     bool must, may; /* all surviving beliefs say so; some do */
@@ -107,6 +115,10 @@ struct assay_record {
     struct assay_span bytes;
 };
 uint32_t assay_oracle_records(const struct assay_oracle *oracle, uint16_t effect, const struct assay_record **records);
+
+/* Whether what no belief agrees with may hang on the clock: some timer has fired on the link, or had to, or may before
+ * `until`. */
+bool assay_oracle_hangs_on_time(const struct assay_oracle *oracle, uint8_t link, int64_t until);
 
 /* Whether an effect bound to `stop` was ordered, in the most trusted belief about any link. */
 bool assay_oracle_stopped(const struct assay_oracle *oracle);

@@ -56,9 +56,21 @@ int64_t assay_pace_quiet(const struct assay_pace *pace, bool still)
     return scaled(pace, larger(still ? QUIET_STILL : QUIET_BLIND, 4 * typical(pace)));
 }
 
+void assay_pace_mind(struct assay_pace *pace, int64_t tolerance)
+{
+    if (tolerance > 0 && (pace->least == 0 || tolerance < pace->least))
+        pace->least = tolerance;
+}
+
+int64_t assay_pace_slack(const struct assay_pace *pace)
+{
+    int64_t late = scaled(pace, LATE);
+    return pace->least && pace->least < late ? pace->least : late;
+}
+
 void assay_pace_late(struct assay_pace *pace, int64_t now, int64_t by)
 {
-    if (by < scaled(pace, LATE))
+    if (by < assay_pace_slack(pace))
         return;
     pace->late_at = now;
     pace->late_by = larger(pace->late_by, by);

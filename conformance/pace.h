@@ -11,6 +11,7 @@ struct assay_pace {
     int64_t smooth, deviation; /* of the round trip, as TCP keeps them, ns */
     int64_t slowest;
     uint64_t samples;
+    int64_t least;            /* the smallest tolerance that a verdict may turn on; 0: none that matters */
     bool impatient;           /* it was shown alone that the target lets answers out: wait less for the next ones */
     int64_t late_at, late_by; /* when the harness was last late by more than it may, and the worst since the start */
 };
@@ -27,7 +28,13 @@ int64_t assay_pace_patience(const struct assay_pace *pace);
  * table shows that the target has read everything and sent all that it wrote. */
 int64_t assay_pace_quiet(const struct assay_pace *pace, bool still);
 
-/* The loop woke `by` ns later than asked. */
+/* Some verdict turns on a tolerance of so many ns: delays of the harness from there on are no small matter. */
+void assay_pace_mind(struct assay_pace *pace, int64_t tolerance);
+
+/* How large a delay of the harness may be and go unnoticed. */
+int64_t assay_pace_slack(const struct assay_pace *pace);
+
+/* The harness did something `by` ns later than it should have: the loop woke, or it saw what had come about. */
 void assay_pace_late(struct assay_pace *pace, int64_t now, int64_t by);
 
 /* The harness was late at or after `since`: what depends on time since then is not to be trusted. */

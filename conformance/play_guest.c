@@ -54,11 +54,14 @@ bool assay_play_guest_spins(struct assay_play_run *r)
 
 void assay_play_link_over(struct assay_play_run *r, struct assay_link *l, int64_t from)
 {
-    (void)r;
+    if (l->done)
+        return;
     if (l->over_from == 0)
         l->over_from = from;
     l->over_by = assay_clock_now();
     l->over = true;
+    if (r->oracle)
+        assay_oracle_over(r->oracle, l->index, l->over_from, l->over_by);
 }
 
 static const struct assay_reconnect *policy(const struct assay_play_run *r)
@@ -82,7 +85,6 @@ static bool in_time(struct assay_play_run *r, const struct assay_link *before, i
 {
     struct assay_blame *b = &r->play.outcome.blame;
     int64_t pause = now - before->over_from;
-    int64_t unsure = before->over_by - before->over_from; /* its end was seen a little after it came about */
     if (!before->over) {
         assay_play_broken(r, false, "it made another connection while the first one was there");
         return false;
@@ -93,9 +95,9 @@ static bool in_time(struct assay_play_run *r, const struct assay_link *before, i
                           ms(pause));
         return false;
     }
-    if (now >= again.earliest - unsure)
+    if (now >= again.earliest)
         return true;
-    assay_play_broken(r, false, "it connected again %.0f ms after its connection ended, %.0f ms too early", ms(pause),
+    assay_play_broken(r, true, "it connected again %.0f ms after its connection ended, %.0f ms too early", ms(pause),
                       ms(again.earliest - now));
     expect_again(b, before, &again);
     return false;
@@ -119,6 +121,16 @@ static struct assay_link *link_of_sender(struct assay_play_run *r, int fd)
         if (r->links[i].arrived && assay_address_equal(&r->links[i].wire.far, &peer))
             return &r->links[i];
     return NULL;
+}
+
+static void take(struct assay_play_run *r, struct assay_link *l, int fd)
+{
+    int64_t now = assay_clock_now(), age = r->stage->datagrams ? 0 : assay_connection_age(fd);
+    assay_pace_late(&r->stage->pace, now, age);
+    if (r->oracle)
+        assay_oracle_unsure(r->oracle, l->index, now - assay_play_since(r, now - age));
+    l->wire.datagrams = r->stage->datagrams;
+    assay_wire_take(&l->wire, r->stage->loop, fd);
 }
 
 static void arrived(struct assay_play_run *r, int fd)
@@ -148,8 +160,7 @@ static void arrived(struct assay_play_run *r, int fd)
         spare(r, fd);
         return;
     }
-    l->wire.datagrams = r->stage->datagrams;
-    assay_wire_take(&l->wire, r->stage->loop, fd);
+    take(r, l, fd);
     assay_play_link_up(r, l);
     if (r->stage->datagrams && !r->play.over)
         assay_play_saw_bytes(r, l, r->guest->first);

@@ -7,6 +7,14 @@
 
 #define CHUNK 65536u
 
+/* The kernel tells times to a tick. */
+#define TICK (10 * ASSAY_MS)
+
+int64_t assay_play_since(const struct assay_play_run *r, int64_t at)
+{
+    return at ? at - TICK : r->stage->before;
+}
+
 void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes)
 {
     int64_t now = assay_clock_now();
@@ -33,12 +41,14 @@ void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct
 static void saw_end(struct assay_play_run *r, struct assay_link *l)
 {
     bool fin = l->wire.state == ASSAY_WIRE_FIN;
-    int64_t now = assay_clock_now();
+    int64_t now = assay_clock_now(), quiet = fin ? assay_connection_quiet(l->wire.watch.fd) : 0;
     if (l->asked_at && fin)
         assay_pace_sample(&r->stage->pace, now - l->asked_at);
     l->asked_at = 0;
     r->progress_at = now;
-    assay_play_link_over(r, l, r->stage->before);
+    assay_pace_late(&r->stage->pace, now, quiet);
+    assay_play_link_over(r, l, assay_play_since(r, fin ? now - quiet : 0));
+    l->done = true;
     assay_play_note(r, l, fin ? ASSAY_SAW_FIN : ASSAY_SAW_RST, (struct assay_span){0});
     if (!r->oracle)
         return;

@@ -22,7 +22,7 @@ struct assay_link {
     uint8_t *inbox;   /* by hand: received and not yet expected */
     uint32_t inbox_size, inbox_cap;
     /* of a client: it was waited for, it came, a call opens it, it is over: since some time between the two */
-    bool awaited, arrived, called, over;
+    bool awaited, arrived, called, over, done; /* done: its end was seen */
     int64_t over_from, over_by;
     uint32_t shown; /* bytes at the terminal that were seen */
 };
@@ -104,6 +104,10 @@ void assay_play_shut(struct assay_play_run *r, struct assay_link *l);
 
 void assay_play_link_ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events);
 void assay_play_no_connection(struct assay_play_run *r, const struct assay_link *l);
+
+/* What is seen now, and the kernel says of which that it came about at `at` (0: it does not say), did so later than
+ * this. */
+int64_t assay_play_since(const struct assay_play_run *r, int64_t at);
 void assay_play_read(struct assay_play_run *r, struct assay_link *l);
 void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes);
 void assay_play_link_up(struct assay_play_run *r, struct assay_link *l);

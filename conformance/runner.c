@@ -711,7 +711,9 @@ static void one_round(struct run *r)
 static void stamp(struct assay_loop *loop)
 {
     struct run *r = assay_loop_owner(loop);
+    int64_t now = assay_clock_now();
     r->stage.before = assay_loop_now(loop);
+    assay_pace_late(&r->stage.pace, now, now - r->stage.before); /* what came meanwhile had to wait */
 }
 
 static void signal_came(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
@@ -720,6 +722,17 @@ static void signal_came(struct assay_loop *loop, struct assay_watch *watch, unsi
     (void)events;
     while (assay_signals_next(watch->fd))
         r->interrupted = true;
+}
+
+/* The tester's own delay must stay below what a target may be late. */
+static void mind_tolerances(struct run *r)
+{
+    const struct assay_model *model = r->suite->model;
+    const struct assay_machine *machine = &model->machines[r->stage.oracle.machine];
+    for (uint32_t i = machine->timers.first; i < (uint32_t)machine->timers.first + machine->timers.count; i++)
+        assay_pace_mind(&r->stage.pace, model->timers[i].late);
+    if (machine->reconnect.pause != ASSAY_NONE)
+        assay_pace_mind(&r->stage.pace, machine->reconnect.late);
 }
 
 static bool prepare(struct run *r, const struct assay_run_options *o)
@@ -731,6 +744,7 @@ static bool prepare(struct run *r, const struct assay_run_options *o)
         .model = o->facts.model, .oracle = o->oracle, .guest = o->guest, .datagrams = o->datagrams};
     r->stage.screen = o->screen && o->oracle.terminal && o->target && assay_target_owned(o->target);
     assay_pace_init(&r->stage.pace, o->timeout_scale);
+    mind_tolerances(r);
     r->stage.table = assay_socktable_new();
     r->stage.loop = assay_loop_new(r);
     r->results = calloc(n, sizeof *r->results);

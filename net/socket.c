@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -55,6 +56,25 @@ int assay_accept(int listener)
         fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED || errno == EPROTO));
     return fd;
+}
+
+static bool ask(int fd, struct tcp_info *info)
+{
+    socklen_t size = sizeof *info;
+    memset(info, 0, sizeof *info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0;
+}
+
+int64_t assay_connection_age(int fd)
+{
+    struct tcp_info info;
+    return ask(fd, &info) ? (int64_t)info.tcpi_last_data_sent * 1000000 : 0;
+}
+
+int64_t assay_connection_quiet(int fd)
+{
+    struct tcp_info info;
+    return ask(fd, &info) ? (int64_t)info.tcpi_last_ack_recv * 1000000 : 0;
 }
 
 int assay_connect(const struct assay_address *to, struct assay_net_error *error)

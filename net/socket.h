@@ -22,6 +22,11 @@ int assay_listen_again(const struct assay_address *at, struct assay_net_error *e
  * it (EAGAIN: none; EMFILE, ENFILE, ENOMEM, ENOBUFS: no resources). */
 int assay_accept(int listener);
 
+/* For how long, in ns, an accepted connection has been there, as long as nothing was sent over it; for how long nothing
+ * has come over it, ends of streams counted. As the kernel tells, which is a few ms less or more; 0: it does not. */
+int64_t assay_connection_age(int fd);
+int64_t assay_connection_quiet(int fd);
+
 /* Begin to connect; -1 with *error if that fails at once. When the socket is
  * writable, assay_connected() tells 0 or the errno. */
 int assay_connect(const struct assay_address *to, struct assay_net_error *error);

@@ -239,6 +239,36 @@ static void test_when_it_connects_again(void **state)
     unwatch(&w);
 }
 
+/* Its clock began when it connected, which was before the tester saw that: five seconds of silence, none too few. */
+static void test_what_the_tester_saw_late_is_not_too_early(void **state)
+{
+    (void)state;
+    for (int64_t unsure = 0; unsure <= SECOND / 2; unsure += SECOND / 2) {
+        struct watched w = watch("conformance/tests/keeper.yaml", 2);
+        assay_oracle_unsure(w.o, 0, unsure);
+        assay_oracle_connect(w.o, 0, 10 * SECOND);
+        assay_oracle_time(w.o, 10 * SECOND + 4 * SECOND + SECOND / 2);
+        assert_int_equal(assay_oracle_fin(w.o, 0), unsure > 0);
+        assert_true(assay_oracle_hangs_on_time(w.o, 0, 15 * SECOND));
+        unwatch(&w);
+    }
+}
+
+/* The pause counts from when the link was seen to end, not from when it should have ended. */
+static void test_the_pause_counts_from_the_end_that_was_seen(void **state)
+{
+    struct watched w = watch("conformance/tests/keeper.yaml", 2);
+    (void)state;
+    assay_oracle_connect(w.o, 0, 0);
+    assay_oracle_time(w.o, 5 * SECOND + SECOND / 4);
+    assert_true(assay_oracle_fin(w.o, 0));
+    assay_oracle_over(w.o, 0, 5 * SECOND + SECOND / 5, 5 * SECOND + SECOND / 4);
+    struct assay_again again = assay_oracle_again(w.o, 0);
+    assert_int_equal(again.earliest, 6 * SECOND + SECOND / 5 - SECOND / 10);
+    assert_int_equal(again.latest, 6 * SECOND + SECOND / 4 + SECOND / 2);
+    unwatch(&w);
+}
+
 static void test_a_client_that_is_through_stays_away(void **state)
 {
     struct watched w = watch("conformance/tests/keeper.yaml", 1);
@@ -405,6 +435,8 @@ int main(void)
         cmocka_unit_test(test_what_the_application_is_told),
         cmocka_unit_test(test_structured_text),
         cmocka_unit_test(test_when_it_connects_again),
+        cmocka_unit_test(test_what_the_tester_saw_late_is_not_too_early),
+        cmocka_unit_test(test_the_pause_counts_from_the_end_that_was_seen),
         cmocka_unit_test(test_a_client_that_is_through_stays_away),
         cmocka_unit_test(test_effects_are_owed_upward),
         cmocka_unit_test(test_a_call_that_makes_its_link),

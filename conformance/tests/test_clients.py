@@ -111,6 +111,13 @@ def test_clients_that_connect_again(fault, why):
     assert not left_over()
 
 
+def test_a_judge_that_is_late_itself_blames_nobody():
+    """It takes the connection when half of the client's patience is over."""
+    code, report = again("judge-is-late", "--filter", "*stuck*")
+    assert [(c["id"], c.get("why")) for c in report["cases"] if c["verdict"] != "pass"] == []
+    assert code == 0 and report["cases"]
+
+
 def test_a_client_that_takes_too_long_to_come_back():
     code, report = again("slow", "--filter", "*again*")
     assert code == 1 and any("did not connect again within" in c["why"] for c in failures(report)), failures(report)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "net/clock.h"
 #include "net/socket.h"
 
 static struct assay_net_error error;
@@ -112,6 +113,23 @@ static void connections_have_no_delay(void **state)
     end(&p);
 }
 
+/* What the kernel tells goes by ticks of at most 10 ms. */
+static void a_connection_tells_how_long_it_was_there(void **state)
+{
+    (void)state;
+    struct pair p = connected("127.0.0.1:0");
+    int64_t began = assay_clock_now(), later = began + 60 * ASSAY_MS;
+    assert_true(assay_connection_age(p.server) <= 20 * ASSAY_MS);
+    while (assay_clock_now() < later)
+        poll(NULL, 0, 5);
+    assert_int_equal(assay_send(p.client, "x", 1), 1);
+    await(p.server, POLLIN);
+    int64_t age = assay_connection_age(p.server), quiet = assay_connection_quiet(p.server);
+    assert_true(age >= 50 * ASSAY_MS && age <= assay_clock_now() - began + 20 * ASSAY_MS);
+    assert_true(quiet < age);
+    end(&p);
+}
+
 static void a_port_in_use_is_refused_though_sockets_share(void **state)
 {
     (void)state;
@@ -208,6 +226,7 @@ int main(void)
         cmocka_unit_test(carries_bytes_both_ways),
         cmocka_unit_test(a_reset_is_told_from_an_end),
         cmocka_unit_test(connections_have_no_delay),
+        cmocka_unit_test(a_connection_tells_how_long_it_was_there),
         cmocka_unit_test(a_port_in_use_is_refused_though_sockets_share),
         cmocka_unit_test(sharing_sockets_take_all_connections_between_them),
         cmocka_unit_test(the_wildcard_takes_ipv4_and_ipv6),

@@ -1,14 +1,25 @@
 """A client of again.yaml by hand, which runs by itself; its first argument is what it does wrong."""
 
+import os
+import signal
 import socket
+import subprocess
 import sys
 import time
 
 PAUSE, STUCK = 0.3, 0.4
 
 
+def stop_the_judge(seconds):
+    """Whoever started this program is busy with something else for a while."""
+    os.kill(os.getppid(), signal.SIGSTOP)
+    subprocess.Popen(["sh", "-c", f"sleep {seconds}; kill -CONT {os.getppid()}"])
+
+
 def converse(fault, address):
     """One connection; true: through."""
+    if fault == "judge-is-late":
+        stop_the_judge(0.2)
     with socket.create_connection(address) as link:
         link.settimeout(None if fault == "hang" else STUCK)
         link.sendall(b"hello" if fault == "curt" else b"hello\n")
