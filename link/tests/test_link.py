@@ -21,10 +21,10 @@ LIMIT = 20  # seconds after which a test gives up
 class Link:
     """A running link: its port, and its summary after stop()."""
 
-    def __init__(self, to, *options, udp=False):
+    def __init__(self, to, *options, udp=False, listen="127.0.0.1", host="127.0.0.1"):
         kind = "udp:" if udp else ""
         self.process = subprocess.Popen(
-            [str(ASSAY), "link", "--listen", f"{kind}127.0.0.1:0", "--to", f"{kind}127.0.0.1:{to}", *map(str, options)],
+            [str(ASSAY), "link", "--listen", f"{kind}{listen}:0", "--to", f"{kind}{host}:{to}", *map(str, options)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         told, _, self.port = address_told(self.process)
         assert told == ("udp" if udp else "tcp")
@@ -475,7 +475,7 @@ def test_a_plan_with_an_error_names_its_place(tmp_path):
 def test_help_names_every_fault():
     text = subprocess.run([str(ASSAY), "link", "--help"], capture_output=True, text=True, timeout=LIMIT).stdout
     for name in ("refuse split cut coalesce stall bandwidth close reset drop truncate corrupt delay swap duplicate seed "
-                 "plan log unproven").split():
+                 "plan log unproven idle").split():
         assert f"\n  --{name} " in text or f"\n  --{name}\n" in text
 
 
