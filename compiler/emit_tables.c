@@ -102,10 +102,10 @@ NAMES extents[] = {"ASSAY_EXT_FIXED", "ASSAY_EXT_CODE", "ASSAY_EXT_COUNT", "ASSA
                    "ASSAY_EXT_UNTIL", "ASSAY_EXT_REST", "ASSAY_EXT_BEFORE"};
 NAMES ends[] = {"ASSAY_END_FIELDS",  "ASSAY_END_UNTIL",    "ASSAY_END_EOF",
                 "ASSAY_END_SEGMENT", "ASSAY_END_DATAGRAM", "ASSAY_END_STREAM"};
-NAMES event_kinds[] = {"ASSAY_EVK_BUILTIN", "ASSAY_EVK_FAULT", "ASSAY_EVK_TIMER", "ASSAY_EVK_MESSAGE",
-                       "ASSAY_EVK_CALL"};
+NAMES event_kinds[] = {"ASSAY_EVK_BUILTIN", "ASSAY_EVK_FAULT", "ASSAY_EVK_TIMER",
+                       "ASSAY_EVK_MESSAGE", "ASSAY_EVK_CALL",  "ASSAY_EVK_ROW"};
 NAMES levels[] = {"ASSAY_MUST", "ASSAY_SHOULD", "ASSAY_MAY"};
-NAMES state_kinds[] = {"ASSAY_STATE_PLAIN", "ASSAY_STATE_END", "ASSAY_STATE_WAIT"};
+NAMES state_kinds[] = {"ASSAY_STATE_PLAIN", "ASSAY_STATE_END", "ASSAY_STATE_WAIT", "ASSAY_STATE_AWAIT"};
 #undef NAMES
 
 static void name_of(FILE *to, const char *key, const char *const *table, unsigned value)
@@ -160,7 +160,7 @@ ROW(enum, 16, TEXT(name), RANGE(items), NUMBER(open), NUMBER(text))
 ROW(enum_item, 32, TEXT(name), NUMBER(value), LITERAL(text))
 ROW(field, 40, TEXT(name), NAME(form, forms), REFERENCE(type), REFERENCE(slot), NAME(extent, extents),
     REFERENCE(extent_arg), REFERENCE(element), REFERENCE(present), REFERENCE(is), REFERENCE(init), REFERENCE(check),
-    REFERENCE(fault), REFERENCE(req), REFERENCE(leniency), NUMBER(bits), NUMBER(flags), NUMBER(loose))
+    REFERENCE(fault), REFERENCE(req), REFERENCE(leniency), NUMBER(bits), NUMBER(flags), NUMBER(loose), NUMBER(sum))
 ROW(frame, 28, NAME(end, ends), RANGE(fields), REFERENCE(body), REFERENCE(tag), REFERENCE(delims),
     REFERENCE(segment_leniency), NUMBER(max), NUMBER(walked), NUMBER(blank), REFERENCE(trim), NUMBER(transports))
 ROW(delims, 4, RANGE(blobs))
@@ -172,20 +172,27 @@ ROW(pairs, 38, NUMBER(separator), NUMBER(assign), NUMBER(quote), NUMBER(escape),
 ROW(object, 6, RANGE(members), REFERENCE(rest))
 ROW(object_member, 24, LITERAL(name), REFERENCE(field))
 ROW(message, 72, TEXT(name), NUMBER(from), NUMBER(tag_kind), REFERENCE(tag_code), NUMBER(tag), LITERAL(tag_text),
-    RANGE(fields), RANGE(wheres), REFERENCE(leads), REFERENCE(req), REFERENCE(event), NUMBER(wire_max), NUMBER(line),
-    NUMBER(transports))
+    RANGE(fields), RANGE(wheres), REFERENCE(leads), REFERENCE(req), REFERENCE(event), NUMBER(wire_min),
+    NUMBER(wire_max), NUMBER(line), NUMBER(transports))
 ROW(where, 6, REFERENCE(that), REFERENCE(fault), REFERENCE(req))
 ROW(event_def, 16, TEXT(name), NAME(kind, event_kinds), REFERENCE(index))
 ROW(reconnect, 32, REFERENCE(pause), NUMBER(growth), NUMBER(most), NUMBER(cap), NUMBER(early), NUMBER(late))
-ROW(machine, 64, TEXT(name), NUMBER(role), RANGE(states), REFERENCE(start), RANGE(vars), RANGE(timers), RANGE(rules),
-    REFERENCE(frame_in), REFERENCE(frame_out), RECORD(reconnect))
+ROW(machine, 72, TEXT(name), NUMBER(role), RANGE(states), REFERENCE(start), RANGE(vars), RANGE(timers), RANGE(rules),
+    REFERENCE(frame_in), REFERENCE(frame_out), RECORD(reconnect), REFERENCE(session), NUMBER(stateless))
 ROW(state, 16, TEXT(name), NAME(kind, state_kinds), REFERENCE(call), NUMBER(line))
 ROW(var, 16, TEXT(name), REFERENCE(type), REFERENCE(init))
 ROW(timer, 32, TEXT(name), REFERENCE(event), REFERENCE(after), REFERENCE(states), NUMBER(restart), NUMBER(early),
     NUMBER(late))
 ROW(rule, 28, REFERENCE(machine), REFERENCE(state), REFERENCE(guard), REFERENCE(body), REFERENCE(otherwise),
     REFERENCE(req), NUMBER(level), NUMBER(flags), NUMBER(locals), NUMBER(out_max), NUMBER(line), NUMBER(column))
-ROW(effect, 40, TEXT(name), RANGE(args), TEXT(verb), TEXT(object), NUMBER(fallible))
+ROW(effect, 40, TEXT(name), RANGE(args), TEXT(verb), TEXT(object), NUMBER(fallible), REFERENCE(table), REFERENCE(log))
+ROW(table, 24, TEXT(name), REFERENCE(key), RANGE(columns), NUMBER(most), NUMBER(durable), REFERENCE(effect))
+ROW(log, 48, TEXT(name), RANGE(columns), NUMBER(unique), NUMBER(durable), NUMBER(keep), REFERENCE(machine),
+    REFERENCE(states), REFERENCE(follows), REFERENCE(cursor), REFERENCE(batch), REFERENCE(window), REFERENCE(event),
+    REFERENCE(first_slot), REFERENCE(req))
+ROW(reliable, 36, RANGE(messages), REFERENCE(number), NUMBER(bits), NUMBER(order), NUMBER(duplicate), REFERENCE(ack),
+    REFERENCE(ack_slot), REFERENCE(session), REFERENCE(start), NUMBER(window), REFERENCE(first), REFERENCE(cap),
+    NUMBER(factor), NUMBER(tolerance), REFERENCE(give_up), REFERENCE(req))
 ROW(param, 24, TEXT(name), TEXT(text), REFERENCE(type), REFERENCE(init))
 ROW(call, 48, TEXT(name), TEXT(text), REFERENCE(event), RANGE(args), RANGE(results), RANGE(errors),
     REFERENCE(first_var), REFERENCE(machine), REFERENCE(opens), NUMBER(within))
@@ -193,7 +200,8 @@ ROW(error, 16, TEXT(name), TEXT(text))
 
 /* ---- tables ------------------------------------------------------------ */
 
-/* name of the table, struct of its rows */
+/* name of the table, struct of its rows. What is promised (impairs, promises, ...) is left out: nothing that runs a
+ * protocol reads it. */
 #define TABLES(X)                                                                                                      \
     X(requirements, requirement)                                                                                       \
     X(transports, transport)                                                                                           \
@@ -219,6 +227,9 @@ ROW(error, 16, TEXT(name), TEXT(text))
     X(timers, timer)                                                                                                   \
     X(rules, rule)                                                                                                     \
     X(effects, effect)                                                                                                 \
+    X(tables, table)                                                                                                   \
+    X(logs, log)                                                                                                       \
+    X(reliables, reliable)                                                                                             \
     X(params, param)                                                                                                   \
     X(calls, call)                                                                                                     \
     X(errors, error)
@@ -326,13 +337,14 @@ static size_t transitions_count(const struct assay_model *model)
     return (size_t)model->states_count * model->events_count;
 }
 
-SIZE_IS(limits, 32);
+SIZE_IS(limits, 48);
 static void limits(FILE *to, const struct assay_limits *l)
 {
     fprintf(to,
             "    .limits = {.sessions = %" PRIu32 ", .memory = %" PRIu32 ", .effects = %" PRIu32 ", .output = %" PRIu32
-            ", .drain = %" PRIu32 ", .drain_time = INT64_C(%" PRId64 ")},\n",
-            l->sessions, l->memory, l->effects, l->output, l->drain, l->drain_time);
+            ", .drain = %" PRIu32 ", .drain_time = INT64_C(%" PRId64 "), .rows = %" PRIu32 ", .seal = INT64_C(%" PRId64
+            ")},\n",
+            l->sessions, l->memory, l->effects, l->output, l->drain, l->drain_time, l->rows, l->seal);
 }
 
 static void entry(FILE *to, const char *name, uint32_t count)
@@ -341,7 +353,7 @@ static void entry(FILE *to, const char *name, uint32_t count)
         fprintf(to, "    .%s = %s, .%s_count = %" PRIu32 ",\n", name, name, name, count);
 }
 
-SIZE_IS(model, 616);
+SIZE_IS(model, 776);
 static void whole(const struct assay_model *model, FILE *to)
 {
     fprintf(to, "const struct assay_model %s_model = {\n    ", model->protocol);
@@ -359,6 +371,7 @@ static void whole(const struct assay_model *model, FILE *to)
     entry(to, "blobs", model->blobs_count);
     entry(to, "ints", model->ints_count);
     entry(to, "statesets", model->statesets_count);
+    entry(to, "reliable_messages", model->reliable_messages_count);
     entry(to, "code", model->code_count);
     if (transitions_count(model))
         fputs("    .transitions = transitions,\n", to);
@@ -377,6 +390,7 @@ void assay_emit_c_tables(const struct assay_model *model, FILE *to)
     table_blobs(model, to);
     table_ints(model, to);
     numbers(to, "statesets", model->statesets, model->statesets_count);
+    numbers(to, "reliable_messages", model->reliable_messages, model->reliable_messages_count);
     table_code(model, to);
     numbers(to, "transitions", model->transitions, transitions_count(model));
     numbers(to, "rule_lists", model->rule_lists, model->rule_lists_count);

@@ -123,7 +123,13 @@ static void lower_effects(struct lower *l)
     SPEC_EACH (struct spec_effect, e, &l->spec->effects) {
         struct assay_range args = assay_lower_params(l, &e->args);
         PUSH(l, effects, struct assay_effect,
-             {.name = e->name, .args = args, .verb = e->verb, .object = e->object, .fallible = e->fallible});
+             {.name = e->name,
+              .args = args,
+              .verb = e->verb,
+              .object = e->object,
+              .fallible = e->fallible,
+              .table = ASSAY_NONE,
+              .log = ASSAY_NONE});
     }
 }
 

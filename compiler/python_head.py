@@ -271,7 +271,8 @@ class BaseClient:
             if until is not None and _now() >= until:
                 raise CallTimeout("%s: it is not through yet" % self._address())
             deadline = self._link.session.deadline(until)
-            if self._woken(self._link.socket, _seconds_to(deadline)):
+            waits = self._link.session.early is not None
+            if self._woken(None if waits else self._link.socket, _seconds_to(deadline)):
                 return False
             self._link.step(_now())
         if not self._link.session.finished:
@@ -365,6 +366,9 @@ class _Link:
         self.flush()
 
     def receive(self, wait):
+        if self.session.early is not None:  # what comes next waits for a call, and all else behind it
+            time.sleep(wait or 0)
+            return
         self.socket.settimeout(wait)
         try:
             if self.datagrams and self.client.bind is not None:

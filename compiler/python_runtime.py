@@ -1281,6 +1281,15 @@ def _sends(pc):
     return _OPS[_CODE[pc] & 0xff] == "SEND"
 
 
+def _first_wait(pc):
+    """The state in which code that sends nothing begins to wait; None: there is none."""
+    while not _sends(pc) and _OPS[_CODE[pc] & 0xff] != "END":
+        if _OPS[_CODE[pc] & 0xff] == "GOTO" and _CODE[pc] >> 16 in _WAITING_STATES:
+            return _CODE[pc] >> 16
+        pc += 1
+    return None
+
+
 def _numbers(run):
     return range(run[0], run[0] + run[1])
 
@@ -1295,6 +1304,7 @@ class _Session:
         self.timers, self.limit = {}, None  # deadlines; that of the running call
         self.input, self.out = b"", []  # what is to be sent: a list of frames
         self.skip, self.skip_until, self.segment = 0, False, None
+        self.early = None  # the event of the message that comes next, if it waits for a call
         self.ended, self.end_cause, self.outcome, self.result = False, "", "closed", None
         self.finished = self.heard = False  # the machine came to its end; a message arrived
         self.env = _Env(self.vars, self.lenient, options)
@@ -1322,7 +1332,10 @@ class _Session:
 
     def call(self, index, values, now, limit):
         self.now, self.result, self.running = now, None, index
-        call = _CALLS[index]
+        call, early, self.early = _CALLS[index], self.early, None
+        if early is not None and not self._begins_with(call, early):
+            self._end(early, "protocol")
+            return
         if call.first_var is not None:
             for i, value in enumerate(values):
                 if not _fits(_VARS[call.first_var + i][0], value):
@@ -1334,6 +1347,8 @@ class _Session:
         self.env.slots = dict(enumerate(values))
         self._handle(call.event)
         self._restart("send")
+        if early is not None:
+            self._go_on()
 
     def feed(self, data, now):
         self.now = now
@@ -1352,7 +1367,16 @@ class _Session:
         self.now, self.input = now, data
         if not self.ended:
             self._frame()
-        self.input = b""
+        if self.early is None:
+            self.input = b""
+
+    def _go_on(self):
+        """With the message that waited."""
+        self.early = None
+        if self.frame_in.end == "datagram":
+            self.datagram(self.input, self.now)
+        else:
+            self.feed(b"", self.now)
 
     def end_of_stream(self, now):
         self.now, self.env.slots = now, {}
@@ -1380,6 +1404,8 @@ class _Session:
         if due and (self.limit is None or due[0][0] <= self.limit):
             self.timers[due[0][1]] = None
             self._handle(_TIMERS[due[0][1]].event)
+            if self.early is not None:
+                self._go_on()
         elif self.limit is not None and self.limit <= now:
             self.give_up()
 
@@ -1414,7 +1440,7 @@ class _Session:
         return n > 0
 
     def _frame(self):
-        """Handle the next frame; False: it is not all there."""
+        """Handle the next frame; False: it is not all there, or waits for a call."""
         status, size, content = _find_frame(self.env, self.frame_in, self.input, self.segment)
         if status == "partial":
             return False
@@ -1428,10 +1454,15 @@ class _Session:
             self._end(event, "protocol")
         else:
             frame, text = self.input[:size], _trimmed(self.frame_in, self.input[:content])
+            blank = self.frame_in.blank and not text
+            event = None if blank else _decode(self.env, self.frame_in, text)
+            if not blank and self._waits(event):
+                self.early = event
+                return False
             self.input = self.input[size:]
-            if self.frame_in.blank and not text:
+            if blank:
                 return True
-            self._whole(frame, _decode(self.env, self.frame_in, text))
+            self._whole(frame, event)
         self._restart("input")
         return True
 
@@ -1461,6 +1492,19 @@ class _Session:
                 if _holds(self.env, _RULES[rule].guard):
                     return _RULES[rule]
         return None
+
+    def _begins_with(self, call, event):
+        """Whether a call, begun now, sends nothing before it takes such a message."""
+        rules = _TRANSITIONS.get((self.state, call.event), ())
+        if not rules or call.opens is not None or _MACHINES[call.machine] is not self.machine:
+            return False
+        return (_first_wait(_RULES[rules[0]].body), event) in _TRANSITIONS
+
+    def _waits(self, event):
+        """Whether this is a message that no rule takes, but a call would that is yet to be begun."""
+        if self.running is not None or isinstance(event, str) or _EVENTS[event].kind != "message":
+            return False
+        return any(self._begins_with(call, event) for call in _CALLS) and self._choose(event) is None
 
     def _handle(self, event):
         event = _EVENT_NUMBERS.get(event, event)

@@ -128,7 +128,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
                                           .limits = assay_belief_limits(model, config->machine, 1),
                                           .options = config->options,
                                           .leniencies = config->leniencies,
-                                          .seed = config->seed,
+                                          .secret = {config->seed},
                                           .trace = true,
                                           .judge = true};
     world->circumstance = config->circumstance;

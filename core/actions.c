@@ -141,6 +141,7 @@ static enum assay_ran act_goto(struct run *run, uint32_t ins)
     struct assay_tx *tx = &run->e->tx;
     switch ((enum assay_state_kind)run->e->model->states[state].kind) {
     case ASSAY_STATE_WAIT:
+    case ASSAY_STATE_AWAIT:
         tx->wait = state;
         return ASSAY_RAN;
     case ASSAY_STATE_END:

@@ -52,11 +52,11 @@ struct assay_config {
     uint64_t leniencies;             /* bit i: model->leniencies[i] is on; see assay_leniencies_default() */
     uint64_t secret[2]; /* seals and random values come from it: of the system's random source, or any constant where
                            runs are to repeat */
-    bool trace;                      /* also give ASSAY_EVENT_STEP */
-    bool judge;                      /* also give ASSAY_EVENT_SENT */
-    bool marked; /* random values and seals can be told from others: see assay_learn() */
-    bool gates;                      /* the host can hold back output behind effects (see assay_out) */
-    bool calls; /* the application may begin calls: what one begins with waits for it (see ASSAY_EARLY) */
+    bool trace;         /* also give ASSAY_EVENT_STEP */
+    bool judge;         /* also give ASSAY_EVENT_SENT */
+    bool marked;        /* random values and seals can be told from others: see assay_learn() */
+    bool gates;         /* the host can hold back output behind effects (see assay_out) */
+    bool calls;         /* the application may begin calls: what one begins with waits for it (see ASSAY_EARLY) */
 };
 
 /* Where output goes. The host owns the bytes; the engine appends at `len`.
@@ -164,8 +164,8 @@ enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid,
 /* A datagram of a source that has no session. `peer`: who that is, at most ASSAY_PEER_MAX bytes of the host's own form,
  * the same for the same source. A session is made (event `connect`), handles it as assay_feed() does, and is kept, in
  * *sid, or let go at once (*sid is 0): where the machine has stateless rules, a session in its start state with nothing
- * in flight is none. With as many sessions as the limit allows, only stateless rules are followed; machines without any:
- * REFUSED. A session that is let go later gives ASSAY_EVENT_ENDED. */
+ * in flight is none. With as many sessions as the limit allows, only stateless rules are followed; machines without
+ * any: REFUSED. A session that is let go later gives ASSAY_EVENT_ENDED. */
 #define ASSAY_PEER_MAX 32
 enum assay_rc assay_datagram(struct assay_engine *e, assay_time now, struct assay_span peer, struct assay_span in,
                              assay_sid *sid, struct assay_out *out);
@@ -212,8 +212,8 @@ bool assay_restore(struct assay_engine *e, uint16_t table, const assay_val *valu
 /* The log has that many rows by now, numbered from 0, all kept: at the start, and as it grows. */
 void assay_log_grew(struct assay_engine *e, uint16_t log, uint64_t rows);
 
-/* A session that can be sent rows: `most` of `log`, from number `from` on; they are there. Give them with assay_row(), one
- * after another, then ask again, until there is none. One whose rows have to be fetched first is set aside with
+/* A session that can be sent rows: `most` of `log`, from number `from` on; they are there. Give them with assay_row(),
+ * one after another, then ask again, until there is none. One whose rows have to be fetched first is set aside with
  * assay_fetching(true), and not told of again until assay_fetching(false). */
 struct assay_hunger {
     assay_sid sid;
@@ -261,8 +261,8 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 
 /* With config.marked, random values and seals are placeholders: 8 bytes or more that begin with ASSAY_MARK and a number
  * that is not used twice. assay_learn() puts `actual` (of the same size) in the place of a placeholder wherever the
- * engine holds it: variables, rows, messages that wait, seals. A seal that is made again has a new placeholder; the last
- * 8 for the same values count as sealed. */
+ * engine holds it: variables, rows, messages that wait, seals. A seal that is made again has a new placeholder; the
+ * last 8 for the same values count as sealed. */
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 

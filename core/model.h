@@ -344,8 +344,8 @@ enum assay_rule_flags {
      * and needs no field: the session may run on, its reply waits behind the
      * effect's completion (durability gate). */
     ASSAY_RULE_GATE = 1,
-    ASSAY_RULE_FALLIBLE = 2, /* may take `otherwise` for another reason than an effect: before one is
-                              * ordered, the rest of the body is tried */
+    ASSAY_RULE_FALLIBLE = 2,  /* may take `otherwise` for another reason than an effect: before one is
+                               * ordered, the rest of the body is tried */
     ASSAY_RULE_STATELESS = 4, /* keeps nothing; sends no more than it was sent */
     ASSAY_RULE_RELIABLE = 8,  /* sends a message of `reliable`: with the window full it is NO_ROOM */
 };
@@ -425,7 +425,7 @@ struct assay_table {
 struct assay_log {
     const char *name;
     struct assay_range columns; /* in params */
-    uint64_t unique;            /* bit i: column i; two rows do not have all of these equal. 0: no such rule */
+    uint32_t unique;            /* bit i: column i; two rows do not have all of these equal. 0: no such rule */
     bool durable;
     uint32_t keep;          /* newest rows that a host holds in memory */
     uint16_t machine;       /* whose sessions are sent the rows, by rules for `event`; ASSAY_NONE: nobody is */
@@ -438,7 +438,7 @@ struct assay_log {
     uint16_t req;
 };
 
-enum assay_order { ASSAY_ORDER_NONE, ASSAY_ORDER_IN_ORDER };
+enum assay_reliable_order { ASSAY_ORDER_NONE, ASSAY_ORDER_IN_ORDER };
 enum assay_duplicate { ASSAY_DUPLICATE_ACKNOWLEDGE, ASSAY_DUPLICATE_IGNORE, ASSAY_DUPLICATE_DELIVER /* wrong */ };
 
 /* Messages that are acknowledged and repeated, below the machines. */
@@ -446,7 +446,7 @@ struct assay_reliable {
     struct assay_range messages; /* in reliable_messages */
     uint16_t number;             /* slot of the frame's number field */
     uint8_t bits;                /* numbers wrap at 2^bits: 8, 16 or 32 */
-    uint8_t order;               /* enum assay_order */
+    uint8_t order;               /* enum assay_reliable_order */
     uint8_t duplicate;           /* enum assay_duplicate: what is done with one that was taken before */
     uint16_t ack, ack_slot;      /* the message that acknowledges, and its field: the first number not taken */
     uint16_t session;            /* slot of the frame's session field; ASSAY_NONE: there is none */

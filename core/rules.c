@@ -301,6 +301,7 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
         return refuse_call(e, s, event);
     case ASSAY_EVK_FAULT:
     case ASSAY_EVK_BUILTIN:
+    case ASSAY_EVK_ROW:
         break;
     }
     return event == ASSAY_EV_CONNECT ? ASSAY_OK : assay_session_end(e, s, ASSAY_END_CLOSE, event);

@@ -134,7 +134,7 @@ struct assay_client_options {
                            limit */
     int64_t spin_us;    /* blocking calls look for the answer this long before they sleep: faster, at the cost of the
                            processor */
-    uint64_t seed;      /* of the protocol's random choices; 0: taken from the clock */
+    uint64_t seed;      /* of the protocol's random choices, where runs are to repeat; 0: the system's random source */
 
     /* Names of leniencies of the spec to grant the server, the last one NULL; NULL: none at all. */
     const char *const *lenient;
@@ -282,8 +282,9 @@ struct assay_client_event {
 ASSAY_API int assay_client_begin(struct assay_client *client);
 
 /* Start a call, after all events were taken and no effect is in flight on its
- * link (else BUSY); the event RESULT follows, unless this fails. A call that waits for a greeting is started on
- * CONNECTED, before anything is processed. */
+ * link (else BUSY); the event RESULT follows, unless this fails. A message that
+ * a call of the spec begins with waits for that call, and all else behind it:
+ * a server may speak first. Any other call ends the link then (PROTOCOL). */
 ASSAY_API int assay_client_start(struct assay_client *client, int call, const struct assay_value *args);
 
 /* The descriptor to wait for; -1: none. It changes while connecting. While a
@@ -291,7 +292,7 @@ ASSAY_API int assay_client_start(struct assay_client *client, int call, const st
  * link is there, too: then there are two, and assay_client_fds() has both. */
 ASSAY_API int assay_client_fd(const struct assay_client *client);
 
-/* All descriptors to wait for, as poll(2) wants them, at most ASSAY_CLIENT_FDS; returns how many. */
+/* All descriptors to wait for now, as poll(2) wants them, at most ASSAY_CLIENT_FDS; returns how many. */
 #define ASSAY_CLIENT_FDS 2
 struct pollfd;
 ASSAY_API unsigned assay_client_fds(const struct assay_client *client, struct pollfd *fds);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libclient/client.h"
+#include "net/random.h"
 
 #define CONNECT_MS 10000
 
@@ -131,7 +132,7 @@ static void set_up(struct assay_client *c, const struct assay_client_io *io, con
     c->io = *io;
     c->machine = setup->machine;
     c->leniencies = config->leniencies;
-    c->seed = config->seed + 1;
+    memcpy(c->secret, config->secret, sizeof c->secret);
     c->call.index = -1;
     c->call.link = &c->own;
     atomic_init(&c->stop, false);
@@ -171,8 +172,11 @@ static int make_from(const struct assay_client_io *io, const struct assay_setup 
     const struct assay_client_options *o = setup->options;
     struct assay_config config = {.model = setup->model,
                                   .machine = setup->machine,
-                                  .leniencies = setup->leniencies,
-                                  .seed = o && o->seed ? o->seed : (uint64_t)io->now(io->user)};
+                                  .leniencies = setup->leniencies};
+    if (o && o->seed)
+        config.secret[0] = o->seed;
+    else
+        assay_secret(config.secret);
     config.trace = setup->model->machines[setup->machine].reconnect.pause != ASSAY_NONE;
     config.judge = o && o->trace;
     int status = make(io, setup, &config, client);

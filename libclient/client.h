@@ -85,7 +85,7 @@ struct assay_client {
     struct assay_client_io io;
     struct assay_model model; /* with the params given as the values of its options */
     uint16_t machine;         /* of the own link */
-    uint64_t leniencies, seed;
+    uint64_t leniencies, secret[2];
     void *side_block;
     const char **places; /* where to connect to, by transport; the first: where there are none */
 

@@ -139,7 +139,7 @@ static void new_side(struct assay_client *c, const struct assay_call *call)
     struct assay_config config = {.model = &c->model,
                                   .machine = call->machine,
                                   .leniencies = c->leniencies,
-                                  .seed = c->seed++,
+                                  .secret = {c->secret[0], ++c->secret[1]},
                                   .judge = c->options.trace != NULL};
     (void)assay_pump_size(&config);
     assay_link_init(&c->side, c, call->opens, call->machine);
@@ -194,11 +194,13 @@ int assay_client_start(struct assay_client *c, int index, const struct assay_val
 
 unsigned assay_client_fds(const struct assay_client *c, struct pollfd *fds)
 {
+    const struct assay_link *links[ASSAY_CLIENT_FDS] = {&c->own, &c->side};
     unsigned count = 0;
-    if (c->own.fd >= 0)
-        fds[count++] = (struct pollfd){.fd = c->own.fd, .events = assay_link_wants(&c->own)};
-    if (c->side.fd >= 0)
-        fds[count++] = (struct pollfd){.fd = c->side.fd, .events = assay_link_wants(&c->side)};
+    for (unsigned i = 0; i < ASSAY_CLIENT_FDS; i++) {
+        short wants = assay_link_wants(links[i]);
+        if (links[i]->fd >= 0 && wants) /* poll(2) would tell of errors all the same, which nobody reads yet */
+            fds[count++] = (struct pollfd){.fd = links[i]->fd, .events = wants};
+    }
     return count;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "net/random.h"
 #include "net/socket.h"
 #include "ref-server/shard.h"
 
@@ -315,16 +316,17 @@ static void each_round(struct assay_loop *loop)
 static struct assay_config engine_config(const struct assay_service *service)
 {
     const struct assay_server *server = service->shard->server;
-    return (struct assay_config){
+    struct assay_config config = {
         .model = server->config.model,
         .machine = service->transport->server,
         .limits = service->limits,
         .leniencies = server->leniencies,
-        .seed = (uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 32 ^ (uint64_t)(uintptr_t)service,
         .trace = server->config.trace,
         .judge = server->config.trace,
         .gates = true,
     };
+    assay_secret(config.secret);
+    return config;
 }
 
 /* Mapped, so that memory of limits never reached is never touched. */
