@@ -223,7 +223,8 @@ static void add_builtins(struct assay_spec *spec)
         [ASSAY_EV_UNKNOWN] = "unknown",   [ASSAY_EV_OVERSIZE] = "oversize",
         [ASSAY_EV_EOF] = "eof",           [ASSAY_EV_EOF_IN_FRAME] = "eof-in-frame",
         [ASSAY_EV_RESET] = "reset",       [ASSAY_EV_NO_ROOM] = "no-room",
-        [ASSAY_EV_SHUTDOWN] = "shutdown",
+        [ASSAY_EV_SHUTDOWN] = "shutdown", [ASSAY_EV_STALE] = "stale",
+        [ASSAY_EV_GIVEN_UP] = "given-up", [ASSAY_EV_AWAITED] = "awaited",
     };
     for (unsigned i = 0; i < ASSAY_EV_BUILTINS; i++)
         assay_add_event(spec, names[i], ASSAY_EVK_BUILTIN, (struct assay_at){0, 0});
