@@ -93,7 +93,7 @@ def python(generated):
 
 class Fake:
     """A server that does what a script says: for each connection a list of bytes to expect, ("send", bytes), ("drip", bytes): each
-    on its own, ("flood", bytes): again and again until the client goes, "reset", or "gone": the client must go."""
+    on its own, ("flood", bytes): again and again until the client goes, "reset", "gone": the client must go, or what is called."""
 
     def __init__(self, *connections):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -125,6 +125,8 @@ class Fake:
                 assert more, ("the client went", got, step)
                 got += more
             assert got == step
+        elif callable(step):
+            step()
         elif step == "gone":
             try:
                 assert connection.recv(1) == b""
@@ -581,6 +583,39 @@ def test_an_order_behind_an_effect():
     subscribed = "result subscribe thanked=1 left=0\n"
     assert said in ("connected\n" + subscribed + "effect deliver number=1 text=hi\n" + subscribed,
                     "connected\neffect deliver number=1 text=hi\n" + subscribed + subscribed)
+
+
+def early(driver, generated, orders, *steps):
+    """What a driven client says that had read a greeting, and shown the news before it, when it was told to call."""
+    program = [ASSAY, "drive", SPECS["kinds"]] if driver == "c" else [sys.executable, generated / "generated/kinds_client.py", "--drive"]
+    thanked = threading.Event()
+    fake = Fake([("send", NEWS + DONE), b"\3\0\0", thanked.set, *steps])
+    client = subprocess.Popen([str(part) for part in [*program, fake.address]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    client.stdin.write("connect\n")
+    client.stdin.flush()
+    assert thanked.wait(20)
+    said = client.communicate(orders, timeout=60)[0].splitlines()
+    fake.join()
+    assert client.returncode == 0 and said[:2] == ["connected", "effect deliver number=1 text=hi"]
+    return said[2:]
+
+
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_a_greeting_waits_for_its_order(generated, driver):
+    """However long it was there, whatever stands behind it, and though the server is gone by then."""
+    heard = "result listen thanked=7"
+    assert early(driver, generated, "call listen\n", "gone") == [heard]
+    assert early(driver, generated, "call listen\ncall listen\n", ("send", DONE), "gone") == [heard, heard]
+    said = early(driver, generated, "call listen\ncall listen\n")
+    assert said[0] == heard and sorted(line[:19] for line in said[1:]) == ["ended", "error listen closed"]
+    assert early(driver, generated, "close\n", "gone") == ["ended"]
+
+
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_a_greeting_in_the_way_of_another_order(generated, driver):
+    """It is a breach, and nothing is asked; so is one that no call begins with, at once."""
+    said = early(driver, generated, "call subscribe count=1\n", "gone")
+    assert len(said) == 2 and said[0].startswith("error subscribe protocol ") and said[1] == "ended"
 
 
 WRONG_WORDS = {
