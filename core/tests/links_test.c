@@ -25,7 +25,7 @@ static const struct assay_state states[] = {{"Open", ASSAY_STATE_PLAIN, ASSAY_NO
                                             {"End", ASSAY_STATE_END, ASSAY_NONE, 0}};
 static struct assay_rule rules[RULES_MAX];
 static uint16_t transitions[STATES * LE_COUNT], lists[2 * RULES_MAX];
-static const struct assay_effect effects[] = {{"try", {0, 0}, NULL, NULL, true}};
+static const struct assay_effect effects[] = {{"try", {0, 0}, NULL, NULL, true, ASSAY_NONE, ASSAY_NONE}};
 static uint32_t rules_used;
 
 static struct assay_rule *rule(uint16_t event, uint16_t body)
@@ -122,11 +122,12 @@ static struct link open_link(uint16_t frame, bool gate)
                                      .rules = {0, (uint16_t)rules_used},
                                      .frame_in = frame,
                                      .frame_out = frame == FRAME_STREAM ? (uint16_t)FRAME_LINES : frame,
-                                     .reconnect = {.pause = ASSAY_NONE}};
+                                     .reconnect = {.pause = ASSAY_NONE},
+                                     .session = ASSAY_NONE};
     shapes.machines = &machine, shapes.machines_count = 1;
     shapes.states = states, shapes.states_count = STATES;
     shapes.effects = effects, shapes.effects_count = 1;
-    shapes.limits = (struct assay_limits){4, 1024, 4, 64, 64, 0};
+    shapes.limits = (struct assay_limits){4, 1024, 4, 64, 64, 0, 0, 0};
     shapes.frame_max = 40;
     shapes.scratch = ASSAY_PAIRS_SCRATCH(40, 8, 4);
     struct assay_config config = {

@@ -141,7 +141,10 @@ enum { EV_IDLE = ASSAY_EV_BUILTINS, EV_CALL = FIRST_MESSAGE + 5 };
     [ASSAY_EV_OVERSIZE] = {"oversize", ASSAY_EVK_BUILTIN, NONE}, [ASSAY_EV_EOF] = {"eof", ASSAY_EVK_BUILTIN, NONE},    \
     [ASSAY_EV_EOF_IN_FRAME] = {"eof-in-frame", ASSAY_EVK_BUILTIN, NONE},                                               \
     [ASSAY_EV_RESET] = {"reset", ASSAY_EVK_BUILTIN, NONE}, [ASSAY_EV_NO_ROOM] = {"no-room", ASSAY_EVK_BUILTIN, NONE},  \
-    [ASSAY_EV_SHUTDOWN] = {"shutdown", ASSAY_EVK_BUILTIN, NONE}
+    [ASSAY_EV_SHUTDOWN] = {"shutdown", ASSAY_EVK_BUILTIN, NONE},                                                       \
+    [ASSAY_EV_STALE] = {"stale", ASSAY_EVK_BUILTIN, NONE},                                                             \
+    [ASSAY_EV_GIVEN_UP] = {"given-up", ASSAY_EVK_BUILTIN, NONE},                                                       \
+    [ASSAY_EV_AWAITED] = {"awaited", ASSAY_EVK_BUILTIN, NONE}
 static const struct assay_event_def notes_events[] = {
     BUILTIN_EVENTS,
     [EV_IDLE] = {"idle", ASSAY_EVK_TIMER, 0},
@@ -177,8 +180,8 @@ static const struct assay_param notes_params[] = {
     {"password", "", T_BYTES, NONE}, {"text", "", T_BYTES, NONE},
 };
 static const struct assay_effect notes_effects[] = {
-    {"append", RANGE(0, 1), "append", "log", true},
-    {"notice", RANGE(1, 1), NULL, NULL, false},
+    {"append", RANGE(0, 1), "append", "log", true, NONE, NONE},
+    {"notice", RANGE(1, 1), NULL, NULL, false, NONE, NONE},
 };
 static const struct assay_call notes_calls[] = {
     {"login", "", EV_CALL, RANGE(2, 2), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_NAME, 1, NONE, 0},
@@ -283,8 +286,9 @@ const struct assay_model *notes_model(bool gated)
     notes_server(gated);
     uint16_t server_rules = rules_used;
     notes_client();
-    machines[0] = (struct assay_machine){"server",    ASSAY_SERVER,           RANGE(0, 4), 0, RANGE(0, 2),
-                                         RANGE(0, 1), RANGE(0, server_rules), 0,           1, {.pause = NONE}};
+    machines[0] = (struct assay_machine){
+        "server", ASSAY_SERVER,    RANGE(0, 4), 0,    RANGE(0, 2), RANGE(0, 1), RANGE(0, server_rules), 0,
+        1,        {.pause = NONE}, NONE,        false};
     machines[1] = (struct assay_machine){"client",
                                          ASSAY_CLIENT,
                                          RANGE(4, 6),
@@ -294,9 +298,11 @@ const struct assay_model *notes_model(bool gated)
                                          RANGE(server_rules, (uint16_t)(rules_used - server_rules)),
                                          1,
                                          0,
-                                         {.pause = NONE}};
+                                         {.pause = NONE},
+                                         NONE,
+                                         false};
     m = (struct assay_model){.protocol = "notes",
-                             .limits = {8, 4096, 8, 1024, 1024, 0},
+                             .limits = {8, 4096, 8, 1024, 1024, 0, 0, 0},
                              .scratch = 2048,
                              .frame_max = 3 + NOTES_BODY_MAX,
                              .out_max = 3 + NOTES_BODY_MAX,
@@ -441,10 +447,11 @@ const struct assay_model *sums_model(void)
     frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32, 0, false, NONE, UINT16_MAX};
     frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64, 0, false, NONE, UINT16_MAX};
     sums_server();
-    machines[0] = (struct assay_machine){"server",    ASSAY_SERVER,         RANGE(0, 2), 0, RANGE(0, 0),
-                                         RANGE(0, 0), RANGE(0, rules_used), 0,           1, {.pause = NONE}};
+    machines[0] = (struct assay_machine){
+        "server", ASSAY_SERVER,    RANGE(0, 2), 0,    RANGE(0, 0), RANGE(0, 0), RANGE(0, rules_used), 0,
+        1,        {.pause = NONE}, NONE,        false};
     m = (struct assay_model){.protocol = "sums",
-                             .limits = {4, 1024, 4, 1024, 1024, 0},
+                             .limits = {4, 1024, 4, 1024, 1024, 0, 0, 0},
                              .scratch = 256,
                              .frame_max = 64,
                              .out_max = 64,
