@@ -485,7 +485,7 @@ struct assay_act {
 struct assay_promise {
     uint16_t call, effect;
     uint16_t call_arg, effect_arg; /* counted within theirs */
-    uint64_t at;                   /* bit i: actors[i] */
+    uint64_t at;                   /* bit i: actors[i]; bit 63: the server */
     bool same_order;
     uint16_t req;
 };
