@@ -147,6 +147,11 @@ assay_time assay_session_deadline(const struct assay_engine *e, struct assay_ses
 /* After deadlines or what they rest for have changed. */
 void assay_session_touch(struct assay_engine *e, struct assay_session *s);
 
+/* ---- stranger.c: who the peer is ---------------------------------------- */
+
+/* What the host said it is; empty if it did not. Valid until the session ends. */
+struct assay_span assay_session_peer(const struct assay_engine *e, const struct assay_session *s);
+
 /* ---- queue.c: events and effects in flight ------------------------------ */
 
 struct assay_event *assay_queue(struct assay_engine *e, struct assay_session *s, enum assay_event_type type);

@@ -46,7 +46,7 @@ struct host *open_host(const struct assay_model *model, uint16_t machine)
                                   .machine = machine,
                                   .limits = model->limits,
                                   .leniencies = assay_leniencies_default(model),
-                                  .seed = 1};
+                                  .secret = {1, 1}};
     config.limits.sessions = 2;
     config.limits.memory = 1 << 20;
     size_t size = assay_engine_size(&config);

@@ -291,7 +291,7 @@ int wrong_host_serve(const struct assay_model *model, enum wrong_host_fault faul
                                   .machine = model->server,
                                   .limits = model->limits,
                                   .leniencies = assay_leniencies_default(model),
-                                  .seed = 1,
+                                  .secret = {1, 1},
                                   .trace = true};
     config.limits.sessions = 1024;
     size_t size = assay_engine_size(&config);

@@ -121,10 +121,11 @@ const struct assay_model *desk_model(const char *window)
     }
     desk_rules();
     for (uint16_t i = 0; i < 2; i++)
-        machines[i] = (struct assay_machine){"desk",      ASSAY_SERVER,         RANGE(0, 2), 0, RANGE(0, 0),
-                                             RANGE(0, 0), RANGE(0, rules_used), i,           i, {.pause = NONE}};
+        machines[i] = (struct assay_machine){
+            "desk", ASSAY_SERVER,    RANGE(0, 2), 0,    RANGE(0, 0), RANGE(0, 0), RANGE(0, rules_used), i,
+            i,      {.pause = NONE}, NONE,        false};
     m = (struct assay_model){.protocol = "desk",
-                             .limits = {64, 1024, 64, 1024, 1024, 0},
+                             .limits = {64, 1024, 64, 1024, 1024, 0, 0, 0},
                              .scratch = 2 * DESK_MAX,
                              .frame_max = DESK_MAX,
                              .out_max = DESK_MAX,
