@@ -67,6 +67,7 @@ struct assay_upper {
     uint16_t count;
     const assay_val *values;
     const struct assay_span *spans;
+    bool value; /* ERROR, PROTOCOL: told as `value`; which of the two it is, nobody judges */
 };
 bool assay_oracle_upper(struct assay_oracle *oracle, uint8_t link, const struct assay_upper *seen);
 

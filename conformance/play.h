@@ -47,6 +47,8 @@ struct assay_played {
     bool sent_any, saw_any;
     bool cuts_requested; /* some cut could not be proven to have been seen as one */
     bool silence_waited; /* some silence rests on a quiet time alone */
+    bool came;           /* a connection came about */
+    bool stillborn;      /* a client's program ended before it connected */
     bool unseen;         /* agreed, but the target has something to show that nobody saw */
     bool stopped;        /* the target was told to stop: it ends by itself */
     bool warned;         /* agreed, but something that should be done was not: see `blame` */

@@ -257,6 +257,7 @@ static void ended(struct assay_play_run *r)
     if (!r->play.over)
         assay_play_upper_said(r);
     r->left = true;
+    r->play.outcome.stillborn = !r->play.outcome.came && !r->leaving;
     if (!r->play.over && !r->leaving)
         ended_by_itself(r);
 }
@@ -334,6 +335,7 @@ enum assay_go assay_step_welcome(struct assay_play_run *r, struct assay_link *l,
         return assay_play_trouble(r, "its port was lost while connections were refused", 0);
     assay_play_note(r, l, ASSAY_DID_WELCOME, (struct assay_span){0});
     r->refusing = false;
+    r->excuses++;
     if (r->oracle)
         assay_oracle_refuse(r->oracle, assay_clock_now(), false);
     return ASSAY_GO_ON;

@@ -104,6 +104,7 @@ void assay_play_no_connection(struct assay_play_run *r, const struct assay_link 
 void assay_play_link_up(struct assay_play_run *r, struct assay_link *l)
 {
     r->connected++;
+    r->play.outcome.came = true;
     l->arrived = true;
     r->progress_at = assay_clock_now();
     assay_play_note(r, l, r->guest ? ASSAY_SAW_CONNECTION : ASSAY_DID_CONNECT, (struct assay_span){0});

@@ -49,6 +49,7 @@ struct assay_play_run {
     struct assay_guest *guest;   /* NULL: the target listens */
     unsigned connects, answered; /* orders to connect, and what became of them */
     bool refusing, unreachable;
+    unsigned excuses;   /* what may make it call its address unreachable: a reset, a refusal that it tells of late */
     bool leaving, left; /* it was told to end; it has ended */
     int64_t cpu;        /* that it had used when the step was entered; -1: not known */
     int spare;          /* a connection more than the case has, held open; -1: none */

@@ -77,6 +77,7 @@ enum assay_go assay_step_reset(struct assay_play_run *r, struct assay_link *l, c
     int64_t now = assay_clock_now();
     if (r->oracle)
         assay_oracle_reset(r->oracle, l->index, now);
+    r->excuses++;
     assay_play_link_over(r, l, now);
     assay_play_note(r, l, ASSAY_DID_RESET, (struct assay_span){0});
     assay_wire_reset(&l->wire);

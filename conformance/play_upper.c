@@ -107,6 +107,17 @@ static void hear_upper(struct assay_play_run *r, const struct assay_upper *seen)
         assay_play_disagree(r, l, ASSAY_FOUND_MISMATCH);
 }
 
+/* A reset may come before it has seen that it is connected; what was refused may be told when nothing is any more. */
+static void hear_unreachable(struct assay_play_run *r)
+{
+    if (r->refusing)
+        return;
+    if (r->excuses)
+        r->excuses--;
+    else
+        r->unreachable = true;
+}
+
 static void hear_line(struct assay_play_run *r, char *line, size_t n)
 {
     struct assay_heard heard;
@@ -118,7 +129,7 @@ static void hear_line(struct assay_play_run *r, char *line, size_t n)
         break;
     case ASSAY_HEARD_UNREACHABLE:
         r->answered++;
-        r->unreachable = !r->refusing;
+        hear_unreachable(r);
         break;
     case ASSAY_HEARD_ENDED:
         break;

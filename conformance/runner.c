@@ -15,6 +15,7 @@
 #define SILENT_ENOUGH   64  /* cases without any answer, and none that passed: the target does not speak at all */
 #define AGAIN_AT_MOST   3   /* times that a case runs alone while the harness is late */
 #define EFFECT_SEEN_MAX 512
+#define TRIALS          3 /* cases in which a client's program ends before it connects: then it always does */
 #define RECORDS_SHOWN   8
 
 enum stand { STAND_WAITING, STAND_FLYING, STAND_AGAIN, STAND_JUDGED };
@@ -705,6 +706,58 @@ static void one_round(struct run *r)
             settle_as(r, i, ASSAY_VERDICT_ERROR, r->interrupted ? "not run: interrupted" : "not run: see the end");
 }
 
+/* ---- a client that never comes ---------------------------------------- */
+
+/* The last line that it wrote to its standard error. */
+static void last_words(struct assay_text *text, const char *said)
+{
+    size_t n = said ? strlen(said) : 0;
+    while (n && (said[n - 1] == '\n' || said[n - 1] == '\r'))
+        n--;
+    size_t from = n;
+    while (from && said[from - 1] != '\n')
+        from--;
+    if (n > from)
+        assay_text_add(text, ", and said: %.*s", n - from < 100 ? (int)(n - from) : 100, said + from);
+}
+
+static void describe_stillborn(const struct run *r, const struct assay_played *p, struct assay_net_error *error)
+{
+    static const char *const expected[] = {
+        [ASSAY_UPPER_LINES] = "that connects to {address} when its standard input says `connect`",
+        [ASSAY_UPPER_TERMINAL] = "that stays, and connects to {peer_host} and {peer_port} when it is typed to",
+        [ASSAY_UPPER_EXIT] = "that connects to {address} by itself",
+    };
+    struct assay_text text = {error->text, sizeof error->text, 0};
+    const struct assay_guest_plan *guest = r->o->guest;
+    assay_text_add(&text, "exec:%.80s ends each time before it connects: %s", guest->command, p->trouble);
+    last_words(&text, p->said);
+    assay_text_add(&text, "; expected: a program %s%s", expected[guest->way],
+                   strchr(guest->command, '{') ? "" : " (the command has no {address})");
+}
+
+/* Before anything is judged: false if its program does not get so far as to connect, whichever case it is for. */
+static bool comes(struct run *r, struct assay_net_error *error)
+{
+    bool stillborn = false;
+    for (size_t i = 0, n = 0; i < case_count(r) && n < TRIALS && !r->interrupted; i++) {
+        if (!can_be_told(r, &r->suite->cases[i]))
+            continue;
+        n++;
+        struct assay_play *play = assay_play_start(&r->stage, &r->suite->cases[i], false);
+        int64_t until = assay_clock_now() + assay_pace_patience(&r->stage.pace);
+        while (play && !play->over && !play->outcome.came && !r->interrupted && assay_clock_now() < until)
+            assay_loop_round(r->stage.loop, until);
+        stillborn = play && play->over && play->outcome.stillborn;
+        if (stillborn)
+            describe_stillborn(r, &play->outcome, error);
+        assay_play_free(play);
+        if (!stillborn)
+            break;
+    }
+    return !stillborn;
+}
+
 /* ---- the whole --------------------------------------------------------- */
 
 /* When each round of the loop began is what the next one's findings came after. */
@@ -833,6 +886,8 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
     r.summary = summary;
     r.stage.target = o->target && assay_target_owned(o->target) ? o->target : NULL;
     if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
+        end = ASSAY_RUN_UNREACHABLE;
+    } else if (ready && o->guest && !comes(&r, error)) {
         end = ASSAY_RUN_UNREACHABLE;
     } else if (ready) {
         listen_to_target(&r, true);

@@ -53,6 +53,7 @@ struct assay_told *assay_tale_add(struct assay_tale *tale, const struct assay_mo
                                     .index = u->index,
                                     .count = u->count,
                                     .outcome = u->kind == ASSAY_UPPER_ERROR ? u->outcome : 0,
+                                    .value = u->kind == ASSAY_UPPER_ERROR && u->value,
                                     .at = tale->bytes.n,
                                     .rule = ASSAY_NONE,
                                     .state = ASSAY_NONE,
@@ -115,7 +116,7 @@ struct assay_upper assay_tale_entry(const struct assay_tale *tale, uint32_t i, c
     const struct assay_told *t = &tale->items[i];
     struct assay_range params = params_of(model, t->kind, t->index);
     const uint8_t *p = tale->bytes.p + t->at;
-    struct assay_upper u = {t->kind, t->index, t->outcome, t->count, room->values, room->spans};
+    struct assay_upper u = {t->kind, t->index, t->outcome, t->count, room->values, room->spans, t->value};
     for (uint16_t k = 0; k < t->count && k < ASSAY_TOLD_VALUES; k++) {
         uint32_t n = t->size;
         room->values[k] = 0;
@@ -153,7 +154,7 @@ void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale,
     struct assay_range params = params_of(model, u.kind, u.index);
     if (u.kind == ASSAY_UPPER_ERROR) {
         assay_text_add(text, "error %s ", model->calls[u.index].name);
-        assay_text_add(text, "%s", assay_outcome_name(model, u.outcome));
+        assay_text_add(text, "%s", u.value ? "value" : assay_outcome_name(model, u.outcome));
         return;
     }
     if (u.kind == ASSAY_UPPER_TEXT) {

@@ -18,6 +18,7 @@ struct assay_told {
     bool run;     /* bytes that may have come in any number of pieces: those of effects of a stream without borders */
     uint16_t index, count;
     int32_t outcome;
+    bool value;                  /* told as such */
     uint32_t at, size;           /* its values in `bytes` */
     uint16_t rule, state, event; /* that brought it about; ASSAY_NONE: not told */
 };

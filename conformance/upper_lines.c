@@ -286,6 +286,7 @@ static void read_error(const struct assay_model *model, char *rest, struct assay
     for (size_t i = 0; kind && i < sizeof outcomes / sizeof outcomes[0]; i++)
         if (strcmp(outcomes[i].name, kind) == 0) {
             h->upper.outcome = outcomes[i].outcome;
+            h->upper.value = strcmp(kind, "value") == 0;
             return;
         }
     nonsense(h, "no such error of that call: ", kind ? kind : "");

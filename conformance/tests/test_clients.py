@@ -111,6 +111,12 @@ def test_clients_that_connect_again(fault, why):
     assert not left_over()
 
 
+def test_a_reset_may_come_before_a_client_knows_that_it_is_connected():
+    code, report = again("cautious", "--upper", "lines", "--filter", "*reset/again-and-again")
+    assert [(c["id"], c.get("why")) for c in report["cases"] if c["verdict"] != "pass"] == []
+    assert code == 0 and report["cases"]
+
+
 def test_a_judge_that_is_late_itself_blames_nobody():
     """It takes the connection when half of the client's patience is over."""
     code, report = again("judge-is-late", "--filter", "*stuck*")
@@ -135,6 +141,23 @@ def test_one_case_again():
     done = subprocess.run(["sh", "-c", command.replace("assay", str(ASSAY), 1)], cwd=ROOT, timeout=60,
                           capture_output=True, text=True)
     assert done.returncode == 1 and "effect note" in done.stdout
+
+
+@pytest.mark.parametrize("command,words", [
+    ("./no-such-program {address}", ["./no-such-program", "exit status 127", "not found", "`connect`"]),
+    ("sh -c 'echo first >&2; echo no such host >&2; exit 3' {address}", ["exit status 3", "said: no such host;"]),
+    ("true", ["exit status 0", "the command has no {address}"]),
+])
+def test_a_program_that_never_connects_is_said_once(command, words):
+    done = subprocess.run([str(ASSAY), "test", str(TESTS / "lookup.yaml"), f"exec:{command}", "--role", "client"],
+                          capture_output=True, text=True, timeout=30)
+    assert done.returncode == 69 and done.stderr.count("\n") == 1 and "fail" not in done.stdout.lower()
+    assert all(word in done.stderr for word in words), done.stderr
+
+
+def test_what_the_program_told_is_reported_in_its_own_words():
+    _, report = lookup("shy", "--filter", "lookup/get-1/framing/*byte-by-byte")
+    assert {c["seen"] for c in failures(report)} == {"error get value"}
 
 
 @pytest.mark.parametrize("args,word", [

@@ -1,6 +1,7 @@
 """A client of again.yaml by hand, which runs by itself; its first argument is what it does wrong."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -16,11 +17,27 @@ def stop_the_judge(seconds):
     subprocess.Popen(["sh", "-c", f"sleep {seconds}; kill -CONT {os.getppid()}"])
 
 
+def says_that_it_is_there(link):
+    """With the upper interface of lines; not before it knows that nobody has hung up on it."""
+    time.sleep(0.05)
+    try:
+        link.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        pass
+    except OSError:
+        print("unreachable", flush=True)
+        return False
+    print("connected", flush=True)
+    return True
+
+
 def converse(fault, address):
     """One connection; true: through."""
     if fault == "judge-is-late":
         stop_the_judge(0.2)
     with socket.create_connection(address) as link:
+        if fault == "cautious" and not says_that_it_is_there(link):
+            return False
         link.settimeout(None if fault == "hang" else STUCK)
         link.sendall(b"hello" if fault == "curt" else b"hello\n")
         read = b""
@@ -43,6 +60,8 @@ def converse(fault, address):
 
 
 def main(fault, host, port):
+    if fault == "cautious":
+        sys.stdin.readline()
     while True:
         through = False
         try:
@@ -53,6 +72,10 @@ def main(fault, host, port):
             return 1 if fault == "status" else 0
         if fault == "once":
             return 0
+        if fault == "cautious" and select.select([0], [], [], PAUSE)[0]:
+            return 0
+        if fault == "cautious":
+            continue
         until = time.monotonic() + PAUSE
         while fault == "busy" and time.monotonic() < until:
             pass

@@ -50,6 +50,8 @@ class Client:
             return tell("error", "get", "closed")
         if not re.fullmatch("[a-z]{1,8}", key) and self.fault != "careless":
             return tell("error", "get", "value")
+        if self.fault == "shy":
+            return tell("error", "get", "value")
         self.call = time.monotonic() + WITHIN
         pieces = [f"g {key}\n"] if self.fault != "garble" else [f"g {key}", "!\n"]
         for piece in pieces:
