@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "cli/cli.h"
 #include "link/link.h"
@@ -8,6 +9,12 @@
 #include "link/words.h"
 
 #define SEED_DEFAULT 1
+
+/* Words of a command. */
+#define COMMAND_MAX 64
+
+/* The kernel allows no namespace; what test runners take for "skipped". */
+#define EXIT_REFUSED 77
 
 /* As long as a translator of addresses should remember a flow (RFC 4787, REQ-5). */
 #define IDLE_DEFAULT (300 * (int64_t)1000000000)
@@ -17,7 +24,8 @@ struct link {
     struct assay_arg_list faults[ASSAY_LINK_KINDS];
     uint64_t seed;
     int64_t idle;
-    bool unproven;
+    bool unproven, netns;
+    const char *command[COMMAND_MAX + 1]; /* ended by NULL */
 };
 
 static const char text[] =
@@ -29,19 +37,38 @@ static const char text[] =
     "  N           once: after N bytes (64KiB) of a stream; the N-th datagram; the N-th connection\n"
     "  every=N     after every N bytes, at every N-th datagram\n"
     "  rate=0.01   or 1%: the chance of each datagram, each connection, each KiB of a stream\n"
-    "and may follow a value: --split 1@64KiB, --stall up:10ms..50ms@rate=1%, --delay 30ms@every=10. Without it a "
-    "value\n"
-    "holds from the beginning. The same seed does the same faults at the same places, whatever the time.\n"
+    "and may follow a value: --split 1@64KiB, --stall up:10ms..50ms@rate=1%, --delay 30ms@every=10, --swap 3@5%. "
+    "Without\n"
+    "it a value holds from the beginning. The same seed does the same faults at the same places, whatever the time.\n"
     "\n"
     "A piece of a split stream is sent when the socket table says that the one before was read (see --unproven).\n"
-    "A log is a plan: lines such as `1 up 4096 stall 200ms` (connection, direction, place, fault, value), `3 refuse`,\n"
-    "`* down 2 drop`, `1 up 3 corrupt 12:40` (byte 12 is changed by the bits 0x40). Only a plan knows `1 up 5 truncate "
-    "8`\n"
-    "(8 bytes remain) and `1 up 5 duplicate 30ms` (the second one comes later).";
+    "\n"
+    "A log is a plan. A plan has a fault in each line: FLOW DIRECTION PLACE FAULT [VALUE]\n"
+    "  1 up 3 drop               the third datagram of client 1 is lost\n"
+    "  2 down 1 duplicate 30ms   the first one to client 2 arrives twice, the second time later; or at once: "
+    "duplicate\n"
+    "  1 up 4 delay 1500us       it arrives so much later\n"
+    "  1 up 4 swap 3/2s          it arrives after the three next ones, or 2 s later if they do not come; swap alone: "
+    "1/100ms\n"
+    "  1 up 5 truncate 8         8 bytes of it arrive\n"
+    "  1 up 5 corrupt 12:40      byte 12 (from 0) is changed by the bits 0x40\n"
+    "  1 up 4096 stall 200ms     of a stream: after 4096 bytes\n"
+    "  3 refuse                  the third connection is reset\n"
+    "  * down 2 drop             * is every flow, and in the place of a direction both\n"
+    "  seed 7                    for what a line leaves to chance\n"
+    "A flow is a connection, or the datagrams of one address of a client, numbered as they first come. Datagrams are\n"
+    "numbered for each flow and direction; what was lost counts, and what is sent again counts again. A server that\n"
+    "answers from another port stays in its flow; a client that comes from another one is another flow. The summary\n"
+    "names what of a plan was not done.\n"
+    "\n"
+    "--netns: COMMAND sees the loopback interface of a network namespace of its own and reaches nothing but this "
+    "link.\n"
+    "Its output goes to standard error; it ends with the link, and the link with it. Exit status 77: the kernel "
+    "refuses.";
 
 static enum assay_args_result read_args(struct link *link, int argc, char **argv)
 {
-    struct assay_arg options[ASSAY_LINK_KINDS + 8] = {
+    struct assay_arg options[ASSAY_LINK_KINDS + 9] = {
         {"listen", ASSAY_ARG_STRING, &link->listen, "ADDR:PORT", "where clients connect; port 0: any free one"},
         {"to", ASSAY_ARG_STRING, &link->to, "ADDR:PORT", "the server"},
         {"seed", ASSAY_ARG_UINT, &link->seed, "N", "what chance is drawn from (1)"},
@@ -49,16 +76,20 @@ static enum assay_args_result read_args(struct link *link, int argc, char **argv
         {"log", ASSAY_ARG_STRING, &link->log, "FILE", "write each fault done, in a line that a plan can hold"},
         {"unproven", ASSAY_ARG_FLAG, &link->unproven, NULL, "split without waiting until pieces were read: fast"},
         {"idle", ASSAY_ARG_DURATION, &link->idle, "TIME",
-         "of datagrams: forget a client that nothing is heard of (5min); if it comes back it is another one"},
+         "forget a client of udp after such a silence (5min): if it comes back, it is another one"},
+        {"netns", ASSAY_ARG_FLAG, &link->netns, NULL,
+         "run COMMAND in a network namespace of its own; --to is an address in there"},
     };
-    for (int k = 0, n = 7; k < ASSAY_LINK_KINDS; k++) {
+    for (int k = 0, n = 8; k < ASSAY_LINK_KINDS; k++) {
         const struct assay_link_kind_row *row = &assay_link_kinds[k];
         options[n++] = (struct assay_arg){row->name, ASSAY_ARG_LIST, &link->faults[k], row->takes, row->text};
     }
     struct assay_arg_spec spec = {
-        .usage = "link --listen ADDR:PORT --to ADDR:PORT [FAULTS]",
+        .usage = "link --listen ADDR:PORT --to ADDR:PORT [FAULTS] [--netns -- COMMAND]",
         .text = text,
         .options = options,
+        .positional = link->command,
+        .most = COMMAND_MAX,
     };
     return assay_args_read(&spec, argc, argv);
 }
@@ -126,7 +157,24 @@ static bool read_plan(const struct link *link, struct assay_link_faults *faults)
     return true;
 }
 
+static bool check_command(const struct link *link)
+{
+    if (link->netns && !link->command[0])
+        return bad("--netns needs a command: ", "assay link --netns ... -- COMMAND");
+    return link->netns || !link->command[0] || bad("a command is for --netns: ", link->command[0]);
+}
+
 /* ---- running ----------------------------------------------------------- */
+
+/* Whether a command ended badly by itself. */
+static bool tell_end(const char *command, int status)
+{
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "assay: %s was ended by signal %d\n", command, WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        fprintf(stderr, "assay: %s ended with exit status %d\n", command, WEXITSTATUS(status));
+    return status != 0;
+}
 
 static int run(const struct link *link, const struct assay_link_faults *faults)
 {
@@ -139,7 +187,11 @@ static int run(const struct link *link, const struct assay_link_faults *faults)
     }
     if (config.log)
         setvbuf(config.log, NULL, _IOLBF, 0);
-    enum assay_link_end end = assay_link_run(&config, stdout, &error);
+    if (link->netns)
+        memcpy(&config.command, &(const char *const *){link->command},
+               sizeof config.command); /* execvp() knows no const */
+    int status = 0;
+    enum assay_link_end end = assay_link_run(&config, stdout, &error, &status);
     bool lost = config.log && (ferror(config.log) | fclose(config.log)) != 0;
     if (lost)
         fprintf(stderr, "assay: the log %s could not be written whole\n", link->log);
@@ -148,6 +200,11 @@ static int run(const struct link *link, const struct assay_link_faults *faults)
         return lost ? ASSAY_EXIT_FAILED : ASSAY_EXIT_OK;
     case ASSAY_LINK_INTERRUPTED:
         return ASSAY_EXIT_INTERRUPTED;
+    case ASSAY_LINK_ENDED:
+        return tell_end(link->command[0], status) || lost ? ASSAY_EXIT_FAILED : ASSAY_EXIT_OK;
+    case ASSAY_LINK_REFUSED:
+        fprintf(stderr, "assay: --netns is not possible here: %s\n", error.text);
+        return EXIT_REFUSED;
     case ASSAY_LINK_UNUSABLE:
         break;
     }
@@ -164,7 +221,7 @@ int assay_cmd_link(int argc, char **argv)
         return assay_cli_exit(read);
     faults.plan.seed = link.seed;
     int code = ASSAY_EXIT_USAGE;
-    if (find_transport(&link, &faults.plan.transport) && add_rules(&link, &faults) &&
+    if (check_command(&link) && find_transport(&link, &faults.plan.transport) && add_rules(&link, &faults) &&
         (!link.plan || read_plan(&link, &faults)))
         code = run(&link, &faults);
     assay_link_plan_free(&faults.plan);

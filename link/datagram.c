@@ -96,13 +96,13 @@ static bool end_silent(struct assay_link *link, int64_t span)
 static void server_ready(struct assay_loop *loop, struct assay_watch *watch, unsigned events);
 
 /* Not connected, so that answers from any port of the server are heard. */
-static int open_upstream(const struct assay_address *server)
+static int open_upstream(const struct assay_link *link, const struct assay_address *server)
 {
     struct assay_net_error error;
     struct assay_address any = {.v4 = {.sin_family = AF_INET}, .size = sizeof any.v4};
     if (server->any.sa_family == AF_INET6)
         any = (struct assay_address){.v6 = {.sin6_family = AF_INET6}, .size = sizeof any.v6};
-    return assay_udp_bind(&any, &error);
+    return assay_link_socket(link, ASSAY_NETNS_BIND, &any, &error);
 }
 
 static void number_flow(struct assay_link_flow *f)
@@ -130,7 +130,7 @@ static struct assay_link_flow *new_flow(struct assay_link *link, const struct as
     struct assay_link_flow *f = room ? calloc(1, sizeof *f) : NULL;
     if (!f)
         return NULL;
-    f->watch = (struct assay_watch){.ready = server_ready, .fd = open_upstream(&door->server)};
+    f->watch = (struct assay_watch){.ready = server_ready, .fd = open_upstream(link, &door->server)};
     if (f->watch.fd < 0 || !assay_loop_watch(link->loop, &f->watch, ASSAY_READ)) {
         if (f->watch.fd >= 0)
             close(f->watch.fd);

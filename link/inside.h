@@ -3,6 +3,7 @@
 #define ASSAY_LINK_INSIDE_H
 
 #include "link/link.h"
+#include "link/netns.h"
 #include "net/loop.h"
 
 struct assay_socktable;
@@ -22,6 +23,8 @@ struct assay_link {
     const struct assay_link_config *config;
     struct assay_loop *loop;
     struct assay_watch signals;
+    struct assay_netns netns; /* of the server; no keeper: that of the link */
+    struct assay_watch command;
     struct assay_alarm grace, resume; /* the end; accepting again */
     struct assay_link_listener listeners[ASSAY_ADDRESSES_MAX];
     size_t listeners_count;
@@ -40,7 +43,7 @@ struct assay_link {
     uint64_t done[ASSAY_LINK_KINDS];
     struct assay_link_count count[ASSAY_LINK_DIRECTIONS];
     bool *planned; /* which of the plan's faults were done, by their order */
-    bool stopping, interrupted;
+    bool stopping, interrupted, ended;
     struct assay_socktable *table;
     uint8_t *spare[ASSAY_LINK_SPARE]; /* buffers of pipes that hold nothing */
     unsigned spare_count;
@@ -50,6 +53,10 @@ struct assay_link {
 
 /* A fault was done: counted and logged. */
 void assay_link_done(struct assay_link *link, const struct assay_link_fault *fault);
+
+/* A socket where the server is: as assay_udp_bind() and assay_connect() make it. */
+int assay_link_socket(const struct assay_link *link, enum assay_netns_socket what, const struct assay_address *at,
+                      struct assay_net_error *error);
 
 /* The last connection has gone after the link was told to stop. */
 void assay_link_check_end(struct assay_link *link);

@@ -9,6 +9,7 @@
 
 #include "link/inside.h"
 #include "link/words.h"
+#include "net/datagram.h"
 #include "net/socket.h"
 
 /* After it was told to stop, what is still on its way has this long. */
@@ -153,6 +154,34 @@ static bool watch_signals(struct assay_link *link)
     return link->signals.fd >= 0 && assay_loop_watch(link->loop, &link->signals, ASSAY_READ);
 }
 
+/* ---- the server's namespace --------------------------------------------- */
+
+int assay_link_socket(const struct assay_link *link, enum assay_netns_socket what, const struct assay_address *at,
+                      struct assay_net_error *error)
+{
+    if (link->netns.keeper > 0)
+        return assay_netns_socket(&link->netns, what, at, error);
+    return what == ASSAY_NETNS_BIND ? assay_udp_bind(at, error) : assay_connect(at, error);
+}
+
+static void command_ended(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
+{
+    (void)events;
+    struct assay_link *link = assay_loop_owner(loop);
+    assay_loop_leave(loop, watch);
+    watch->events = 0;
+    if (link->stopping)
+        return;
+    link->ended = true;
+    stop(link);
+}
+
+static bool watch_command(struct assay_link *link)
+{
+    link->command = (struct assay_watch){.ready = command_ended, .fd = link->netns.ended};
+    return link->netns.keeper <= 0 || assay_loop_watch(link->loop, &link->command, ASSAY_READ);
+}
+
 /* ---- starting ---------------------------------------------------------- */
 
 static bool listen_at(struct assay_link *link, struct assay_net_error *error)
@@ -174,7 +203,7 @@ static bool start(struct assay_link *link, struct assay_net_error *error)
     link->grace.fire = time_is_up;
     link->loop = assay_loop_new(link);
     link->planned = calloc(link->config->faults->plan.count + 1, sizeof *link->planned);
-    if (!link->loop || !link->planned || !watch_signals(link) ||
+    if (!link->loop || !link->planned || !watch_signals(link) || !watch_command(link) ||
         !(streams(link) ? assay_link_streams_open : assay_link_datagrams_open)(link)) {
         snprintf(error->text, sizeof error->text, "cannot start: no resources");
         return false;
@@ -199,28 +228,42 @@ static void close_all(struct assay_link *link)
         stop_listening(link);
         (streams(link) ? assay_link_streams_close : assay_link_datagrams_close)(link);
     }
+    assay_netns_close(&link->netns);
     if (link->signals.fd >= 0)
         close(link->signals.fd);
     assay_loop_free(link->loop);
     free(link->planned);
 }
 
-enum assay_link_end assay_link_run(const struct assay_link_config *config, FILE *out, struct assay_net_error *error)
+static void run(struct assay_link *link, FILE *out)
 {
-    struct assay_link link = {.config = config, .signals = {.fd = -1}};
+    const struct assay_link_config *config = link->config;
+    announce(link, out);
+    if (config->log)
+        fprintf(config->log, "seed %" PRIu64 "\n", config->faults->plan.seed);
+    assay_loop_run(link->loop);
+    summarize(link, out);
+}
+
+enum assay_link_end assay_link_run(const struct assay_link_config *config, FILE *out, struct assay_net_error *error,
+                                   int *status)
+{
+    struct assay_link link = {.config = config, .signals = {.fd = -1}, .netns = {.requests = -1, .ended = -1}};
+    enum assay_netns_result netns = ASSAY_NETNS_OK;
     snprintf(error->text, sizeof error->text, "cannot start");
     signal(SIGPIPE, SIG_IGN);
     assay_descriptors_raise();
-    bool ok = start(&link, error);
-    if (ok) {
-        announce(&link, out);
-        if (config->log)
-            fprintf(config->log, "seed %" PRIu64 "\n", config->faults->plan.seed);
-        assay_loop_run(link.loop);
-        summarize(&link, out);
-    }
+    if (config->command)
+        netns = assay_netns_open(&link.netns, config->command, error);
+    bool ok = netns == ASSAY_NETNS_OK && start(&link, error);
+    if (ok)
+        run(&link, out);
+    if (link.ended)
+        *status = assay_netns_status(&link.netns);
     close_all(&link);
     if (!ok)
-        return ASSAY_LINK_UNUSABLE;
+        return netns == ASSAY_NETNS_REFUSED ? ASSAY_LINK_REFUSED : ASSAY_LINK_UNUSABLE;
+    if (link.ended)
+        return ASSAY_LINK_ENDED;
     return link.interrupted ? ASSAY_LINK_INTERRUPTED : ASSAY_LINK_STOPPED;
 }

@@ -227,7 +227,7 @@ static void try_next(struct conn *c)
     struct assay_net_error error;
     struct assay_link_end_point *server = &c->ends[SERVER];
     while (c->candidate < c->link->to_count) {
-        int fd = assay_connect(&c->link->to[c->candidate++], &error);
+        int fd = assay_link_socket(c->link, ASSAY_NETNS_CONNECT, &c->link->to[c->candidate++], &error);
         c->refusal = errno;
         if (fd < 0)
             continue;
