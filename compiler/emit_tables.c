@@ -178,7 +178,8 @@ ROW(where, 6, REFERENCE(that), REFERENCE(fault), REFERENCE(req))
 ROW(event_def, 16, TEXT(name), NAME(kind, event_kinds), REFERENCE(index))
 ROW(reconnect, 32, REFERENCE(pause), NUMBER(growth), NUMBER(most), NUMBER(cap), NUMBER(early), NUMBER(late))
 ROW(machine, 72, TEXT(name), NUMBER(role), RANGE(states), REFERENCE(start), RANGE(vars), RANGE(timers), RANGE(rules),
-    REFERENCE(frame_in), REFERENCE(frame_out), RECORD(reconnect), REFERENCE(session), NUMBER(stateless))
+    REFERENCE(frame_in), REFERENCE(frame_out), RECORD(reconnect), REFERENCE(session), REFERENCE(first_number),
+    NUMBER(stateless))
 ROW(state, 16, TEXT(name), NAME(kind, state_kinds), REFERENCE(call), NUMBER(line))
 ROW(var, 16, TEXT(name), REFERENCE(type), REFERENCE(init))
 ROW(timer, 32, TEXT(name), REFERENCE(event), REFERENCE(after), REFERENCE(states), NUMBER(restart), NUMBER(early),
@@ -190,9 +191,9 @@ ROW(table, 24, TEXT(name), REFERENCE(key), RANGE(columns), NUMBER(most), NUMBER(
 ROW(log, 48, TEXT(name), RANGE(columns), NUMBER(unique), NUMBER(durable), NUMBER(keep), REFERENCE(machine),
     REFERENCE(states), REFERENCE(follows), REFERENCE(cursor), REFERENCE(batch), REFERENCE(window), REFERENCE(event),
     REFERENCE(first_slot), REFERENCE(req))
-ROW(reliable, 36, RANGE(messages), REFERENCE(number), NUMBER(bits), NUMBER(order), NUMBER(duplicate), REFERENCE(ack),
-    REFERENCE(ack_slot), REFERENCE(session), REFERENCE(start), NUMBER(window), REFERENCE(first), REFERENCE(cap),
-    NUMBER(factor), NUMBER(tolerance), REFERENCE(give_up), REFERENCE(req))
+ROW(reliable, 32, RANGE(messages), REFERENCE(number), NUMBER(bits), NUMBER(order), NUMBER(duplicate), REFERENCE(ack),
+    REFERENCE(ack_slot), REFERENCE(session), NUMBER(window), REFERENCE(first), REFERENCE(cap), NUMBER(factor),
+    NUMBER(tolerance), REFERENCE(give_up), REFERENCE(req))
 ROW(param, 24, TEXT(name), TEXT(text), REFERENCE(type), REFERENCE(init))
 ROW(call, 48, TEXT(name), TEXT(text), REFERENCE(event), RANGE(args), RANGE(results), RANGE(errors),
     REFERENCE(first_var), REFERENCE(machine), REFERENCE(opens), NUMBER(within))

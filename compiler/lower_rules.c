@@ -398,7 +398,8 @@ static struct assay_reconnect lower_reconnect(struct lower *l, const struct spec
 static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **waits)
 {
     struct table calls = {0};
-    m->index = PUSH(l, machines, struct assay_machine, {.name = m->name, .role = m->role, .session = ASSAY_NONE});
+    m->index = PUSH(l, machines, struct assay_machine,
+                    {.name = m->name, .role = m->role, .session = ASSAY_NONE, .first_number = ASSAY_NONE});
     struct assay_reconnect reconnect = lower_reconnect(l, m);
     struct assay_machine *lowered = (struct assay_machine *)l->machines.items + m->index;
     lowered->reconnect = reconnect;

@@ -396,6 +396,8 @@ struct assay_machine {
     uint16_t frame_in, frame_out;     /* how it reads and writes */
     struct assay_reconnect reconnect; /* of a client's */
     uint16_t session;                 /* variable that numbers its reliable messages; ASSAY_NONE */
+    uint16_t first_number;            /* code over its variables: the first number of its reliable messages, in either
+                                         direction, modulo 2^bits (undefined: 0); ASSAY_NONE: 0 */
     bool stateless;                   /* it has stateless rules: in its start state a session of datagrams is let go */
 };
 
@@ -450,7 +452,6 @@ struct assay_reliable {
     uint8_t duplicate;           /* enum assay_duplicate: what is done with one that was taken before */
     uint16_t ack, ack_slot;      /* the message that acknowledges, and its field: the first number not taken */
     uint16_t session;            /* slot of the frame's session field; ASSAY_NONE: there is none */
-    uint16_t start;              /* code over the variables: first number of each direction; ASSAY_NONE: 0 */
     uint32_t window;
     uint16_t first, cap; /* codes: durations; cap ASSAY_NONE: none */
     uint16_t factor;     /* percent of the pause before */

@@ -123,7 +123,8 @@ static struct link open_link(uint16_t frame, bool gate)
                                      .frame_in = frame,
                                      .frame_out = frame == FRAME_STREAM ? (uint16_t)FRAME_LINES : frame,
                                      .reconnect = {.pause = ASSAY_NONE},
-                                     .session = ASSAY_NONE};
+                                     .session = ASSAY_NONE,
+                                     .first_number = ASSAY_NONE};
     shapes.machines = &machine, shapes.machines_count = 1;
     shapes.states = states, shapes.states_count = STATES;
     shapes.effects = effects, shapes.effects_count = 1;
