@@ -278,6 +278,9 @@ static bool again(enum assay_rc rc, const struct harvest *h)
     return rc == ASSAY_PENDING || rc == ASSAY_TAKE || (rc == ASSAY_FULL && h->count);
 }
 
+static void run_signal(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                       int64_t now, const void *arg);
+
 /* Handle input with one call of the engine: choices are those of a call. Little room keeps it to few of them. */
 static void run_some(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                      int64_t now, const void *arg)
@@ -292,6 +295,8 @@ static void run_some(struct assay_belief_world *world, struct assay_belief_set *
     b->more = go && !b->ended;
     if (b->ended)
         b->in.n = 0;
+    if (b->behind && rc != ASSAY_EARLY && !b->more && !b->ended)
+        run_signal(world, set, b, now, &(enum assay_builtin_event){(enum assay_builtin_event)b->behind});
 }
 
 static enum assay_rc do_signal(struct assay_belief *b, int64_t now, const void *arg, struct assay_out *out)
@@ -310,11 +315,13 @@ static void run_signal(struct assay_belief_world *world, struct assay_belief_set
                        int64_t now, const void *arg)
 {
     struct harvest h;
+    const enum assay_builtin_event *event = arg;
     enum assay_rc rc = ASSAY_TAKE;
     while (!b->ended && (rc == ASSAY_TAKE || rc == ASSAY_PENDING)) {
         rc = call_engine(world, b, now, do_signal, arg, &h);
         answer_all(world, set, b, now, &h);
     }
+    b->behind = rc == ASSAY_EARLY ? (uint16_t)*event : 0;
 }
 
 static void run_tick(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
@@ -324,6 +331,7 @@ static void run_tick(struct assay_belief_world *world, struct assay_belief_set *
     (void)arg;
     call_engine(world, b, now, do_tick, NULL, &h);
     answer_all(world, set, b, now, &h);
+    b->more = b->in.n > 0; /* what waited for a call may be for a rule now */
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -441,7 +449,7 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
             continue;
         assay_buf_add(&b->in, bytes.p, bytes.n);
         b->wave++;
-        b->more = !world->holds || b->calling;
+        b->more = true;
         b->datagram = world->datagrams;
     }
     settle(world, set, now);
@@ -450,11 +458,8 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                           enum assay_builtin_event event)
 {
-    for (size_t i = 0; i < set->count; i++) {
+    for (size_t i = 0; i < set->count; i++)
         set->items[i]->shut = true;
-        set->items[i]->more = world->holds && set->items[i]->in.n;
-    }
-    settle(world, set, now);
     stimulate(world, set, now, run_signal, &event);
 }
 

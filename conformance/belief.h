@@ -36,6 +36,7 @@ struct assay_belief {
     bool calling;                      /* a call is running */
     bool over;                         /* a call is through that made its own link */
     bool datagram;                     /* one is in `in`, which may be empty */
+    uint16_t behind; /* the end of the stream, if it is behind a message that waits for a call; or 0 */
     int64_t ended_at;
     uint16_t cause; /* ended: the event */
     enum assay_end how;
@@ -84,7 +85,6 @@ struct assay_belief_world {
     bool hands_out;       /* it hands its effects to that: no server plays it, too, which would do them itself */
     bool datagrams;       /* it reads datagrams: each piece of input is one */
     bool stream;          /* it reads a stream without borders */
-    bool holds;           /* input waits for a call that begins with taking it */
     int64_t call_timeout; /* of calls; 0: as the spec says */
     const struct assay_terminal *terminal;
 };

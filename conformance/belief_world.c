@@ -50,48 +50,6 @@ static bool effect_is_free(const struct assay_model *model, const struct assay_e
     return true;
 }
 
-static bool has_action(const struct assay_model *model, uint16_t code, enum assay_op op)
-{
-    if (code == ASSAY_NONE)
-        return false;
-    for (uint32_t pc = code, end = assay_code_end(model, code); pc < end; pc++)
-        if (assay_ins_op(model->code[pc]) == op)
-            return true;
-    return false;
-}
-
-/* A call that takes what the other side said before anything is asked. */
-static bool begins_with_expect(const struct assay_model *model, const struct assay_call *call)
-{
-    for (uint32_t s = 0; s < model->states_count; s++) {
-        uint16_t at = model->transitions[s * model->events_count + call->event];
-        if (at == ASSAY_NONE)
-            continue;
-        uint16_t body = model->rules[model->rule_lists[at]].body;
-        return !has_action(model, body, ASSAY_OP_SEND) && !has_action(model, body, ASSAY_OP_RESULT);
-    }
-    return false;
-}
-
-static bool takes_messages(const struct assay_model *model, uint16_t machine)
-{
-    struct assay_range states = model->machines[machine].states;
-    for (uint32_t s = states.first; s < (uint32_t)states.first + states.count; s++)
-        for (uint16_t e = 0; e < model->events_count; e++)
-            if (model->states[s].kind == ASSAY_STATE_PLAIN && model->events[e].kind == ASSAY_EVK_MESSAGE &&
-                model->transitions[s * model->events_count + e] != ASSAY_NONE)
-                return true;
-    return false;
-}
-
-static bool holds_input(const struct assay_model *model, uint16_t machine)
-{
-    for (uint16_t i = 0; i < model->calls_count && !takes_messages(model, machine); i++)
-        if (model->calls[i].machine == machine && begins_with_expect(model, &model->calls[i]))
-            return true;
-    return false;
-}
-
 static bool has_choices(const struct assay_model *model)
 {
     for (uint16_t i = 0; i < model->code_count; i++)
@@ -117,7 +75,6 @@ static void look_at_machine(struct assay_belief_world *world)
     world->hands_out = world->client && !(machine->role & ASSAY_SERVER);
     world->datagrams = end == ASSAY_END_DATAGRAM;
     world->stream = end == ASSAY_END_STREAM;
-    world->holds = world->client && holds_input(model, world->config.machine);
 }
 
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
@@ -130,7 +87,8 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
                                           .leniencies = config->leniencies,
                                           .secret = {config->seed},
                                           .trace = true,
-                                          .judge = true};
+                                          .judge = true,
+                                          .calls = model->machines[config->machine].role & ASSAY_CLIENT};
     world->circumstance = config->circumstance;
     if (config->circumstance.memory)
         world->config.limits.memory = config->circumstance.memory;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libclient/client.h"
+
 #define LINE_MAX_SIZE ((size_t)16 << 20)
 
 struct driver {
@@ -332,16 +334,26 @@ static bool wants_input(const struct driver *d)
     return !d->drive->run && !d->at_end && may_order(d);
 }
 
+/* An order that was given before something came over a link is obeyed before that is looked at: whoever gives orders
+ * may rely on it. poll(2) looks at one after another, so that standard input has to be asked again. */
+static bool has_order(struct pollfd *input)
+{
+    return input->revents || poll(input, 1, 0) > 0;
+}
+
 static void round_of(struct driver *d)
 {
     struct pollfd fds[1 + ASSAY_CLIENT_FDS] = {{.fd = wants_input(d) ? STDIN_FILENO : -1, .events = POLLIN}};
     unsigned count = 1 + assay_client_fds(d->client, fds + 1);
     if (poll(fds, count, assay_client_wait_ms(d->client)) < 0)
         return;
-    if (fds[0].revents)
+    if (has_order(&fds[0])) {
         read_input(d);
+        if (!d->at_end)
+            return;
+    }
     d->settling = false;
-    assay_client_process(d->client);
+    assay_client_step(d->client, fds + 1, count - 1);
     take_all(d);
 }
 
