@@ -180,8 +180,14 @@ static const struct assay_param notes_params[] = {
     {"password", "", T_BYTES, NONE}, {"text", "", T_BYTES, NONE},
 };
 static const struct assay_effect notes_effects[] = {
-    {"append", RANGE(0, 1), "append", "log", true, NONE, NONE},
-    {"notice", RANGE(1, 1), NULL, NULL, false, NONE, NONE},
+    {.name = "append",
+     .args = RANGE(0, 1),
+     .verb = "append",
+     .object = "log",
+     .fallible = true,
+     .table = NONE,
+     .log = NONE},
+    {.name = "notice", .args = RANGE(1, 1), .table = NONE, .log = NONE},
 };
 static const struct assay_call notes_calls[] = {
     {"login", "", EV_CALL, RANGE(2, 2), RANGE(0, 0), RANGE(0, 1), NOTES_VAR_ARG_NAME, 1, NONE, 0},
@@ -286,21 +292,30 @@ const struct assay_model *notes_model(bool gated)
     notes_server(gated);
     uint16_t server_rules = rules_used;
     notes_client();
-    machines[0] = (struct assay_machine){
-        "server", ASSAY_SERVER,    RANGE(0, 4), 0,    RANGE(0, 2), RANGE(0, 1), RANGE(0, server_rules), 0,
-        1,        {.pause = NONE}, NONE,        false};
-    machines[1] = (struct assay_machine){"client",
-                                         ASSAY_CLIENT,
-                                         RANGE(4, 6),
-                                         4,
-                                         RANGE(2, 3),
-                                         RANGE(0, 0),
-                                         RANGE(server_rules, (uint16_t)(rules_used - server_rules)),
-                                         1,
-                                         0,
-                                         {.pause = NONE},
-                                         NONE,
-                                         false};
+    machines[0] = (struct assay_machine){.name = "server",
+                                         .role = ASSAY_SERVER,
+                                         .states = RANGE(0, 4),
+                                         .start = 0,
+                                         .vars = RANGE(0, 2),
+                                         .timers = RANGE(0, 1),
+                                         .rules = RANGE(0, server_rules),
+                                         .frame_in = 0,
+                                         .frame_out = 1,
+                                         .reconnect = {.pause = NONE},
+                                         .session = NONE,
+                                         .first_number = NONE};
+    machines[1] = (struct assay_machine){.name = "client",
+                                         .role = ASSAY_CLIENT,
+                                         .states = RANGE(4, 6),
+                                         .start = 4,
+                                         .vars = RANGE(2, 3),
+                                         .timers = RANGE(0, 0),
+                                         .rules = RANGE(server_rules, (uint16_t)(rules_used - server_rules)),
+                                         .frame_in = 1,
+                                         .frame_out = 0,
+                                         .reconnect = {.pause = NONE},
+                                         .session = NONE,
+                                         .first_number = NONE};
     m = (struct assay_model){.protocol = "notes",
                              .limits = {8, 4096, 8, 1024, 1024, 0, 0, 0},
                              .scratch = 2048,
@@ -447,9 +462,18 @@ const struct assay_model *sums_model(void)
     frames[0] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 0, 0, 32, 0, false, NONE, UINT16_MAX};
     frames[1] = (struct assay_frame){ASSAY_END_UNTIL, RANGE(0, 0), NONE, NONE, 1, NONE, 64, 0, false, NONE, UINT16_MAX};
     sums_server();
-    machines[0] = (struct assay_machine){
-        "server", ASSAY_SERVER,    RANGE(0, 2), 0,    RANGE(0, 0), RANGE(0, 0), RANGE(0, rules_used), 0,
-        1,        {.pause = NONE}, NONE,        false};
+    machines[0] = (struct assay_machine){.name = "server",
+                                         .role = ASSAY_SERVER,
+                                         .states = RANGE(0, 2),
+                                         .start = 0,
+                                         .vars = RANGE(0, 0),
+                                         .timers = RANGE(0, 0),
+                                         .rules = RANGE(0, rules_used),
+                                         .frame_in = 0,
+                                         .frame_out = 1,
+                                         .reconnect = {.pause = NONE},
+                                         .session = NONE,
+                                         .first_number = NONE};
     m = (struct assay_model){.protocol = "sums",
                              .limits = {4, 1024, 4, 1024, 1024, 0, 0, 0},
                              .scratch = 256,
