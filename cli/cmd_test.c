@@ -389,6 +389,7 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
                   .role = role_name(t),
                   .again = command,
                   .cases = assay_test_parts_cases(parts),
+                  .passed_over = parts->passed_over[0] ? parts->passed_over : NULL,
                   .verbose = t->verbose},
         .oracle = {.model = &settings->model, .leniencies = settings->leniencies, .seed = t->seed},
         .target = target,

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conformance/describe.h"
+
 struct maker {
     struct assay_test_parts *parts;
     const struct assay_test_wanted *wanted;
@@ -94,12 +96,42 @@ static bool offered(const struct maker *m, uint8_t role, const struct assay_tran
     return assay_target_offers(m->target, carrier_of(transport));
 }
 
-static bool add_part(struct maker *m, uint8_t role, uint16_t i)
+static char *part_name(uint8_t role, const char *transport, const char *machine)
+{
+    char *name = NULL;
+    size_t size;
+    FILE *f = open_memstream(&name, &size);
+    if (!f)
+        return NULL;
+    fprintf(f, "%s over %s%s%s", role == ASSAY_CLIENT ? "client" : "server", transport, machine ? ", machine " : "",
+            machine ? machine : "");
+    fclose(f);
+    return name;
+}
+
+/* A client that is not judged now: said, and how to have it judged. */
+static void pass_over(struct maker *m, uint16_t transport, uint16_t machine, bool by_orders)
+{
+    const struct assay_model *model = &m->settings->model;
+    struct assay_text text = {m->parts->passed_over, sizeof m->parts->passed_over, strlen(m->parts->passed_over)};
+    if (m->wanted->transport && !by_orders) /* it was said which one is wanted */
+        return;
+    char *name = part_name(ASSAY_CLIENT, model->transports[transport].name,
+                           machine == ASSAY_NONE ? NULL : model->machines[machine].name);
+    assay_text_add(&text, "%s%s (%s%s)", text.n ? "; " : "", name ? name : "",
+                   by_orders ? "--upper lines" : "--transport ", by_orders ? "" : model->transports[transport].name);
+    free(name);
+}
+
+/* `machine`: that calls make links for; ASSAY_NONE: the transport's own. */
+static bool add_part(struct maker *m, uint8_t role, uint16_t i, uint16_t machine)
 {
     const struct assay_transport *transport = &m->settings->model.transports[i];
     struct assay_test_part *part = &m->parts->items[m->parts->count];
     struct assay_suite_options options = {.transport = i,
                                           .role = role,
+                                          .machine =
+                                              machine == ASSAY_NONE ? NULL : m->settings->model.machines[machine].name,
                                           .seed = m->wanted->seed,
                                           .filter = m->wanted->filter,
                                           .faults = true,
@@ -120,20 +152,64 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i)
         fprintf(stderr, "assay: no suite could be made: out of memory\n");
         return false;
     }
-    size_t size = strlen(transport->name) + sizeof "server over ";
-    part->name = malloc(size);
-    if (part->name)
-        snprintf(part->name, size, "%s over %s", role == ASSAY_CLIENT ? "client" : "server", transport->name);
+    part->name = part_name(role, transport->name, options.machine);
     m->parts->count++;
+    return true;
+}
+
+/* Whether a call makes links of that transport for a machine which has none of another's making. */
+static bool is_made_by_calls(const struct assay_model *model, uint16_t transport, uint16_t machine)
+{
+    bool made = false;
+    for (uint16_t i = 0; i < model->transports_count; i++)
+        if (model->transports[i].client == machine)
+            return false;
+    for (uint16_t i = 0; i < model->calls_count; i++)
+        made = made || (model->calls[i].opens == transport && model->calls[i].machine == machine);
+    return made;
+}
+
+/* Orders are needed for a call, and this way gives none. */
+static bool takes_no_calls(const struct maker *m)
+{
+    enum assay_upper_way way = has_calls(&m->settings->model) ? ASSAY_UPPER_LINES : ASSAY_UPPER_EXIT;
+    if (m->wanted->upper)
+        assay_upper_way_named(m->wanted->upper, &way);
+    return way == ASSAY_UPPER_EXIT;
+}
+
+static bool has_room(const struct maker *m)
+{
+    return m->parts->count < ASSAY_TEST_PARTS_MAX;
+}
+
+static bool add_machines_of_calls(struct maker *m, uint16_t i)
+{
+    const struct assay_model *model = &m->settings->model;
+    for (uint16_t machine = 0; machine < model->machines_count && has_room(m); machine++) {
+        if (!is_made_by_calls(model, i, machine))
+            continue;
+        if (!offered(m, ASSAY_CLIENT, &model->transports[i]))
+            pass_over(m, i, machine, false);
+        else if (takes_no_calls(m))
+            pass_over(m, i, machine, true);
+        else if (!add_part(m, ASSAY_CLIENT, i, machine))
+            return false;
+    }
     return true;
 }
 
 static bool add_role(struct maker *m, uint8_t role)
 {
     const struct assay_model *model = &m->settings->model;
-    for (uint16_t i = 0; i < model->transports_count && m->parts->count < ASSAY_TEST_PARTS_MAX; i++) {
+    for (uint16_t i = 0; i < model->transports_count && has_room(m); i++) {
         uint16_t machine = role == ASSAY_CLIENT ? model->transports[i].client : model->transports[i].server;
-        if (machine != ASSAY_NONE && offered(m, role, &model->transports[i]) && !add_part(m, role, i))
+        bool there = offered(m, role, &model->transports[i]);
+        if (machine != ASSAY_NONE && there && !add_part(m, role, i, ASSAY_NONE))
+            return false;
+        if (machine != ASSAY_NONE && !there && role == ASSAY_CLIENT)
+            pass_over(m, i, ASSAY_NONE, false);
+        if (role == ASSAY_CLIENT && !add_machines_of_calls(m, i))
             return false;
     }
     return true;

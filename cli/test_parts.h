@@ -28,6 +28,7 @@ struct assay_test_part {
 struct assay_test_parts {
     struct assay_test_part items[ASSAY_TEST_PARTS_MAX];
     size_t count;
+    char passed_over[400]; /* what of the role is not judged, and which option has it judged; or empty */
 };
 
 /* `target`: where something listens; it is asked what it offers, unless `transport` says what is wanted. NULL: nothing

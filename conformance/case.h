@@ -88,8 +88,9 @@ struct assay_suite {
 };
 
 struct assay_suite_options {
-    uint16_t transport; /* in model->transports */
-    uint8_t role;       /* enum assay_role: whose machine on that transport is judged; 0: the server's */
+    uint16_t transport;  /* in model->transports */
+    uint8_t role;        /* enum assay_role: whose machine on that transport is judged; 0: the server's */
+    const char *machine; /* of a client: one of these, by name, that calls make links for; NULL: the transport's */
     uint64_t seed;
     const char *filter;              /* glob over ids, or NULL */
     bool stops;                      /* also the steps DEAF and GONE: who plays the cases knows them */

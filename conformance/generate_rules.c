@@ -294,7 +294,7 @@ static void connect_case(struct assay_builder *b)
     uint16_t start = b->model->machines[b->config.machine].start;
     uint16_t at = b->model->transitions[(size_t)start * b->model->events_count + ASSAY_EV_CONNECT];
     if (at == ASSAY_NONE || b->explored.nodes[0].depth || b->explored.nodes[0].belief->out.n == 0 ||
-        b->frame->end == ASSAY_END_DATAGRAM)
+        !b->explored.rooted)
         return;
     assay_build_begin(b, assay_build_state_name(b, start), "connect", "nothing-more");
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
@@ -307,6 +307,8 @@ void assay_generate_rules(struct assay_builder *b)
     connect_case(b);
     for (uint32_t node = 0; node < b->explored.count; node++) {
         generate_node(b, node);
+        if (node == 0 && !b->explored.rooted)
+            continue;
         if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
             generate_headers(b, node);
         if (node == 0)

@@ -133,7 +133,8 @@ void assay_generate_times(struct assay_builder *b)
     for (uint32_t node = 0; node < b->explored.count; node++) {
         const struct assay_node *n = &b->explored.nodes[node];
         assay_time due = assay_deadline(n->belief->engine);
-        if (due == ASSAY_NEVER || due <= 0 || assay_node_of(&b->explored, n->state) != node)
+        if ((node == 0 && !b->explored.rooted) || due == ASSAY_NEVER || due <= 0 ||
+            assay_node_of(&b->explored, n->state) != node)
             continue;
         const struct assay_timer *timer = timer_of(b, node, due);
         if (!timer)

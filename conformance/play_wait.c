@@ -85,6 +85,8 @@ enum assay_go assay_play_settle(struct assay_play_run *r, struct assay_link *l)
     bool upper = owed.upper && assay_play_upper_shown(r);
     if (!owed.bytes && !owed.end && !upper)
         return ASSAY_GO_ON;
+    if (upper && l->wire.state == ASSAY_WIRE_FIN) /* it may tell when the other side has ended, too */
+        assay_play_shut(r, l);
     if (!owed.maybe) {
         if (owed.bytes || owed.end)
             question(r, l, now);

@@ -18,7 +18,8 @@ struct assay_run_facts {
     const char *role;               /* "server", "client" or "peer" */
     const char *part;               /* of a run that judges several machines or transports: which one; else NULL */
     size_t cases;                   /* of all parts; 0: those of `suite` */
-    const char *again; /* the command line that judges once more, up to the filter; see assay_report_again() */
+    const char *again;       /* the command line that judges once more, up to the filter; see assay_report_again() */
+    const char *passed_over; /* what of the role is not judged, and how to have it judged; or NULL */
     bool verbose;
 };
 

@@ -135,6 +135,8 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
             s->died ? "true" : "false", s->serial ? "true" : "false");
     if (s->stopped)
         put_next("stopped", s->stopped, t->to);
+    if (t->facts->passed_over)
+        put_next("not_judged", t->facts->passed_over, t->to);
     fputs("}}\n", t->to);
 }
 

@@ -103,6 +103,8 @@ static void print_notes(struct assay_report *t, const struct assay_run_summary *
         fprintf(t->to, "Not all cases ran: %s.\n", s->stopped);
     if (s->interrupted)
         fprintf(t->to, "Interrupted.\n");
+    if (t->facts->passed_over)
+        fprintf(t->to, "Not judged: %s.\n", t->facts->passed_over);
     if (s->tally.ran == 0)
         fprintf(t->to, "No case ran: that is a failure.\n");
 }

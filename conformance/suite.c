@@ -168,12 +168,22 @@ static bool segments_matter(const struct assay_frame *frame, uint64_t leniencies
     return leniency != ASSAY_NONE && (leniencies >> leniency & 1);
 }
 
+static uint16_t client_named(const struct assay_model *model, const char *name)
+{
+    for (uint16_t i = 0; i < model->machines_count; i++)
+        if (model->machines[i].role & ASSAY_CLIENT && strcmp(model->machines[i].name, name) == 0)
+            return i;
+    return ASSAY_NONE;
+}
+
 uint16_t assay_suite_machine(const struct assay_model *model, const struct assay_suite_options *options)
 {
     bool client = options->role == ASSAY_CLIENT;
     if (options->transport >= model->transports_count)
         return ASSAY_NONE;
     const struct assay_transport *t = &model->transports[options->transport];
+    if (client && options->machine)
+        return client_named(model, options->machine);
     return client ? t->client : t->server;
 }
 

@@ -129,6 +129,29 @@ def test_a_client_that_takes_too_long_to_come_back():
     assert code == 1 and any("did not connect again within" in c["why"] for c in failures(report)), failures(report)
 
 
+def dispatch_client(*args):
+    command = [ASSAY, "test", "spec/dispatch.yaml", f"exec:{ASSAY} drive spec/dispatch.yaml {{address}}", "--role", "client",
+               "--json", *args]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, timeout=60, capture_output=True, text=True)
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_machines_that_play_only_on_links_of_calls():
+    code, report = dispatch_client("--filter", "*/quit/*")
+    assert code == 0 and [c["part"] for c in report["cases"]] == ["client over tcp, machine Sender"]
+    assert report["summary"]["seconds"] < 1, "the client ends its link, and waits for the other side to end it, too"
+
+
+@pytest.mark.parametrize("args,parts", [
+    (["--upper", "lines"], "client over udp (--transport udp)"),
+    (["--upper", "exit"], "client over tcp, machine Sender (--upper lines); client over udp (--transport udp)"),
+    (["--upper", "lines", "--transport", "udp"], None),
+])
+def test_what_is_not_judged_is_said(args, parts):
+    _, report = dispatch_client("--filter", "none", *args)
+    assert report["summary"].get("not_judged") == parts
+
+
 def test_exit_status_tells_how_it_ended():
     code, report = again("status", "--filter", "*bye/example-1")
     assert code == 1 and "ended badly: exit status 1" in report["cases"][0]["why"]
