@@ -206,7 +206,6 @@ static void keep(struct keeper *k, char *const *command)
 {
     static const int wanted[] = {SIGCHLD, SIGINT, SIGTERM, 0}; /* the link decides when to end */
     struct reply reply = {.why = 0};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     signal(SIGPIPE, SIG_IGN);
     const char *refused = enter();
     k->signals = assay_signals_open(wanted);
