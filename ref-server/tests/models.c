@@ -121,9 +121,18 @@ const struct assay_model *desk_model(const char *window)
     }
     desk_rules();
     for (uint16_t i = 0; i < 2; i++)
-        machines[i] = (struct assay_machine){
-            "desk", ASSAY_SERVER,    RANGE(0, 2), 0,    RANGE(0, 0), RANGE(0, 0), RANGE(0, rules_used), i,
-            i,      {.pause = NONE}, NONE,        false};
+        machines[i] = (struct assay_machine){.name = "desk",
+                                             .role = ASSAY_SERVER,
+                                             .states = RANGE(0, 2),
+                                             .start = 0,
+                                             .vars = RANGE(0, 0),
+                                             .timers = RANGE(0, 0),
+                                             .rules = RANGE(0, rules_used),
+                                             .frame_in = i,
+                                             .frame_out = i,
+                                             .reconnect = {.pause = NONE},
+                                             .session = ASSAY_NONE,
+                                             .first_number = ASSAY_NONE};
     m = (struct assay_model){.protocol = "desk",
                              .limits = {64, 1024, 64, 1024, 1024, 0, 0, 0},
                              .scratch = 2 * DESK_MAX,
