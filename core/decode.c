@@ -3,6 +3,7 @@
 #include "core/fields.h"
 #include "core/number.h"
 #include "core/pairs.h"
+#include "core/sums.h"
 
 /* ---- reading one field ------------------------------------------------- */
 
@@ -63,10 +64,26 @@ static inline enum assay_read read_uint(struct assay_reader *r, unsigned bits, b
     return status;
 }
 
+/* The sum of the frame that the reader reads, of which it is the field. */
+static enum assay_read read_sum(const struct assay_field *f, struct assay_reader *r, assay_val *v)
+{
+    uint32_t at = r->pos, width = f->bits / 8u;
+    if (r->bit)
+        return ASSAY_READ_LOST;
+    enum assay_read status = read_uint(r, f->bits, f->flags & ASSAY_F_LITTLE, v);
+    if (status != ASSAY_READ || r->sums == ASSAY_SUMS_IGNORED)
+        return status;
+    bool right =
+        r->sums == ASSAY_SUMS_CHECKED && *v == assay_sum_around(f->sum, (struct assay_span){r->p, r->n}, at, width);
+    return right ? ASSAY_READ : ASSAY_READ_SUM;
+}
+
 static enum assay_read read_int(struct assay_env *env, const struct assay_field *f, struct assay_reader *r,
                                 assay_val *v)
 {
     (void)env;
+    if (f->sum)
+        return read_sum(f, r, v);
     enum assay_read status = read_uint(r, f->bits, f->flags & ASSAY_F_LITTLE, v);
     if (status == ASSAY_READ && (f->flags & ASSAY_F_SIGNED) && f->bits < 64 && *v >> (f->bits - 1))
         *v |= ~(uint64_t)0 << f->bits;
@@ -463,7 +480,7 @@ static bool all_zero(struct assay_span s)
 static bool padding_holds(struct assay_env *env, const struct assay_field *f, assay_val v)
 {
     uint16_t code = f->is != ASSAY_NONE ? f->is : f->init;
-    if (f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_CALC)
+    if (f->form == ASSAY_FORM_CONST || f->form == ASSAY_FORM_CALC || f->sum)
         return true;
     if (code == ASSAY_NONE)
         return env->model->types[f->type].kind < ASSAY_T_BYTES ? v == 0 : all_zero(assay_bytes(env, v));
@@ -515,7 +532,7 @@ static inline struct stop decode_field(struct assay_env *env, uint32_t i, struct
                                             : judge_field(env, i, v);
     if (status == ASSAY_READ_ABSENT)
         return go_on;
-    if (f->form == ASSAY_FORM_CALC)
+    if (f->form == ASSAY_FORM_CALC || status == ASSAY_READ_SUM)
         return fault_at(env, i);
     return stop_at(env, i, status == ASSAY_READ_UNNAMED ? ASSAY_EV_UNKNOWN : ASSAY_EV_MALFORMED);
 }
@@ -692,11 +709,12 @@ struct assay_decoded assay_decode_found(struct assay_env *env, uint16_t index, u
     return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
 }
 
-struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
+static struct assay_decoded decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content,
+                                   enum assay_sums sums)
 {
     const struct assay_frame *frame = &env->model->frames[index];
     struct assay_span inner = assay_frame_trim(env->model, frame, content);
-    struct assay_reader r = {.p = inner.p, .n = inner.n};
+    struct assay_reader r = {.p = inner.p, .n = inner.n, .sums = (uint8_t)sums};
     uint32_t off = (uint32_t)(inner.p - content.p);
     env->known = 0;
     struct stop stop = decode_fields(env, frame->fields, &r);
@@ -711,9 +729,14 @@ struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t
     return decode_body(env, frame, from, body, (uint32_t)(body.p - content.p));
 }
 
+struct assay_decoded assay_decode(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span content)
+{
+    return decode(env, index, from, content, ASSAY_SUMS_CHECKED);
+}
+
 struct assay_decoded assay_decode_broken(struct assay_env *env, uint16_t index, uint8_t from, struct assay_span in)
 {
-    struct assay_decoded d = assay_decode(env, index, from, in);
+    struct assay_decoded d = decode(env, index, from, in, ASSAY_SUMS_IGNORED);
     if (d.message != ASSAY_NONE && d.event == env->model->messages[d.message].event)
         d.event = ASSAY_EV_MALFORMED;
     return d;
@@ -741,7 +764,7 @@ void assay_decode_partial(struct assay_env *env, uint16_t index, uint8_t from, s
     env->frame = in.p;
     if (frame->trim != ASSAY_NONE)
         in = assay_trim_front(&env->model->sets[frame->trim], in);
-    struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true};
+    struct assay_reader r = {.p = in.p, .n = in.n, .cut_off = true, .sums = ASSAY_SUMS_IGNORED};
     struct stop stop = decode_fields(env, frame->fields, &r);
     if (stop.event != ASSAY_NONE && (stop.field != frame->body || r.pos >= r.n))
         return;

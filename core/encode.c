@@ -4,11 +4,14 @@
 #include "core/members.h"
 #include "core/number.h"
 #include "core/pairs.h"
+#include "core/sums.h"
 
 struct writer {
     uint8_t *p;
     uint32_t cap, n;
-    uint8_t bit; /* bits of p[n] that are written */
+    uint8_t bit;                   /* bits of p[n] that are written */
+    const struct assay_field *sum; /* the field of the frame's sum, which is written last; NULL: there is none */
+    uint32_t sum_at;
 };
 
 /* ---- writing one field ------------------------------------------------- */
@@ -67,10 +70,20 @@ static bool int_fits(uint64_t v, unsigned bits, bool is_signed)
     return -limit <= x && x < limit;
 }
 
+static enum assay_encode_status leave_room(const struct assay_field *f, struct writer *w)
+{
+    static const uint8_t zeros[8];
+    w->sum = f;
+    w->sum_at = w->n;
+    return put(w, zeros, f->bits / 8u);
+}
+
 static enum assay_encode_status write_int(struct assay_env *env, const struct assay_field *f, struct writer *w,
                                           assay_val v)
 {
     (void)env;
+    if (f->sum)
+        return leave_room(f, w);
     if (!int_fits(v, f->bits, f->flags & ASSAY_F_SIGNED))
         return ASSAY_ENCODE_FIELD;
     return put_uint(w, v, f->bits, f->flags & ASSAY_F_LITTLE);
@@ -350,8 +363,10 @@ static inline bool value_of(struct assay_env *env, const struct assay_field *f, 
         *v = env->slots[f->slot];
         return true;
     }
-    if (f->slot != ASSAY_NONE)
-        return false;
+    if (f->slot != ASSAY_NONE) {
+        *v = 0;
+        return f->sum;
+    }
     uint16_t code = f->is != ASSAY_NONE ? f->is : f->init;
     *v = f->type != ASSAY_NONE && env->model->types[f->type].kind >= ASSAY_T_BYTES ? ASSAY_VAL_EMPTY : 0;
     return code == ASSAY_NONE || assay_eval(env, code, v);
@@ -420,6 +435,8 @@ static struct assay_encoded finish(struct assay_env *env, const struct assay_fra
                                    bool undelimited)
 {
     struct assay_encoded bad = {ASSAY_ENCODE_FIELD, 0, ASSAY_NONE};
+    if (w->sum)
+        assay_sum_write(w->sum, w->p, w->n, w->sum_at);
     if (trimmed(env->model, frame, (struct assay_span){w->p, w->n}))
         return bad;
     if (frame->end == ASSAY_END_UNTIL && !undelimited) {

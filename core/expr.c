@@ -2,6 +2,7 @@
 
 #include "core/number.h"
 #include "core/pairs.h"
+#include "core/sums.h"
 #include "core/vm.h"
 
 /* Each operation takes its values from the stack and leaves its result there; false: undefined. */
@@ -491,6 +492,11 @@ static bool op_name(struct assay_vm *vm, uint32_t ins)
     return op_decimal(vm, ins);
 }
 
+static bool op_sum(struct assay_vm *vm, uint32_t ins)
+{
+    return push_int(vm, assay_sum_of((enum assay_sum)assay_ins_b(ins), pop_bytes(vm)));
+}
+
 /* ---- running ----------------------------------------------------------- */
 
 static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
@@ -549,6 +555,7 @@ static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
     [ASSAY_OP_CONTAINS] = op_contains,
     [ASSAY_OP_PAIR] = op_pair,
     [ASSAY_OP_NAME] = op_name,
+    [ASSAY_OP_SUM] = op_sum,
 };
 
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm)

@@ -73,6 +73,14 @@ struct assay_reader {
     bool cut_off;   /* the bytes behind `n` are missing: what extends to the end is not complete */
     bool whole;     /* the bytes are the value of one field, from pairs or an object */
     uint8_t region; /* that the bytes stand in: FRAME or SCRATCH */
+    uint8_t sums;   /* enum assay_sums */
+};
+
+/* What is done about the sum of a frame. */
+enum assay_sums {
+    ASSAY_SUMS_LATER,   /* reads as wrong: where the frame ends is not known yet */
+    ASSAY_SUMS_CHECKED, /* the reader's bytes are the frame */
+    ASSAY_SUMS_IGNORED,
 };
 
 enum assay_read {
@@ -82,6 +90,7 @@ enum assay_read {
     ASSAY_READ_LOST,    /* nor can it be told where it ends */
     ASSAY_READ_UNNAMED, /* the text of no enum value */
     ASSAY_READ_ABSENT,  /* a member that need not be there, and is not */
+    ASSAY_READ_SUM,     /* a sum that is not that of the frame */
 };
 
 /* The next field, whatever its constraints; bytes stand in ASSAY_REGION_FRAME, lists and what had to be rewritten in

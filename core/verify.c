@@ -3,6 +3,7 @@
 
 #include "core/fields.h"
 #include "core/session.h"
+#include "core/sums.h"
 #include "core/verify.h"
 
 #define PIECE_MAX 8192 /* instructions of one expression or body */
@@ -99,6 +100,12 @@ static bool enum_holds(const struct check *c, uint32_t ins)
     return assay_ins_b(ins) < c->model->enums_count;
 }
 
+static bool sum_holds(const struct check *c, uint32_t ins)
+{
+    (void)c;
+    return assay_sum_bits(assay_ins_b(ins)) != 0;
+}
+
 static bool send_holds(const struct check *c, uint32_t ins)
 {
     return c->machine && assay_ins_b(ins) < c->model->messages_count;
@@ -155,7 +162,7 @@ static bool operands_hold(const struct check *c, uint32_t ins)
         [ASSAY_OP_SET] = var_holds,       [ASSAY_OP_OPTION] = option_holds, [ASSAY_OP_NAME] = enum_holds,
         [ASSAY_OP_SEND] = send_holds,     [ASSAY_OP_GOTO] = goto_holds,     [ASSAY_OP_TIMER] = timer_holds,
         [ASSAY_OP_EFFECT] = effect_holds, [ASSAY_OP_ERROR] = error_holds,   [ASSAY_OP_CHOOSE] = choose_holds,
-        [ASSAY_OP_PAIR] = pair_holds,
+        [ASSAY_OP_PAIR] = pair_holds,     [ASSAY_OP_SUM] = sum_holds,
     };
     enum assay_op op = assay_ins_op(ins);
     return !checks[op] || checks[op](c, ins);

@@ -1,4 +1,5 @@
 /* Proof that what structured text refers to is inside its tables. */
+#include "core/sums.h"
 #include "core/verify.h"
 
 static bool in_table(uint32_t index, uint32_t count)
@@ -34,8 +35,24 @@ static bool member_holds(const struct assay_model *m, const struct assay_field *
            in_table(f->slot, ASSAY_SLOTS_MAX);
 }
 
+static bool sum_holds(const struct assay_field *f)
+{
+    return f->form == ASSAY_FORM_INT && !(f->flags & ASSAY_F_SIGNED) && f->bits <= 64 && f->bits % 8 == 0 &&
+           assay_sum_bits(f->sum) && f->bits >= assay_sum_bits(f->sum);
+}
+
+static uint32_t sums_in(const struct assay_model *m, struct assay_range fields)
+{
+    uint32_t sums = 0;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count && i < m->fields_count; i++)
+        sums += m->fields[i].sum != ASSAY_SUM_NONE;
+    return sums;
+}
+
 static bool field_holds(const struct assay_model *m, const struct assay_field *f)
 {
+    if (f->sum && !sum_holds(f))
+        return false;
     if (f->flags & ASSAY_F_MEMBER)
         return member_holds(m, f);
     if (!delims_hold(m, f))
@@ -71,9 +88,8 @@ static bool pairs_hold(const struct assay_model *m, const struct assay_pairs *p)
 {
     return text_type(m, p->name_type) && text_type(m, p->value_type) && none_or_in(p->quote_if, m->sets_count) &&
            none_or_in(p->name_first, m->sets_count) && none_or_in(p->value_first, m->sets_count) &&
-           none_or_in(p->req, m->requirements_count) &&
-           p->escapes <= ASSAY_ESCAPES_MAX && (p->escape || !p->escapes) && p->most >= 1 &&
-           p->most <= ASSAY_PAIRS_MAX && p->duplicates <= ASSAY_DUP_FAULT;
+           none_or_in(p->req, m->requirements_count) && p->escapes <= ASSAY_ESCAPES_MAX && (p->escape || !p->escapes) &&
+           p->most >= 1 && p->most <= ASSAY_PAIRS_MAX && p->duplicates <= ASSAY_DUP_FAULT;
 }
 
 static bool object_holds(const struct assay_model *m, const struct assay_object *o)
@@ -102,6 +118,8 @@ bool assay_tables_verify(const struct assay_model *m)
     for (uint32_t i = 0; ok && i < m->objects_count; i++)
         ok = object_holds(m, &m->objects[i]);
     for (uint32_t i = 0; ok && i < m->frames_count; i++)
-        ok = none_or_in(m->frames[i].trim, m->sets_count);
+        ok = none_or_in(m->frames[i].trim, m->sets_count) && sums_in(m, m->frames[i].fields) <= 1;
+    for (uint32_t i = 0; ok && i < m->messages_count; i++)
+        ok = sums_in(m, m->messages[i].fields) == 0;
     return ok;
 }

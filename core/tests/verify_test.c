@@ -78,6 +78,9 @@ static void operands(void **state)
     BAD(I(VAR, 0, NOTES_VAR_ARG_NAME), I(END, 0, 0));
     BAD(I(OPTION, 0, 0), I(END, 0, 0));
     BAD(I(INT, 0, 1), I(WITHIN, 0, 0), I(END, 0, 0));
+    GOOD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_SUM8), I(END, 0, 0));
+    BAD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_NONE), I(END, 0, 0));
+    BAD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_SUM8 + 1), I(END, 0, 0));
     BAD(I(INT, 0, 1), I(NAME, 0, 2), I(END, 0, 0));
 }
 
