@@ -130,6 +130,7 @@ size_t assay_engine_size(const struct assay_config *config)
 static void link_envs(struct assay_engine *e)
 {
     e->env.slots = e->slots;
+    e->env.engine = e;
     e->env.heap = e->heap.bytes;
     e->env.frame = e->env.scratch;
     e->made = e->env;

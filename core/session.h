@@ -118,6 +118,12 @@ static inline struct assay_session *assay_session_at(const struct assay_engine *
     return (struct assay_session *)(void *)(e->sessions + slot * e->session_size);
 }
 
+/* The session whose variables expressions see. */
+static inline struct assay_session *assay_session_of(const struct assay_env *env)
+{
+    return (struct assay_session *)(void *)((uint8_t *)(uintptr_t)env->vars - offsetof(struct assay_session, words));
+}
+
 static inline assay_sid assay_session_id(const struct assay_session *s)
 {
     return (assay_sid)s->gen << 32 | s->slot;

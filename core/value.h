@@ -46,6 +46,8 @@ static inline uint32_t assay_val_size(assay_val v)
 /* The empty byte string. */
 #define ASSAY_VAL_EMPTY assay_val_bytes(ASSAY_REGION_SCRATCH, 0, 0)
 
+struct assay_engine;
+
 /* What expressions and the codec read from. A slot has a value only while its
  * bit in `known` is set: absent optional fields and, after an error or an end
  * of stream inside a frame, fields not reached have none. */
@@ -60,8 +62,9 @@ struct assay_env {
     const uint8_t *heap;      /* base of ASSAY_REGION_VARS */
     uint8_t *scratch;         /* base of ASSAY_REGION_SCRATCH */
     uint32_t scratch_used, scratch_cap;
-    uint64_t leniencies; /* bit i: model->leniencies[i] is on */
-    const bool *settled; /* by message: its fields are all there is to read, or to write; NULL: not known */
+    uint64_t leniencies;         /* bit i: model->leniencies[i] is on */
+    const bool *settled;         /* by message: its fields are all there is to read, or to write; NULL: not known */
+    struct assay_engine *engine; /* whose session `vars` are of; NULL: there is none */
 };
 
 /* The bytes behind a reference; valid while the regions of `env` are. */
