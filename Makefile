@@ -40,7 +40,7 @@ uses_cli         := link conformance ref-server libclient compiler net base core
 
 # System libraries: of a layer, and of a set of layers.
 syslibs_compiler    := -lyaml
-syslibs_ref-server  := -lcrypt -pthread
+syslibs_ref-server  := -lcrypt -lsqlite3 -pthread
 syslibs_conformance := -lcjson
 syslibs = $(foreach l,$(1),$(syslibs_$(l)))
 
@@ -230,7 +230,7 @@ $(BUILD)/assay.pc: libclient/assay.pc.in FORCE
 	@sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< | cmp -s - $@ || \
 	 sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(LIBASSAY_VERSION)|' $< > $@
 
-# The server as a library, the same way; programs that embed it also link -lcrypt -pthread.
+# The server as a library, the same way; programs that embed it also link -lcrypt -lsqlite3 -pthread.
 $(BUILD)/libassay-server.o: $(foreach l,ref-server net base core,$(BUILD)/lib$(l).a)
 	ld -r -o $@ --whole-archive $^ --no-whole-archive
 	objcopy --localize-hidden $@
@@ -279,7 +279,7 @@ stage: $(BUILD)/stage/lib/libassay.a
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c))))
 spec_candy_many := candy
 spec_signal     := dispatch
-libs_relay      := -l:libassay-server.a -lcrypt -pthread
+libs_relay      := -l:libassay-server.a -lcrypt -lsqlite3 -pthread
 spec_of = $(or $(spec_$(1)),$(1))
 
 $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
