@@ -327,6 +327,30 @@ static bool observers_of(const struct test *t, const struct assay_model *model, 
     return true;
 }
 
+/* What a program shows at its terminal is on its standard output: it is read there as a whole, with every case. True:
+ * this observer does just that, and is not needed besides. */
+static bool reads_screen(const struct assay_observer *o, const struct assay_model *model,
+                         const struct assay_terminal *terminal)
+{
+    const struct assay_effect *effect = effect_named(model, o->name);
+    return terminal && o->kind == ASSAY_EYE_STDOUT && terminal->effects[effect - model->effects] != ASSAY_NONE;
+}
+
+static void look_at_screens(struct assay_test_parts *parts, struct assay_observers *observers,
+                            const struct assay_model *model)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        for (size_t k = 0; k < observers->count; k++)
+            if (parts->items[i].role == ASSAY_SERVER &&
+                reads_screen(&observers->items[k], model, parts->items[i].terminal))
+                parts->items[i].screen = true;
+    for (size_t k = 0; k < observers->count;)
+        if (parts->count && reads_screen(&observers->items[k], model, parts->items[0].terminal))
+            assay_observer_remove(observers, k);
+        else
+            k++;
+}
+
 /* ---- one run of all parts ---------------------------------------------- */
 
 static const char *role_name(const struct test *t)
@@ -401,6 +425,8 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
     };
     int code = ASSAY_EXIT_USAGE;
     bool ready = command && observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
+    if (ready)
+        look_at_screens(parts, &observers, &settings->model);
     o.faulty = faults.items;
     o.faulty_count = faults.count;
     if (ready && open_reports(&reports, t)) {
@@ -453,6 +479,16 @@ static int with_spec(const struct test *t, struct assay_target *target)
     return code;
 }
 
+static bool is_used_by_a_person(const struct test *t)
+{
+    bool person = (t->role && strcmp(t->role, "peer") == 0) || (t->upper && strcmp(t->upper, "terminal") == 0);
+    for (size_t i = 0; i < t->observe.count; i++) {
+        const char *place = strchr(t->observe.items[i], '=');
+        person = person || (place && strcmp(place, "=stdout") == 0);
+    }
+    return person;
+}
+
 /* A client is started for each case; everything else is one target. */
 static int with_target(const struct test *t)
 {
@@ -464,7 +500,7 @@ static int with_target(const struct test *t)
         fprintf(stderr, "assay: %s\n", error.text);
         return ASSAY_EXIT_USAGE;
     }
-    if (t->role && strcmp(t->role, "peer") == 0)
+    if (is_used_by_a_person(t))
         assay_target_hold_stdin(target);
     int code = with_spec(t, target);
     assay_target_free(target);

@@ -36,14 +36,19 @@ bool assay_observer_add(struct assay_observers *observers, const char *text)
     return true;
 }
 
+void assay_observer_remove(struct assay_observers *observers, size_t i)
+{
+    struct assay_observer *o = &observers->items[i];
+    while (o->known_count)
+        free(o->known[--o->known_count]);
+    free(o->known);
+    *o = observers->items[--observers->count];
+}
+
 void assay_observers_free(struct assay_observers *observers)
 {
-    while (observers->count) {
-        struct assay_observer *o = &observers->items[--observers->count];
-        while (o->known_count)
-            free(o->known[--o->known_count]);
-        free(o->known);
-    }
+    while (observers->count)
+        assay_observer_remove(observers, observers->count - 1);
 }
 
 struct assay_observer *assay_observer_find(struct assay_observers *observers, const char *name)

@@ -33,6 +33,7 @@ struct assay_observers {
 /* Add NAME=FILE, NAME=cmd:COMMAND, NAME=stdout, NAME=stderr,
  * or NAME=COMMAND where that has a blank and names no file. False: not of that form. */
 bool assay_observer_add(struct assay_observers *observers, const char *text);
+void assay_observer_remove(struct assay_observers *observers, size_t i);
 void assay_observers_free(struct assay_observers *observers);
 
 /* NULL: nobody watches that effect. */

@@ -40,6 +40,8 @@ void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct
 
 static void saw_end(struct assay_play_run *r, struct assay_link *l)
 {
+    if (l->done)
+        return;
     bool fin = l->wire.state == ASSAY_WIRE_FIN;
     int64_t now = assay_clock_now(), quiet = fin ? assay_connection_quiet(l->wire.watch.fd) : 0;
     if (l->asked_at && fin)
