@@ -10,10 +10,15 @@ start_server() {
     server=$!
 }
 
+# Whether it runs. One that died stays in the table of processes until it is waited for.
+server_runs() {
+    case $(cat "/proc/$server/stat" 2>/dev/null) in "" | *") Z "*) return 1 ;; esac
+}
+
 # usage: server_address [TRANSPORT]; prints it as soon as the server has told it, e.g. tcp:127.0.0.1:4711
 server_address() {
     until address=$(sed -n "s/^listening on \(${1:-tcp}:.*\)/\1/p" "$server_says" | head -n 1) && [ -n "$address" ]; do
-        kill -0 "$server" 2>/dev/null || { echo "the server did not start" >&2; return 1; }
+        server_runs || { echo "the server did not start" >&2; return 1; }
         sleep 0.05
     done
     echo "$address"
