@@ -70,14 +70,12 @@ static bool make_guest(const struct maker *m, struct assay_guest_plan *guest)
 }
 
 /* Where a server is driven from a terminal, as peers are, it is read there, too. */
-static void look_at_terminal(const struct maker *m, struct assay_test_part *part)
+static bool looks_at_terminal(const struct maker *m)
 {
-    const struct assay_test_wanted *w = m->wanted;
     enum assay_upper_way way = m->roles == ASSAY_SERVER ? ASSAY_UPPER_EXIT : ASSAY_UPPER_TERMINAL;
-    if (w->upper)
-        assay_upper_way_named(w->upper, &way);
-    part->terminal = assay_spec_terminal(m->spec);
-    part->screen = part->terminal && way == ASSAY_UPPER_TERMINAL;
+    if (m->wanted->upper)
+        assay_upper_way_named(m->wanted->upper, &way);
+    return assay_spec_terminal(m->spec) && way == ASSAY_UPPER_TERMINAL;
 }
 
 /* ---- parts ------------------------------------------------------------- */
@@ -142,9 +140,10 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i, uint16_t machine
     *part = (struct assay_test_part){.carrier = carrier_of(transport), .role = role};
     if (role == ASSAY_CLIENT && !make_guest(m, &part->guest))
         return false;
-    if (role == ASSAY_SERVER)
-        look_at_terminal(m, part);
-    else if (part->guest.way == ASSAY_UPPER_TERMINAL)
+    if (role == ASSAY_SERVER) {
+        part->terminal = assay_spec_terminal(m->spec);
+        part->screen = looks_at_terminal(m);
+    } else if (part->guest.way == ASSAY_UPPER_TERMINAL)
         part->terminal = part->guest.terminal;
     part->guest.datagrams = part->carrier == ASSAY_CARRIER_UDP;
     part->suite = assay_suite_make(m->spec, &options);
@@ -235,6 +234,8 @@ bool assay_test_parts_make(struct assay_test_parts *parts, const struct assay_te
     struct maker m = {.parts = parts, .wanted = wanted, .spec = spec, .settings = settings, .target = target};
     if (!read_role(wanted, &m.roles))
         return false;
+    if (target && looks_at_terminal(&m)) /* a knock would show there, too */
+        assay_target_never_knock(target);
     if ((m.roles & ASSAY_SERVER && !add_role(&m, ASSAY_SERVER)) ||
         (m.roles & ASSAY_CLIENT && !add_role(&m, ASSAY_CLIENT)))
         return false;
