@@ -80,7 +80,7 @@ static void tell_sent(struct run *run, uint16_t message, uint32_t size)
 }
 
 /* Where messages are datagrams, a cut without a gate begins each. False: there is no room for it. */
-static bool begin_datagram(struct assay_engine *e)
+bool assay_datagram_begin(struct assay_engine *e)
 {
     struct assay_out *out = e->out;
     if (e->model->frames[e->machine->frame_out].end != ASSAY_END_DATAGRAM)
@@ -91,13 +91,23 @@ static bool begin_datagram(struct assay_engine *e)
     return true;
 }
 
+/* A call that begins with a message waits until the window has room. */
+static enum assay_ran no_window(const struct run *run)
+{
+    uint8_t kind = run->e->model->events[run->event].kind;
+    return kind == ASSAY_EVK_CALL || kind == ASSAY_EVK_ROW ? ASSAY_RAN_FULL : ASSAY_RAN_NO_ROOM;
+}
+
 static enum assay_ran act_send(struct run *run, uint32_t ins)
 {
     struct assay_engine *e = run->e;
     struct assay_out *out = e->out;
     uint16_t message = (uint16_t)assay_ins_b(ins), frame = e->machine->frame_out;
-    if (!begin_datagram(e))
+    bool reliable = e->reliable && e->reliables[message];
+    if (!assay_datagram_begin(e))
         return ASSAY_RAN_FULL;
+    if (reliable && !assay_reliable_address(e, run->s))
+        return no_window(run);
     if (e->free_slots) {
         fill_free(e, e->model->frames[frame].fields);
         fill_free(e, e->model->messages[message].fields);
@@ -115,6 +125,8 @@ static enum assay_ran act_send(struct run *run, uint32_t ins)
         return ASSAY_RAN_FULL;
     if (encoded.status == ASSAY_ENCODE_FIELD)
         return ASSAY_RAN_UNFIT;
+    if (reliable && !assay_reliable_keep(e, run->s, message, encoded.size))
+        return ASSAY_RAN_NO_ROOM;
     out->len += encoded.size;
     e->tx.sent = true;
     return ASSAY_RAN;
@@ -176,6 +188,21 @@ static enum assay_ran act_close(struct run *run, uint32_t ins)
     (void)ins;
     run->e->tx.end = true;
     run->e->tx.finished = false;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_decline(struct run *run, uint32_t ins)
+{
+    (void)ins;
+    run->e->tx.declined = true;
+    return ASSAY_RAN;
+}
+
+static enum assay_ran act_mark(struct run *run, uint32_t ins)
+{
+    (void)ins;
+    if (run->e->reliable)
+        assay_reliable_mark(run->e, run->s);
     return ASSAY_RAN;
 }
 
@@ -298,9 +325,10 @@ static enum assay_ran act_error(struct run *run, uint32_t ins)
 
 static action *const actions[ASSAY_OPS_COUNT - ASSAY_OP_FIRST_ACTION] = {
 #define AT(op) [ASSAY_OP_##op - ASSAY_OP_FIRST_ACTION]
-    AT(OUT) = act_out,     AT(FREE) = act_free,     AT(SEND) = act_send,   AT(SET) = act_set,
-    AT(GOTO) = act_goto,   AT(EFFECT) = act_effect, AT(TIMER) = act_timer, AT(RESULT) = act_result,
-    AT(ERROR) = act_error, AT(ABORT) = act_abort,   AT(CLOSE) = act_close, AT(CHOOSE) = act_choose,
+    AT(OUT) = act_out,         AT(FREE) = act_free,     AT(SEND) = act_send,   AT(SET) = act_set,
+    AT(GOTO) = act_goto,       AT(EFFECT) = act_effect, AT(TIMER) = act_timer, AT(RESULT) = act_result,
+    AT(ERROR) = act_error,     AT(ABORT) = act_abort,   AT(CLOSE) = act_close, AT(CHOOSE) = act_choose,
+    AT(DECLINE) = act_decline, AT(MARK) = act_mark,
 #undef AT
 };
 
@@ -325,7 +353,7 @@ static enum assay_ran foresee(struct run *run)
 {
     struct assay_choices *choices = run->e->choices;
     uint8_t met = choices ? choices->met : 0;
-    if (!run->otherwise && !(run->e->model->rules[run->rule].flags & ASSAY_RULE_FALLIBLE))
+    if (!run->otherwise && !(run->e->model->rules[run->rule].flags & (ASSAY_RULE_FALLIBLE | ASSAY_RULE_RELIABLE)))
         return ASSAY_RAN;
     run->skip = ASSAY_NONE;
     enum assay_ran ran = go_on(run);

@@ -3,10 +3,12 @@
 
 #include "core/feed.h"
 #include "core/fields.h"
+#include "core/reliable.h"
 
 #define EVENTS_MIN  64u
 #define ARGS_MIN    128u
 #define SCRATCH_MIN 4096u
+#define TURNS       4u /* messages that were ahead of their turn: so many of the worst kind may be handled at once */
 
 /* ---- sizes ------------------------------------------------------------- */
 
@@ -40,6 +42,7 @@ static uint32_t held_by(const struct assay_engine *e, uint16_t code)
         unsigned b = assay_ins_b(ins);
         waits |= assay_ins_op(ins) == ASSAY_OP_EFFECT && e->model->effects[b].fallible;
         held += assay_ins_op(ins) == ASSAY_OP_SET && assay_is_bytes(e->model, e->model->vars[b].type);
+        held += assay_ins_op(ins) == ASSAY_OP_SEND && e->reliable; /* its copy */
     }
     return waits ? held : 0;
 }
@@ -48,7 +51,7 @@ static uint32_t held_by(const struct assay_engine *e, uint16_t code)
  * top. */
 static void measure(struct assay_engine *e)
 {
-    uint32_t events_max = 0, args_max = 0;
+    uint32_t events_max = 0, args_max = 0, turns = e->reliable ? TURNS : 1;
     e->undo_cap = 2u * e->vars_count + 4;
     for (uint32_t i = 0; i < e->machine->rules.count; i++) {
         const struct assay_rule *rule = &e->model->rules[e->machine->rules.first + i];
@@ -59,10 +62,11 @@ static void measure(struct assay_engine *e)
         args_max = at_least(args_max, args);
         e->held_most = at_least(at_least(e->held_most, held_by(e, rule->body)), held_by(e, rule->otherwise));
     }
-    e->events_need = 2 * events_max + 6;
+    e->events_need = 2 * events_max + 7;
     e->args_need = 2 * args_max;
-    e->events_cap = at_least(2 * e->events_need, EVENTS_MIN);
-    e->args_cap = at_least(2 * e->args_need, ARGS_MIN);
+    e->events_cap = at_least(2 * turns * e->events_need, EVENTS_MIN);
+    e->args_cap = at_least(2 * turns * e->args_need, ARGS_MIN);
+    e->garbage_cap = 2 * turns * e->undo_cap + 2 * e->window;
     e->scratch_need = e->model->scratch + e->model->frame_max;
     e->env.scratch_cap = e->scratch_need + at_least(e->scratch_need / 4, SCRATCH_MIN);
 }
@@ -96,7 +100,8 @@ static size_t lay_out(struct assay_engine *e, uint8_t *mem)
     PART(e->settled_out, e->model->messages_count);
     PART(e->flights, e->config.limits.effects);
     PART(e->undo, e->undo_cap);
-    PART(e->garbage, 2 * e->undo_cap);
+    PART(e->garbage, e->garbage_cap);
+    PART(e->reliables, e->reliable ? e->model->messages_count : 0);
     PART(e->events, e->events_cap);
     PART(e->arg_values, e->args_cap);
     PART(e->arg_spans, e->args_cap);
@@ -116,8 +121,10 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     e->machine = &config->model->machines[config->machine];
     e->vars_count = e->machine->vars.count;
     e->timers_count = e->machine->timers.count;
+    assay_flow_measure(e);
     measure(e);
-    e->session_size = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
+    e->flow_at = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
+    e->session_size = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
 }
 
 size_t assay_engine_size(const struct assay_config *config)
@@ -175,6 +182,7 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     link_envs(e);
     mask_timers(e);
     note_settled(e);
+    assay_flow_init(e);
     return e;
 }
 
@@ -336,6 +344,16 @@ static enum assay_rc fire(struct assay_engine *e, struct assay_session *s, unsig
     return rc;
 }
 
+static enum assay_rc first_due(struct assay_engine *e, struct assay_session *s, assay_time due)
+{
+    if (s->wants & ASSAY_WANT_TURN)
+        return assay_turns(e, s);
+    for (unsigned i = 0; i <= e->timers_count; i++)
+        if (assay_session_deadlines(e, s)[i] == due)
+            return fire(e, s, i);
+    return e->reliable ? assay_flow_tick(e, s) : ASSAY_OK;
+}
+
 enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out)
 {
     struct assay_session *s = assay_session_find(e, sid);
@@ -346,15 +364,9 @@ enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, 
     assay_time due = assay_session_deadline(e, s);
     if (s->pend != ASSAY_PEND_NONE || s->gates)
         return ASSAY_PENDING;
-    enum assay_rc rc = ASSAY_OK;
     s->early = ASSAY_NONE;
     assay_no_fields(e);
-    for (unsigned i = 0; i <= e->timers_count && due <= now; i++)
-        if (assay_session_deadlines(e, s)[i] == due) {
-            rc = fire(e, s, i);
-            break;
-        }
-    return assay_leave(e, s, rc, false);
+    return assay_leave(e, s, due <= now ? first_due(e, s, due) : ASSAY_OK, false);
 }
 
 /* ---- calls ------------------------------------------------------------- */

@@ -29,7 +29,12 @@ static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, cons
                            struct assay_span content)
 {
     struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), found, content);
-    return step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
+    return e->reliable ? assay_receive(e, s, decoded, content) : step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
+}
+
+enum assay_rc assay_step(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin)
+{
+    return step(e, s, event, origin);
 }
 
 /* The end of the frame cannot be told: neither where the next one begins. */
@@ -295,18 +300,23 @@ static enum assay_rc complete_gate(struct assay_engine *e, struct assay_session 
     return at <= front_gate(e->out) || at >= e->out->cuts_len ? fail_front(e, s, flight) : fail_later(e, s, flight, at);
 }
 
+static enum assay_rc go_on_by_itself(struct assay_engine *e, struct assay_session *s)
+{
+    assay_no_fields(e);
+    if (e->model->events[s->event].kind == ASSAY_EVK_CALL && s->call != ASSAY_NONE)
+        assay_call_slots(e, s);
+    return assay_resume(e, s);
+}
+
 /* What was suspended without bytes goes on at once; the rest when its bytes are presented again. */
 static enum assay_rc complete_suspended(struct assay_engine *e, struct assay_session *s, struct assay_flight *flight,
                                         bool done)
 {
     s->pend = done ? ASSAY_PEND_DONE : ASSAY_PEND_FAILED;
     enum assay_rc rc = ASSAY_OK;
-    if (s->origin == ASSAY_ORIGIN_SELF) {
-        assay_no_fields(e);
-        if (e->model->events[s->event].kind == ASSAY_EVK_CALL && s->call != ASSAY_NONE)
-            assay_call_slots(e, s);
+    if (s->origin == ASSAY_ORIGIN_SELF || s->origin == ASSAY_ORIGIN_HELD) {
         struct assay_flight was = *flight;
-        rc = assay_resume(e, s);
+        rc = s->origin == ASSAY_ORIGIN_SELF ? go_on_by_itself(e, s) : assay_receive_resume(e, s);
         *flight = rc == ASSAY_FULL ? was : *flight;
     }
     if (rc == ASSAY_FULL)

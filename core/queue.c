@@ -36,7 +36,7 @@ bool assay_queue_has_room(const struct assay_engine *e)
 {
     return e->events_cap - e->events_count >= e->events_need && e->args_cap - e->args_count >= e->args_need &&
            e->env.scratch_cap - e->env.scratch_used >= e->scratch_need &&
-           (e->garbage_count == 0 || e->events_head == e->events_count);
+           (e->garbage_cap - e->garbage_count >= 2 * e->undo_cap || e->events_head == e->events_count);
 }
 
 bool assay_next_event(struct assay_engine *e, struct assay_event *event)

@@ -72,6 +72,8 @@ static void close_gates(struct assay_engine *e, struct assay_session *s)
 
 static void undo(struct assay_engine *e, struct assay_session *s)
 {
+    if (e->tx.kept)
+        assay_reliable_undo(e, s);
     assay_vars_undo(e, s, e->tx.undo);
     close_gates(e, s);
     e->out->len = e->tx.out_len;
@@ -84,6 +86,8 @@ static void undo(struct assay_engine *e, struct assay_session *s)
  * kept until then: other sessions cannot take it, and the arguments of the order may stand in it. */
 static enum assay_rc wait_for_effect(struct assay_engine *e, struct assay_session *s)
 {
+    if (e->tx.kept)
+        assay_reliable_hold(e, s);
     assay_vars_hold(e, s, e->tx.undo);
     e->out->len = e->tx.out_len;
     e->tx.sent = e->tx.sent_before;
@@ -114,6 +118,9 @@ static enum assay_rc commit(struct assay_engine *e, struct assay_session *s, uin
     if (e->config.trace)
         tell_step(e, s, rule, event, otherwise);
     s->pend = ASSAY_PEND_NONE;
+    tx->done = true;
+    if (e->reliable)
+        assay_reliable_commit(e, s);
     assay_vars_commit(e, tx->undo);
     s->state = tx->state;
     s->wait = tx->wait;
@@ -311,6 +318,7 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
 static enum assay_rc do_nothing(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event)
 {
     begin(e, s);
+    e->tx.done = true;
     if (e->config.trace)
         tell_step(e, s, rule, event, false);
     return ASSAY_OK;

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "core/fields.h"
-#include "core/session.h"
+#include "core/reliable.h"
 
 /* ---- slots ------------------------------------------------------------- */
 
@@ -27,7 +27,7 @@ static struct assay_session *take_slot(struct assay_engine *e)
     } else {
         return NULL;
     }
-    memset(s, 0, e->session_size);
+    memset(s, 0, e->flow_at);
     s->slot = slot;
     s->gen = gen + 1 ? gen + 1 : 1;
     return s;
@@ -60,6 +60,8 @@ struct assay_session *assay_session_take(struct assay_engine *e)
     s->state = e->machine->start;
     s->wait = s->call = s->early = ASSAY_NONE;
     e->sessions_live++;
+    if (e->reliable)
+        assay_flow_begin(e, s);
     assay_time *deadlines = assay_session_deadlines(e, s);
     for (uint32_t i = 0; i <= e->timers_count; i++)
         deadlines[i] = ASSAY_NEVER;
@@ -78,6 +80,8 @@ void assay_session_release(struct assay_engine *e, struct assay_session *s)
     uint32_t slot = s->slot;
     assay_timers_remove(&e->timers, slot);
     free_vars(e, s);
+    if (e->reliable)
+        assay_flow_free(e, s);
     s->live = 0;
     s->next = e->sessions_free;
     e->sessions_free = slot + 1;
@@ -156,13 +160,18 @@ static assay_val *held(const struct assay_engine *e, struct assay_session *s)
     return s->words + e->vars_count + e->timers_count + 1;
 }
 
+void assay_session_hold(struct assay_engine *e, struct assay_session *s, assay_val bytes)
+{
+    held(e, s)[s->held++] = bytes;
+}
+
 void assay_vars_hold(struct assay_engine *e, struct assay_session *s, uint32_t mark)
 {
     while (e->undo_count > mark) {
         struct assay_undo undo = e->undo[--e->undo_count];
         assay_val *place = &s->words[undo.var - e->machine->vars.first];
         if (on_heap(e, undo.var, *place))
-            held(e, s)[s->held++] = *place;
+            assay_session_hold(e, s, *place);
         *place = undo.old;
     }
 }
@@ -183,6 +192,11 @@ void assay_vars_commit(struct assay_engine *e, uint32_t mark)
     }
     if (e->events_head == e->events_count)
         assay_garbage_free(e);
+}
+
+void assay_garbage_add(struct assay_engine *e, uint32_t at, uint32_t size)
+{
+    e->garbage[e->garbage_count++] = assay_val_bytes(ASSAY_REGION_VARS, at, size);
 }
 
 void assay_garbage_free(struct assay_engine *e)
@@ -245,9 +259,13 @@ assay_time assay_session_deadline(const struct assay_engine *e, struct assay_ses
     const assay_time *deadlines = assay_session_deadlines(e, s);
     if (!s->live || s->ended || s->pend != ASSAY_PEND_NONE || s->gates)
         return ASSAY_NEVER;
+    if (s->wants)
+        return e->now;
     for (uint32_t i = 0; i <= e->timers_count; i++)
         if (deadlines[i] < first)
             first = deadlines[i];
+    if (e->reliable && assay_flow_of(e, s)->due < first)
+        first = assay_flow_of(e, s)->due;
     return first < ASSAY_FIRED ? first : ASSAY_NEVER;
 }
 

@@ -6,6 +6,7 @@
 #ifndef ASSAY_CORE_SESSION_H
 #define ASSAY_CORE_SESSION_H
 
+#include "core/codec.h"
 #include "core/engine.h"
 #include "core/heap.h"
 #include "core/timers.h"
@@ -16,8 +17,9 @@
 
 enum assay_pend { ASSAY_PEND_NONE, ASSAY_PEND_FLIGHT, ASSAY_PEND_DONE, ASSAY_PEND_FAILED };
 
-/* What presents a suspended event again: the host's input, its signal, or nobody, as it has no bytes. */
-enum assay_origin { ASSAY_ORIGIN_INPUT, ASSAY_ORIGIN_SIGNAL, ASSAY_ORIGIN_SELF };
+/* What presents a suspended event again: the host's input, its signal, or nobody, as it has no bytes, or the engine
+ * itself holds them (a reliable message that was ahead of its turn). */
+enum assay_origin { ASSAY_ORIGIN_INPUT, ASSAY_ORIGIN_SIGNAL, ASSAY_ORIGIN_SELF, ASSAY_ORIGIN_HELD };
 
 enum assay_mode { ASSAY_MODE_UNDECIDED, ASSAY_MODE_STREAM, ASSAY_MODE_SEGMENT };
 
@@ -34,6 +36,7 @@ struct assay_session {
     uint16_t early; /* event of the message that comes next, if it waits for a call; ASSAY_NONE: it does not */
     uint16_t rule, event, resume; /* of a suspended rule: code of the effect that it waits for */
     uint8_t live, ended, mode, pend, origin;
+    uint8_t wants;     /* bit set of enum assay_want (reliable.h) */
     bool otherwise;    /* the suspended body is the rule's `else` */
     bool skip_until;   /* an oversize frame goes on up to its delimiter */
     bool eof_framed;   /* the frame that the end of stream ends was handled */
@@ -66,7 +69,11 @@ struct assay_tx {
     uint16_t state, wait, call;
     uint64_t start, stop; /* timers */
     bool end, abort, finished, sent, sent_before;
+    bool done, declined; /* the rule is through; it did not take its message */
+    bool marked;
     uint32_t gated;
+    uint32_t kept; /* reliable messages */
+    uint64_t mark;
 };
 
 struct assay_engine {
@@ -90,6 +97,13 @@ struct assay_engine {
     uint32_t dead; /* slot that ended in the last call, plus 1 */
     uint16_t vars_count, timers_count;
     uint32_t held_most; /* blocks that one suspended rule can hold */
+
+    const struct assay_reliable *reliable; /* NULL: there is none */
+    size_t flow_at, flow_size;             /* in a session */
+    uint32_t window;
+    int64_t pause_first, pause_cap, give_up; /* INT64_MAX: none */
+    bool *reliables;                         /* by message */
+
     struct assay_timers timers;
     struct assay_heap heap;
     uint64_t *timer_masks;          /* by state of the machine: timers that run in it */
@@ -100,7 +114,7 @@ struct assay_engine {
 
     struct assay_undo *undo;
     assay_val *garbage; /* bytes of variables that queued events may still show */
-    uint32_t undo_count, undo_cap, garbage_count;
+    uint32_t undo_count, undo_cap, garbage_count, garbage_cap;
 
     struct assay_queued *events;
     assay_val *arg_values;
@@ -141,9 +155,12 @@ void assay_var_clear(struct assay_engine *e, struct assay_session *s, uint16_t v
 void assay_vars_undo(struct assay_engine *e, struct assay_session *s, uint32_t mark);
 /* As undo, but the bytes that were set stay allocated until they are let go: when the rule is done again, they fit. */
 void assay_vars_hold(struct assay_engine *e, struct assay_session *s, uint32_t mark);
+void assay_session_hold(struct assay_engine *e, struct assay_session *s, assay_val bytes);
 void assay_vars_let_go(struct assay_engine *e, struct assay_session *s);
 void assay_vars_commit(struct assay_engine *e, uint32_t mark);
 void assay_garbage_free(struct assay_engine *e);
+/* Bytes of the heap that queued events may show: free them later. */
+void assay_garbage_add(struct assay_engine *e, uint32_t at, uint32_t size);
 
 assay_time *assay_session_deadlines(const struct assay_engine *e, struct assay_session *s);
 void assay_timers_enter(struct assay_engine *e, struct assay_session *s, uint16_t before, uint64_t start,
@@ -157,6 +174,26 @@ void assay_session_touch(struct assay_engine *e, struct assay_session *s);
 
 /* What the host said it is; empty if it did not. Valid until the session ends. */
 struct assay_span assay_session_peer(const struct assay_engine *e, const struct assay_session *s);
+
+/* ---- reliable.c, receive.c: messages that are acknowledged -------------- */
+
+/* In the running rule: address a reliable message before it is encoded, and keep it behind that. False: the window is
+ * full; there is no memory. */
+bool assay_reliable_address(struct assay_engine *e, struct assay_session *s);
+bool assay_reliable_keep(struct assay_engine *e, struct assay_session *s, uint16_t message, uint32_t size);
+void assay_reliable_mark(struct assay_engine *e, struct assay_session *s);
+/* What becomes of them with their rule. */
+void assay_reliable_commit(struct assay_engine *e, struct assay_session *s);
+void assay_reliable_undo(struct assay_engine *e, struct assay_session *s);
+void assay_reliable_hold(struct assay_engine *e, struct assay_session *s);
+
+/* A message was decoded: what `reliable` has to do with it, then the machine. */
+enum assay_rc assay_receive(struct assay_engine *e, struct assay_session *s, struct assay_decoded decoded,
+                            struct assay_span content);
+/* The effect of a message's rule has completed, whose bytes the engine holds. */
+enum assay_rc assay_receive_resume(struct assay_engine *e, struct assay_session *s);
+/* feed.c */
+enum assay_rc assay_step(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin);
 
 /* ---- queue.c: events and effects in flight ------------------------------ */
 
@@ -185,6 +222,9 @@ enum assay_ran {
  * SUSPEND: the rest can be done, too; what it would do stands in the transaction, to be undone. */
 enum assay_ran assay_body_run(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t code,
                               uint16_t event, uint16_t skip, bool otherwise);
+
+/* Where messages are datagrams, a cut without a gate begins each. False: there is no room for it. */
+bool assay_datagram_begin(struct assay_engine *e);
 
 void assay_call_end(struct assay_engine *e, struct assay_session *s);
 
