@@ -121,7 +121,7 @@ struct assay_client_event;
 /* A frame that was sent or received. */
 struct assay_client_frame {
     bool sent;           /* else received */
-    const char *message; /* its name in the spec, where it is one that was sent; else NULL */
+    const char *message; /* its name in the spec; NULL: it cannot be read, or the application made it */
     const void *bytes;   /* as on the wire, delimiter included; valid during the callback */
     size_t size;
     const char *address; /* of the other side, as it was given */

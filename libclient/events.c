@@ -1,13 +1,44 @@
 /* What the engines say, as events for the application. */
 #include <errno.h>
+#include <stdlib.h>
 
+#include "core/codec.h"
 #include "libclient/client.h"
 
 /* ---- frames ------------------------------------------------------------ */
 
+/* The message that a received frame is; ASSAY_NONE: it cannot be read as one. */
+static uint16_t message_of(const struct assay_link *l, struct assay_span bytes)
+{
+    const struct assay_model *model = l->pump.model;
+    const uint16_t frame = l->pump.machine->frame_in;
+    const uint8_t from = l->pump.machine->role & ASSAY_CLIENT ? ASSAY_SERVER : ASSAY_CLIENT;
+    const uint32_t cap = 2 * (model->scratch + model->frame_max) + 4096;
+    assay_val slots[ASSAY_SLOTS_MAX];
+    struct assay_env env = {.model = model,
+                            .slots = slots,
+                            .frame = bytes.p,
+                            .scratch = malloc(cap),
+                            .scratch_cap = cap,
+                            .leniencies = l->pump.config.leniencies};
+    if (!env.scratch)
+        return ASSAY_NONE;
+    struct assay_frame_found found = assay_frame_find(&env, frame, from, bytes, 0, false);
+    struct assay_span content = {bytes.p, found.status == ASSAY_FRAME_WHOLE ? found.content : bytes.n};
+    env.known = 0;
+    env.scratch_used = 0;
+    struct assay_decoded d = assay_decode(&env, frame, from, content);
+    free(env.scratch);
+    return d.message != ASSAY_NONE && model->messages[d.message].event == d.event ? d.message : ASSAY_NONE;
+}
+
 void assay_trace(const struct assay_link *l, bool sent, uint16_t message, struct assay_span frame)
 {
     const struct assay_client *c = l->client;
+    if (!c->options.trace)
+        return;
+    if (!sent)
+        message = message_of(l, frame);
     const struct assay_client_frame told = {
         .sent = sent,
         .message = message == ASSAY_NONE ? NULL : c->model.messages[message].name,
@@ -15,8 +46,7 @@ void assay_trace(const struct assay_link *l, bool sent, uint16_t message, struct
         .size = frame.n,
         .address = c->places[l->transport == ASSAY_NONE ? 0 : l->transport],
     };
-    if (c->options.trace)
-        c->options.trace(c->options.user, &told);
+    c->options.trace(c->options.user, &told);
 }
 
 /* ---- calls ----------------------------------------------------------------- */

@@ -47,7 +47,7 @@ def start(*command):
 def test_a_machine_runs_to_its_end(peers, serve):
     at, _ = serve("dispatch")
     lines = run(peers, "run", at["tcp"]).splitlines()
-    assert lines == ["running", "< - HI", "> Dad DAD", "< - CLIMB", "> Top TOP", "< - WHO", "> Mom MOM", "< - BYE", "run ok "]
+    assert lines == ["running", "< Hi HI", "> Dad DAD", "< Climb CLIMB", "> Top TOP", "< Who WHO", "> Mom MOM", "< Bye BYE", "run ok "]
 
 
 def test_it_starts_before_its_server_and_outlives_it(peers):
@@ -103,7 +103,7 @@ def test_frames_of_ones_own(peers, serve):
     assert [line for line in lines if line[0] != "<"] == [
         "> - JUMP", "send ok ", *["send value %s: this is not exactly one frame of the protocol" % at["tcp"]] * 2,
         "> - <web:main DAD", "send ok ", "run timeout %s: not through in time" % at["tcp"]]
-    assert [line for line in lines if line[0] == "<"] == ["< - HI", "< - UNKNOWN command=JUMP", "< - web:main/CLIMB"]
+    assert [line for line in lines if line[0] == "<"] == ["< Hi HI", "< Unknown UNKNOWN command=JUMP", "< Climb web:main/CLIMB"]
 
 
 def test_a_bound_client_hears_everybody(peers):
