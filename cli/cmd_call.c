@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/settings.h"
 #include "compiler/diag.h"
+#include "net/address.h"
 #include "net/clock.h"
 
 struct call_options {
@@ -23,6 +24,7 @@ struct request {
 
 struct session {
     const struct assay_model *model;
+    const char *address;
     struct request *requests;
     size_t count;
     bool json;
@@ -44,7 +46,7 @@ static const char text[] =
     "begins like one of these. Arguments with a default may be left out.\n"
     "\n"
     "Results are printed as NAME=VALUE, a line each. An error of the protocol ends the calls: exit 1; no server: 69;\n"
-    "a wrong command line or spec: 4.";
+    "a wrong command line, address or spec: 4.";
 
 static enum assay_args_result read_args(struct call_options *o, struct assay_arg_spec *spec, int argc, char **argv)
 {
@@ -225,10 +227,24 @@ static void print_failure(const struct session *s, const struct assay_client *cl
     fprintf(stderr, "assay: %s\n", assay_client_message(client));
 }
 
-static int exit_code(int status)
+/* Of several addresses, whether one is none. */
+static bool is_wrong(const char *addresses)
+{
+    char one[300];
+    bool wrong = false;
+    for (const char *at = addresses; at && !wrong; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        snprintf(one, sizeof one, "%.*s", (int)strcspn(at, ","), at);
+        wrong = assay_address_is_wrong(one);
+    }
+    return wrong;
+}
+
+static int exit_code(const struct session *s, int status)
 {
     if (status == ASSAY_CLIENT_OK)
         return ASSAY_EXIT_OK;
+    if (status == ASSAY_CLIENT_ADDRESS && is_wrong(s->address))
+        return ASSAY_EXIT_USAGE;
     if (status == ASSAY_CLIENT_UNREACHABLE || status == ASSAY_CLIENT_ADDRESS)
         return ASSAY_EXIT_UNREACHABLE;
     if (status == ASSAY_CLIENT_VALUE)
@@ -254,7 +270,7 @@ static int do_request(const struct session *s, struct assay_client *client, cons
     }
     fflush(stdout);
     free(results);
-    return exit_code(status);
+    return exit_code(s, status);
 }
 
 /* Calls that make a link of their own need no connection. */
@@ -272,7 +288,7 @@ static int run(struct session *s, const char *address, const struct assay_client
     int status = assay_client_new(s->model, address, options, &client);
     if (status == ASSAY_CLIENT_OK && needs_connection(s))
         status = assay_client_connect(client);
-    int code = exit_code(status);
+    int code = exit_code(s, status);
     if (status != ASSAY_CLIENT_OK)
         fprintf(stderr, "assay: %s\n", assay_client_message(client));
     for (size_t i = 0; code == ASSAY_EXIT_OK && i < s->count; i++)
@@ -295,7 +311,7 @@ static int with_settings(const struct call_options *o, const struct assay_settin
     for (unsigned i = 0, n = 0; i < settings->model.leniencies_count && i < 64; i++)
         if (settings->leniencies >> i & 1)
             lenient[n++] = settings->model.leniencies[i].name;
-    struct session s = {.model = &settings->model, .json = o->json};
+    struct session s = {.model = &settings->model, .address = words[1], .json = o->json};
     struct assay_client_options options = {
         .connect_ms = milliseconds(o->connect_timeout),
         .call_ms = milliseconds(o->timeout),

@@ -87,12 +87,22 @@ bool assay_address_is_tcp(const char *text)
     return strncmp(text, "tcp:", 4) == 0;
 }
 
+static const char *behind_transport(const char *text)
+{
+    return assay_address_is_udp(text) || assay_address_is_tcp(text) ? text + 4 : text;
+}
+
+bool assay_address_is_wrong(const char *text)
+{
+    struct place place;
+    return split(behind_transport(text), &place) || place.host[0] == '\0';
+}
+
 size_t assay_address_resolve(const char *text, enum assay_address_use use,
                              struct assay_address addresses[ASSAY_ADDRESSES_MAX], struct assay_net_error *error)
 {
     struct place place;
-    const char *rest = assay_address_is_udp(text) || assay_address_is_tcp(text) ? text + 4 : text;
-    const char *wrong = split(rest, &place);
+    const char *wrong = split(behind_transport(text), &place);
     if (wrong)
         return refuse(error, text, wrong);
     bool all = place.host[0] == '\0' || strcmp(place.host, "*") == 0;

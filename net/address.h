@@ -37,6 +37,9 @@ enum assay_address_use { ASSAY_ADDRESS_CONNECT, ASSAY_ADDRESS_LISTEN };
 bool assay_address_is_udp(const char *text);
 bool assay_address_is_tcp(const char *text);
 
+/* Whether nobody can connect to `text`, whatever names are known: it has another form, or no host. */
+bool assay_address_is_wrong(const char *text);
+
 /* The addresses that `text` stands for, at most ASSAY_ADDRESSES_MAX, in the
  * order in which to try them; names are looked up, which may block. 0: *error
  * says why. */

@@ -545,6 +545,8 @@ def test_call_without_a_server():
     port = closed_port()
     assert "127.0.0.1:%d" % port in failing_call("candy", "127.0.0.1:%d" % port, "fetch_candy", "count=1", "kind=bar", code=69)
     assert "no-such-host" in failing_call("candy", "no-such-host.invalid:1", "fetch_candy", "count=1", "kind=bar", code=69)
+    assert "expected HOST:PORT" in failing_call("candy", "nonsense", "fetch_candy", "count=1", "kind=bar", code=4)
+    assert "not a number" in failing_call("candy", "127.0.0.1:99999", "fetch_candy", "count=1", "kind=bar", code=4)
 
 
 @pytest.mark.parametrize("call, code", [("listen", 0), ("scaled", 1)])
