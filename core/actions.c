@@ -238,21 +238,23 @@ static struct assay_event *order(struct run *run, uint16_t effect, unsigned args
     return event;
 }
 
-static bool gates(const struct run *run)
+static bool gates(const struct run *run, uint32_t put)
 {
     const struct assay_engine *e = run->e;
-    return e->config.gates && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
+    return e->config.gates && !put && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
 }
 
-static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args)
+/* `put`: 1 + index of the row that it puts. */
+static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args, uint32_t put)
 {
     struct assay_engine *e = run->e;
-    bool gate = gates(run) && e->out->cuts_len < e->out->cuts_cap;
+    bool gate = gates(run, put) && e->out->cuts_len < e->out->cuts_cap;
     if (!gate && e->tx.gated)
         return ASSAY_RAN_FULL;
     assay_token token = assay_flight_start(e, run->s, run->rule, run->event, gate);
     if (!token)
         return ASSAY_RAN_FULL;
+    assay_flight_find(e, token)->put = put;
     order(run, effect, args, token, gate);
     if (!gate) {
         run->token = token;
@@ -265,15 +267,54 @@ static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned 
     return ASSAY_RAN;
 }
 
+static enum assay_ran begin_put(struct run *run, uint16_t table, uint32_t *put)
+{
+    const assay_val *values = &run->vm.stack[run->vm.depth];
+    switch (assay_row_put(run->e, run->s, table, values, (uint16_t)(run->vm.pc - 1), put)) {
+    case ASSAY_PUT:
+        return ASSAY_RAN;
+    case ASSAY_PUT_FULL:
+        return ASSAY_RAN_FULL;
+    case ASSAY_PUT_NO_ROOM:
+        return ASSAY_RAN_NO_ROOM;
+    case ASSAY_PUT_UNFIT:
+        break;
+    }
+    return ASSAY_RAN_UNFIT;
+}
+
+/* Where the table is durable, the host is told first, and what it has kept is only to be seen again when the rule goes
+ * on. Else it is done at once, and again when the rule goes on behind another effect. */
+static enum assay_ran act_put(struct run *run, uint16_t effect, uint16_t table, unsigned args)
+{
+    struct assay_engine *e = run->e;
+    bool durable = e->model->tables[table].durable, foreseen = run->skip == ASSAY_NONE;
+    uint32_t put;
+    if (assay_row_meet(e, run->s, (uint16_t)(run->vm.pc - 1)))
+        return ASSAY_RAN;
+    if (durable && !foreseen && run->vm.pc - 1 <= run->skip)
+        return ASSAY_RAN;
+    enum assay_ran ran = begin_put(run, table, &put);
+    if (ran != ASSAY_RAN || !durable || foreseen)
+        return ran;
+    ran = order_fallible(run, effect, args, put + 1);
+    if (ran == ASSAY_RAN_SUSPEND)
+        assay_row_at(&e->rows, put)->state = ASSAY_ROW_FLIGHT;
+    return ran;
+}
+
 static enum assay_ran act_effect(struct run *run, uint32_t ins)
 {
     uint16_t effect = (uint16_t)assay_ins_b(ins);
     unsigned args = assay_ins_a(ins);
     run->vm.depth -= args;
+    uint16_t table = run->e->model->effects[effect].table;
+    if (table < run->e->model->tables_count)
+        return act_put(run, effect, table, args);
     if (run->vm.pc - 1 <= run->skip)
         return ASSAY_RAN;
     if (run->e->model->effects[effect].fallible)
-        return order_fallible(run, effect, args);
+        return order_fallible(run, effect, args, 0);
     order(run, effect, args, 0, false);
     return ASSAY_RAN;
 }

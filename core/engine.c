@@ -29,6 +29,8 @@ static void count_needs(struct assay_engine *e, uint16_t code, uint32_t *events,
         *events += op == ASSAY_OP_EFFECT || op == ASSAY_OP_RESULT || op == ASSAY_OP_ERROR || op == ASSAY_OP_SEND;
         *args += op == ASSAY_OP_EFFECT || op == ASSAY_OP_RESULT ? assay_ins_a(ins) : 0;
         e->undo_cap += op == ASSAY_OP_SET;
+        uint16_t table = op == ASSAY_OP_EFFECT ? e->model->effects[assay_ins_b(ins)].table : ASSAY_NONE;
+        e->undo_cap += table < e->model->tables_count ? e->model->tables[table].columns.count : 0; /* for garbage */
     }
 }
 
@@ -98,6 +100,9 @@ static size_t lay_out(struct assay_engine *e, uint8_t *mem)
     PART(e->timer_masks, e->machine->states.count);
     PART(e->settled_in, e->model->messages_count);
     PART(e->settled_out, e->model->messages_count);
+    PART(e->rows.roots, e->model->tables_count);
+    PART(e->rows.counts, e->model->tables_count);
+    PART(e->secrets.seals, e->secrets.cap);
     PART(e->flights, e->config.limits.effects);
     PART(e->undo, e->undo_cap);
     PART(e->garbage, e->garbage_cap);
@@ -106,6 +111,7 @@ static size_t lay_out(struct assay_engine *e, uint8_t *mem)
     PART(e->arg_values, e->args_cap);
     PART(e->arg_spans, e->args_cap);
     PART(e->wheres, e->config.judge ? e->events_cap * (size_t)ASSAY_SLOTS_MAX : 0);
+    PART(e->rows.block, e->rows.cap * e->rows.size);
     PART(e->heap.orders, units);
     PART(e->heap.bytes, units * ASSAY_HEAP_UNIT);
     PART(e->env.scratch, e->env.scratch_cap);
@@ -123,6 +129,8 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     e->timers_count = e->machine->timers.count;
     assay_flow_measure(e);
     measure(e);
+    assay_rows_measure(&e->rows, config);
+    e->secrets.cap = assay_seals_cap(config);
     e->flow_at = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
     e->session_size = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
 }
@@ -183,16 +191,19 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     mask_timers(e);
     note_settled(e);
     assay_flow_init(e);
+    assay_rows_init(e);
     return e;
 }
 
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from)
 {
-    /* events, their arguments and scratch do not outlive a call: what stands before and between them is all */
+    /* events, their arguments and scratch do not outlive a call: what stands before and between them is all,
+     * and of rows those that were ever used */
     const uint8_t *base = (const uint8_t *)from;
     size_t events = (size_t)((const uint8_t *)from->events - base);
     size_t heap = (size_t)(from->heap.orders - base), scratch = (size_t)(from->env.scratch - base);
     memcpy(to, from, events);
+    memcpy((uint8_t *)to + (from->rows.block - base), from->rows.block, from->rows.used * from->rows.size);
     memcpy((uint8_t *)to + heap, base + heap, scratch - heap);
     (void)lay_out(to, (uint8_t *)to);
     link_envs(to);

@@ -556,6 +556,12 @@ static operation *const operations[ASSAY_OP_FIRST_ACTION] = {
     [ASSAY_OP_PAIR] = op_pair,
     [ASSAY_OP_NAME] = op_name,
     [ASSAY_OP_SUM] = op_sum,
+    [ASSAY_OP_PEER] = assay_op_peer,
+    [ASSAY_OP_RANDOM] = assay_op_random,
+    [ASSAY_OP_SEAL] = assay_op_seal,
+    [ASSAY_OP_SEALED] = assay_op_sealed,
+    [ASSAY_OP_HAS] = assay_op_has,
+    [ASSAY_OP_CELL] = assay_op_cell,
 };
 
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm)

@@ -335,6 +335,11 @@ enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_ti
     if (e->events_head != e->events_count)
         return ASSAY_TAKE;
     struct assay_session *s = assay_session_at(e, flight->session);
+    if (flight->put) {
+        assay_garbage_free(e);
+        assay_row_completed(e, s, flight->put - 1, done);
+        flight->put = 0;
+    }
     if (!s->live || s->ended || s->gen != flight->session_gen) {
         assay_flight_end(e, flight);
         return ASSAY_STALE;

@@ -56,6 +56,7 @@ static void begin(struct assay_engine *e, const struct assay_session *s)
         .call = s->call,
         .sent = e->tx.sent,
         .sent_before = e->tx.sent,
+        .drawn = e->secrets.drawn,
     };
 }
 
@@ -76,6 +77,8 @@ static void undo(struct assay_engine *e, struct assay_session *s)
         assay_reliable_undo(e, s);
     assay_vars_undo(e, s, e->tx.undo);
     close_gates(e, s);
+    if (s->puts)
+        assay_rows_undo(e, s);
     e->out->len = e->tx.out_len;
     e->tx.sent = e->tx.sent_before;
     e->events_count = e->tx.events;
@@ -89,6 +92,9 @@ static enum assay_rc wait_for_effect(struct assay_engine *e, struct assay_sessio
     if (e->tx.kept)
         assay_reliable_hold(e, s);
     assay_vars_hold(e, s, e->tx.undo);
+    if (s->puts)
+        assay_rows_hold(e, s);
+    s->drawn = e->tx.drawn;
     e->out->len = e->tx.out_len;
     e->tx.sent = e->tx.sent_before;
     e->out->cuts_len = e->tx.cuts; /* a rule that waits has no gates: these are borders of datagrams */
@@ -121,6 +127,8 @@ static enum assay_rc commit(struct assay_engine *e, struct assay_session *s, uin
     tx->done = true;
     if (e->reliable)
         assay_reliable_commit(e, s);
+    if (s->puts)
+        assay_rows_commit(e, s);
     assay_vars_commit(e, tx->undo);
     s->state = tx->state;
     s->wait = tx->wait;
@@ -161,6 +169,8 @@ static enum assay_rc end_with(struct assay_engine *e, struct assay_session *s, e
 {
     if (s->gates)
         return ASSAY_PENDING;
+    if (s->puts)
+        assay_rows_settle(e, s);
     if (s->call != ASSAY_NONE)
         assay_call_result(e, s, outcome, cause);
     struct assay_event *event = assay_queue(e, s, ASSAY_EVENT_ENDED);
@@ -226,6 +236,8 @@ static enum assay_rc run_otherwise(struct assay_engine *e, struct assay_session 
                                    uint16_t skip, enum assay_ran why)
 {
     uint16_t code = e->model->rules[rule].otherwise;
+    if (s->puts && skip == 0) /* what the host has kept stays */
+        assay_rows_settle(e, s);
     if (code == ASSAY_NONE && e->model->events[event].kind == ASSAY_EVK_CALL)
         return refuse_call(e, s, why == ASSAY_RAN_NO_ROOM ? ASSAY_EV_NO_ROOM : event);
     if (code == ASSAY_NONE)
@@ -344,6 +356,15 @@ static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, ui
     return assay_handle(e, s, ASSAY_EV_NO_ROOM, (enum assay_origin)s->origin);
 }
 
+/* What goes on draws the same random values again, and others than all drawn since. */
+static uint64_t draw_again(struct assay_engine *e, const struct assay_session *s)
+{
+    uint64_t drawn = e->secrets.drawn;
+    if (s->pend == ASSAY_PEND_DONE)
+        e->secrets.drawn = s->drawn;
+    return drawn;
+}
+
 enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s)
 {
     uint16_t rule = s->rule, event = s->event;
@@ -353,6 +374,7 @@ enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s)
     assay_vars_let_go(e, s);
     (void)assay_holds(&e->env, e->model->rules[rule].guard); /* gives its locals their values again */
     uint8_t pend = s->pend;
+    uint64_t drawn = draw_again(e, s);
     enum assay_rc rc;
     if (pend == ASSAY_PEND_DONE && !s->otherwise)
         rc = run_rule(e, s, rule, event, s->resume);
@@ -362,6 +384,8 @@ enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s)
         rc = assay_session_end(e, s, ASSAY_END_CLOSE, event);
     else
         rc = run_otherwise(e, s, rule, event, 0, ASSAY_RAN_UNFIT);
+    if (e->secrets.drawn < drawn)
+        e->secrets.drawn = drawn;
     if (rc == ASSAY_OK)
         s->pend = ASSAY_PEND_NONE;
     return rc;

@@ -79,6 +79,8 @@ void assay_session_release(struct assay_engine *e, struct assay_session *s)
 {
     uint32_t slot = s->slot;
     assay_timers_remove(&e->timers, slot);
+    if (s->puts)
+        assay_rows_settle(e, s);
     free_vars(e, s);
     if (e->reliable)
         assay_flow_free(e, s);

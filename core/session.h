@@ -9,6 +9,8 @@
 #include "core/codec.h"
 #include "core/engine.h"
 #include "core/heap.h"
+#include "core/rows.h"
+#include "core/secrets.h"
 #include "core/timers.h"
 #include "core/vm.h"
 
@@ -30,6 +32,8 @@ struct assay_session {
     uint32_t next;  /* free: the next free one, plus 1 */
     uint32_t slot;  /* its own */
     uint32_t gates; /* effects that output waits for */
+    uint32_t puts;  /* rows that its rule puts: 1 + index of the first; 0: none */
+    uint64_t drawn; /* of a suspended rule: random values drawn before it began */
     uint32_t held;  /* of a suspended rule: blocks that its variables will need */
     assay_token token;
     uint16_t state, wait, call;
@@ -48,6 +52,7 @@ struct assay_session {
 struct assay_flight {
     uint32_t session, session_gen; /* ASSAY_TIMERS_OUT: the entry is free */
     uint32_t next;                 /* free: the next free one, plus 1 */
+    uint32_t put;                  /* 1 + index of the row that is put; 0: none */
     uint16_t gen, rule, event;
     bool gate, failed;
 };
@@ -65,6 +70,7 @@ struct assay_queued {
 /* What a rule has done so far, and where to go back to. */
 struct assay_tx {
     uint32_t out_len, events, args, undo;
+    uint64_t drawn;
     uint16_t cuts;
     uint16_t state, wait, call;
     uint64_t start, stop; /* timers */
@@ -108,6 +114,9 @@ struct assay_engine {
     struct assay_heap heap;
     uint64_t *timer_masks;          /* by state of the machine: timers that run in it */
     bool *settled_in, *settled_out; /* by message: see assay_env.settled */
+
+    struct assay_rows rows;
+    struct assay_secrets secrets;
 
     struct assay_flight *flights;
     uint32_t flights_used, flights_free;

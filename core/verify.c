@@ -106,6 +106,37 @@ static bool sum_holds(const struct check *c, uint32_t ins)
     return assay_sum_bits(assay_ins_b(ins)) != 0;
 }
 
+static bool session_holds(const struct check *c, uint32_t ins)
+{
+    (void)ins;
+    return c->machine != NULL;
+}
+
+static bool random_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_b(ins) >= ASSAY_RANDOM_MIN && assay_ins_b(ins) <= ASSAY_RANDOM_MAX;
+}
+
+static bool sealed_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_a(ins) >= 1;
+}
+
+static bool has_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_b(ins) < c->model->tables_count;
+}
+
+static bool cell_holds(const struct check *c, uint32_t ins)
+{
+    return has_holds(c, ins) && assay_ins_a(ins) < c->model->tables[assay_ins_b(ins)].columns.count;
+}
+
+static bool acked_holds(const struct check *c, uint32_t ins)
+{
+    return c->machine && assay_ins_a(ins) <= 1;
+}
+
 static bool send_holds(const struct check *c, uint32_t ins)
 {
     return c->machine && assay_ins_b(ins) < c->model->messages_count;
@@ -156,13 +187,16 @@ static bool free_holds(const struct check *c, uint32_t ins)
 static bool operands_hold(const struct check *c, uint32_t ins)
 {
     static bool (*const checks[ASSAY_OPS_COUNT])(const struct check *, uint32_t) = {
-        [ASSAY_OP_WIDE] = wide_holds,     [ASSAY_OP_WITHIN] = within_holds, [ASSAY_OP_BLOB] = blob_holds,
-        [ASSAY_OP_SLOT] = slot_holds,     [ASSAY_OP_KNOWN] = slot_holds,    [ASSAY_OP_LOCAL] = slot_holds,
-        [ASSAY_OP_OUT] = slot_holds,      [ASSAY_OP_FREE] = free_holds,     [ASSAY_OP_VAR] = var_holds,
-        [ASSAY_OP_SET] = var_holds,       [ASSAY_OP_OPTION] = option_holds, [ASSAY_OP_NAME] = enum_holds,
-        [ASSAY_OP_SEND] = send_holds,     [ASSAY_OP_GOTO] = goto_holds,     [ASSAY_OP_TIMER] = timer_holds,
-        [ASSAY_OP_EFFECT] = effect_holds, [ASSAY_OP_ERROR] = error_holds,   [ASSAY_OP_CHOOSE] = choose_holds,
-        [ASSAY_OP_PAIR] = pair_holds,     [ASSAY_OP_SUM] = sum_holds,
+        [ASSAY_OP_WIDE] = wide_holds,     [ASSAY_OP_WITHIN] = within_holds,   [ASSAY_OP_BLOB] = blob_holds,
+        [ASSAY_OP_SLOT] = slot_holds,     [ASSAY_OP_KNOWN] = slot_holds,      [ASSAY_OP_LOCAL] = slot_holds,
+        [ASSAY_OP_OUT] = slot_holds,      [ASSAY_OP_FREE] = free_holds,       [ASSAY_OP_VAR] = var_holds,
+        [ASSAY_OP_SET] = var_holds,       [ASSAY_OP_OPTION] = option_holds,   [ASSAY_OP_NAME] = enum_holds,
+        [ASSAY_OP_SEND] = send_holds,     [ASSAY_OP_GOTO] = goto_holds,       [ASSAY_OP_TIMER] = timer_holds,
+        [ASSAY_OP_EFFECT] = effect_holds, [ASSAY_OP_ERROR] = error_holds,     [ASSAY_OP_CHOOSE] = choose_holds,
+        [ASSAY_OP_PAIR] = pair_holds,     [ASSAY_OP_SUM] = sum_holds,         [ASSAY_OP_PEER] = session_holds,
+        [ASSAY_OP_RANDOM] = random_holds, [ASSAY_OP_SEAL] = session_holds,    [ASSAY_OP_SEALED] = sealed_holds,
+        [ASSAY_OP_HAS] = has_holds,       [ASSAY_OP_CELL] = cell_holds,       [ASSAY_OP_STATE] = session_holds,
+        [ASSAY_OP_ACKED] = acked_holds,   [ASSAY_OP_DECLINE] = session_holds, [ASSAY_OP_MARK] = session_holds,
     };
     enum assay_op op = assay_ins_op(ins);
     return !checks[op] || checks[op](c, ins);

@@ -106,6 +106,29 @@ static bool object_holds(const struct assay_model *m, const struct assay_object 
     return true;
 }
 
+static bool run_in(struct assay_range range, uint32_t count)
+{
+    return (uint32_t)range.first + range.count <= count;
+}
+
+/* A put names the key, then all columns, as its effect's arguments do. */
+static bool rows_hold(const struct assay_model *m, uint16_t index)
+{
+    const struct assay_table *t = &m->tables[index];
+    return in_table(t->key, m->params_count) && run_in(t->columns, m->params_count) && t->columns.count < 255 &&
+           in_table(t->effect, m->effects_count) && m->effects[t->effect].table == index &&
+           m->effects[t->effect].args.count == t->columns.count + 1;
+}
+
+static bool effect_holds(const struct assay_model *m, const struct assay_effect *effect)
+{
+    if (!run_in(effect->args, m->params_count))
+        return false;
+    return m->tables_count == 0 || effect->table == ASSAY_NONE ||
+           (in_table(effect->table, m->tables_count) &&
+            effect->args.count == m->tables[effect->table].columns.count + 1);
+}
+
 bool assay_tables_verify(const struct assay_model *m)
 {
     bool ok = true;
@@ -119,6 +142,10 @@ bool assay_tables_verify(const struct assay_model *m)
         ok = object_holds(m, &m->objects[i]);
     for (uint32_t i = 0; ok && i < m->frames_count; i++)
         ok = none_or_in(m->frames[i].trim, m->sets_count) && sums_in(m, m->frames[i].fields) <= 1;
+    for (uint16_t i = 0; ok && i < m->tables_count; i++)
+        ok = rows_hold(m, i);
+    for (uint32_t i = 0; ok && i < m->effects_count; i++)
+        ok = effect_holds(m, &m->effects[i]);
     for (uint32_t i = 0; ok && i < m->messages_count; i++)
         ok = sums_in(m, m->messages[i].fields) == 0;
     return ok;

@@ -16,6 +16,14 @@ struct assay_vm {
     assay_val stack[ASSAY_STACK_MAX];
 };
 
+/* What only an engine can tell: secrets.c, rows.c. Without one they are undefined. */
+bool assay_op_peer(struct assay_vm *vm, uint32_t ins);
+bool assay_op_random(struct assay_vm *vm, uint32_t ins);
+bool assay_op_seal(struct assay_vm *vm, uint32_t ins);
+bool assay_op_sealed(struct assay_vm *vm, uint32_t ins);
+bool assay_op_has(struct assay_vm *vm, uint32_t ins);
+bool assay_op_cell(struct assay_vm *vm, uint32_t ins);
+
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm);
 
 static inline bool assay_is_bytes(const struct assay_model *model, uint16_t type)
