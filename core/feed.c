@@ -29,7 +29,7 @@ static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, cons
                            struct assay_span content)
 {
     struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), found, content);
-    return e->reliable ? assay_receive(e, s, decoded, content) : step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
+    return e->reliable ? assay_reliable_receive(e, s, decoded, content) : step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);
 }
 
 enum assay_rc assay_step(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin)
@@ -136,6 +136,8 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
             if (e->events_head == e->events_count)
                 e->env.scratch_used = 0;
             rc = frame(e, s, rest, &n, input);
+            if (s->awaits && rc == ASSAY_OK && *used + n < in.n)
+                assay_await(e, s);
         }
         *used += n;
     }

@@ -258,8 +258,8 @@ static enum assay_rc out_of_turn(struct assay_engine *e, struct assay_session *s
     return rc;
 }
 
-enum assay_rc assay_receive(struct assay_engine *e, struct assay_session *s, struct assay_decoded decoded,
-                            struct assay_span content)
+enum assay_rc assay_reliable_receive(struct assay_engine *e, struct assay_session *s, struct assay_decoded decoded,
+                                     struct assay_span content)
 {
     uint16_t message = decoded.message;
     bool sound = message != ASSAY_NONE && decoded.event == e->model->messages[message].event;

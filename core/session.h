@@ -46,6 +46,7 @@ struct assay_session {
     bool eof_framed;   /* the frame that the end of stream ends was handled */
     bool failing;      /* a gate failed behind another that is in flight: no more input */
     bool finished;     /* it is going to End by itself */
+    bool awaits;       /* its call waits in a state of kind AWAIT */
     assay_val words[]; /* variables, then deadlines of timers, then that of the call, then blocks held */
 };
 
@@ -197,8 +198,8 @@ void assay_reliable_undo(struct assay_engine *e, struct assay_session *s);
 void assay_reliable_hold(struct assay_engine *e, struct assay_session *s);
 
 /* A message was decoded: what `reliable` has to do with it, then the machine. */
-enum assay_rc assay_receive(struct assay_engine *e, struct assay_session *s, struct assay_decoded decoded,
-                            struct assay_span content);
+enum assay_rc assay_reliable_receive(struct assay_engine *e, struct assay_session *s, struct assay_decoded decoded,
+                                     struct assay_span content);
 /* The effect of a message's rule has completed, whose bytes the engine holds. */
 enum assay_rc assay_receive_resume(struct assay_engine *e, struct assay_session *s);
 /* feed.c */
@@ -247,7 +248,13 @@ enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s);
 enum assay_rc assay_gate_failed(struct assay_engine *e, struct assay_session *s, uint16_t rule, uint16_t event);
 /* End now; PENDING while gates are open. */
 enum assay_rc assay_session_end(struct assay_engine *e, struct assay_session *s, enum assay_end how, uint16_t cause);
+/* For an event that brings no fields. */
+void assay_no_fields(struct assay_engine *e);
 void assay_bind(struct assay_engine *e, struct assay_session *s);
+/* Whether a rule of the state that the call waits in holds. */
+bool assay_awaited(struct assay_engine *e, struct assay_session *s);
+/* await.c: ask what the call waits for, and go on with it. */
+void assay_await(struct assay_engine *e, struct assay_session *s);
 /* The arguments of the running call into slots. */
 void assay_call_slots(struct assay_engine *e, struct assay_session *s);
 /* Whether a call, begun now, sends nothing before it takes such a message. */
