@@ -248,6 +248,25 @@ uint32_t assay_message_max(const struct assay_spec *spec, const struct spec_mess
     return (uint32_t)most;
 }
 
+static uint64_t least_in(const struct spec_frame *frame, const struct spec_message *m)
+{
+    uint64_t bits = all_bits(&frame->fields, frame->body).least + all_bits(&m->fields, NULL).least;
+    return (bits + 7) / 8 + shortest_delim(&frame->delims);
+}
+
+uint32_t assay_message_min(const struct assay_spec *spec, const struct spec_message *m)
+{
+    uint64_t least = UINT32_MAX;
+    for (unsigned i = 0; i < 2; i++) {
+        if (!spec->frames[i] || !(m->from & (i ? ASSAY_SERVER : ASSAY_CLIENT)))
+            continue;
+        for (const struct spec_frame *f = spec->frames[i]; f; f = f->datagram)
+            if ((f->transports & m->transports) && least_in(f, m) < least)
+                least = least_in(f, m);
+    }
+    return least == UINT32_MAX ? 0 : (uint32_t)least;
+}
+
 /* ---- values ------------------------------------------------------------ */
 
 #define PARAM_SIZE 4096u /* text of a param that has no `max` */
@@ -288,6 +307,11 @@ static uint64_t call_max(const struct spec_expr *e)
         return 20;
     case SPEC_F_PAIR:
         return assay_value_max(e->args[0]);
+    case SPEC_F_SEAL:
+    case SPEC_F_RANDOM:
+        return type_max(e->type);
+    case SPEC_F_SUM:
+    case SPEC_F_SEALED:
     case SPEC_F_SIZE:
     case SPEC_F_LEN:
     case SPEC_F_FITS:
@@ -322,7 +346,7 @@ uint64_t assay_value_max(const struct spec_expr *e)
     case SPEC_E_CALL:
         return call_max(e);
     case SPEC_E_LET:
-        return e->ref.let->value ? assay_value_max(e->ref.let->value) : 0;
+        return e->ref.let->value ? assay_value_max(e->ref.let->value) : type_max(e->type);
     case SPEC_E_PARAM:
         return e->type->max >= (int64_t)UINT32_MAX ? PARAM_SIZE : type_max(e->type);
     }
@@ -337,7 +361,10 @@ uint64_t assay_scratch_max(const struct spec_expr *e)
     for (size_t i = 0; i < e->count; i++)
         sum += e->args[i]->type ? assay_scratch_max(e->args[i]) : 0;
     bool makes = e->kind == SPEC_E_JOIN || e->kind == SPEC_E_LIST || e->kind == SPEC_E_SLICE ||
-                 e->kind == SPEC_E_CALL || e->kind == SPEC_E_PARAM;
+                 e->kind == SPEC_E_CALL || e->kind == SPEC_E_PARAM || e->kind == SPEC_E_PEER || e->kind == SPEC_E_CELL;
+    if (e->kind == SPEC_E_CALL && e->ref.function &&
+        (e->ref.function->id == SPEC_F_SEAL || e->ref.function->id == SPEC_F_SEALED))
+        sum += 20 * e->count; /* numbers as text */
     if (makes)
         sum += assay_value_max(e) * (e->kind == SPEC_E_JOIN ? 2 : 1);
     return capped(sum);
@@ -351,6 +378,8 @@ static bool fails_itself(const struct spec_expr *e)
     switch ((int)e->kind) {
     case SPEC_E_FIELD:
         return assay_may_lack(e->ref.field);
+    case SPEC_E_CELL:
+        return true;
     case SPEC_E_UNARY:
         return e->op == ASSAY_OP_NEG && !assay_expr_number(e, &n);
     case SPEC_E_BINARY:

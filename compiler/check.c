@@ -55,6 +55,7 @@ void assay_check_semantics(struct assay_spec *spec)
     bool readable = spec->diags->errors == before;
     assay_check_states(spec);
     assay_check_bodies(spec);
+    assay_check_shared(spec);
     if (readable) { /* else the codec would only repeat what is wrong with the frames */
         assay_check_examples(spec);
         assay_check_guards(spec);

@@ -21,7 +21,7 @@ static void assume_defined(struct facts *facts, const struct spec_expr *e)
     if (known || e->kind == SPEC_E_DECLARED)
         return;
     if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_INDEX || e->kind == SPEC_E_SLICE || e->kind == SPEC_E_BINARY ||
-        e->kind == SPEC_E_CALL)
+        e->kind == SPEC_E_CALL || e->kind == SPEC_E_CELL)
         add_fact(facts, e, INT64_MIN, INT64_MAX);
     for (size_t i = 0; i < strict; i++)
         assume_defined(facts, e->args[i]);
@@ -131,6 +131,19 @@ static void assume_parts(struct facts *facts, const struct spec_expr *record)
         assume_there(facts, record->node, part);
 }
 
+/* A row that is there has all its columns. */
+static void assume_row(struct facts *facts, const struct spec_expr *has)
+{
+    for (size_t i = 0; i < has->ref.table->columns.count; i++) {
+        const struct spec_param *column = has->ref.table->columns.items[i];
+        struct spec_expr *cell = assay_arena_copy(&facts->spec->arena, has, sizeof *cell);
+        cell->kind = SPEC_E_CELL;
+        cell->number = (int64_t)i;
+        cell->type = column->type;
+        add_fact(facts, cell, INT64_MIN, INT64_MAX);
+    }
+}
+
 static void assume_call(struct facts *facts, const struct spec_expr *e, bool truth)
 {
     enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
@@ -156,6 +169,8 @@ void assay_assume(struct facts *facts, const struct spec_expr *e, bool truth)
         assume_member(facts, e);
     } else if (e->kind == SPEC_E_CALL) {
         assume_call(facts, e, truth);
+    } else if (e->kind == SPEC_E_HAS && truth) {
+        assume_row(facts, e);
     } else if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR) {
         add_fact(facts, e, truth, truth);
     }
@@ -259,7 +274,8 @@ void assay_assume_rule(struct facts *facts, const struct spec_rule *rule)
 {
     const struct spec_list *list = rule->state ? &rule->state->rules : &rule->machine->any;
     SPEC_EACH (struct spec_event, event, &rule->events)
-        facts->partial = facts->partial || event->kind == ASSAY_EVK_BUILTIN || event->kind == ASSAY_EVK_FAULT;
+        facts->partial = facts->partial || event->kind == ASSAY_EVK_FAULT ||
+                         (event->kind == ASSAY_EVK_BUILTIN && event->index != ASSAY_EV_STALE);
     assume_tag(facts, rule);
     assume_pattern(facts, rule);
     if (rule->guard)

@@ -9,7 +9,10 @@
 void assay_needs_else(struct body *b, struct assay_at at, const char *why)
 {
     b->fallible = true;
-    if (b->in_else)
+    if (b->in_row)
+        assay_spec_error(b->spec, at,
+                         "%s; a row that cannot be sent would hold up all behind it: its columns have to fit", why);
+    else if (b->in_else)
         assay_spec_error(b->spec, at, "%s; an else has to be sure to work", why);
     else if (!b->has_else)
         assay_spec_error(b->spec, at, "%s; exclude that in the rule's condition, or give the rule an else", why);
@@ -257,6 +260,8 @@ static void check_action(struct body *b, const struct spec_action *a)
     case SPEC_A_RESULT:
     case SPEC_A_ERROR:
     case SPEC_A_WAIT:
+    case SPEC_A_DECLINE:
+    case SPEC_A_MARK:
     case SPEC_A_DECLARED:
         break;
     }

@@ -12,6 +12,7 @@ struct body {
     bool has_else;
     bool fallible; /* something needed it */
     bool in_else;  /* this is the else itself */
+    bool in_row;   /* this sends a row of a log */
 };
 
 /* Something here can fail: an error, unless the rule has an else for it. */

@@ -175,7 +175,8 @@ void assay_check_declared(struct assay_spec *spec)
     struct walk w = {.spec = spec};
     for (size_t i = 0; i < COUNT(top); i++) {
         const struct assay_node *node = assay_node_get(spec->root, top[i].key);
-        if (node && (i > 0 || assay_machines_declared(spec)))
+        static const size_t also_run = 8; /* from here on they are read like the rest, where machines are run */
+        if (node && ((i > 0 && i < also_run) || assay_machines_declared(spec)))
             top[i].look(&w, node);
     }
 }

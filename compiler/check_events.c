@@ -317,7 +317,8 @@ static struct span_of room_for_message(struct events *ev, const struct spec_fram
 static void message_faults(struct events *ev, const struct spec_frame *frame, const struct spec_message *m)
 {
     struct span_of rest = rest_of(ev, &m->fields, room_for_message(ev, frame));
-    raise_event(ev, m->event->index);
+    if (!m->is_ack) /* which no machine sees */
+        raise_event(ev, m->event->index);
     SPEC_EACH (struct spec_field, field, &m->fields)
         field_faults(ev, field, rest);
     SPEC_EACH (struct spec_where, where, &m->wheres)
@@ -372,6 +373,20 @@ static void frame_faults(struct events *ev, const struct spec_frame *frame)
         raise_event(ev, ASSAY_EV_UNKNOWN);
 }
 
+/* What becomes of messages that are acknowledged: sent in vain, or come from another session. */
+static void reliable_events(struct events *ev)
+{
+    const struct spec_reliable *r = ev->spec->reliable;
+    if (!r || !ev->machine->datagram)
+        return;
+    SPEC_EACH (struct spec_message, m, &r->messages) {
+        if ((m->from & ev->machine->role) && assay_knows(ev->machine, m) && r->give_up)
+            raise_event(ev, ASSAY_EV_GIVEN_UP);
+        if (comes(ev, m) && r->session)
+            raise_event(ev, ASSAY_EV_STALE);
+    }
+}
+
 bool *assay_feasible(struct assay_spec *spec, const struct spec_machine *machine)
 {
     uint8_t from = assay_other_side(machine->role);
@@ -384,6 +399,7 @@ bool *assay_feasible(struct assay_spec *spec, const struct spec_machine *machine
         raise_event(&ev, ASSAY_EV_EOF);
         raise_event(&ev, ASSAY_EV_RESET);
     }
+    reliable_events(&ev);
     if (!frame)
         return ev.raised;
     frame_faults(&ev, frame);

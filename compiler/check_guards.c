@@ -390,6 +390,17 @@ static bool all_taken(const struct search *s, struct spec_rule *const tried[], s
     return true;
 }
 
+/* Peers, seals and tables are not sampled: what stands beside them counts as taken. */
+static bool looks_out(struct search *s, struct spec_rule *const tried[], size_t count)
+{
+    bool looks = false;
+    for (size_t i = 0; i < count; i++)
+        looks = looks || (tried[i]->guard && assay_expr_looks_out(tried[i]->guard));
+    for (size_t i = 0; i < count && looks; i++)
+        s->taken[tried[i]->index] = true;
+    return looks;
+}
+
 static void search_state(struct search *s, const struct spec_state *state, const struct spec_event *event)
 {
     struct spec_rule *tried[TRIED_MAX];
@@ -398,6 +409,8 @@ static void search_state(struct search *s, const struct spec_state *state, const
     s->atom_count = s->int_count = s->text_count = 0;
     s->limit = FIRST_MAX;
     s->pool_used = 0;
+    if (looks_out(s, tried, count))
+        return;
     for (size_t i = 0; i < count; i++) {
         conditions = conditions || !(assay_rule_always(tried[i]) || s->taken[tried[i]->index]);
         gather(s, tried[i], find_atom);

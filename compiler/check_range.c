@@ -505,6 +505,12 @@ static struct value_range pair_value(const struct spec_expr *e)
 static struct value_range call(struct facts *facts, const struct spec_expr *e)
 {
     enum spec_function_id id = e->ref.function ? e->ref.function->id : SPEC_F_DECLARED;
+    if (id == SPEC_F_SUM || id == SPEC_F_SEAL || id == SPEC_F_SEALED || id == SPEC_F_RANDOM) {
+        struct value_range r = assay_range_of_type(e->type);
+        for (size_t i = 0; i < e->count; i++)
+            r = inherit(r, assay_range_of(facts, e->args[i]));
+        return r;
+    }
     if (id == SPEC_F_PRESENT || id == SPEC_F_DECLARED)
         return number(id == SPEC_F_PRESENT ? 0 : INT64_MIN, id == SPEC_F_PRESENT ? 1 : INT64_MAX);
     struct value_range x = assay_range_of(facts, e->args[0]), y = x;
@@ -536,6 +542,10 @@ static struct value_range call(struct facts *facts, const struct spec_expr *e)
     case SPEC_F_STARTS:
     case SPEC_F_ENDS:
     case SPEC_F_CONTAINS:
+    case SPEC_F_SUM:
+    case SPEC_F_SEAL:
+    case SPEC_F_SEALED:
+    case SPEC_F_RANDOM:
     case SPEC_F_PRESENT:
     case SPEC_F_DECLARED:
         break;
@@ -582,6 +592,12 @@ static struct value_range natural(struct facts *facts, const struct spec_expr *e
         return listed(facts, e);
     case SPEC_E_CALL:
         return call(facts, e);
+    case SPEC_E_HAS:
+        return inherit(number(0, 1), assay_range_of(facts, e->args[0]));
+    case SPEC_E_CELL:
+        return undefined(inherit(assay_range_of_type(e->type), assay_range_of(facts, e->args[0])), e,
+                         "there may be no row under this key");
+    case SPEC_E_PEER:
     case SPEC_E_ARG:
     case SPEC_E_PARAM:
     case SPEC_E_IT:

@@ -137,8 +137,8 @@ static void take_given(struct body *b, const struct spec_field *field, const str
 static void take_default(struct body *b, const struct spec_action *send, const struct spec_field *field, int64_t *size)
 {
     struct value_range r = assay_range_of_type(field->type);
-    bool later = field->is || !field->name || assay_may_lack(field) || field->ahead ||
-                 field->type->form == ASSAY_FORM_CALC || field->type->form == ASSAY_FORM_CONST ||
+    bool later = (field->filled_in && send->message->reliable) || field->is || !field->name || assay_may_lack(field) ||
+                 field->ahead || field->type->form == ASSAY_FORM_CALC || field->type->form == ASSAY_FORM_CONST ||
                  field->type->kind == SPEC_T_ANY;
     b->facts->making = true;
     if (field->init && field->init->type)

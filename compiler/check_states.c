@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/check.h"
+#include "compiler/lower.h"
 #include "compiler/types.h"
 
 /* ---- which rules are tried --------------------------------------------- */
@@ -122,13 +123,13 @@ static bool sets_bytes(const struct spec_list *actions)
     return false;
 }
 
-/* no-room: somewhere in this state bytes are stored. */
+/* no-room: somewhere in this state bytes are stored, or a message is sent for which the window can be full. */
 static bool room_can_end(const struct spec_machine *machine, const struct spec_state *state)
 {
-    if (!holds_bytes(machine))
-        return false;
+    bool bytes = holds_bytes(machine);
     SPEC_EACH (struct spec_rule, rule, &machine->rules)
-        if ((!rule->state || rule->state == state) && sets_bytes(&rule->body))
+        if ((!rule->state || rule->state == state) &&
+            ((bytes && sets_bytes(&rule->body)) || assay_sends_reliable(&rule->body)))
             return true;
     return false;
 }
@@ -243,6 +244,9 @@ static void follow_calls(const struct machine_check *c)
                 break;
             struct spec_list one = {.items = (void *[]){step->action}, .count = step->action != NULL};
             follow(c, &one, c->reached);
+            if (step->await)
+                SPEC_EACH (struct spec_await_way, way, &step->await->ways)
+                    follow(c, &way->body, c->reached);
             SPEC_EACH (struct spec_rule, rule, &step->expect)
                 follow(c, &rule->body, c->reached);
         }

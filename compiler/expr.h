@@ -15,6 +15,7 @@ struct spec_type;
 struct spec_field;
 struct spec_group;
 struct spec_enum;
+struct spec_table;
 
 enum spec_expr_kind {
     SPEC_E_INT,      /* number */
@@ -42,6 +43,9 @@ enum spec_expr_kind {
     SPEC_E_CALL,     /* name(args), ref.function */
     SPEC_E_MEMBER,   /* args[0].name */
     SPEC_E_RECORD,   /* ref.group: a whole record, in present() and where messages are sent */
+    SPEC_E_PEER,     /* who the other side is */
+    SPEC_E_HAS,      /* whether ref.table has a row under args[0] */
+    SPEC_E_CELL,     /* column `number` of the row of ref.table under args[0] */
     SPEC_E_DECLARED, /* declared only: `else`, comprehensions, mappings, `none` ...; args: its parts */
 };
 
@@ -64,6 +68,7 @@ struct spec_expr {
         const struct spec_param *param;
         const struct spec_let *let;
         const struct spec_function *function;
+        const struct spec_table *table;
     } ref;
 };
 
@@ -80,8 +85,8 @@ struct spec_scope {
     bool open;                          /* inside a construct that is declared only: unknown names may be right */
 };
 
-/* Functions of section 7. `params`: kinds of arguments, n number, b bytes, l list, f field, p field of
- * pairs, t type name. */
+/* Functions of section 7. `params`: kinds of arguments, n number, m number or duration, b bytes, l list, f field, p
+ * field of pairs, t type name; NULL: see expr_world.c. */
 enum spec_function_id {
     SPEC_F_SIZE,
     SPEC_F_LEN,
@@ -99,12 +104,16 @@ enum spec_function_id {
     SPEC_F_HEX,
     SPEC_F_NUMBER,
     SPEC_F_PAIR,
+    SPEC_F_SUM, /* number: enum assay_sum; without arguments: over the frame around */
+    SPEC_F_SEAL,
+    SPEC_F_SEALED,
+    SPEC_F_RANDOM, /* number: how many bytes */
     SPEC_F_DECLARED,
 };
 struct spec_function {
     const char *name, *params;
     enum spec_function_id id;
-    char result; /* n, b (bytes), ? (bool) */
+    char result; /* n, b (bytes), ? (bool), m (as its arguments) */
     enum assay_op op;
 };
 
@@ -119,6 +128,16 @@ bool assay_expr_resolve(struct assay_spec *spec, struct spec_expr *e, const stru
 
 /* The value of an expression of constants that is a number; false: it is none, or undefined. */
 bool assay_expr_number(const struct spec_expr *e, int64_t *value);
+
+/* The kind of sum (enum assay_sum) that a function computes; ASSAY_SUM_NONE: it does not. The size of one in bits. */
+uint8_t assay_function_sum(const char *name);
+unsigned assay_function_sum_bits(uint8_t kind);
+
+/* `name(message)`, a sum over the frame around: it gets its type, and has no arguments. False: it is something else. */
+bool assay_expr_sum_of_frame(struct assay_spec *spec, struct spec_expr *e);
+
+/* Whether it looks at more than fields, variables and params: the peer, tables, what cannot be guessed. */
+bool assay_expr_looks_out(const struct spec_expr *e);
 
 /* The bytes of a constant text; false: it is none. */
 bool assay_expr_text(const struct spec_expr *e, struct assay_blob *text);

@@ -102,7 +102,7 @@ static bool take_let(const struct resolving *c, struct spec_expr *e)
         if (strcmp(let->name, e->name) == 0) {
             e->kind = SPEC_E_LET;
             e->ref.let = let;
-            e->type = let->value && let->value->type ? let->value->type : &assay_type_any;
+            e->type = let->column ? let->column : let->value && let->value->type ? let->value->type : &assay_type_any;
             return true;
         }
     return false;
@@ -136,9 +136,9 @@ static bool take_param(struct spec_expr *e, const struct spec_list *list, enum s
 
 bool assay_name_look_up(const struct resolving *c, struct spec_expr *e)
 {
-    return take_let(c, e) || take_field(c, e) || take_var(c, e) ||
-           (c->scope->call && take_param(e, &c->scope->call->args, SPEC_E_ARG)) ||
-           (c->scope->params && take_param(e, &c->spec->params, SPEC_E_PARAM)) || take_group(c, e);
+    return take_let(c, e) || take_field(c, e) || (c->scope->call && take_param(e, &c->scope->call->args, SPEC_E_ARG)) ||
+           take_var(c, e) || (c->scope->params && take_param(e, &c->spec->params, SPEC_E_PARAM)) || take_group(c, e) ||
+           assay_take_peer(c, e);
 }
 
 static bool take_literal(struct spec_expr *e, const struct spec_type *expected, const char *name)
@@ -268,6 +268,9 @@ bool assay_resolve_member(const struct resolving *c, struct spec_expr *e)
         e->type = &assay_type_any;
         return true;
     }
+    const struct spec_table *table = assay_table_indexed(c, of);
+    if (table)
+        return assay_resolve_cell(c, e, table);
     if (of->kind == SPEC_E_NAME && find_group(c, of->name))
         return resolve_part(c, e, find_group(c, of->name));
     if (!assay_resolve_expr(c, of, NULL))

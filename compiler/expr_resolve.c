@@ -10,8 +10,8 @@ static const struct spec_function functions[] = {
     {"len", "l", SPEC_F_LEN, 'n', ASSAY_OP_LEN},
     {"fits", "nt", SPEC_F_FITS, '?', ASSAY_OP_WITHIN},
     {"present", "f", SPEC_F_PRESENT, '?', ASSAY_OP_KNOWN},
-    {"min", "nn", SPEC_F_MIN, 'n', ASSAY_OP_MIN},
-    {"max", "nn", SPEC_F_MAX, 'n', ASSAY_OP_MAX},
+    {"min", "mm", SPEC_F_MIN, 'm', ASSAY_OP_MIN},
+    {"max", "mm", SPEC_F_MAX, 'm', ASSAY_OP_MAX},
     {"line", "b", SPEC_F_LINE, 'b', ASSAY_OP_LINE},
     {"lower", "b", SPEC_F_LOWER, 'b', ASSAY_OP_LOWER},
     {"upper", "b", SPEC_F_UPPER, 'b', ASSAY_OP_UPPER},
@@ -22,13 +22,19 @@ static const struct spec_function functions[] = {
     {"hex", "n", SPEC_F_HEX, 'b', ASSAY_OP_HEX},
     {"number", "b", SPEC_F_NUMBER, 'n', ASSAY_OP_NUMBER},
     {"pair", "pb", SPEC_F_PAIR, 'b', ASSAY_OP_PAIR},
+    {"crc32c", NULL, SPEC_F_SUM, 'n', ASSAY_OP_SUM},
+    {"crc16", NULL, SPEC_F_SUM, 'n', ASSAY_OP_SUM},
+    {"inet16", NULL, SPEC_F_SUM, 'n', ASSAY_OP_SUM},
+    {"sum8", NULL, SPEC_F_SUM, 'n', ASSAY_OP_SUM},
+    {"seal", NULL, SPEC_F_SEAL, 'b', ASSAY_OP_SEAL},
+    {"sealed", NULL, SPEC_F_SEALED, '?', ASSAY_OP_SEALED},
+    {"random", NULL, SPEC_F_RANDOM, 'b', ASSAY_OP_RANDOM},
 };
 #define FUNCTIONS (sizeof functions / sizeof functions[0])
 
 /* Functions that are declared only. */
-static const char *const declared[] = {"all",   "any",    "count", "covers", "crc16",   "crc32c", "first",
-                                       "fresh", "has",    "join",  "linked", "list",    "random", "recode",
-                                       "seal",  "sealed", "split", "sum8",   "unrecode"};
+static const char *const declared[] = {"all",  "any",    "count", "covers", "first", "fresh",   "has",
+                                       "join", "linked", "list",  "recode", "split", "unrecode"};
 #define DECLARED (sizeof declared / sizeof declared[0])
 
 void assay_expr_error(struct assay_spec *spec, const struct spec_expr *e, const char *format, ...)
@@ -218,8 +224,14 @@ static bool resolve_index(const struct resolving *c, struct spec_expr *e)
 {
     static const struct spec_type byte = {.name = "u8", .kind = ASSAY_T_INT, .min = 0, .max = 255};
     struct spec_expr *of = e->args[0];
-    bool good = holds_items(c, of);
+    const struct spec_table *table = assay_table_indexed(c, e);
     e->type = &assay_type_any;
+    if (table) {
+        assay_expr_error(c->spec, e, "a row has no value of its own: ask has(%s[...]), or name one of its columns",
+                         table->name);
+        return false;
+    }
+    bool good = holds_items(c, of);
     if (good && assay_is_any(of))
         return assay_resolve_expr(c, e->args[1], NULL);
     good = wants(c, e->args[1], &assay_type_int) && good;
@@ -283,7 +295,7 @@ static bool resolve_join(const struct resolving *c, struct spec_expr *e)
 
 /* ---- functions --------------------------------------------------------- */
 
-static const struct spec_function *find_function(const char *name)
+const struct spec_function *assay_function_named(const char *name)
 {
     for (size_t i = 0; i < FUNCTIONS; i++)
         if (strcmp(functions[i].name, name) == 0)
@@ -350,12 +362,25 @@ static bool resolve_argument(const struct resolving *c, struct spec_expr *e, cha
     }
     if (!assay_resolve_expr(c, e, NULL))
         return false;
+    if (kind == 'm' && e->type->kind != ASSAY_T_DURATION && e->type->kind != ASSAY_T_INT && !assay_is_any(e)) {
+        assay_expr_error(c->spec, e, "a number is expected here, this is %s", assay_type_says(e->type));
+        return false;
+    }
+    if (kind == 'm')
+        return true;
     if (kind == 'p' && (assay_is_any(e) || (e->kind == SPEC_E_FIELD && e->type->form == ASSAY_FORM_PAIRS)))
         return true;
     if (kind == 'f' && (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_RECORD || assay_is_any(e)))
         return true;
     assay_expr_error(c->spec, e,
                      kind == 'p' ? "a field of type pairs is expected here" : "the name of a field is expected here");
+    return false;
+}
+
+static bool mismatched_args(const struct resolving *c, const struct spec_expr *e)
+{
+    assay_expr_error(c->spec, e, "%s() does not go with %s and %s", e->name, assay_type_says(e->args[0]->type),
+                     assay_type_says(e->args[1]->type));
     return false;
 }
 
@@ -372,10 +397,15 @@ static bool unknown_function(const struct resolving *c, const struct spec_expr *
 
 static bool resolve_call(const struct resolving *c, struct spec_expr *e)
 {
-    const struct spec_function *f = find_function(e->name);
+    const struct spec_function *f = assay_function_named(e->name);
     e->type = &assay_type_any;
+    if (!f && !c->scope->open && strcmp(e->name, "has") == 0)
+        return assay_resolve_has(c, e);
     if (!f)
         return declared_function(c, e->name) ? resolve_declared(c, e) : unknown_function(c, e);
+    e->ref.function = f;
+    if (!f->params)
+        return c->scope->open ? resolve_parts_open(c, e) : assay_resolve_world_call(c, e);
     if (e->count != strlen(f->params)) {
         if (c->scope->open)
             return resolve_parts_open(c, e);
@@ -386,7 +416,13 @@ static bool resolve_call(const struct resolving *c, struct spec_expr *e)
     bool good = true;
     for (size_t i = 0; i < e->count; i++)
         good = resolve_argument(c, e->args[i], f->params[i]) && good;
-    e->ref.function = f;
+    if (good && f->result == 'm') {
+        e->type = e->args[0]->type;
+        if (!assay_type_usable(e->type, e->args[1]->type))
+            return mismatched_args(c, e);
+        e->type = e->type->kind == ASSAY_T_DURATION ? &assay_type_duration : &assay_type_int;
+        return true;
+    }
     e->type = f->result == 'n' ? &assay_type_int : f->result == 'b' ? &assay_type_bytes : &assay_type_bool;
     return good;
 }
@@ -423,6 +459,9 @@ bool assay_resolve_expr(const struct resolving *c, struct spec_expr *e, const st
     case SPEC_E_PARAM:
     case SPEC_E_LET:
     case SPEC_E_RECORD:
+    case SPEC_E_PEER:
+    case SPEC_E_HAS:
+    case SPEC_E_CELL:
         return resolve_leaf(e);
     case SPEC_E_JOIN:
         return resolve_join(c, e);

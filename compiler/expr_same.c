@@ -25,6 +25,10 @@ static bool same_leaf(const struct spec_expr *x, const struct spec_expr *y)
         return x->ref.let == y->ref.let;
     case SPEC_E_CALL:
         return x->ref.function == y->ref.function;
+    case SPEC_E_HAS:
+        return x->ref.table == y->ref.table;
+    case SPEC_E_CELL:
+        return x->ref.table == y->ref.table && x->number == y->number;
     case SPEC_E_UNARY:
     case SPEC_E_BINARY:
         return x->op == y->op;
@@ -34,6 +38,7 @@ static bool same_leaf(const struct spec_expr *x, const struct spec_expr *y)
         return x->name && y->name && strcmp(x->name, y->name) == 0;
     case SPEC_E_JOIN:
     case SPEC_E_IT:
+    case SPEC_E_PEER:
     case SPEC_E_AND:
     case SPEC_E_OR:
     case SPEC_E_COND:

@@ -128,8 +128,8 @@ static void lower_effects(struct lower *l)
               .verb = e->verb,
               .object = e->object,
               .fallible = e->fallible,
-              .table = ASSAY_NONE,
-              .log = ASSAY_NONE});
+              .table = e->table ? e->table->index : ASSAY_NONE,
+              .log = e->log ? e->log->index : ASSAY_NONE});
     }
 }
 
@@ -153,8 +153,11 @@ static void lower_calls(struct lower *l)
 static void lower_events(struct lower *l)
 {
     SPEC_EACH (struct spec_event, e, &l->spec->events) {
-        uint16_t index = e->message ? e->message->index : e->call ? e->call->index : ASSAY_NONE;
-        if (e->kind <= ASSAY_EVK_CALL)
+        uint16_t index = e->message ? e->message->index
+                         : e->call  ? e->call->index
+                         : e->log   ? e->log->index
+                                    : ASSAY_NONE;
+        if (e->kind <= ASSAY_EVK_ROW)
             PUSH(l, events, struct assay_event_def, {.name = e->name, .kind = e->kind, .index = index});
     }
 }
@@ -200,6 +203,15 @@ static void fill(struct lower *l)
     TABLE(params);
     TABLE(calls);
     TABLE(errors);
+    TABLE(tables);
+    TABLE(logs);
+    TABLE(reliables);
+    TABLE(reliable_messages);
+    TABLE(impairs);
+    TABLE(actors);
+    TABLE(acts);
+    TABLE(act_args);
+    TABLE(promises);
     TABLE(blobs);
     TABLE(ints);
     TABLE(statesets);
@@ -243,8 +255,10 @@ struct assay_model *assay_lower(struct assay_spec *spec)
     lower_events(l);
     assay_lower_wire(l);
     lower_effects(l);
+    assay_lower_tables(l);
     lower_calls(l);
     assay_lower_machines(l);
+    assay_lower_shared(l);
     place_machines(l);
     assay_lower_terminal(l);
     lower_timer_events(l);

@@ -17,6 +17,7 @@ struct lower {
     struct table requirements, transports, options, leniencies, types, sets, enums, enum_items, fields, frames, delims,
         aheads, pairs, objects, object_members, messages, wheres, examples, events, machines, states, vars, timers,
         rules, effects, params, calls, errors, blobs, ints, statesets, code;
+    struct table tables, logs, reliables, reliable_messages, impairs, actors, acts, act_args, promises;
     struct table rule_lists, transitions;
     uint16_t it_slot;                   /* where `it` stands in the code being made */
     const struct spec_machine *machine; /* whose code is being made */
@@ -65,9 +66,16 @@ uint64_t assay_actions_scratch(struct lower *l, const struct spec_list *actions)
 uint64_t assay_rule_scratch(struct lower *l, const struct spec_rule *r);
 uint64_t assay_coding_scratch(struct lower *l, const struct spec_message *m); /* to encode or decode it */
 uint8_t assay_rule_flags(const struct spec_rule *r);
+bool assay_sends_reliable(const struct spec_list *actions);
+uint64_t assay_acknowledged_by(const struct lower *l, const struct spec_list *events); /* bytes, at most */
 
 /* ---- behaviour ---- */
 void assay_lower_machines(struct lower *l);
+
+/* Tables, logs, reliability, promises (lower_shared.c): first those that effects and rules refer to, then, when
+ * machines have their places, all the rest. */
+void assay_lower_tables(struct lower *l);
+void assay_lower_shared(struct lower *l);
 
 /* ---- sizes (bounds.c) ---- */
 struct bits {
@@ -76,6 +84,7 @@ struct bits {
 struct bits assay_field_bits(const struct spec_field *f);
 void assay_bound_fields(struct assay_spec *spec); /* the sizes that frames leave to fields */
 uint32_t assay_message_max(const struct assay_spec *spec, const struct spec_message *m);
+uint32_t assay_message_min(const struct assay_spec *spec, const struct spec_message *m);
 uint64_t assay_value_max(const struct spec_expr *e);   /* bytes of a value, at most */
 uint64_t assay_scratch_max(const struct spec_expr *e); /* bytes of scratch to compute it, at most; NULL: 0 */
 bool assay_can_fail(const struct spec_expr *e);        /* may be undefined, as far as can be seen from its form */

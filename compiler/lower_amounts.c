@@ -97,7 +97,7 @@ uint64_t assay_rule_scratch(struct lower *l, const struct spec_rule *r)
 
 static void see_field(struct spec_expr *e, void *seen)
 {
-    if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR || e->kind == SPEC_E_LET)
+    if (e->kind == SPEC_E_FIELD || e->kind == SPEC_E_VAR || e->kind == SPEC_E_LET || assay_expr_looks_out(e))
         *(bool *)seen = true;
 }
 
@@ -164,10 +164,42 @@ static bool may_fail(const struct spec_list *actions)
     return fails;
 }
 
+bool assay_sends_reliable(const struct spec_list *actions)
+{
+    bool sends = false;
+    if (!actions)
+        return false;
+    SPEC_EACH (struct spec_action, a, actions) {
+        sends = sends || (a->kind == SPEC_A_SEND && a->message->reliable) || assay_sends_reliable(a->body) ||
+                assay_sends_reliable(a->otherwise);
+        SPEC_EACH (struct spec_way, w, &a->ways)
+            sends = sends || assay_sends_reliable(&w->body);
+    }
+    return sends;
+}
+
+/* A message of `reliable` is acknowledged behind what its rule sends. */
+uint64_t assay_acknowledged_by(const struct lower *l, const struct spec_list *events)
+{
+    SPEC_EACH (struct spec_event, e, events)
+        if (e->message && e->message->reliable)
+            return assay_message_max(l->spec, l->spec->reliable->ack);
+    return 0;
+}
+
+static bool rule_sends_reliable(const struct spec_rule *r)
+{
+    bool sends = assay_sends_reliable(&r->body) || assay_sends_reliable(r->otherwise);
+    SPEC_EACH (struct spec_way, w, &r->may)
+        sends = sends || assay_sends_reliable(&w->body);
+    return sends;
+}
+
 uint8_t assay_rule_flags(const struct spec_rule *r)
 {
     bool fallible = may_fail(&r->body);
     SPEC_EACH (struct spec_way, w, &r->may)
         fallible = fallible || may_fail(&w->body);
-    return (uint8_t)((is_gate(r) ? ASSAY_RULE_GATE : 0) | (r->otherwise && fallible ? ASSAY_RULE_FALLIBLE : 0));
+    return (uint8_t)((is_gate(r) ? ASSAY_RULE_GATE : 0) | (r->otherwise && fallible ? ASSAY_RULE_FALLIBLE : 0) |
+                     (r->stateless ? ASSAY_RULE_STATELESS : 0) | (rule_sends_reliable(r) ? ASSAY_RULE_RELIABLE : 0));
 }

@@ -134,6 +134,14 @@ void assay_gen_one_of(struct lower *l, const struct spec_expr *x, struct spec_ex
         assay_gen_int(l, 0);
 }
 
+/* Bytes as they are, numbers as decimal text. */
+static void gen_sealed_value(struct lower *l, const struct spec_expr *e)
+{
+    assay_gen_expr(l, e);
+    if (assay_kind_is_scalar(e->type->kind))
+        assay_emit(l, ASSAY_OP_DECIMAL, 0, 0);
+}
+
 static void gen_call(struct lower *l, const struct spec_expr *e)
 {
     const struct spec_function *f = e->ref.function;
@@ -142,6 +150,15 @@ static void gen_call(struct lower *l, const struct spec_expr *e)
         assay_emit(l, ASSAY_OP_KNOWN, 0, part->slot);
     } else if (f->id == SPEC_F_PRESENT) {
         assay_emit(l, ASSAY_OP_KNOWN, 0, e->args[0]->ref.field->slot);
+    } else if (f->id == SPEC_F_SEAL || f->id == SPEC_F_SEALED) {
+        for (size_t i = 0; i < e->count; i++)
+            gen_sealed_value(l, e->args[i]);
+        assay_emit(l, f->op, (unsigned)e->count, 0);
+    } else if (f->id == SPEC_F_RANDOM) {
+        assay_emit(l, f->op, 0, (unsigned)e->number);
+    } else if (f->id == SPEC_F_SUM) {
+        gen_all(l, e);
+        assay_emit(l, f->op, 0, (unsigned)e->number);
     } else if (f->id == SPEC_F_PAIR) {
         gen_all(l, e);
         assay_emit(l, ASSAY_OP_PAIR, 0, e->args[0]->type->pairs->index);
@@ -191,6 +208,9 @@ static void gen_leaf(struct lower *l, const struct spec_expr *e)
     case SPEC_E_LET:
         assay_emit(l, ASSAY_OP_SLOT, 0, e->ref.let->slot);
         break;
+    case SPEC_E_PEER:
+        assay_emit(l, ASSAY_OP_PEER, 0, 0);
+        break;
     case SPEC_E_IT:
         assay_emit(l, ASSAY_OP_SLOT, 0, l->it_slot);
         break;
@@ -235,6 +255,14 @@ void assay_gen_expr(struct lower *l, const struct spec_expr *e)
         return;
     case SPEC_E_CALL:
         gen_call(l, e);
+        return;
+    case SPEC_E_HAS:
+        gen_all(l, e);
+        assay_emit(l, ASSAY_OP_HAS, 0, e->ref.table->index);
+        return;
+    case SPEC_E_CELL:
+        gen_all(l, e);
+        assay_emit(l, ASSAY_OP_CELL, (unsigned)e->number, e->ref.table->index);
         return;
     }
     gen_leaf(l, e);
@@ -488,6 +516,12 @@ void assay_gen_action(struct lower *l, const struct spec_action *a)
         break;
     case SPEC_A_WAIT:
         assay_emit(l, ASSAY_OP_GOTO, 0, a->state->index);
+        break;
+    case SPEC_A_DECLINE:
+        assay_emit(l, ASSAY_OP_DECLINE, 0, 0);
+        break;
+    case SPEC_A_MARK:
+        assay_emit(l, ASSAY_OP_MARK, 0, 0);
         break;
     case SPEC_A_DECLARED:
         break;

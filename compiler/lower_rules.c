@@ -77,7 +77,7 @@ static struct assay_rule rule_of(struct lower *l, const struct spec_rule *r, uin
     rule.req = r->req ? r->req->index : ASSAY_NONE;
     rule.flags = assay_rule_flags(r);
     rule.locals = r->locals;
-    rule.out_max = capped(most_sent(l, r));
+    rule.out_max = capped(most_sent(l, r) + assay_acknowledged_by(l, &r->events));
     rule.line = r->at.line;
     rule.column = r->at.column;
     rule.guard = gen_guard(l, r);
@@ -131,8 +131,9 @@ struct lowering_call {
     struct lower *l;
     struct spec_call *call;
     const struct spec_machine *machine;
-    uint16_t *waits; /* state of each step that is an expect */
+    uint16_t *waits; /* state of each step that is an expect, or an await */
     uint64_t out, scratch;
+    bool reliable; /* they send messages of `reliable` */
 };
 
 static bool ends_call(const struct spec_list *actions)
@@ -157,6 +158,7 @@ static void gen_steps(struct lowering_call *c, size_t from)
     assay_gen_actions(c->l, &actions);
     c->out += assay_sent_by(c->l, &actions);
     c->scratch += assay_actions_scratch(c->l, &actions);
+    c->reliable = c->reliable || assay_sends_reliable(&actions);
     if (i < c->call->steps.count)
         assay_emit(c->l, ASSAY_OP_GOTO, 0, c->waits[i]);
     else if (!ends_call(&actions))
@@ -177,15 +179,83 @@ static void lower_expected(struct lowering_call *c, struct spec_rule *r, size_t 
     rule.body = assay_here(l);
     gen_body(l, r);
     c->out = c->scratch = 0;
+    c->reliable = false;
     if (!ends_call(&r->body))
         gen_steps(c, step + 1);
     assay_emit(l, ASSAY_OP_END, 0, 0);
+    rule.flags |= c->reliable ? ASSAY_RULE_RELIABLE : 0;
     rule.out_max = capped(rule.out_max + c->out);
     rule.otherwise = gen_otherwise(l, r);
     assay_need_scratch(l, c->scratch + assay_rule_scratch(l, r) + l->model->frame_max);
     r->index = add_rule(l, rule);
     add_call_rule(l, into, (struct call_rule){.rule = r->index, .state = c->waits[step], .events = &r->events});
 }
+
+/* ---- await ------------------------------------------------------------- */
+
+static uint16_t gen_in_state(struct lower *l, const struct spec_state *s)
+{
+    uint16_t at = assay_here(l);
+    assay_emit(l, ASSAY_OP_STATE, 0, 0);
+    assay_gen_int(l, s->index);
+    assay_emit(l, ASSAY_OP_EQ, 0, 0);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    return at;
+}
+
+static uint16_t gen_acknowledged(struct lower *l, bool all)
+{
+    uint16_t at = assay_emit(l, ASSAY_OP_ACKED, all, 0);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    return at;
+}
+
+static struct assay_rule await_rule(const struct lowering_call *c, size_t step, uint16_t guard)
+{
+    const struct spec_await *w = ((const struct spec_step *)c->call->steps.items[step])->await;
+    return (struct assay_rule){.machine = c->machine->index,
+                               .state = c->waits[step],
+                               .guard = guard,
+                               .otherwise = ASSAY_NONE,
+                               .req = c->call->req ? c->call->req->index : ASSAY_NONE,
+                               .line = w->at.line,
+                               .column = w->at.column};
+}
+
+static void add_await_rule(struct lowering_call *c, struct assay_rule rule, struct table *into)
+{
+    rule.out_max = capped(c->out);
+    rule.flags = c->reliable ? ASSAY_RULE_RELIABLE : 0;
+    assay_need_scratch(c->l, c->scratch + c->l->model->frame_max);
+    add_call_rule(c->l, into,
+                  (struct call_rule){.rule = add_rule(c->l, rule), .state = rule.state, .event = ASSAY_EV_AWAITED});
+}
+
+/* States in which the call ends come first, then what it waits for. */
+static void lower_awaited(struct lowering_call *c, size_t step, struct table *into)
+{
+    struct lower *l = c->l;
+    const struct spec_await *w = ((const struct spec_step *)c->call->steps.items[step])->await;
+    SPEC_EACH (struct spec_await_way, way, &w->ways) {
+        struct assay_rule rule = await_rule(c, step, gen_in_state(l, way->state));
+        rule.body = assay_here(l);
+        assay_gen_actions(l, &way->body);
+        assay_emit(l, ASSAY_OP_END, 0, 0);
+        c->out = 0;
+        c->reliable = false;
+        c->scratch = assay_actions_scratch(l, &way->body);
+        add_await_rule(c, rule, into);
+    }
+    struct assay_rule rule = await_rule(c, step, w->state ? gen_in_state(l, w->state) : gen_acknowledged(l, w->all));
+    c->out = c->scratch = 0;
+    c->reliable = false;
+    rule.body = assay_here(l);
+    gen_steps(c, step + 1);
+    assay_emit(l, ASSAY_OP_END, 0, 0);
+    add_await_rule(c, rule, into);
+}
+
+/* ---- the rules of a call ------------------------------------------------ */
 
 static void lower_call_rules(struct lower *l, struct spec_call *call, const struct spec_machine *m, uint16_t *waits,
                              struct table *into)
@@ -202,14 +272,30 @@ static void lower_call_rules(struct lower *l, struct spec_call *call, const stru
     gen_steps(&c, 0);
     assay_emit(l, ASSAY_OP_END, 0, 0);
     rule.out_max = capped(c.out);
+    rule.flags = c.reliable ? ASSAY_RULE_RELIABLE : 0;
     assay_need_scratch(l, c.scratch);
     add_call_rule(l, into,
                   (struct call_rule){.rule = add_rule(l, rule), .state = ASSAY_NONE, .event = call->event->index});
     for (size_t i = 0; i < call->steps.count; i++) {
         const struct spec_step *step = call->steps.items[i];
+        if (step->await)
+            lower_awaited(&c, i, into);
         SPEC_EACH (struct spec_rule, r, &step->expect)
             lower_expected(&c, r, i, into);
     }
+}
+
+/* ---- rows -------------------------------------------------------------- */
+
+/* One rule, in each state where the log is followed. */
+static void lower_row_rule(struct lower *l, const struct spec_log *log, struct table *into)
+{
+    const struct spec_follow *f = log->follow;
+    lower_rule(l, f->rule, f->machine);
+    assay_need_scratch(l, 1024 + assay_rule_scratch(l, f->rule) + l->model->frame_max);
+    SPEC_EACH (struct spec_state, s, &f->states)
+        add_call_rule(l, into,
+                      (struct call_rule){.rule = f->rule->index, .state = s->index, .event = log->event->index});
 }
 
 /* ---- states and variables ---------------------------------------------- */
@@ -233,8 +319,9 @@ static void lower_states(struct lower *l, struct spec_machine *m, uint16_t **wai
         for (size_t i = 0; i < call->steps.count; i++) {
             const struct spec_step *step = call->steps.items[i];
             if (!step->action)
-                waits[call->index][i] = add_state(l, assay_arena_printf(&l->spec->arena, "%s/%u", call->name, ++n),
-                                                  ASSAY_STATE_WAIT, call->index, step->at.line);
+                waits[call->index][i] =
+                    add_state(l, assay_arena_printf(&l->spec->arena, "%s/%u", call->name, ++n),
+                              step->await ? ASSAY_STATE_AWAIT : ASSAY_STATE_WAIT, call->index, step->at.line);
         }
     }
     m->end->index = add_state(l, "End", ASSAY_STATE_END, ASSAY_NONE, m->end->at.line);
@@ -395,6 +482,14 @@ static struct assay_reconnect lower_reconnect(struct lower *l, const struct spec
                                     .late = r->late};
 }
 
+static bool keeps_nothing(const struct spec_machine *m)
+{
+    SPEC_EACH (struct spec_rule, r, &m->rules)
+        if (r->stateless)
+            return true;
+    return false;
+}
+
 static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **waits)
 {
     struct table calls = {0};
@@ -409,6 +504,8 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
     lower_vars(l, m);
     lower_inits(l, m);
     lower_timers(l, m);
+    uint16_t first_number = assay_gen_value(l, m->first_number);
+    ((struct assay_machine *)l->machines.items)[m->index].first_number = first_number;
     uint16_t first = (uint16_t)l->rules.count;
     uint64_t guards = 0, most = 0;
     SPEC_EACH (struct spec_rule, r, &m->rules) {
@@ -421,12 +518,17 @@ static void lower_machine(struct lower *l, struct spec_machine *m, uint16_t **wa
         uint64_t n = assay_coding_scratch(l, msg);
         assay_need_scratch(l, 1024 + n + most + guards);
     }
+    SPEC_EACH (struct spec_log, log, &l->spec->logs)
+        if (log->follow && log->follow->machine == m)
+            lower_row_rule(l, log, &calls);
     SPEC_EACH (struct spec_call, call, &l->spec->calls)
         if (call->machine == m)
             lower_call_rules(l, call, m, waits[call->index], &calls);
     lowered = (struct assay_machine *)l->machines.items + m->index;
     lowered->rules = (struct assay_range){first, (uint16_t)(l->rules.count - first)};
     lowered->start = m->start->index;
+    lowered->session = m->session ? m->session->index : ASSAY_NONE;
+    lowered->stateless = keeps_nothing(m);
     lower_transitions(l, m, &calls);
 }
 

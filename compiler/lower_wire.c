@@ -62,6 +62,14 @@ static struct assay_field shape_of(struct lower *l, const struct spec_type *t)
     return f;
 }
 
+/* A sum over the frame around is computed last, and not by code. */
+static uint8_t sum_of(const struct spec_field *field)
+{
+    const struct spec_expr *e = field->is;
+    bool sum = e && e->kind == SPEC_E_CALL && e->count == 0 && e->ref.function && e->ref.function->id == SPEC_F_SUM;
+    return sum ? (uint8_t)e->number : (uint8_t)ASSAY_SUM_NONE;
+}
+
 static void lower_field(struct lower *l, struct spec_field *field)
 {
     const struct spec_type *t = field->type;
@@ -70,7 +78,8 @@ static void lower_field(struct lower *l, struct spec_field *field)
     f.slot = field->slot;
     l->it_slot = field->slot;
     f.present = assay_gen_presence(l, field);
-    f.is = t->form == ASSAY_FORM_CALC ? assay_gen_value(l, t->calc) : assay_gen_value(l, field->is);
+    f.sum = sum_of(field);
+    f.is = f.sum ? ASSAY_NONE : assay_gen_value(l, t->form == ASSAY_FORM_CALC ? t->calc : field->is);
     f.init = assay_gen_value(l, field->init);
     f.check = assay_gen_check(l, field);
     f.fault = t->fault_event ? t->fault_event->index : ASSAY_EV_MALFORMED;
@@ -214,6 +223,7 @@ static void lower_message(struct lower *l, struct spec_message *m)
     out.line = m->at.line;
     out.fields = lower_fields(l, &m->fields);
     out.wheres = lower_wheres(l, m);
+    out.wire_min = assay_message_min(l->spec, m);
     out.wire_max = assay_message_max(l->spec, m);
     lower_tag(l, m, &out);
     assay_push(l, &l->messages, &out, sizeof out);

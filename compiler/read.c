@@ -239,6 +239,16 @@ uint8_t assay_read_level(struct assay_spec *spec, const struct assay_node *node,
     return i < 3 ? (uint8_t)i : otherwise;
 }
 
+uint16_t assay_read_factor(struct assay_spec *spec, const struct assay_node *node)
+{
+    char *end = NULL;
+    double factor = node ? strtod(node->text, &end) : 1;
+    if (!node || (end && end != node->text && *end == '\0' && factor >= 1 && factor <= 100))
+        return (uint16_t)(factor * 100 + 0.5);
+    assay_spec_error(spec, node->at, "a factor is a number from 1 to 100, such as 2 or 1.5");
+    return 100;
+}
+
 static bool name_char(char c, bool first)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||

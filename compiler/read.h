@@ -37,6 +37,8 @@ const struct assay_node *assay_read_named(struct assay_spec *spec, const struct 
 bool assay_read_bool(struct assay_spec *spec, const struct assay_node *node, bool otherwise);
 bool assay_read_int(struct assay_spec *spec, const struct assay_node *node, int64_t min, int64_t max, int64_t *value);
 int64_t assay_read_duration(struct assay_spec *spec, const struct assay_node *node, int64_t otherwise);
+/* 1.5 as 150 percent; 100 after an error, and without a node. */
+uint16_t assay_read_factor(struct assay_spec *spec, const struct assay_node *node);
 uint8_t assay_read_level(struct assay_spec *spec, const struct assay_node *node, uint8_t otherwise);
 
 /* Text of a number, a size ("64KiB"), a duration ("200ms"; ns); false: it is none. */
@@ -117,6 +119,17 @@ bool assay_machines_declared(const struct assay_spec *spec);
 void assay_read_calls(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_steps(struct assay_spec *spec, const struct assay_node *node);
 void assay_read_terminal(struct assay_spec *spec, const struct assay_node *node);
+
+/* What all sessions share (read_shared.c): tables and logs, and, when machines are there, who follows the logs. */
+void assay_read_tables(struct assay_spec *spec, const struct assay_node *node);
+void assay_read_logs(struct assay_spec *spec, const struct assay_node *node);
+void assay_read_follows(struct assay_spec *spec);
+
+/* Reliability (read_reliable.c): which messages are of it; then, when names are resolved, all the rest. */
+void assay_read_reliable(struct assay_spec *spec, const struct assay_node *node);
+void assay_place_reliable(struct assay_spec *spec);
+
+void assay_read_impair(struct assay_spec *spec, const struct assay_node *node);
 
 /* Names and types of everything but rules and steps. */
 void assay_resolve(struct assay_spec *spec);

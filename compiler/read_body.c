@@ -36,17 +36,18 @@ const struct shape_key assay_body_keys[B_KEYS] = {
     [B_START] = {"start", D, "instances at several levels"},
     [B_ATTACH] = {"attach", D, "instances at several levels"},
     [B_DETACH] = {"detach", D, "instances at several levels"},
-    [B_PUT] = {"put", D, "tables"},
+    [B_PUT] = {"put", SHAPE_MAPPING, NULL},
     [B_EACH] = {"each", D, NULL},
     [B_REPEAT] = {"repeat", D, NULL},
     [B_MANY] = {"many", D, NULL},
     [B_AGAIN] = {"again", D, NULL},
     [B_SETTLE] = {"settle", D, NULL},
     [B_UNDEFINED] = {"undefined", D, "inputs that are left undefined"},
-    [B_STATELESS] = {"stateless", D, NULL},
+    [B_STATELESS] = {"stateless", SHAPE_SCALAR, NULL},
     [B_REMOVE] = {"remove", D, "tables"},
     [B_PASS] = {"pass", D, NULL},
     [B_NEEDS] = {"needs", D, "features"},
+    [B_DECLINE] = {"decline", SHAPE_SCALAR, NULL},
 };
 
 struct spec_action *assay_action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
@@ -101,6 +102,8 @@ static struct spec_effect *find_effect(struct body_context *c, const struct assa
 {
     struct assay_near near = {.wanted = entry->key->text};
     SPEC_EACH (struct spec_effect, e, &c->spec->effects) {
+        if (e->table) /* `put` orders it */
+            continue;
         if (strcmp(e->name, entry->key->text) == 0)
             return e;
         assay_near_add(&near, e->name);
@@ -130,8 +133,8 @@ static bool is_given(const struct spec_list *given, const char *name)
     return false;
 }
 
-static void read_params_given(struct body_context *c, const struct assay_node *entry, const struct spec_list *params,
-                              struct spec_list *given, const char *what)
+void assay_read_params_given(struct body_context *c, const struct assay_node *entry, const struct spec_list *params,
+                             struct spec_list *given, const char *what)
 {
     if (!assay_shape_is(c->spec, entry, SHAPE_MAPPING, entry->key->text))
         return;
@@ -156,7 +159,56 @@ static void read_effect(struct body_context *c, const struct assay_node *node, s
         return;
     struct spec_action *a = assay_action_new(c, SPEC_A_DO, entry->key->at, into);
     a->effect = effect;
-    read_params_given(c, entry, &effect->args, &a->given, "argument");
+    assay_read_params_given(c, entry, &effect->args, &a->given, "argument");
+}
+
+/* ---- put --------------------------------------------------------------- */
+
+/* "table[key]", which stands as a key in the file. */
+static const struct spec_table *read_row_name(struct body_context *c, const struct assay_node *key,
+                                              struct spec_expr **of)
+{
+    struct spec_expr *e = assay_expr_parse(c->spec, key);
+    bool row = e && e->kind == SPEC_E_INDEX && e->args[0]->kind == SPEC_E_NAME;
+    if (e && !row)
+        assay_spec_error(c->spec, key->at, "'put' names a row: \"table[key]\"");
+    if (!row)
+        return NULL;
+    struct assay_near near = {.wanted = e->args[0]->name};
+    SPEC_EACH (struct spec_table, t, &c->spec->tables) {
+        if (strcmp(t->name, e->args[0]->name) == 0) {
+            *of = e->args[1];
+            return t;
+        }
+        assay_near_add(&near, t->name);
+    }
+    assay_spec_error(c->spec, key->at, "there is no table '%s'%s", e->args[0]->name, assay_near_text(&near));
+    return NULL;
+}
+
+static void read_row(struct body_context *c, const struct assay_node *entry, struct spec_list *into)
+{
+    struct spec_expr *key = NULL;
+    const struct spec_table *table = read_row_name(c, entry->key, &key);
+    if (!table)
+        return;
+    struct spec_action *a = assay_action_new(c, SPEC_A_DO, entry->key->at, into);
+    a->effect = table->effect;
+    struct spec_given *g = assay_given_new(c, entry, &a->given);
+    g->param = table->effect->args.items[0];
+    g->name = g->param->name;
+    g->value = assay_expr_resolve(c->spec, key, &c->scope, table->key->type) ? key : NULL;
+    assay_read_params_given(c, entry, &table->columns, &a->given, "column");
+}
+
+static void read_put(struct body_context *c, const struct assay_node *node, struct spec_list *into)
+{
+    if (c->scope.open) {
+        assay_spec_declared(c->spec, node->key->at, "tables of instances");
+        return;
+    }
+    ASSAY_CHILDREN (child, node)
+        read_row(c, child, into);
 }
 
 /* ---- set --------------------------------------------------------------- */
@@ -264,7 +316,7 @@ static void read_result(struct body_context *c, const struct assay_node *node, s
         return;
     struct spec_action *a = assay_action_new(c, SPEC_A_RESULT, node->at, into);
     a->call = c->call;
-    read_params_given(c, node, &c->call->results, &a->given, "result");
+    assay_read_params_given(c, node, &c->call->results, &a->given, "result");
 }
 
 static struct spec_error *add_error(struct body_context *c, const char *name, struct assay_at at)
@@ -292,6 +344,13 @@ static void read_error(struct body_context *c, const struct assay_node *node, st
     if (entry)
         a->value = assay_read_expr(c, entry, &assay_type_bytes);
     a->error = add_error(c, a->name, node->at);
+}
+
+static void read_decline(struct body_context *c, const struct assay_node *node, struct spec_list *into)
+{
+    if (!assay_node_is(node, "true"))
+        assay_spec_error(c->spec, node->at, "'decline' is true, or is left out");
+    assay_action_new(c, SPEC_A_DECLINE, node->at, into);
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -386,11 +445,11 @@ void assay_read_body(struct body_context *c, const struct assay_node *const *of,
     static const struct {
         unsigned key;
         void (*read)(struct body_context *c, const struct assay_node *node, struct spec_list *into);
-    } parts[] = {{B_LET, read_lets},        {B_DO, read_effects},         {B_SET, read_set},
-                 {B_SEND, assay_read_send}, {B_THEN, assay_read_actions}, {B_TIMER, read_timer},
-                 {B_CHOOSE, read_choose},   {B_MAYBE, read_maybe},        {B_RESULT, read_result},
-                 {B_ERROR, read_error},     {B_GOTO, read_goto},          {B_CLOSE, read_close},
-                 {B_IGNORE, read_nothing},  {B_DROP, read_nothing}};
+    } parts[] = {
+        {B_LET, read_lets},        {B_DO, read_effects},         {B_PUT, read_put},      {B_SET, read_set},
+        {B_SEND, assay_read_send}, {B_THEN, assay_read_actions}, {B_TIMER, read_timer},  {B_CHOOSE, read_choose},
+        {B_MAYBE, read_maybe},     {B_RESULT, read_result},      {B_ERROR, read_error},  {B_GOTO, read_goto},
+        {B_CLOSE, read_close},     {B_IGNORE, read_nothing},     {B_DROP, read_nothing}, {B_DECLINE, read_decline}};
     /* what is declared only opens the scope: its names are not all known */
     bool open = c->scope.open;
     for (unsigned k = B_EACH; k <= B_REPEAT; k++)
@@ -408,7 +467,7 @@ static void read_action(struct body_context *c, const struct assay_node *node, s
     const struct assay_node *of[B_KEYS];
     if (!assay_shape(c->spec, node, "an action", assay_body_keys, B_KEYS, of))
         return;
-    static const unsigned misplaced[] = {B_WHEN, B_MAY, B_NAME};
+    static const unsigned misplaced[] = {B_WHEN, B_MAY, B_NAME, B_STATELESS};
     for (size_t i = 0; i < sizeof misplaced / sizeof misplaced[0]; i++)
         if (of[misplaced[i]])
             assay_spec_error(c->spec, of[misplaced[i]]->key->at, "'%s' does not go into an action",

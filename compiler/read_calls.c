@@ -85,10 +85,10 @@ static const struct shape_key step_keys[S_KEYS] = {
     [S_IF] = {"if", SHAPE_SCALAR, NULL},
     [S_THEN] = {"then", SHAPE_SEQUENCE, NULL},
     [S_START] = {"start", D, "calls that start an exchange"},
-    [S_AWAIT] = {"await", D, "calls that wait for an exchange"},
+    [S_AWAIT] = {"await", SHAPE_MAPPING, NULL},
     [S_RETURN] = {"return", D, NULL},
     [S_CLOSE] = {"close", SHAPE_SCALAR, NULL},
-    [S_AS] = {"as", D, "keeping what was sent"},
+    [S_AS] = {"as", SHAPE_SCALAR, NULL},
     [S_ELSE] = {"else", SHAPE_SEQUENCE, NULL},
     [S_DO] = {"do", D, "effects in steps of calls"},
     [S_TELL] = {"tell", D, "signals"},
@@ -115,6 +115,73 @@ static void read_expect(struct body_context *c, const struct assay_node *node)
         ASSAY_CHILDREN (child, node)
             assay_read_rule(c, child, NULL, &s->expect);
 }
+
+/* ---- waiting ----------------------------------------------------------- */
+
+/* `or: {STATE: ERROR}` */
+static void read_ways(struct body_context *c, struct spec_await *w, const struct assay_node *node)
+{
+    ASSAY_CHILDREN (child, node) {
+        struct spec_await_way *way = ASSAY_NEW(&c->spec->arena, struct spec_await_way);
+        const struct assay_node *body[B_KEYS] = {[B_ERROR] = child};
+        way->state = assay_find_state(c->spec, c->machine, child->key);
+        if (assay_shape_is(c->spec, child, SHAPE_SCALAR | SHAPE_MAPPING, "an error"))
+            assay_read_body(c, body, &way->body);
+        assay_list_add(c->spec, &w->ways, way);
+    }
+}
+
+static void read_delivered(struct body_context *c, struct spec_await *w, const struct assay_node *node)
+{
+    w->all = assay_node_is(node, "all");
+    if (!c->spec->reliable)
+        assay_spec_error(c->spec, node->at, "'delivered' asks for acknowledgements, and the spec has no 'reliable'");
+    else if (!w->all && !c->call->kept)
+        assay_spec_error(c->spec, node->at, "nothing that this call sent is kept as '%s'", node->text);
+    else if (!w->all && strcmp(c->call->kept, node->text) != 0)
+        assay_spec_error(c->spec, node->at, "what this call kept last is '%s', not '%s'", c->call->kept, node->text);
+}
+
+static void read_await(struct body_context *c, const struct assay_node *node)
+{
+    static const struct shape_key keys[] = {
+        {"state", SHAPE_SCALAR, NULL}, {"delivered", SHAPE_SCALAR, NULL}, {"or", SHAPE_MAPPING, NULL}};
+    const struct assay_node *of[3];
+    if (!assay_shape(c->spec, node, "await", keys, 3, of))
+        return;
+    struct spec_await *w = ASSAY_NEW(&c->spec->arena, struct spec_await);
+    w->at = node->at;
+    if (!of[0] == !of[1])
+        assay_spec_error(c->spec, node->at, "'await' waits for a 'state', or for what is 'delivered'");
+    else if (of[0])
+        w->state = assay_find_state(c->spec, c->machine, of[0]);
+    else
+        read_delivered(c, w, of[1]);
+    read_ways(c, w, of[2]);
+    step_new(c, node->at)->await = w;
+}
+
+/* `as`: what this step sends is what `delivered` will ask for. */
+static void read_as(struct body_context *c, const struct assay_node *node, const struct assay_node *send)
+{
+    const struct spec_step *last = c->call->steps.count ? c->call->steps.items[c->call->steps.count - 1] : NULL;
+    const struct spec_action *a = last ? last->action : NULL;
+    assay_read_name(c->spec, node->text, node->at, "what was sent");
+    c->call->kept = node->text;
+    if (!send || !a || a->kind != SPEC_A_SEND || !a->message) {
+        if (!send)
+            assay_spec_error(c->spec, node->key->at, "'as' goes with 'send': it keeps what was sent");
+        return;
+    }
+    if (!a->message->reliable)
+        assay_spec_error(c->spec, node->at, "%s is not among the messages of 'reliable': it is not acknowledged",
+                         a->message->name);
+    struct spec_action *mark = ASSAY_NEW(&c->spec->arena, struct spec_action);
+    *mark = (struct spec_action){.kind = SPEC_A_MARK, .at = node->at};
+    step_new(c, node->at)->action = mark;
+}
+
+/* ---- all steps --------------------------------------------------------- */
 
 /* The keys of a step that are the same in the body of a rule. */
 static void read_actions(struct body_context *c, const struct assay_node *const *of, struct assay_at at)
@@ -184,12 +251,24 @@ static void read_step(struct body_context *c, const struct assay_node *node)
         read_if(c, node, of);
         return;
     }
-    static const unsigned opening[] = {S_LET, S_START, S_AWAIT};
+    static const unsigned opening[] = {S_LET, S_START};
     for (size_t i = 0; i < sizeof opening / sizeof opening[0]; i++)
         c->scope.open = c->scope.open || of[opening[i]];
+    bool declared = assay_machines_declared(c->spec);
+    if (declared && of[S_AWAIT])
+        assay_spec_declared(c->spec, of[S_AWAIT]->key->at, "calls that wait for an exchange");
+    if (declared && of[S_AS])
+        assay_spec_declared(c->spec, of[S_AS]->key->at, "keeping what was sent");
+    bool send_last = of[S_SEND] && !of[S_RESULT] && !of[S_GOTO] && !of[S_CLOSE];
+    if (of[S_AS] && of[S_SEND] && !send_last && !declared)
+        assay_spec_error(c->spec, of[S_AS]->key->at, "'as' stands in a step that does nothing behind its 'send'");
     read_actions(c, of, node->at);
+    if (of[S_AS] && !declared)
+        read_as(c, of[S_AS], of[S_SEND]);
     if (of[S_EXPECT])
         read_expect(c, of[S_EXPECT]);
+    if (of[S_AWAIT] && !declared)
+        read_await(c, of[S_AWAIT]);
 }
 
 static bool has_result(const struct spec_list *actions)

@@ -114,8 +114,10 @@ static void read_binding(struct assay_spec *spec, struct spec_effect *e, const s
     size_t i = assay_read_word(spec, one->key, verbs, sizeof verbs / sizeof verbs[0], "a binding");
     if (i >= sizeof verbs / sizeof verbs[0] || !assay_shape_is(spec, one, SHAPE_SCALAR, verbs[i]))
         return;
-    if (i + 1 == sizeof verbs / sizeof verbs[0])
+    if (i + 1 == sizeof verbs / sizeof verbs[0] && assay_machines_declared(spec))
         assay_spec_declared(spec, one->key->at, verbs[i]);
+    else if (i + 1 == sizeof verbs / sizeof verbs[0])
+        e->log_node = one;
     if (strcmp(verbs[i], "report") == 0 && !assay_node_is(one, "stderr"))
         assay_spec_error(spec, one->at, "a report goes to stderr");
     e->verb = verbs[i];

@@ -1,5 +1,4 @@
 /* One machine, but for its rules: states, variables, timers, when it connects again. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/scope.h"
@@ -136,17 +135,6 @@ static const struct shape_key reconnect_keys[RC_KEYS] = {
     [RC_LATE] = {"late", SHAPE_SCALAR, NULL},
 };
 
-/* 1.5 as 150 percent. */
-static uint16_t read_factor(struct assay_spec *spec, const struct assay_node *node)
-{
-    char *end = NULL;
-    double factor = node ? strtod(node->text, &end) : 1;
-    if (!node || (end && end != node->text && *end == '\0' && factor >= 1 && factor <= 100))
-        return (uint16_t)(factor * 100 + 0.5);
-    assay_spec_error(spec, node->at, "a factor is a number from 1 to 100, such as 2 or 1.5");
-    return 100;
-}
-
 static void read_reconnect(struct assay_spec *spec, struct spec_machine *m, const struct assay_node *node)
 {
     const struct assay_node *of[RC_KEYS];
@@ -159,7 +147,7 @@ static void read_reconnect(struct assay_spec *spec, struct spec_machine *m, cons
     if (m->role != ASSAY_CLIENT || !assay_shape(spec, node, "reconnect", reconnect_keys, RC_KEYS, of) || !of[RC_PAUSE])
         return;
     r->pause = assay_expr_parse(spec, of[RC_PAUSE]);
-    r->growth = read_factor(spec, of[RC_FACTOR]);
+    r->growth = assay_read_factor(spec, of[RC_FACTOR]);
     r->cap = assay_read_duration(spec, of[RC_CAP], 0);
     assay_read_int(spec, of[RC_MOST], 1, UINT32_MAX, &r->most);
     r->early = assay_read_duration(spec, of[RC_EARLY], 0);

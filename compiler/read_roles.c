@@ -32,7 +32,7 @@ static bool has_levels(const struct assay_node *machine)
 
 bool assay_machines_declared(const struct assay_spec *spec)
 {
-    static const char *const around[] = {"signals", "functions", "logs", "reliable", "spontaneous"};
+    static const char *const around[] = {"signals", "functions", "spontaneous"};
     const struct assay_node *machines = assay_node_get(spec->root, "machines");
     if (!machines || machines->kind != ASSAY_NODE_MAPPING)
         return false;

@@ -17,8 +17,8 @@ static enum bears bears(const struct spec_event *e)
         return BEARS_FRAME;
     if (e->kind != ASSAY_EVK_BUILTIN)
         return BEARS_NOTHING;
-    return e->index == ASSAY_EV_MALFORMED || e->index == ASSAY_EV_UNKNOWN || e->index == ASSAY_EV_OVERSIZE ||
-                   e->index == ASSAY_EV_EOF_IN_FRAME
+    return e->index == ASSAY_EV_STALE || e->index == ASSAY_EV_MALFORMED || e->index == ASSAY_EV_UNKNOWN ||
+                   e->index == ASSAY_EV_OVERSIZE || e->index == ASSAY_EV_EOF_IN_FRAME
                ? BEARS_FRAME
                : BEARS_NOTHING;
 }
@@ -36,7 +36,8 @@ static bool for_machine(const struct spec_machine *machine, const struct spec_ev
                 return true;
         return false;
     }
-    return e->kind != ASSAY_EVK_CALL;
+    return e->kind != ASSAY_EVK_CALL && e->kind != ASSAY_EVK_ROW &&
+           !(e->kind == ASSAY_EVK_BUILTIN && e->index == ASSAY_EV_AWAITED);
 }
 
 static struct spec_event *find_event(struct body_context *c, const char *name, struct assay_at at)
@@ -92,11 +93,17 @@ static void add_event(struct body_context *c, struct spec_list *events, const ch
 {
     if (strcmp(name, "any-message") == 0) {
         SPEC_EACH (struct spec_message, m, &c->spec->messages)
-            if ((m->from & other_side(c->machine)) && assay_knows(c->machine, m) && !has_event(events, m->event))
+            if ((m->from & other_side(c->machine)) && assay_knows(c->machine, m) && !m->is_ack &&
+                !has_event(events, m->event))
                 assay_list_add(c->spec, events, m->event);
         return;
     }
     struct spec_event *e = find_event(c, name, at);
+    if (e && e->message && e->message->is_ack) {
+        assay_spec_error(c->spec, at, "%s acknowledges the messages of 'reliable': no machine and no call sees it",
+                         e->message->name);
+        return;
+    }
     if (e && e->message && !heard_in(c->machine, e->message)) {
         if (!heard_elsewhere(c, e->message))
             not_heard(c, e->message, at);
@@ -112,7 +119,7 @@ static struct spec_message *only_message(const struct assay_spec *spec, const st
 {
     struct spec_message *only = NULL;
     SPEC_EACH (struct spec_message, m, &spec->messages) {
-        if (!(m->from & other_side(machine)) || !assay_knows(machine, m))
+        if (!(m->from & other_side(machine)) || !assay_knows(machine, m) || m->is_ack)
             continue;
         if (only)
             return NULL;
@@ -145,11 +152,11 @@ static void set_scope(struct body_context *c, struct spec_rule *r)
     c->scope.messages = r->messages.count ? &r->messages : NULL;
 }
 
-static uint16_t slots_in(const struct body_context *c)
+uint16_t assay_slots_in(const struct assay_spec *spec, const struct spec_machine *machine)
 {
     uint16_t most = 0;
-    SPEC_EACH (struct spec_message, m, &c->spec->messages)
-        if ((m->from & other_side(c->machine)) && m->slots > most)
+    SPEC_EACH (struct spec_message, m, &spec->messages)
+        if ((m->from & other_side(machine)) && m->slots > most)
             most = m->slots;
     return most;
 }
@@ -239,12 +246,13 @@ static void make_rule(struct body_context *outer, const struct assay_node *node,
     *r = (struct spec_rule){.at = node->at, .node = node, .machine = c->machine, .state = state, .events = events};
     assay_list_add(c->spec, into, r);
     set_scope(c, r);
-    c->next_slot = r->locals_first = slots_in(c);
+    c->next_slot = r->locals_first = assay_slots_in(c->spec, c->machine);
     if (pattern)
         read_pattern(c, r, pattern);
     r->req = assay_read_req(c->spec, of[B_REQ]);
     r->level = assay_read_level(c->spec, of[B_LEVEL], r->req ? r->req->level : ASSAY_MUST);
     r->ignore = of[B_IGNORE] || of[B_DROP];
+    r->stateless = of[B_STATELESS] && assay_read_bool(c->spec, of[B_STATELESS], false) ? of[B_STATELESS] : NULL;
     struct spec_expr *guard = of[B_IF] ? assay_expr_parse(c->spec, of[B_IF]) : NULL;
     if (guard && assay_expr_resolve(c->spec, guard, &c->scope, &assay_type_bool))
         r->guard = guard;
@@ -281,7 +289,8 @@ static void body_is_something(struct body_context *c, const struct assay_node *n
 {
     bool something = c->call;
     for (unsigned k = 0; k < B_KEYS; k++)
-        something = something || (of[k] && k != B_WHEN && k != B_IF && k != B_REQ && k != B_LEVEL && k != B_TEXT);
+        something = something || (of[k] && k != B_WHEN && k != B_IF && k != B_REQ && k != B_LEVEL && k != B_TEXT &&
+                                  k != B_STATELESS);
     if (!something)
         assay_spec_error(c->spec, node->at, "this rule does nothing; if that is meant, say 'ignore: true'");
 }

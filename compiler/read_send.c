@@ -76,6 +76,8 @@ static bool must_be_given(const struct spec_frame *frame, const struct spec_mess
     if ((f->in_pairs && !f->pairs) || !f->name || f->slot == ASSAY_NONE || f->is || f->init || assay_may_lack(f) ||
         f->ahead || f->type->form == ASSAY_FORM_CALC)
         return false;
+    if (m->reliable && f->filled_in)
+        return false;
     return f->message || (f != frame->body && !fixed_by(m, f) && !(f == frame->tag && m->tags.count > 0));
 }
 
@@ -236,6 +238,9 @@ static void read_given(struct body_context *c, const struct spec_message *m, con
         return;
     if (f->is || f->ahead)
         assay_spec_error(c->spec, child->key->at, "'%s' is computed; it cannot be given", f->name);
+    if (m->reliable && f->filled_in)
+        assay_spec_error(c->spec, child->key->at, "'%s' cannot be given: %s is of 'reliable', which fills it in",
+                         f->name, m->name);
     struct spec_given *g = assay_given_new(c, child, &a->given);
     g->field = f;
     if (child->kind == ASSAY_NODE_MAPPING && assay_node_get(child, "any"))
@@ -255,6 +260,9 @@ static void read_message(struct body_context *c, const struct assay_node *node, 
         assay_spec_error(c->spec, entry->key->at, "%s is not sent by this side", m->name);
     else if (!assay_knows(c->machine, m))
         assay_spec_error(c->spec, entry->key->at, "%s is not known here: its 'over' names other transports", m->name);
+    if (m->is_ack)
+        assay_spec_error(c->spec, entry->key->at, "%s is sent by itself: it acknowledges the messages of 'reliable'",
+                         m->name);
     struct spec_action *a = assay_action_new(c, SPEC_A_SEND, entry->key->at, into);
     struct spec_list *messages = ASSAY_NEW(&c->spec->arena, struct spec_list);
     assay_list_add(c->spec, messages, m);

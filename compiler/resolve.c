@@ -45,7 +45,8 @@ static void resolve_field(struct assay_spec *spec, struct spec_field *f, const s
     earlier.before = f;
     resolve_type(spec, f->type, earlier);
     one(spec, f->present, &earlier, &assay_type_bool);
-    one(spec, f->is, &all, f->type->kind == SPEC_T_NONE ? NULL : f->type);
+    if (!f->frame || !assay_expr_sum_of_frame(spec, f->is))
+        one(spec, f->is, &all, f->type->kind == SPEC_T_NONE ? NULL : f->type);
     one(spec, f->init, &(struct spec_scope){.params = true}, f->type);
 }
 
@@ -115,6 +116,8 @@ void assay_resolve(struct assay_spec *spec)
         resolve_message(spec, m);
     SPEC_EACH (struct spec_effect, e, &spec->effects)
         resolve_params(spec, &e->args);
+    SPEC_EACH (struct spec_log, log, &spec->logs)
+        resolve_params(spec, &log->columns);
     SPEC_EACH (struct spec_call, call, &spec->calls) {
         resolve_params(spec, &call->args);
         resolve_params(spec, &call->results);

@@ -55,6 +55,7 @@ enum {
     B_REMOVE,
     B_PASS,
     B_NEEDS,
+    B_DECLINE,
     B_KEYS
 };
 extern const struct shape_key assay_body_keys[B_KEYS];
@@ -76,6 +77,13 @@ struct spec_state *assay_find_state(struct assay_spec *spec, const struct spec_m
 struct spec_action *assay_action_new(struct body_context *c, enum spec_action_kind kind, struct assay_at at,
                                      struct spec_list *into);
 struct spec_given *assay_given_new(struct body_context *c, const struct assay_node *node, struct spec_list *into);
+
+/* Arguments, results or columns by name: those without a default have to be given. */
+void assay_read_params_given(struct body_context *c, const struct assay_node *entry, const struct spec_list *params,
+                             struct spec_list *given, const char *what);
+
+/* Slots that the frame and the messages of the other side use. */
+uint16_t assay_slots_in(const struct assay_spec *spec, const struct spec_machine *machine);
 
 /* An expression in the scope of a body; NULL after an error. */
 struct spec_expr *assay_read_expr(struct body_context *c, const struct assay_node *node, const struct spec_type *type);

@@ -37,6 +37,7 @@ enum {
     K_PROBE,
     K_SPONTANEOUS,
     K_RELIABLE,
+    K_TABLES,
     K_LOGS,
     K_IMPAIR,
     K_KEYS
@@ -73,9 +74,10 @@ static const struct shape_key top_keys[K_KEYS] = {
     [K_RECODES] = {"recodes", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
     [K_PROBE] = {"probe", SHAPE_SEQUENCE | SHAPE_DECLARED, NULL},
     [K_SPONTANEOUS] = {"spontaneous", DECLARED, NULL},
-    [K_RELIABLE] = {"reliable", DECLARED, NULL},
-    [K_LOGS] = {"logs", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
-    [K_IMPAIR] = {"impair", SHAPE_MAPPING | SHAPE_DECLARED, NULL},
+    [K_RELIABLE] = {"reliable", SHAPE_SEQUENCE, NULL},
+    [K_TABLES] = {"tables", SHAPE_MAPPING, NULL},
+    [K_LOGS] = {"logs", SHAPE_MAPPING, NULL},
+    [K_IMPAIR] = {"impair", SHAPE_MAPPING, NULL},
 };
 
 /* ---- identity ---------------------------------------------------------- */
@@ -155,24 +157,32 @@ static void read_limits(struct assay_spec *spec, const struct assay_node *node)
 {
     static const struct shape_key keys[] = {{"sessions", SHAPE_SCALAR, NULL}, {"memory", SHAPE_SCALAR, NULL},
                                             {"output", SHAPE_SCALAR, NULL},   {"effects", SHAPE_SCALAR, NULL},
-                                            {"drain", SHAPE_SCALAR, NULL},    {"drain_time", SHAPE_SCALAR, NULL}};
+                                            {"drain", SHAPE_SCALAR, NULL},    {"drain_time", SHAPE_SCALAR, NULL},
+                                            {"rows", SHAPE_SCALAR, NULL},     {"seal", SHAPE_SCALAR, NULL}};
     struct assay_limits *l = &spec->limits;
     uint32_t *const numbers[] = {&l->sessions, &l->memory, &l->output, &l->effects, &l->drain};
-    const struct assay_node *of[6] = {0};
+    const struct assay_node *of[8] = {0};
+    int64_t rows;
     *l = (struct assay_limits){.sessions = 1,
                                .memory = 64u << 20,
                                .effects = 4096,
                                .output = 64u << 10,
                                .drain = 1u << 20,
-                               .drain_time = 2000000000};
+                               .drain_time = 2000000000,
+                               .seal = 60000000000};
     if (node)
-        assay_shape(spec, node, "limits", keys, 6, of);
+        assay_shape(spec, node, "limits", keys, 8, of);
     for (size_t i = 0; i < 5; i++) {
         int64_t n;
         if (of[i] && assay_read_int(spec, of[i], i == 4 ? 0 : 1, INT32_MAX, &n))
             *numbers[i] = (uint32_t)n;
     }
     l->drain_time = assay_read_duration(spec, of[5], l->drain_time);
+    if (of[6] && assay_read_int(spec, of[6], 1, INT32_MAX, &rows))
+        l->rows = (uint32_t)rows;
+    l->seal = assay_read_duration(spec, of[7], l->seal);
+    if (l->seal < 1000000000)
+        assay_spec_error(spec, of[7]->at, "a seal has to hold for at least 1s: who got it must have time to answer");
     bool serves = assay_node_get(spec->root, "server") || assay_node_get(spec->root, "peer");
     if (serves && !of[0])
         assay_spec_error(spec, node ? node->at : spec->root->at,
@@ -272,6 +282,12 @@ static void add_messages_and_calls(struct assay_spec *spec)
             add_named(spec, assay_arena_printf(&spec->arena, "call:%s", call->name), ASSAY_EVK_CALL, call->at);
         call->event->call = call;
     }
+    SPEC_EACH (struct spec_log, log, &spec->logs) {
+        if (!log->follow_node)
+            continue;
+        log->event = add_named(spec, assay_arena_printf(&spec->arena, "row:%s", log->name), ASSAY_EVK_ROW, log->at);
+        log->event->log = log;
+    }
     const struct assay_node *signals = assay_node_get(spec->root, "signals");
     if (!signals || signals->kind != ASSAY_NODE_MAPPING)
         return;
@@ -280,6 +296,29 @@ static void add_messages_and_calls(struct assay_spec *spec)
 }
 
 /* ---- all of it --------------------------------------------------------- */
+
+/* Beside machines at several levels they are declared only. */
+static void read_shared(struct assay_spec *spec, const struct assay_node *const *of)
+{
+    static const unsigned keys[] = {K_TABLES, K_LOGS, K_RELIABLE};
+    if (!assay_machines_declared(spec)) {
+        assay_read_tables(spec, of[K_TABLES]);
+        assay_read_logs(spec, of[K_LOGS]);
+        assay_read_reliable(spec, of[K_RELIABLE]);
+        return;
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (of[keys[i]])
+            assay_spec_declared(spec, of[keys[i]]->key->at, top_keys[keys[i]].name);
+}
+
+static void read_promises(struct assay_spec *spec, const struct assay_node *node)
+{
+    if (node && assay_machines_declared(spec))
+        assay_spec_declared(spec, node->key->at, "impair");
+    else
+        assay_read_impair(spec, node);
+}
 
 static void read_all(struct assay_spec *spec)
 {
@@ -297,17 +336,21 @@ static void read_all(struct assay_spec *spec)
         assay_read_frames(spec, of[K_FRAME]);
     assay_read_messages(spec, of[K_MESSAGES]);
     assay_read_effects(spec, of[K_EFFECTS]);
+    read_shared(spec, of);
     assay_read_calls(spec, of[K_CALLS]);
     add_builtins(spec);
     add_faults(spec);
     assay_read_machines(spec);
     add_messages_and_calls(spec);
     assay_resolve(spec);
+    assay_place_reliable(spec);
     SPEC_EACH (struct spec_machine, m, &spec->machines)
         if (!m->implicit)
             assay_read_rules(spec, m);
+    assay_read_follows(spec);
     assay_read_steps(spec, of[K_CALLS]);
     assay_read_terminal(spec, of[K_TERMINAL]);
+    read_promises(spec, of[K_IMPAIR]);
     read_cases(spec, of[K_CASES]);
 }
 

@@ -197,6 +197,7 @@ struct spec_field {
     struct spec_field *pairs;          /* ... and that field */
     struct assay_blob key;             /* a member: its name in them */
     bool optional;                     /* a member that need not be there */
+    bool filled_in;                    /* `reliable` fills it in, in its messages: the number, the session */
     const struct spec_field *unless;   /* it is not on the wire where this flag, of an object, is set */
     uint16_t slot;                     /* ASSAY_NONE: keeps no value */
     uint16_t index;                    /* in the model's fields */
@@ -257,6 +258,8 @@ struct spec_message {
     struct spec_requirement *req;
     struct spec_event *event;
     uint16_t slots; /* used by frame and message together */
+    bool reliable;  /* it is among those of `reliable` */
+    bool is_ack;    /* it acknowledges those: no machine and no call sees it */
     bool open;      /* it has parts that are declared only: unknown names may be right */
     uint16_t index;
 };
@@ -270,6 +273,7 @@ struct spec_event {
     struct spec_message *message; /* MESSAGE */
     struct spec_timer *timer;     /* TIMER */
     struct spec_call *call;       /* CALL */
+    struct spec_log *log;         /* ROW */
     uint16_t index;               /* in the model's events */
 };
 enum { SPEC_EV_SIGNAL = 0x80 /* declared */ };
@@ -279,8 +283,91 @@ struct spec_effect {
     const char *name, *text;
     struct spec_list args; /* struct spec_param */
     const char *verb, *object;
+    const struct assay_node *log_node; /* the log of its binding ... */
+    struct spec_log *log;              /* ... and that log */
+    const struct spec_table *table;    /* it puts a row there, and is not in the file */
     bool fallible;
     uint16_t index;
+};
+
+/* Rows that all sessions of a server share. */
+struct spec_table {
+    struct assay_at at;
+    const char *name;
+    struct spec_param *key;
+    struct spec_list columns; /* struct spec_param */
+    int64_t most;
+    bool durable;
+    struct spec_effect *effect; /* that puts a row: its arguments are the key and the columns */
+    uint16_t index;
+};
+
+/* Who is sent the rows of a log. */
+struct spec_follow {
+    struct assay_at at;
+    struct spec_machine *machine;
+    struct spec_list states; /* struct spec_state */
+    struct spec_expr *follows, *batch, *window;
+    struct spec_var *cursor;
+    struct spec_rule *rule; /* for the event of a row */
+    struct spec_requirement *req;
+};
+
+struct spec_log {
+    struct assay_at at;
+    const char *name;
+    const struct assay_node *follow_node; /* NULL: nobody follows it */
+    struct spec_list columns;             /* struct spec_param */
+    uint32_t unique;                      /* bit i: column i */
+    bool durable;
+    int64_t keep;
+    struct spec_requirement *req;
+    struct spec_follow *follow; /* NULL: nobody does */
+    struct spec_event *event;   /* of a row; NULL: nobody follows it */
+    uint16_t index;
+};
+
+/* Messages that are acknowledged. */
+struct spec_reliable {
+    struct assay_at at;
+    const struct assay_node *node;
+    struct spec_list messages; /* struct spec_message */
+    struct spec_message *ack;
+    struct spec_field *number, *ack_field;
+    struct spec_field *session; /* NULL: there is none */
+    uint8_t bits;
+    uint8_t order, duplicate; /* enum assay_reliable_order, assay_duplicate */
+    int64_t window;
+    struct spec_expr *first, *cap, *give_up;
+    uint16_t factor, tolerance; /* percent */
+    struct spec_requirement *req;
+};
+
+/* ---- promises ---------------------------------------------------------- */
+
+struct spec_act {
+    struct spec_call *call;
+    struct spec_list given; /* struct spec_given */
+};
+struct spec_actor {
+    struct assay_at at;
+    const char *name;
+    struct spec_list acts; /* struct spec_act */
+};
+struct spec_promise {
+    struct spec_call *call;
+    struct spec_effect *effect;
+    uint16_t call_arg, effect_arg;
+    uint64_t at; /* bit i: actor i */
+    bool same_order;
+    struct spec_requirement *req;
+};
+struct spec_impair {
+    struct assay_at at;
+    uint8_t faults, crashes; /* bit sets of enum assay_impairment, assay_role */
+    int64_t up_to, extra;
+    struct spec_list actors, promises;
+    struct spec_requirement *req;
 };
 
 struct spec_var {
@@ -328,7 +415,8 @@ struct spec_let {
     struct assay_at at;
     const char *name;
     struct spec_expr *value;
-    const struct spec_let *outer; /* in scope around it */
+    const struct spec_let *outer;   /* in scope around it */
+    const struct spec_type *column; /* it is not computed, but comes with a row of a log; NULL: `value` says */
     uint16_t slot;
 };
 
@@ -346,6 +434,8 @@ enum spec_action_kind {
     SPEC_A_IF,       /* value, body, otherwise */
     SPEC_A_CHOOSE,   /* ways: one of them; `maybe` has an empty second one */
     SPEC_A_WAIT,     /* in calls: `expect`, see struct spec_step */
+    SPEC_A_DECLINE,  /* the reliable message that came is not taken */
+    SPEC_A_MARK,     /* in calls: what was sent last is what `delivered` is about */
     SPEC_A_DECLARED, /* tell, put, each ...: name; its parts were read as far as that can be done */
 };
 
@@ -391,6 +481,7 @@ struct spec_rule {
     struct spec_list *otherwise; /* `else`; NULL: none */
     struct spec_list may;        /* struct spec_way */
     bool ignore;
+    const struct assay_node *stateless; /* NULL: it is not */
     struct spec_requirement *req;
     uint8_t level;
     uint16_t locals_first, locals; /* slots of its lets */
@@ -419,6 +510,8 @@ struct spec_machine {
     struct spec_list any;    /* rules of "*" */
     struct spec_list rules;  /* all, in the order of the file */
     struct spec_state *start, *end;
+    struct spec_var *session;       /* numbers its reliable messages; NULL: nothing does */
+    struct spec_expr *first_number; /* of those; NULL: 0 */
     uint16_t index;
 };
 
@@ -430,10 +523,23 @@ struct spec_error {
     uint16_t index;
 };
 
+/* Until the machine is in a state, or what was sent is acknowledged; `ways`: states in which the call ends. */
+struct spec_await_way {
+    struct spec_state *state;
+    struct spec_list body; /* struct spec_action: an error */
+};
+struct spec_await {
+    struct assay_at at;
+    struct spec_state *state; /* NULL: it is about what was sent ... */
+    bool all;                 /* ... by anybody in this session; else what the call marked */
+    struct spec_list ways;    /* struct spec_await_way */
+};
+
 /* `expect`: struct spec_rule each, whose body may end in RESULT or ERROR. Other steps are actions. */
 struct spec_step {
     struct assay_at at;
-    struct spec_action *action; /* NULL: this is an expect */
+    struct spec_action *action; /* NULL: this is an expect, or an await */
+    struct spec_await *await;   /* NULL: it is none */
     struct spec_list expect;
 };
 
@@ -448,6 +554,7 @@ struct spec_call {
     const struct spec_transport *over;  /* the transport of its link, or of the client's */
     struct spec_machine *machine;       /* whose call it is; NULL: of one that is declared only */
     const struct spec_requirement *req; /* behind its steps that name none */
+    const char *kept;                   /* `as` of what it sent last, as its steps are read; NULL: nothing */
     struct spec_event *event;
     uint16_t index;
 };
@@ -493,8 +600,11 @@ struct assay_spec {
     struct spec_list enums;       /* named ones and those inside fields */
     struct spec_frame *frames[2]; /* what clients and what servers send; may be the same */
     struct spec_list messages, effects;
-    struct spec_list events;   /* as in the model: builtins, faults, timers, messages, calls; then signals */
-    struct spec_list machines; /* struct spec_machine: those that play somewhere, as in the model */
+    struct spec_list tables, logs;
+    struct spec_reliable *reliable; /* NULL: there is none */
+    struct spec_impair *impair;     /* NULL: there is none */
+    struct spec_list events;        /* as in the model: builtins, faults, timers, messages, calls; then signals */
+    struct spec_list machines;      /* struct spec_machine: those that play somewhere, as in the model */
     struct spec_list calls;
     struct spec_list terminal; /* struct spec_terminal_line */
     struct assay_limits limits;
