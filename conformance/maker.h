@@ -91,6 +91,7 @@ void assay_witness_raw_fields(struct assay_maker *m, const struct assay_input *b
 void assay_witness_raw_bounds(struct assay_maker *m, const struct assay_input *base);
 void assay_witness_unknown(struct assay_maker *m, const struct assay_input *base); /* with a tag that nobody has */
 void assay_witness_pairs(struct assay_maker *m, const struct assay_input *base); /* name=value text, right and wrong */
+void assay_witness_twice(struct assay_maker *m, const struct assay_input *base); /* members that stand there twice */
 void assay_witness_objects(struct assay_maker *m, const struct assay_input *base);  /* JSON instead of fields */
 void assay_witness_bodies(struct assay_maker *m, const struct assay_input *base);   /* frames that have a body field */
 void assay_witness_contents(struct assay_maker *m, const struct assay_input *base); /* frames that a delimiter ends */

@@ -3,6 +3,7 @@
 #include "net/clock.h"
 
 #define PATIENCE    (2 * ASSAY_SECOND)
+#define START       5 /* times as long as for an answer */
 #define QUIET_STILL (2 * ASSAY_MS)
 #define QUIET_BLIND (40 * ASSAY_MS)
 #define SETTLED     16               /* samples, from which on one of them may be */
@@ -49,6 +50,11 @@ void assay_pace_sample(struct assay_pace *pace, int64_t ns)
 int64_t assay_pace_patience(const struct assay_pace *pace)
 {
     return scaled(pace, larger(pace->impatient ? PATIENCE / 8 : PATIENCE, 20 * typical(pace)));
+}
+
+int64_t assay_pace_start(const struct assay_pace *pace)
+{
+    return scaled(pace, START * (pace->impatient ? PATIENCE / 8 : PATIENCE));
 }
 
 int64_t assay_pace_quiet(const struct assay_pace *pace, bool still)

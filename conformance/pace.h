@@ -24,6 +24,9 @@ void assay_pace_sample(struct assay_pace *pace, int64_t ns);
 /* How long an answer that is owed may take before its absence is judged. */
 int64_t assay_pace_patience(const struct assay_pace *pace);
 
+/* How long a program may take to come up, or to end. It is no matter of its answers. */
+int64_t assay_pace_start(const struct assay_pace *pace);
+
 /* How long nothing must come until it counts as silence. `still`: the socket
  * table shows that the target has read everything and sent all that it wrote. */
 int64_t assay_pace_quiet(const struct assay_pace *pace, bool still);

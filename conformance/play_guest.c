@@ -12,9 +12,9 @@
 #include "conformance/describe.h"
 #include "conformance/play_run.h"
 
-#define START_PATIENCE 5                /* times as long as for an answer: programs take time to come up and to end */
-#define IDLE_LEAST     (200 * ASSAY_MS) /* less idleness tells nothing about what works in it */
-#define IDLE_PART      2                /* a program that works more than this part of it does not wait */
+#define IDLE_LEAST (200 * ASSAY_MS) /* less idleness tells nothing about what works in it */
+#define IDLE_PART  4                /* a program that works more than this part of it does not wait, */
+#define WORK_LEAST (100 * ASSAY_MS) /* if that is more than it takes to be ended and to connect again */
 
 enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const char *format, ...)
 {
@@ -28,7 +28,7 @@ enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const ch
 
 static int64_t start_patience(const struct assay_play_run *r)
 {
-    return START_PATIENCE * assay_pace_patience(&r->stage->pace);
+    return assay_pace_start(&r->stage->pace);
 }
 
 static double ms(int64_t ns)
@@ -43,7 +43,7 @@ bool assay_play_guest_spins(struct assay_play_run *r)
     if (!r->guest || r->cpu < 0 || r->play.over)
         return false;
     int64_t idle = assay_clock_now() - r->entered_at, used = assay_process_cpu(&r->guest->process) - r->cpu;
-    if (idle < IDLE_LEAST || used < idle / IDLE_PART)
+    if (idle < IDLE_LEAST || used < idle / IDLE_PART || used < WORK_LEAST)
         return false;
     assay_play_broken(r, false, "it worked for %.0f ms of the %.0f ms in which it had only to wait", ms(used),
                       ms(idle));
@@ -314,7 +314,7 @@ enum assay_go assay_step_arrive(struct assay_play_run *r, struct assay_link *l, 
     (void)s;
     if (assay_play_guest_there(r, l) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
-    return assay_play_guest_spins(r) ? ASSAY_GO_WAIT : ASSAY_GO_ON;
+    return l->index && assay_play_guest_spins(r) ? ASSAY_GO_WAIT : ASSAY_GO_ON; /* the first time it had to start */
 }
 
 enum assay_go assay_step_refuse(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)

@@ -131,6 +131,7 @@ static void add_message(struct assay_maker *m, uint16_t message)
     add_fields_elsewhere(m, message);
     add_framed(m, &base);
     assay_witness_pairs(m, &base);
+    assay_witness_twice(m, &base);
     assay_witness_objects(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         assay_witness_bodies(m, &base);

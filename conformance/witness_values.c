@@ -170,6 +170,50 @@ static void bytes_candidates(struct assay_maker *m, const struct assay_input *ba
     assay_atoms_free(&atoms);
 }
 
+/* A member that stands twice among its pairs: the text that a guard asks for, and another one. Which of them holds
+ * shows in what follows. */
+static void say_twice(struct assay_maker *m, const struct assay_input *raw, const struct assay_field *f,
+                      struct assay_blob text, const char *label)
+{
+    const struct assay_field *all = &m->model->fields[f->element];
+    const struct assay_pairs *g = &m->model->pairs[all->element];
+    struct assay_blob name = m->model->blobs[f->extent_arg];
+    char other = text.n == 1 && text.p[0] == 'x' ? 'y' : 'x';
+    struct assay_input once;
+    if (!assay_maker_put_member(m, raw, f, text, &once))
+        return;
+    struct assay_blob rest = once.values[all->slot].bytes;
+    const char *pair = assay_store_text(m->store, "%.*s%c%c", (int)name.n, (const char *)name.p, g->assign, other);
+    for (int last = 0; last < 2; last++) {
+        const char *a = last ? pair : assay_store_text(m->store, "%.*s", (int)rest.n, (const char *)rest.p);
+        const char *b = last ? assay_store_text(m->store, "%.*s", (int)rest.n, (const char *)rest.p) : pair;
+        const char *both = assay_store_text(m->store, "%s%c%s", a, g->separator, b);
+        struct assay_value v = {.bytes = {(const uint8_t *)both, (uint32_t)strlen(both)}};
+        struct assay_input input = assay_input_with(m, &once, all->slot, v);
+        if (g->req != ASSAY_NONE)
+            input.req = g->req;
+        assay_maker_add_raw(m, m->raw, input, assay_store_text(m->store, "%s-%s", label, last ? "last" : "first"));
+    }
+}
+
+void assay_witness_twice(struct assay_maker *m, const struct assay_input *base)
+{
+    struct assay_input raw = assay_maker_raw_base(m, base);
+    struct assay_range fields = m->model->messages[base->message].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &m->model->fields[i];
+        struct assay_atoms atoms = {0};
+        if (!(f->flags & ASSAY_F_MEMBER) || !assay_field_is_bytes(m->model, f))
+            continue;
+        collect(m, base->message, &atoms);
+        assay_atoms_sort(&atoms);
+        for (size_t k = 0; k < atoms.blob_count; k++)
+            if (atoms.blobs[k].n && !memchr(atoms.blobs[k].p, 0, atoms.blobs[k].n))
+                say_twice(m, &raw, f, atoms.blobs[k], assay_store_text(m->store, "%s-text-%zu-twice", f->name, k + 1));
+        assay_atoms_free(&atoms);
+    }
+}
+
 static void add_list(struct assay_maker *m, const struct assay_field *f, struct candidates *c, const char *label,
                      int64_t count, int64_t first, bool limit)
 {

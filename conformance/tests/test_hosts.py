@@ -51,7 +51,7 @@ def test_right_dispatch_server():
     passes(*dispatch_server(None))
 
 
-@pytest.mark.parametrize("fault,expected,few", [
+SERVER_FAULTS = [
     ("no-greeting", {"DI-1", "DI-2"}, "*/dad/*"),
     ("greets-twice", {"DI-1", "DI-2"}, "*/dad/*"),
     ("wrong-answer", {"DI-2"}, "*/top/*"),
@@ -71,9 +71,36 @@ def test_right_dispatch_server():
     ("quit-cuts-others", {"DI-3"}, "*/stop/*"),
     ("quit-keeps-listening", {"DI-3"}, "*/stop/*"),
     ("log-answered", {"DI-9"}, "*/log/*"),
-])
+]
+CONTROL_FAULTS = [
+    ("secret-not-checked", {"DI-9"}, "*/no-rotate-example-1"),
+    ("missing-secret-taken", {"DI-9"}, "*/no-rotate-example-1"),
+    ("first-name-wins", {"DI-10"}, "*/rotate-secret-code-text-1-twice-last"),
+]
+
+
+@pytest.mark.parametrize("fault,expected,few", SERVER_FAULTS)
 def test_wrong_dispatch_server(fault, expected, few):
     found(*dispatch_server(fault, "--filter", few), expected)
+
+
+def control(fault, folder, *options):
+    """The same program, watched when it opens its log anew."""
+    rotated = folder / "rotated"
+    rotated.touch()
+    return judge("dispatch", "dispatch_server.py", fault, f"--secret abc --log {folder}/log --rotated {rotated}", "--param",
+                 "secret=abc", "--observe", f"rotate={rotated}", "--transport", "udp", *options)
+
+
+def test_right_control(tmp_path):
+    code, report = control(None, tmp_path, "--filter", "*rotate*")
+    passes(code, report)
+    assert report["summary"]["unsupported"] == 0
+
+
+@pytest.mark.parametrize("fault,expected,few", CONTROL_FAULTS)
+def test_wrong_control(fault, expected, few, tmp_path):
+    found(*control(fault, tmp_path, "--filter", few), expected)
 
 
 # ---- a client of dispatch ---------------------------------------------------
@@ -88,7 +115,7 @@ def test_right_dispatch_client():
     passes(*dispatch_client(None, "--filter", "dispatch/*/*[cet]*"))
 
 
-@pytest.mark.parametrize("fault,expected,few", [
+CLIENT_FAULTS = [
     ("speaks-first", {"DI-7"}, "dispatch/silent/hi/*"),
     ("out-of-order", {"DI-7"}, "dispatch/*/climb/*"),
     ("any-answer", {"DI-7"}, "dispatch/askeddad/*"),
@@ -98,15 +125,21 @@ def test_right_dispatch_client():
     ("never-reconnects", {"DI-8"}, "dispatch/*again*"),
     ("too-late", {"DI-8"}, "dispatch/*again*"),
     ("done-too-early", {"DI-7"}, "dispatch/*/who/*"),
-    ("never-done", {"DI-7"}, "dispatch/*/bye/example-1"),
+    ("never-done", {"DI-7"}, "dispatch/askedmom/bye/example-1"),
     ("wrong-status", {"DI-7"}, "dispatch/*/bye/*"),
     ("crashes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
     ("closes-on-malformed", {"DI-6"}, "dispatch/*/malformed/*"),
     ("needs-whole-reads", {"DI-7"}, "dispatch/*/framing/*"),
-])
+    ("one-read-one-line", {"DI-7"}, "dispatch/*/framing/pair-*"),
+    ("gives-up", {"DI-8"}, "dispatch/*server-restarts*"),
+    ("goes-on-midway", {"DI-7", "DI-8"}, "dispatch/*/connects-again"),
+    ("spins", {"DI-12"}, "dispatch/*/stuck/idle"),
+]
+
+
+@pytest.mark.parametrize("fault,expected,few", CLIENT_FAULTS)
 def test_wrong_dispatch_client(fault, expected, few):
-    patience = ["--timeout-scale", "0.25"] if fault == "never-done" else []  # its end is waited for in vain, thrice
-    found(*dispatch_client(fault, "--filter", few, *patience), expected)
+    found(*dispatch_client(fault, "--filter", few), expected)
 
 
 # ---- a peer of relay --------------------------------------------------------
@@ -121,7 +154,7 @@ def test_right_relay_peer():
     passes(*relay_peer(None))
 
 
-@pytest.mark.parametrize("fault,expected", [
+PEER_FAULTS = [
     ("cut-at-2048", {"RL-1", "RL-3"}),
     ("newline-lost", {"RL-1", "RL-3"}),
     ("text-only", {"RL-1", "RL-3"}),
@@ -136,6 +169,38 @@ def test_right_relay_peer():
     ("keeps-open", {"RL-1"}),
     ("one-connection", {"RL-1"}),
     ("last-byte-lost", {"RL-1"}),
-])
+]
+
+
+@pytest.mark.parametrize("fault,expected", PEER_FAULTS)
 def test_wrong_relay_peer(fault, expected):
     found(*relay_peer(fault), expected)
+
+
+def relay_server(fault):
+    """The same program as a server alone: an observer of its terminal."""
+    return judge("relay", "relay_peer.py", fault, "0 127.0.0.1 9", "--observe", "show=stdout")
+
+
+def test_right_relay_server_is_seen():
+    code, report = relay_server(None)
+    passes(code, report)
+    assert report["summary"]["pass"] >= 18 and report["summary"]["unsupported"] <= 4
+
+
+@pytest.mark.parametrize("fault,expected", [f for f in PEER_FAULTS if f[0] in ("newline-lost", "reset-shows", "mixed")])
+def test_wrong_relay_server(fault, expected):
+    found(*relay_server(fault), expected)
+
+
+# ---- all of them ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program,tested", [
+    ("dispatch_server.py", SERVER_FAULTS + CONTROL_FAULTS),
+    ("dispatch_client.py", CLIENT_FAULTS),
+    ("relay_peer.py", PEER_FAULTS),
+])
+def test_each_fault_has_a_test(program, tested):
+    listed = subprocess.run([sys.executable, "-SB", HOSTS / program, "--faults"], capture_output=True, text=True, check=True)
+    assert set(listed.stdout.split()) == {fault for fault, *_ in tested}

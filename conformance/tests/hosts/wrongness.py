@@ -1,6 +1,7 @@
 """What the hand-written programs of this folder share: one deliberate fault at a time."""
 
 import argparse
+import sys
 
 
 def parser(doc, faults):
@@ -13,8 +14,7 @@ def parser(doc, faults):
 
 def parse(p, faults, argv=None):
     """The arguments; ends after listing the faults if that was asked for."""
-    known, _ = p.parse_known_args(argv)
-    if known.faults:
+    if "--faults" in (sys.argv[1:] if argv is None else argv):
         print("\n".join(sorted(faults)))
         raise SystemExit(0)
     return p.parse_args(argv)
