@@ -620,6 +620,24 @@ def test_a_greeting_in_the_way_of_another_order(generated, driver):
     assert len(said) == 2 and said[0].startswith("error subscribe protocol ") and said[1] == "ended"
 
 
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_no_effect_where_the_rest_of_its_rule_cannot_be_done(tmp_path, driver):
+    """The first news are shown and thanked for; the number of the others does not fit where it is to be kept."""
+    text = SPECS["kinds"].read_text()
+    for old, new in (("client:\n  states:", "client:\n  vars: {last: {type: u8, max: 1}}\n  states:"),
+                     ("        send: {Thanks: {}}\n", "        set: {last: number}\n        send: {Thanks: {}}\n")):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    spec = tmp_path / "kinds.yaml"
+    spec.write_text(text)
+    run(ASSAY, "gen", "python", spec, "-o", tmp_path)
+    program = [ASSAY, "drive", spec] if driver == "c" else [sys.executable, tmp_path / "kinds_client.py", "--drive"]
+    fake = Fake([b"\2\1\0\2", ("send", NEWS), b"\3\0\0", ("send", NEWS.replace(b"\1hi", b"\2hi")), b"\4\0\0", ("send", DONE_ONCE), "gone"])
+    said = run(*program, fake.address, input=b"connect\ncall subscribe count=2\n")
+    fake.join()
+    assert said == "connected\neffect deliver number=1 text=hi\nresult subscribe thanked=1 left=0\n"
+
+
 WRONG_WORDS = {
     "subscribe": "argument%20count%20is%20missing",
     "subscribe count": "expected%20NAME%3DVALUE%20instead%20of%20%27count%27",
