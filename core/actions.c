@@ -73,6 +73,7 @@ static void tell_sent(struct run *run, uint16_t message, uint32_t size)
     memcpy(where, e->free_where, sizeof e->free_where);
     event->sent.message = message;
     event->sent.rule = run->rule;
+    event->sent.again = false;
     event->sent.at = e->out->len;
     event->sent.size = size;
     event->sent.free = e->free_slots;

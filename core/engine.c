@@ -244,6 +244,8 @@ bool assay_enter(struct assay_engine *e, assay_time now, struct assay_out *out)
 
 enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc, bool input)
 {
+    if (s->awaits && assay_await(e, s) == ASSAY_ENDED && (rc == ASSAY_OK || rc == ASSAY_MORE))
+        rc = ASSAY_ENDED;
     unsigned why = (input ? (unsigned)ASSAY_RESTART_INPUT : 0) | (e->tx.sent ? (unsigned)ASSAY_RESTART_SEND : 0);
     if (why && e->timers_count && !s->ended) {
         assay_bind(e, s);
@@ -362,7 +364,7 @@ static enum assay_rc first_due(struct assay_engine *e, struct assay_session *s, 
     for (unsigned i = 0; i <= e->timers_count; i++)
         if (assay_session_deadlines(e, s)[i] == due)
             return fire(e, s, i);
-    return e->reliable ? assay_flow_tick(e, s) : ASSAY_OK;
+    return e->reliable && !s->wants ? assay_flow_tick(e, s) : ASSAY_OK;
 }
 
 enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out)

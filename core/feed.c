@@ -136,8 +136,8 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
             if (e->events_head == e->events_count)
                 e->env.scratch_used = 0;
             rc = frame(e, s, rest, &n, input);
-            if (s->awaits && rc == ASSAY_OK && *used + n < in.n)
-                assay_await(e, s);
+            if (s->awaits && rc == ASSAY_OK)
+                rc = assay_await(e, s);
         }
         *used += n;
     }

@@ -7,7 +7,5 @@
 /* False: events are left over. */
 bool assay_enter(struct assay_engine *e, assay_time now, struct assay_out *out);
 enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc, bool input);
-/* For an event that brings no fields. */
-void assay_no_fields(struct assay_engine *e);
 
 #endif

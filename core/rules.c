@@ -41,6 +41,12 @@ static uint16_t choose_rule(struct assay_engine *e, const struct assay_session *
     return rule;
 }
 
+bool assay_awaited(struct assay_engine *e, struct assay_session *s)
+{
+    uint16_t passed;
+    return first_that_holds(e, s->wait, ASSAY_EV_AWAITED, &passed) != ASSAY_NONE;
+}
+
 /* ---- the transaction --------------------------------------------------- */
 
 static void begin(struct assay_engine *e, const struct assay_session *s)
@@ -132,6 +138,7 @@ static enum assay_rc commit(struct assay_engine *e, struct assay_session *s, uin
     assay_vars_commit(e, tx->undo);
     s->state = tx->state;
     s->wait = tx->wait;
+    s->awaits = s->wait != ASSAY_NONE && e->model->states[s->wait].kind == ASSAY_STATE_AWAIT;
     if (s->call != tx->call)
         assay_session_deadlines(e, s)[e->timers_count] = ASSAY_NEVER;
     s->call = tx->call;
@@ -162,6 +169,7 @@ void assay_call_result(struct assay_engine *e, struct assay_session *s, int32_t 
     event->result.cause = cause;
     event->result.detail = (struct assay_span){NULL, 0};
     s->call = s->wait = ASSAY_NONE;
+    s->awaits = false;
 }
 
 static enum assay_rc end_with(struct assay_engine *e, struct assay_session *s, enum assay_end how, uint16_t cause,

@@ -253,8 +253,8 @@ void assay_no_fields(struct assay_engine *e);
 void assay_bind(struct assay_engine *e, struct assay_session *s);
 /* Whether a rule of the state that the call waits in holds. */
 bool assay_awaited(struct assay_engine *e, struct assay_session *s);
-/* await.c: ask what the call waits for, and go on with it. */
-void assay_await(struct assay_engine *e, struct assay_session *s);
+/* await.c: ask what the call waits for, and go on with it. OK, or ENDED. */
+enum assay_rc assay_await(struct assay_engine *e, struct assay_session *s);
 /* The arguments of the running call into slots. */
 void assay_call_slots(struct assay_engine *e, struct assay_session *s);
 /* Whether a call, begun now, sends nothing before it takes such a message. */

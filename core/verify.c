@@ -327,7 +327,7 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
         ok = expression_holds(c, m->vars[machine->vars.first + i].init);
     for (uint32_t i = 0; ok && i < machine->timers.count; i++)
         ok = expression_holds(c, m->timers[machine->timers.first + i].after);
-    ok = ok && expression_holds(c, machine->reconnect.pause);
+    ok = ok && expression_holds(c, machine->reconnect.pause) && expression_holds(c, machine->first_number);
     for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
         const struct assay_rule *rule = &m->rules[machine->rules.first + i];
         ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise);

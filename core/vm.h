@@ -26,6 +26,10 @@ bool assay_op_cell(struct assay_vm *vm, uint32_t ins);
 
 enum assay_vm_stop assay_vm_run(struct assay_vm *vm);
 
+/* await.c: operations that look at the session. */
+bool assay_op_state(struct assay_vm *vm, uint32_t ins);
+bool assay_op_acked(struct assay_vm *vm, uint32_t ins);
+
 static inline bool assay_is_bytes(const struct assay_model *model, uint16_t type)
 {
     return type != ASSAY_NONE && model->types[type].kind >= ASSAY_T_BYTES;
