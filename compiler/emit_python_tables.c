@@ -12,7 +12,7 @@ static const char rows[] =
     "_Enum = collections.namedtuple(\"_Enum\", \"type open names values texts\")\n"
     "_Field = collections.namedtuple(\n    \"_Field\", \"name form type slot extent extent_arg element present is_ "
     "init check fault leniency loose\"\n"
-    "    \" bits little signed fold member optional\")\n"
+    "    \" bits little signed fold member optional sum\")\n"
     "_Frame = collections.namedtuple(\n    \"_Frame\", \"end fields body tag delims segment_leniency max walked trim "
     "blank transports\")\n"
     "_Ahead = collections.namedtuple(\"_Ahead\", \"kind text before\")\n"
@@ -24,11 +24,13 @@ static const char rows[] =
     "_Where = collections.namedtuple(\"_Where\", \"that fault\")\n"
     "_Event = collections.namedtuple(\"_Event\", \"name kind\")\n"
     "_Machine = collections.namedtuple(\n    \"_Machine\", \"name start end vars timers rules frame_in frame_out "
-    "reconnect\")\n"
+    "reconnect session first_number\")\n"
+    "_Reliable = collections.namedtuple(\n    \"_Reliable\", \"messages number bits ack ack_slot session window first "
+    "cap factor give_up\")\n"
     "_Reconnect = collections.namedtuple(\"_Reconnect\", \"pause growth cap most\")\n"
     "_Transport = collections.namedtuple(\"_Transport\", \"name port machine\")\n"
     "_Timer = collections.namedtuple(\"_Timer\", \"name event after states restart\")\n"
-    "_Rule = collections.namedtuple(\"_Rule\", \"guard body otherwise\")\n"
+    "_Rule = collections.namedtuple(\"_Rule\", \"guard body otherwise reliable\")\n"
     "_Effect = collections.namedtuple(\"_Effect\", \"name args fallible\")\n"
     "_Param = collections.namedtuple(\"_Param\", \"name type default\")\n"
     "_Call = collections.namedtuple(\"_Call\", \"name event args results first_var within machine opens\")\n"
@@ -42,8 +44,9 @@ static const char *const extents[] = {"fixed", "code", "count", "prefix", "until
 static const char *const ends[] = {"fields", "until", "eof", "segment", "datagram", "stream"};
 static const char *const aheads[] = {"begins", "holds", "left"};
 static const char *const duplicates[] = {"last", "first", "fault"};
+static const char *const sums[] = {"none", "crc32c", "crc16", "inet16", "sum8"};
 static const char *const tag_kinds[] = {"none", "value", "text", "code"};
-static const char *const event_kinds[] = {"builtin", "fault", "timer", "message", "call"};
+static const char *const event_kinds[] = {"builtin", "fault", "timer", "message", "call", "row"};
 
 /* ---- cells ------------------------------------------------------------- */
 
@@ -141,9 +144,10 @@ static void one_field(const struct assay_model *model, FILE *to, uint32_t i)
         part(to, references[k]);
     fputs(", ", to);
     loose(to, f->loose);
-    fprintf(to, ", %u, %s, %s, %s, %s, %s)", f->bits, assay_python_truth(f->flags & ASSAY_F_LITTLE),
+    fprintf(to, ", %u, %s, %s, %s, %s, %s, \"%s\")", f->bits, assay_python_truth(f->flags & ASSAY_F_LITTLE),
             assay_python_truth(f->flags & ASSAY_F_SIGNED), assay_python_truth(f->flags & ASSAY_F_FOLD),
-            assay_python_truth(f->flags & ASSAY_F_MEMBER), assay_python_truth(f->flags & ASSAY_F_OPTIONAL));
+            assay_python_truth(f->flags & ASSAY_F_MEMBER), assay_python_truth(f->flags & ASSAY_F_OPTIONAL),
+            sums[f->sum]);
 }
 
 static void one_ahead(const struct assay_model *model, FILE *to, uint32_t i)
@@ -437,7 +441,7 @@ static void rules(const struct assay_model *model, FILE *to, const struct assay_
         number(to, model->rules[i].guard);
         part(to, model->rules[i].body);
         part(to, model->rules[i].otherwise);
-        fputs("),", to);
+        fprintf(to, ", %s),", assay_python_truth(model->rules[i].flags & ASSAY_RULE_RELIABLE));
     }
 }
 
@@ -455,13 +459,34 @@ static void transitions(const struct assay_model *model, FILE *to, const struct 
         }
 }
 
-static void waiting_states(const struct assay_model *model, FILE *to)
+static void states_of_kind(const struct assay_model *model, FILE *to, const char *name, enum assay_state_kind kind)
 {
-    fputs("_WAITING_STATES = frozenset((", to);
+    fprintf(to, "%s = frozenset((", name);
     for (uint32_t i = 0; i < model->states_count; i++)
-        if (model->states[i].kind == ASSAY_STATE_WAIT)
+        if (model->states[i].kind == kind)
             fprintf(to, "%" PRIu32 ", ", i);
     fputs("))\n", to);
+}
+
+/* Messages that are acknowledged; None: there are none. */
+static void reliable(const struct assay_model *model, FILE *to)
+{
+    const struct assay_reliable *r = model->reliables;
+    if (model->reliables_count == 0) {
+        fputs("_RELIABLE = None\n", to);
+        return;
+    }
+    fputs("_RELIABLE = _Reliable(frozenset((", to);
+    for (uint32_t i = r->messages.first; i < (uint32_t)r->messages.first + r->messages.count; i++)
+        fprintf(to, "%u, ", model->reliable_messages[i]);
+    fprintf(to, ")), %u, %u, %u, %u", r->number, r->bits, r->ack, r->ack_slot);
+    part(to, r->session);
+    fprintf(to, ", %" PRIu32, r->window);
+    part(to, r->first);
+    part(to, r->cap);
+    fprintf(to, ", %u", r->factor);
+    part(to, r->give_up);
+    fputs(")\n", to);
 }
 
 static void one_machine(const struct assay_model *model, FILE *to, uint32_t i)
@@ -479,10 +504,13 @@ static void one_machine(const struct assay_model *model, FILE *to, uint32_t i)
     range(to, m->rules);
     fprintf(to, ", %u, %u, ", m->frame_in, m->frame_out);
     if (m->reconnect.pause == ASSAY_NONE)
-        fputs("None)", to);
+        fputs("None", to);
     else
-        fprintf(to, "_Reconnect(%u, %u, %" PRId64 ", %" PRIu32 "))", m->reconnect.pause, m->reconnect.growth,
+        fprintf(to, "_Reconnect(%u, %u, %" PRId64 ", %" PRIu32 ")", m->reconnect.pause, m->reconnect.growth,
                 m->reconnect.cap, m->reconnect.most);
+    part(to, m->session);
+    part(to, m->first_number);
+    fputc(')', to);
 }
 
 static void machines(const struct assay_model *model, FILE *to)
@@ -493,7 +521,9 @@ static void machines(const struct assay_model *model, FILE *to)
     of_machines(model, to, "_VARS = {  # number: (type, initial value)", variables);
     of_machines(model, to, "_TIMERS = {", timers);
     of_machines(model, to, "_RULES = {", rules);
-    waiting_states(model, to);
+    states_of_kind(model, to, "_WAITING_STATES", ASSAY_STATE_WAIT);
+    states_of_kind(model, to, "_AWAITING_STATES", ASSAY_STATE_AWAIT);
+    reliable(model, to);
     of_machines(model, to, "_TRANSITIONS = {  # (state, event): rules to try in order", transitions);
 }
 
