@@ -126,7 +126,7 @@ void assay_sum_write(const struct assay_field *f, uint8_t *bytes, uint32_t n, ui
     uint32_t width = f->bits / 8u, sum = assay_sum_around(f->sum, (struct assay_span){bytes, n}, at, width);
     for (uint32_t i = 0; i < width; i++) {
         uint32_t place = f->flags & ASSAY_F_LITTLE ? i : width - 1 - i;
-        bytes[at + place] = i < 4 ? (uint8_t)(sum >> 8 * i) : 0;
+        bytes[at + place] = (uint8_t)(i < 4 ? sum >> 8 * i & 0xff : 0);
     }
 }
 
