@@ -321,6 +321,48 @@ static enum assay_ordered reopen_order(struct assay_orders *orders, const struct
     return ASSAY_ORDER_DONE;
 }
 
+/* ---- log, put ---------------------------------------------------------- */
+
+static const struct assay_log *log_of(const struct assay_effects *effects, const struct assay_effect *effect)
+{
+    return effect->log < effects->model->logs_count ? &effects->model->logs[effect->log] : NULL;
+}
+
+static const struct assay_table *table_of(const struct assay_effects *effects, const struct assay_effect *effect)
+{
+    return effect->table < effects->model->tables_count ? &effects->model->tables[effect->table] : NULL;
+}
+
+/* What is kept by the engine alone is done at once. */
+static bool keep_open(struct assay_effects *effects, const struct assay_effect *effect, const char *object,
+                      struct assay_binding *binding, struct assay_net_error *error)
+{
+    const struct assay_table *table = table_of(effects, effect);
+    if (table && !table->durable)
+        return true;
+    binding->place = table ? assay_store_table_place(effects->store, effect->table)
+                           : assay_store_log_place(effects->store, effect->log);
+    if (effect->args.count != assay_store_shape(effects->store, binding->place)->count)
+        return fail(error, effect, "its arguments are not the columns of", object);
+    binding->worker = assay_store_worker(effects->store);
+    binding->object = effects->store;
+    return true;
+}
+
+static enum assay_ordered keep_order(struct assay_orders *orders, const struct assay_order *order)
+{
+    const struct assay_binding *binding = order->binding;
+    struct assay_store_write write = {.place = binding->place};
+    struct assay_span spans[1 + 2 * ASSAY_COLUMNS_MAX] = {{(const uint8_t *)&write, sizeof write}};
+    struct assay_pieces pieces;
+    if (!binding->object)
+        return ASSAY_ORDER_DONE;
+    assay_cells_cut(assay_store_shape(orders->effects->store, binding->place), order->event->values,
+                    order->event->spans, &pieces);
+    memcpy(spans + 1, pieces.spans, pieces.count * sizeof spans[0]);
+    return enqueue(orders, binding, spans, (uint16_t)(1 + pieces.count), order->job);
+}
+
 /* ---- application ------------------------------------------------------- */
 
 /* What the application answers later is a batch of one job, of no lane. */
@@ -411,6 +453,8 @@ static const struct assay_verb verbs[] = {
     {"release", release_open, release_order},
     {"reopen", nothing_to_open, reopen_order},
     {"stop", nothing_to_open, stop_order},
+    {"log", keep_open, keep_order},
+    {"put", keep_open, keep_order},
     {"application", nothing_to_open, application_order},
 };
 
@@ -453,12 +497,23 @@ static bool is_overridden(const struct assay_effects *effects, const char *name)
     return false;
 }
 
+/* A log's effect may be the application's, like all others; a table's may not, as the engine counts on it. */
+static const char *verb_of(const struct assay_effects *effects, const struct assay_effect *effect)
+{
+    if (table_of(effects, effect))
+        return "put";
+    if (is_overridden(effects, effect->name))
+        return "application";
+    if (log_of(effects, effect))
+        return "log";
+    return effect->verb ? effect->verb : "application";
+}
+
 static bool bind_one(struct assay_effects *effects, uint16_t i, struct assay_net_error *error)
 {
     const struct assay_effect *effect = &effects->model->effects[i];
     struct assay_binding *binding = &effects->bindings[i];
-    bool ours = effect->verb && !is_overridden(effects, effect->name);
-    const char *name = ours ? effect->verb : "application";
+    const char *name = verb_of(effects, effect);
     binding->verb = find_verb(name);
     if (!binding->verb)
         return fail(error, effect, "this server does not know", name);
@@ -482,6 +537,19 @@ static bool open_folder(struct assay_effects *effects, struct assay_net_error *e
     return false;
 }
 
+static bool open_store(struct assay_effects *effects, struct assay_net_error *error)
+{
+    struct assay_store_config config = {.model = effects->model,
+                                        .folder = effects->folder,
+                                        .folder_name = effects->folder_name,
+                                        .rows = effects->limits ? effects->limits->rows : 0,
+                                        .memory = effects->limits ? effects->limits->memory : 0,
+                                        .console = &effects->console};
+    if (assay_store_wanted(effects->model))
+        effects->store = assay_store_open(&config, error);
+    return effects->store || !assay_store_wanted(effects->model);
+}
+
 static bool start_threads(struct assay_effects *effects)
 {
     effects->checker.handle = check;
@@ -501,7 +569,8 @@ bool assay_effects_open(struct assay_effects *effects, const struct assay_model 
     effects->bindings = calloc(model->effects_count + 1u, sizeof *effects->bindings);
     effects->appender.console = &effects->console;
     effects->console.ended = -1;
-    bool ok = effects->bindings && assay_console_open(&effects->console, error) && open_folder(effects, error);
+    bool ok = effects->bindings && assay_console_open(&effects->console, error) && open_folder(effects, error) &&
+              open_store(effects, error);
     for (uint16_t i = 0; ok && i < model->effects_count; i++)
         ok = bind_one(effects, i, error);
     if (ok && !start_threads(effects)) {
@@ -544,6 +613,8 @@ void assay_effects_close(struct assay_effects *effects)
     await_answers(effects);
     assay_appender_stop(&effects->appender);
     assay_worker_stop(&effects->checker);
+    assay_store_close(effects->store);
+    effects->store = NULL;
     assay_console_close(&effects->console);
     for (struct assay_vault *next, *v = effects->vaults; v; v = next) {
         next = v->next;

@@ -9,6 +9,7 @@
  *   release      what it has gathered, at once, to stdout or the end of a file
  *   reopen       open files anew
  *   stop         no more connections; the server ends with the last one
+ *   log, put     a row of a log, or of a durable table (store.h)
  *   application  the embedding program's; without one: done at once
  */
 #ifndef ASSAY_REF_SERVER_EFFECTS_H
@@ -21,6 +22,7 @@
 #include "ref-server/console.h"
 #include "ref-server/passwords.h"
 #include "ref-server/spool.h"
+#include "ref-server/store.h"
 
 struct assay_effects;
 struct assay_verb;
@@ -31,6 +33,7 @@ struct assay_binding {
     void *object;                /* NULL: nothing to do */
     struct assay_worker *worker; /* that does it; NULL: the loop itself */
     uint16_t lane;               /* in the orders of a loop */
+    uint16_t place;              /* in the store */
     atomic_ullong ordered;
 };
 
@@ -44,6 +47,8 @@ struct assay_effects {
     struct assay_console console;
     struct assay_worker checker; /* of passwords */
     struct assay_vault *vaults;
+    struct assay_store *store; /* NULL: there are no durable tables and no logs */
+    const struct assay_limits *limits;
     void (*stop)(void *owner);
     void *owner; /* of `stop` */
     assay_server_application *application;
@@ -66,8 +71,8 @@ struct assay_orders {
 
 enum assay_ordered { ASSAY_ORDER_DONE, ASSAY_ORDER_FAILED, ASSAY_ORDER_LATER };
 
-/* Bind every effect of the model, open files, start threads. `folder_name` is the data folder. What tells `stop` and
- * `application` is set before. False: *error says why. */
+/* Bind every effect of the model, open files, start threads, but for the store's. `folder_name` is the data folder.
+ * `limits` and what tells `stop` and `application` are set before. False: *error says why. */
 bool assay_effects_open(struct assay_effects *effects, const struct assay_model *model, const char *folder_name,
                         struct assay_net_error *error);
 

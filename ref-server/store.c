@@ -168,7 +168,7 @@ static bool prepare(struct assay_store *store, struct place *place, struct assay
 /* ---- values ------------------------------------------------------------ */
 
 static void bind_column(sqlite3_stmt *stmt, int at, const struct place *place, uint16_t column,
-                        const struct assay_row *row)
+                        const struct assay_cells *row)
 {
     const struct assay_span *span = &row->spans[column];
     const void *p = span->n > 0 ? (const void *)span->p : "";
@@ -181,7 +181,7 @@ static void bind_column(sqlite3_stmt *stmt, int at, const struct place *place, u
 }
 
 /* The row that a statement stands at; its bytes are the statement's. */
-static void read_columns(sqlite3_stmt *stmt, const struct place *place, struct assay_row *row)
+static void read_columns(sqlite3_stmt *stmt, const struct place *place, struct assay_cells *row)
 {
     for (uint16_t i = 0; i < place->shape.count; i++) {
         if (!(place->shape.bytes >> i & 1)) {
@@ -217,7 +217,7 @@ static bool step(struct place *place)
     return rc == SQLITE_DONE;
 }
 
-static bool add_to_log(struct place *log, const struct assay_row *row, struct assay_store_write *write)
+static bool add_to_log(struct place *log, const struct assay_cells *row, struct assay_store_write *write)
 {
     sqlite3_bind_int64(log->write, 1, (sqlite3_int64)log->rows);
     for (uint16_t i = 0; i < log->shape.count; i++)
@@ -230,7 +230,7 @@ static bool add_to_log(struct place *log, const struct assay_row *row, struct as
     return true;
 }
 
-static bool has_key(struct place *table, const struct assay_row *row)
+static bool has_key(struct place *table, const struct assay_cells *row)
 {
     bind_column(table->read, 1, table, 0, row);
     int rc = sqlite3_step(table->read) & 0xff;
@@ -249,7 +249,7 @@ static bool has_room(const struct assay_store *store, const struct place *table)
     return table->rows < table->most && (store->config.rows == 0 || rows < store->config.rows);
 }
 
-static bool put_in_table(struct assay_store *store, struct place *table, const struct assay_row *row)
+static bool put_in_table(struct assay_store *store, struct place *table, const struct assay_cells *row)
 {
     bool there = has_key(table, row);
     if (table->in->broken || (!there && !has_room(store, table)))
@@ -265,9 +265,9 @@ static bool put_in_table(struct assay_store *store, struct place *table, const s
 static bool write_one(struct assay_store *store, struct assay_store_write *write, struct assay_span bytes)
 {
     struct place *place = &store->places[write->place];
-    struct assay_row row;
+    struct assay_cells row;
     begin(store, place);
-    if (place->in->broken || !assay_row_read(&place->shape, bytes, &row))
+    if (place->in->broken || !assay_cells_read(&place->shape, bytes, &row))
         return false;
     return place->log ? add_to_log(place, &row, write) : put_in_table(store, place, &row);
 }
@@ -404,13 +404,13 @@ static bool append(struct assay_batch *batch, struct assay_span span)
 
 static bool append_row(struct assay_batch *batch, const struct place *log)
 {
-    struct assay_row row;
-    struct assay_row_pieces pieces;
+    struct assay_cells row;
+    struct assay_pieces pieces;
     struct fetch *fetch = as_fetch(batch);
     if ((uint64_t)sqlite3_column_int64(log->read, log->shape.count) != fetch->told.from + fetch->told.count)
         return false; /* a gap: somebody else was here */
     read_columns(log->read, log, &row);
-    assay_row_cut(&log->shape, row.values, row.spans, &pieces);
+    assay_cells_cut(&log->shape, row.values, row.spans, &pieces);
     for (uint16_t i = 0; i < pieces.count; i++)
         if (!append(batch, pieces.spans[i]))
             return false;
@@ -646,7 +646,7 @@ bool assay_store_each(struct assay_store *store, uint16_t table, assay_store_vis
 {
     struct place *place = &store->places[table];
     struct sql sql = {.size = 0};
-    struct assay_row row;
+    struct assay_cells row;
     int rc = SQLITE_DONE;
     put(&sql, "SELECT ");
     put_columns(&sql, store, place, UINT32_MAX);

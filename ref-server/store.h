@@ -8,7 +8,7 @@
 
 #include "net/address.h"
 #include "ref-server/jobs.h"
-#include "ref-server/rows.h"
+#include "ref-server/cells.h"
 
 struct assay_console;
 struct assay_store;
@@ -34,7 +34,7 @@ void assay_store_close(struct assay_store *store);
 /* ---- before the thread is started -------------------------------------- */
 
 /* Hand over every row of a durable table. `row` is valid during the call; false from `fn` ends it, as does an error. */
-typedef bool assay_store_visit(void *user, const struct assay_row *row);
+typedef bool assay_store_visit(void *user, const struct assay_cells *row);
 bool assay_store_each(struct assay_store *store, uint16_t table, assay_store_visit *fn, void *user,
                       struct assay_net_error *error);
 

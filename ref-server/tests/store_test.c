@@ -144,19 +144,19 @@ static struct assay_batch *run(struct assay_batch *batch)
     return come_back();
 }
 
-static void add(struct assay_batch *batch, uint16_t place, const struct assay_row *row)
+static void add(struct assay_batch *batch, uint16_t place, const struct assay_cells *row)
 {
     struct assay_store_write write = {.place = place};
-    struct assay_row_pieces pieces;
+    struct assay_pieces pieces;
     struct assay_span spans[1 + 2 * ASSAY_COLUMNS_MAX] = {{(const uint8_t *)&write, sizeof write}};
     struct assay_job job = {.token = 1};
-    assay_row_cut(assay_store_shape(store, place), row->values, row->spans, &pieces);
+    assay_cells_cut(assay_store_shape(store, place), row->values, row->spans, &pieces);
     memcpy(spans + 1, pieces.spans, sizeof pieces.spans);
     assert_true(assay_batch_add(batch, spans, 1u + pieces.count, 1, &job));
 }
 
 /* What came of one write. */
-static bool written(uint16_t place, const struct assay_row *row, struct assay_store_write *write)
+static bool written(uint16_t place, const struct assay_cells *row, struct assay_store_write *write)
 {
     struct assay_span bytes;
     struct assay_batch *batch = assay_batch_new(store, &inbox);
@@ -168,12 +168,12 @@ static bool written(uint16_t place, const struct assay_row *row, struct assay_st
     return done;
 }
 
-static struct assay_row line(struct assay_span user, struct assay_span id, struct assay_span text, int64_t count)
+static struct assay_cells line(struct assay_span user, struct assay_span id, struct assay_span text, int64_t count)
 {
-    return (struct assay_row){.spans = {user, id, text}, .values = {[3] = (assay_val)count}};
+    return (struct assay_cells){.spans = {user, id, text}, .values = {[3] = (assay_val)count}};
 }
 
-static void add_line(const struct assay_row *row, bool added, uint64_t number)
+static void add_line(const struct assay_cells *row, bool added, uint64_t number)
 {
     struct assay_store_write write;
     assert_true(written(assay_store_log_place(store, LINES), row, &write));
@@ -185,7 +185,7 @@ static void add_line(const struct assay_row *row, bool added, uint64_t number)
 static bool put_person(struct assay_span name, struct assay_span key, int64_t age)
 {
     struct assay_store_write write;
-    struct assay_row row = {.spans = {name, key}, .values = {[2] = (assay_val)age}};
+    struct assay_cells row = {.spans = {name, key}, .values = {[2] = (assay_val)age}};
     return written(assay_store_table_place(store, PEOPLE), &row, &write);
 }
 
@@ -194,7 +194,7 @@ static bool same(struct assay_span a, struct assay_span b)
     return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
-static void expect_lines(uint64_t from, const struct assay_row *rows, uint32_t count)
+static void expect_lines(uint64_t from, const struct assay_cells *rows, uint32_t count)
 {
     struct assay_batch *batch = run(assay_store_fetch(store, LINES, from, 100, &inbox));
     const struct assay_shape *shape = assay_store_shape(store, assay_store_log_place(store, LINES));
@@ -203,8 +203,8 @@ static void expect_lines(uint64_t from, const struct assay_row *rows, uint32_t c
     assert_int_equal(told.count, count);
     assert_int_equal(told.from, from);
     for (uint32_t i = 0; i < count; i++) {
-        struct assay_row row;
-        assert_true(assay_row_read(shape, assay_store_fetched_row(batch, i), &row));
+        struct assay_cells row;
+        assert_true(assay_cells_read(shape, assay_store_fetched_row(batch, i), &row));
         for (int k = 0; k < 3; k++)
             assert_true(same(row.spans[k], rows[i].spans[k]));
         assert_int_equal(row.values[3], rows[i].values[3]);
@@ -217,7 +217,7 @@ static void expect_lines(uint64_t from, const struct assay_row *rows, uint32_t c
 static void rows_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    const struct assay_row rows[] = {
+    const struct assay_cells rows[] = {
         line(SPAN("ann"), SPAN("1"), SPAN("hi"), 7),
         line(SPAN("ann"), SPAN("2"), SPAN(""), INT64_MIN),
         line(SPAN("\0x\0"), SPAN("\0\xff"), SPAN("\xff\xfe no UTF-8"), INT64_MAX),
@@ -239,11 +239,11 @@ static void rows_are_read_as_they_were_written(void **state)
 static void what_is_there_is_not_added_again(void **state)
 {
     (void)state;
-    const struct assay_row a = line(SPAN("ann"), SPAN("1"), SPAN("hi"), 1),
-                           again = line(SPAN("ann"), SPAN("1"), SPAN("other"), 2),
-                           b = line(SPAN("bob"), SPAN("1"), SPAN("hi"), 1),
-                           c = line(SPAN("ann"), SPAN("2"), SPAN("hi"), 1);
-    const struct assay_row all[] = {a, b, c};
+    const struct assay_cells a = line(SPAN("ann"), SPAN("1"), SPAN("hi"), 1),
+                             again = line(SPAN("ann"), SPAN("1"), SPAN("other"), 2),
+                             b = line(SPAN("bob"), SPAN("1"), SPAN("hi"), 1),
+                             c = line(SPAN("ann"), SPAN("2"), SPAN("hi"), 1);
+    const struct assay_cells all[] = {a, b, c};
     open_store();
     add_line(&a, true, 0);
     add_line(&again, false, 0);
@@ -260,20 +260,20 @@ static void bytes_that_are_no_row_are_not_read(void **state)
 {
     (void)state;
     const struct assay_shape shape = {.count = 2, .bytes = 1};
-    struct assay_row row = {.values = {[1] = 5}, .spans = {SPAN("abc")}}, got;
-    struct assay_row_pieces pieces;
+    struct assay_cells row = {.values = {[1] = 5}, .spans = {SPAN("abc")}}, got;
+    struct assay_pieces pieces;
     uint8_t bytes[64];
     uint32_t n = 0;
-    assay_row_cut(&shape, row.values, row.spans, &pieces);
+    assay_cells_cut(&shape, row.values, row.spans, &pieces);
     for (uint16_t i = 0; i < pieces.count; i++) {
         memcpy(bytes + n, pieces.spans[i].p, pieces.spans[i].n);
         n += pieces.spans[i].n;
     }
-    assert_true(assay_row_read(&shape, (struct assay_span){bytes, n}, &got));
+    assert_true(assay_cells_read(&shape, (struct assay_span){bytes, n}, &got));
     assert_true(same(got.spans[0], SPAN("abc")) && got.values[1] == 5);
     for (uint32_t k = 0; k < n; k++)
-        assert_false(assay_row_read(&shape, (struct assay_span){bytes, k}, &got));
-    assert_false(assay_row_read(&shape, (struct assay_span){bytes, n + 1}, &got));
+        assert_false(assay_cells_read(&shape, (struct assay_span){bytes, k}, &got));
+    assert_false(assay_cells_read(&shape, (struct assay_span){bytes, n + 1}, &got));
 }
 
 /* ---- tables ------------------------------------------------------------ */
@@ -282,7 +282,7 @@ struct people {
     int count, ages;
 };
 
-static bool look(void *user, const struct assay_row *row)
+static bool look(void *user, const struct assay_cells *row)
 {
     struct people *people = user;
     assert_true(row->spans[0].n > 0 && same(row->spans[1], SPAN("k\0y")));
@@ -332,7 +332,7 @@ static bool add_note(int64_t count)
 {
     static uint8_t text[1000];
     struct assay_store_write write;
-    struct assay_row row = {.spans = {{text, sizeof text}}, .values = {[1] = (assay_val)count}};
+    struct assay_cells row = {.spans = {{text, sizeof text}}, .values = {[1] = (assay_val)count}};
     return written(assay_store_log_place(store, NOTES), &row, &write);
 }
 
@@ -359,7 +359,7 @@ static void a_log_in_memory_has_no_file_and_an_end(void **state)
 
 /* ---- crashes, full disks ----------------------------------------------- */
 
-static struct assay_row numbered(char *id, uint64_t i)
+static struct assay_cells numbered(char *id, uint64_t i)
 {
     int n = sprintf(id, "%llu", (unsigned long long)i);
     return line(SPAN("ann"), (struct assay_span){(const uint8_t *)id, (uint32_t)n}, SPAN("some text"), (int64_t)i);
@@ -373,7 +373,7 @@ static void write_for_ever(int tell)
     for (uint64_t done = assay_store_rows(store, LINES);;) {
         struct assay_batch *batch = assay_batch_new(store, &inbox);
         for (int i = 0; i < 10; i++) {
-            struct assay_row row = numbered(ids[i], done + (uint64_t)i);
+            struct assay_cells row = numbered(ids[i], done + (uint64_t)i);
             add(batch, assay_store_log_place(store, LINES), &row);
         }
         batch = run(batch);
@@ -429,7 +429,7 @@ static void a_crash_loses_nothing_that_was_done(void **state)
     uint64_t rows = assay_store_rows(store, LINES);
     for (uint64_t i = 0; i < rows; i += 100) {
         char ids[100][24];
-        struct assay_row all[100];
+        struct assay_cells all[100];
         uint32_t n = rows - i < 100 ? (uint32_t)(rows - i) : 100;
         for (uint32_t k = 0; k < n; k++)
             all[k] = numbered(ids[k], i + k);
@@ -451,7 +451,7 @@ static uint64_t add_numbered(uint64_t from, uint64_t until)
     struct assay_store_write write;
     char id[24];
     for (; from < until; from++) {
-        struct assay_row row = numbered(id, from);
+        struct assay_cells row = numbered(id, from);
         if (!written(assay_store_log_place(store, LINES), &row, &write))
             break;
         assert_true(write.added && write.number == from);
@@ -468,7 +468,7 @@ static void a_full_disk_fails_writes_until_there_is_room(void **state)
     assert_in_range(done, 10, 19999);
     assert_int_equal(add_numbered(done, done + 1), done);
     char id[24];
-    struct assay_row last = numbered(id, done - 1);
+    struct assay_cells last = numbered(id, done - 1);
     expect_lines(done - 1, &last, 1);
     limit_files(RLIM_INFINITY);
     assert_int_equal(add_numbered(done, done + 50), done + 50);
@@ -577,7 +577,7 @@ static void many_rows_are_kept_and_read(void **state)
     for (uint64_t i = 0; i < N; i += GROUP) {
         struct assay_batch *batch = assay_batch_new(store, &inbox);
         for (uint64_t k = 0; k < GROUP; k++) {
-            struct assay_row row = numbered(id, i + k);
+            struct assay_cells row = numbered(id, i + k);
             add(batch, assay_store_log_place(store, LINES), &row);
         }
         batch = run(batch);
@@ -591,8 +591,8 @@ static void many_rows_are_kept_and_read(void **state)
         struct assay_store_fetched told = assay_store_fetched(batch);
         assert_true(told.done && told.count > 0);
         for (uint32_t i = 0; i < told.count; i++) {
-            struct assay_row row;
-            assert_true(assay_row_read(shape, assay_store_fetched_row(batch, i), &row));
+            struct assay_cells row;
+            assert_true(assay_cells_read(shape, assay_store_fetched_row(batch, i), &row));
             assert_int_equal(row.values[3], at + i);
         }
         at += told.count;

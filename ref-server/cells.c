@@ -1,14 +1,14 @@
-#include "ref-server/rows.h"
+#include "ref-server/cells.h"
 
 #include <string.h>
 
-static void add(struct assay_row_pieces *pieces, const void *p, uint32_t n)
+static void add(struct assay_pieces *pieces, const void *p, uint32_t n)
 {
     pieces->spans[pieces->count++] = (struct assay_span){p, n};
 }
 
-void assay_row_cut(const struct assay_shape *shape, const assay_val *values, const struct assay_span *spans,
-                   struct assay_row_pieces *pieces)
+void assay_cells_cut(const struct assay_shape *shape, const assay_val *values, const struct assay_span *spans,
+                     struct assay_pieces *pieces)
 {
     pieces->count = 0;
     for (uint16_t i = 0; i < shape->count; i++) {
@@ -32,7 +32,7 @@ static bool take(struct assay_span *from, void *to, uint32_t n)
     return true;
 }
 
-bool assay_row_read(const struct assay_shape *shape, struct assay_span bytes, struct assay_row *row)
+bool assay_cells_read(const struct assay_shape *shape, struct assay_span bytes, struct assay_cells *row)
 {
     for (uint16_t i = 0; i < shape->count; i++) {
         uint32_t size;
