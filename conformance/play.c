@@ -73,6 +73,22 @@ static void let_go(struct assay_play_run *r)
     r->oracle = NULL;
 }
 
+/* An answer that was waited for in vain may have come from elsewhere than from where it was asked for. */
+static void name_stray(struct assay_play_run *r, const struct assay_link *l)
+{
+    struct assay_blame *b = &r->play.outcome.blame;
+    struct assay_text seen = {b->seen, sizeof b->seen, strlen(b->seen)};
+    struct assay_address from;
+    char place[ASSAY_ADDRESS_TEXT_MAX];
+    size_t size;
+    if (!assay_wire_stray(&l->wire, &from, &size))
+        return;
+    assay_address_format(&from, place);
+    assay_text_add(&seen, "%sa datagram of %zu bytes from %s, which nobody asked", seen.n ? "; " : "", size, place);
+    assay_address_format(&l->wire.far, place);
+    assay_text_add(&seen, ": an answer comes from %s", place);
+}
+
 enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding finding)
 {
     struct assay_played *o = &r->play.outcome;
@@ -86,6 +102,8 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
             assay_oracle_hangs_on_time(r->oracle, o->link, assay_clock_now() + assay_pace_slack(&r->stage->pace));
     if (r->oracle && (finding == ASSAY_FOUND_MISMATCH || finding == ASSAY_FOUND_LATE || finding == ASSAY_FOUND_BROKEN))
         assay_oracle_blame(r->oracle, o->link, &o->blame);
+    if (r->oracle && finding == ASSAY_FOUND_LATE)
+        name_stray(r, &r->links[o->link]);
     if (r->oracle && finding == ASSAY_FOUND_AGREES)
         o->warned = assay_oracle_broken(r->oracle, &o->blame);
     if (finding == ASSAY_FOUND_AGREES)
@@ -217,7 +235,7 @@ static void init_links(struct assay_play_run *r)
         l->run = r;
         l->index = i;
         l->wire.watch.ready = assay_play_link_ready;
-        l->wire.watch.fd = -1;
+        l->wire.watch.fd = l->wire.stray = -1;
     }
 }
 

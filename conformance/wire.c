@@ -55,6 +55,35 @@ void assay_wire_connected(struct assay_wire *w)
     watch(w);
 }
 
+/* A socket that talks with `far` alone, and another one on the same port for what comes from elsewhere. -1: it cannot
+ * be had. */
+static int connect_beside(struct assay_wire *w, const struct assay_address *far)
+{
+    struct assay_net_error error;
+    struct assay_address any = {.v6 = {.sin6_family = AF_INET6}, .size = sizeof any.v6};
+    if (far->any.sa_family == AF_INET)
+        any = (struct assay_address){.v4 = {.sin_family = AF_INET}, .size = sizeof any.v4};
+    w->stray = assay_udp_bind(&any, &error);
+    int fd = w->stray >= 0 && assay_address_of(w->stray, &any) ? assay_udp_bind_again(&any, &error) : -1;
+    if (fd >= 0 && connect(fd, &far->any, far->size) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+bool assay_wire_stray(const struct assay_wire *w, struct assay_address *from, size_t *size)
+{
+    static uint8_t bytes[ASSAY_DATAGRAM_MAX]; /* one thread, and nothing in it outlives the call */
+    struct assay_path path;
+    ssize_t n = w->datagrams && w->stray >= 0 ? assay_udp_receive(w->stray, bytes, sizeof bytes, &path) : -1;
+    if (n < 0)
+        return false;
+    *from = path.peer;
+    *size = (size_t)n;
+    return true;
+}
+
 bool assay_wire_open_datagrams(struct assay_wire *w, struct assay_loop *loop, const struct assay_address *far)
 {
     struct assay_net_error error;
@@ -62,7 +91,9 @@ bool assay_wire_open_datagrams(struct assay_wire *w, struct assay_loop *loop, co
     w->far = *far;
     w->datagrams = true;
     w->watch.events = 0;
-    w->watch.fd = assay_udp_connect(far, 0, &error);
+    w->watch.fd = connect_beside(w, far);
+    if (w->watch.fd < 0)
+        w->watch.fd = assay_udp_connect(far, 0, &error);
     if (w->watch.fd < 0) {
         refuse(w, errno);
         return false;
@@ -185,6 +216,9 @@ void assay_wire_close(struct assay_wire *w)
     int fd = take_out(w);
     if (fd >= 0)
         close(fd);
+    if (w->stray >= 0)
+        close(w->stray);
+    w->stray = -1;
 }
 
 /* ---- what the socket table proves -------------------------------------- */

@@ -24,6 +24,7 @@ struct assay_wire {
     int why;
     bool shut;      /* we have shut our write side */
     bool datagrams; /* each piece is one; there is no end that the target could tell */
+    int stray;      /* of datagrams: hears who else sends to our port; -1: none */
     uint32_t drops; /* that the target's socket had counted when we began */
     struct assay_address near, far;
     struct assay_span unsent; /* what is left of the last piece; borrowed */
@@ -51,6 +52,9 @@ uint32_t assay_wire_receive(struct assay_wire *wire, uint8_t *bytes, uint32_t ca
 
 /* The next datagram, whole, into ASSAY_DATAGRAM_MAX bytes. False: none now, or the state has become REFUSED. */
 bool assay_wire_receive_datagram(struct assay_wire *wire, uint8_t *bytes, uint32_t *n);
+
+/* Whether a datagram came that was not from where the target was asked: from whom, and its size. Takes it. */
+bool assay_wire_stray(const struct assay_wire *wire, struct assay_address *from, size_t *size);
 
 /* The kernel threw datagrams to the target away since we began: nothing can be judged. */
 bool assay_wire_dropped(const struct assay_wire *wire);
