@@ -23,7 +23,7 @@ static void *carve(uint8_t **at, size_t size)
 
 /* Where everything lies in the one block. */
 struct plan {
-    size_t pump, side, shelf, places, texts, total;
+    size_t pump, side, shelf, places, texts, trace, total;
     uint16_t args, values;
 };
 
@@ -66,11 +66,12 @@ static struct plan plan_for(struct assay_config *config, const struct assay_setu
     plan.shelf = assay_shelf_size(model, most, &plan.values);
     plan.places = assay_places_size(setup);
     plan.texts = texts_size(setup->options);
+    plan.trace = setup->options && setup->options->trace ? 2 * ((size_t)model->scratch + model->frame_max) + 4096 : 0;
     plan.total = aligned(sizeof(struct assay_client)) + aligned(plan.pump) + aligned(plan.side) +
                  aligned(plan.args * sizeof(assay_val)) + aligned(plan.args * sizeof(struct assay_span)) +
                  aligned((model->transports_count + 1u) * sizeof(char *)) + aligned(plan.places) +
                  aligned(model->options_count * sizeof(struct assay_option)) + aligned(plan.texts) +
-                 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
+                 aligned(plan.trace) + 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
     return plan;
 }
 
@@ -159,6 +160,8 @@ static int make(const struct assay_client_io *io, const struct assay_setup *setu
     set_up(c, io, setup, config);
     struct assay_option *params = carve(&at, setup->model->options_count * sizeof *params);
     int status = own_params(c, setup->model, params, carve(&at, plan.texts));
+    c->trace_room = carve(&at, plan.trace);
+    c->trace_size = (uint32_t)plan.trace;
     make_own(c, block, config, setup->transport);
     if (status == ASSAY_CLIENT_OK && !c->own.pump.engine)
         return assay_problem(ASSAY_CLIENT_MODEL, "this library cannot run a machine with so many timers");
@@ -170,9 +173,7 @@ static int make(const struct assay_client_io *io, const struct assay_setup *setu
 static int make_from(const struct assay_client_io *io, const struct assay_setup *setup, struct assay_client **client)
 {
     const struct assay_client_options *o = setup->options;
-    struct assay_config config = {.model = setup->model,
-                                  .machine = setup->machine,
-                                  .leniencies = setup->leniencies};
+    struct assay_config config = {.model = setup->model, .machine = setup->machine, .leniencies = setup->leniencies};
     if (o && o->seed)
         config.secret[0] = o->seed;
     else

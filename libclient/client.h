@@ -95,6 +95,8 @@ struct assay_client {
     assay_val *arg_values;
     struct assay_span *arg_spans;
     struct assay_shelf results, effects;
+    uint8_t *trace_room; /* where received messages are read once more, to be told */
+    uint32_t trace_size;
 
     atomic_bool stop;
     atomic_int waker; /* descriptor that ends a wait; -1: none */

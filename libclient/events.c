@@ -1,6 +1,5 @@
 /* What the engines say, as events for the application. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "core/codec.h"
 #include "libclient/client.h"
@@ -13,22 +12,16 @@ static uint16_t message_of(const struct assay_link *l, struct assay_span bytes)
     const struct assay_model *model = l->pump.model;
     const uint16_t frame = l->pump.machine->frame_in;
     const uint8_t from = l->pump.machine->role & ASSAY_CLIENT ? ASSAY_SERVER : ASSAY_CLIENT;
-    const uint32_t cap = 2 * (model->scratch + model->frame_max) + 4096;
     assay_val slots[ASSAY_SLOTS_MAX];
     struct assay_env env = {.model = model,
                             .slots = slots,
                             .frame = bytes.p,
-                            .scratch = malloc(cap),
-                            .scratch_cap = cap,
+                            .scratch = l->client->trace_room,
+                            .scratch_cap = l->client->trace_size,
                             .leniencies = l->pump.config.leniencies};
-    if (!env.scratch)
-        return ASSAY_NONE;
     struct assay_frame_found found = assay_frame_find(&env, frame, from, bytes, 0, false);
     struct assay_span content = {bytes.p, found.status == ASSAY_FRAME_WHOLE ? found.content : bytes.n};
-    env.known = 0;
-    env.scratch_used = 0;
     struct assay_decoded d = assay_decode(&env, frame, from, content);
-    free(env.scratch);
     return d.message != ASSAY_NONE && model->messages[d.message].event == d.event ? d.message : ASSAY_NONE;
 }
 
