@@ -89,11 +89,12 @@ static struct assay_step *add_step(struct assay_builder *b, uint8_t link, enum a
 static void add_call(struct assay_builder *b, uint8_t link, const struct assay_input *input)
 {
     bool opens = b->model->calls[input->call].opens != ASSAY_NONE;
-    struct assay_step *s = opens ? put_step(b, link, ASSAY_STEP_CALL) : add_step(b, link, ASSAY_STEP_CALL);
+    bool makes = opens || (b->frame->end == ASSAY_END_DATAGRAM && !b->entered[link]); /* its first datagram does */
+    struct assay_step *s = makes ? put_step(b, link, ASSAY_STEP_CALL) : add_step(b, link, ASSAY_STEP_CALL);
     s->call = input->call;
     s->values = input->args;
     s->spans = input->spans;
-    if (opens)
+    if (makes)
         add_step(b, link, ASSAY_STEP_ARRIVE);
 }
 

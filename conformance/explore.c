@@ -200,7 +200,7 @@ static bool applies(const struct assay_explored *e, uint32_t node, const struct 
         return !root || e->rooted;
     if (e->world.config.model->calls[input->call].opens != ASSAY_NONE)
         return root;
-    return !e->nodes[node].belief->calling && (!root || e->rooted);
+    return !e->nodes[node].belief->calling && (!root || e->rooted || e->world.datagrams);
 }
 
 static bool expand(struct assay_explored *e, uint32_t node)

@@ -292,12 +292,24 @@ enum assay_go assay_play_guest_leave(struct assay_play_run *r)
 
 /* ---- steps ------------------------------------------------------------- */
 
+/* Over datagrams the client has its link before anything shows of it; then its call makes that show. */
+static enum assay_go be_ready(struct assay_play_run *r, struct assay_link *l)
+{
+    if (!l->awaited)
+        assay_play_upper_connect(r);
+    l->awaited = true;
+    if (wait_for_word(r) == ASSAY_GO_WAIT)
+        return ASSAY_GO_WAIT;
+    l->called = true;
+    return ASSAY_GO_ON;
+}
+
 /* What came before a call has to have been read when it begins. */
 enum assay_go assay_step_call(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)
 {
     bool blind = false;
     l->called = l->called || r->stage->model->calls[s->call].opens != ASSAY_NONE;
-    if (!l->called && assay_play_guest_there(r, l) == ASSAY_GO_WAIT)
+    if (!l->called && (r->stage->datagrams ? be_ready(r, l) : assay_play_guest_there(r, l)) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
     if (l->arrived && assay_play_wait_taken(r, l, &blind) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;

@@ -84,6 +84,7 @@ static const struct {
     {"spec/dispatch.yaml", 0, 1, "Sender"},
     {"conformance/tests/keeper.yaml", 0, 50, NULL},
     {"conformance/tests/post.yaml", 0, 20, NULL},
+    {"conformance/tests/ask.yaml", 0, 20, NULL},
 };
 
 static void test_the_right_client_passes_and_every_case_can_fail(void **state)

@@ -61,3 +61,12 @@ def test_an_answer_from_another_port_is_named(post):
     code, cases = judge(post)
     assert code == 1 and [c["verdict"] for c in cases] == ["fail"]
     assert "127.0.0.1:%d, which nobody asked" % post.other.getsockname()[1] in cases[0]["seen"]
+
+
+@pytest.mark.parametrize("spec,least", [("post", 40), ("ask", 41)])
+def test_clients_whose_call_makes_the_link_and_those_that_keep_one(spec, least):
+    path = f"conformance/tests/{spec}.yaml"
+    command = [ASSAY, "test", path, f"exec:{ASSAY} drive {path} {{address}}", "--role", "client", "--json"]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    cases = json.loads(done.stdout)["cases"]
+    assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == [] and len(cases) >= least
