@@ -23,6 +23,11 @@ bool assay_c_is_enum(const struct assay_model *model, uint16_t of);
 void assay_c_number_type(const struct assay_model *model, FILE *to, const struct assay_type *type);
 void assay_c_result_parameters(const struct assay_model *model, FILE *to, const struct assay_call *call);
 
+/* ---- effects: their arguments as members of a struct, set one by one from an event's values ---- */
+void assay_c_member(const struct assay_model *model, FILE *to, const struct assay_param *param);
+void assay_c_set_member(const struct assay_model *model, FILE *to, const struct assay_param *param, uint16_t index);
+void assay_c_effect_signature(const struct assay_model *model, FILE *to, const struct assay_effect *effect);
+
 /* ---- functions ---- */
 
 /* Of a call: the one that waits, the one that starts it, the one that takes its results from the event. */

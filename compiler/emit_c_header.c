@@ -139,6 +139,23 @@ static void declare_call(const struct assay_model *model, FILE *to, const struct
     fputc('\n', to);
 }
 
+/* ---- effects ----------------------------------------------------------- */
+
+static void declare_effect(const struct assay_model *model, FILE *to, const struct assay_effect *effect)
+{
+    if (effect->args.count == 0)
+        return;
+    fprintf(to, "/* Effect %s: its arguments, taken from the event that orders it. */\nstruct %s_", effect->name,
+            model->protocol);
+    assay_emit_name(to, effect->name, ASSAY_LOWER_SNAKE);
+    fputs("_effect {\n", to);
+    for (uint16_t i = 0; i < effect->args.count; i++)
+        assay_c_member(model, to, &model->params[effect->args.first + i]);
+    fputs("};\n", to);
+    assay_c_effect_signature(model, to, effect);
+    fputs(";\n\n", to);
+}
+
 /* ---- all --------------------------------------------------------------- */
 
 static void guard(const struct assay_model *model, FILE *to, const char *line, const char *end)
@@ -197,5 +214,7 @@ void assay_emit_c_header(const struct assay_model *model, FILE *to)
     lifecycle(model, to);
     for (uint16_t i = 0; i < model->calls_count; i++)
         declare_call(model, to, &model->calls[i]);
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        declare_effect(model, to, &model->effects[i]);
     fputs("#ifdef __cplusplus\n}\n#endif\n#endif\n", to);
 }

@@ -200,6 +200,17 @@ static void define_call(const struct assay_model *model, FILE *to, uint16_t inde
         taking(model, to, call);
 }
 
+static void define_effect(const struct assay_model *model, FILE *to, const struct assay_effect *effect)
+{
+    if (effect->args.count == 0)
+        return;
+    assay_c_effect_signature(model, to, effect);
+    fputs("\n{\n", to);
+    for (uint16_t i = 0; i < effect->args.count; i++)
+        assay_c_set_member(model, to, &model->params[effect->args.first + i], i);
+    fputs("}\n\n", to);
+}
+
 /* ---- all --------------------------------------------------------------- */
 
 void assay_emit_c_source(const struct assay_model *model, FILE *to)
@@ -209,6 +220,8 @@ void assay_emit_c_source(const struct assay_model *model, FILE *to)
     lifecycle_bodies(model, to);
     for (uint16_t i = 0; i < model->calls_count; i++)
         define_call(model, to, i);
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        define_effect(model, to, &model->effects[i]);
     fputs("/* ---- tables: the spec, resolved -------------------------------------------- */\n\n", to);
     assay_emit_c_tables(model, to);
 }

@@ -64,7 +64,8 @@ static void call_name(const struct assay_model *model, FILE *to, const struct as
                                         "detail", "base", "run",       "stop",  "model",     NULL};
     fprintf(to, "%s_", model->protocol);
     assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
-    if (in_list(taken, call->name) || ends_with(call->name, "_start") || ends_with(call->name, "_results"))
+    if (in_list(taken, call->name) || ends_with(call->name, "_start") || ends_with(call->name, "_results") ||
+        ends_with(call->name, "_effect"))
         fputs("_call", to);
 }
 
@@ -196,6 +197,57 @@ void assay_c_result_parameters(const struct assay_model *model, FILE *to, const 
         fputs(", ", to);
         result_parameter(model, to, call, &model->params[call->results.first + i]);
     }
+}
+
+static const char *pointer(const struct assay_type *type)
+{
+    return type->kind == ASSAY_T_LIST   ? "const int64_t *"
+           : type->kind == ASSAY_T_TEXT ? "const char *"
+                                        : "const uint8_t *";
+}
+
+void assay_c_member(const struct assay_model *model, FILE *to, const struct assay_param *param)
+{
+    const struct assay_type *type = assay_c_type_of(model, param);
+    fputs("    ", to);
+    if (type->kind < ASSAY_T_BYTES) {
+        assay_c_number_type(model, to, type);
+        fputc(' ', to);
+        assay_c_variable(to, param->name);
+        fputs(type->kind == ASSAY_T_DURATION ? "_ns;\n" : ";\n", to);
+        return;
+    }
+    fputs(pointer(type), to);
+    assay_c_variable(to, param->name);
+    fputs(";\n    size_t ", to);
+    assay_emit_name(to, param->name, ASSAY_LOWER_SNAKE);
+    fputs(type->kind == ASSAY_T_LIST ? "_count;\n" : "_size;\n", to);
+}
+
+void assay_c_set_member(const struct assay_model *model, FILE *to, const struct assay_param *param, uint16_t i)
+{
+    const struct assay_type *type = assay_c_type_of(model, param);
+    bool list = type->kind == ASSAY_T_LIST;
+    fputs("    args->", to);
+    assay_c_variable(to, param->name);
+    if (type->kind < ASSAY_T_BYTES) {
+        fputs(type->kind == ASSAY_T_DURATION ? "_ns = (" : " = (", to);
+        assay_c_number_type(model, to, type);
+        fprintf(to, ")event->values[%u].number;\n", i);
+        return;
+    }
+    fprintf(to, " = (%s)event->values[%u].bytes;\n    args->", pointer(type), i);
+    assay_emit_name(to, param->name, ASSAY_LOWER_SNAKE);
+    fprintf(to, "%s = event->values[%u].size%s;\n", list ? "_count" : "_size", i, list ? " / sizeof(int64_t)" : "");
+}
+
+void assay_c_effect_signature(const struct assay_model *model, FILE *to, const struct assay_effect *effect)
+{
+    fprintf(to, "void %s_", model->protocol);
+    assay_emit_name(to, effect->name, ASSAY_LOWER_SNAKE);
+    fprintf(to, "_effect(const struct assay_client_event *event, struct %s_", model->protocol);
+    assay_emit_name(to, effect->name, ASSAY_LOWER_SNAKE);
+    fputs("_effect *args)", to);
 }
 
 /* ---- signatures -------------------------------------------------------- */

@@ -140,8 +140,9 @@ struct assay_client_options {
     const char *const *lenient;
 
     /* Does what the protocol wants done by the application, during blocking
-     * calls; returns whether it succeeded. Must not call the client. NULL: what
-     * can fail, fails. The non-blocking form hands these out as events. */
+     * calls; returns whether it succeeded. Must not call the client. NULL: where
+     * the machine orders what can fail, connecting and running in the blocking
+     * form return VALUE. The non-blocking form hands these out as events. */
     bool (*effect)(void *user, const struct assay_client_event *effect);
     void *user;
 
@@ -181,7 +182,8 @@ ASSAY_API int assay_client_open(const struct assay_model *model, const char *add
 ASSAY_API const char *assay_client_problem(void);
 
 /* Make a new connection and wait for it; one that is there is ended first.
- * Nothing of the old session survives. OK, UNREACHABLE or ADDRESS. */
+ * Nothing of the old session survives. OK, UNREACHABLE, ADDRESS, or VALUE
+ * (options.effect is missing). */
 ASSAY_API int assay_client_connect(struct assay_client *client);
 
 /* End the connection as the protocol wants it ended. Where an answer may still be
@@ -233,6 +235,7 @@ ASSAY_API int assay_client_send(struct assay_client *client, const void *frame, 
  *                 try again (any more)
  *   TIMEOUT       `deadline_ms` are over (below 0: there is no limit)
  *   STOPPED       assay_client_stop() was called
+ *   VALUE         options.effect is missing
  * After TIMEOUT and STOPPED everything stands as it did: calling this again
  * goes on, disconnecting ends it in order. Sleeps while there is nothing to do. */
 ASSAY_API int assay_client_run(struct assay_client *client, int64_t deadline_ms);

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "core/code.h"
 #include "libclient/client.h"
 
 /* ---- waiting ------------------------------------------------------------- */
@@ -58,6 +59,29 @@ static void await(struct assay_client *c)
 
 /* ---- events ------------------------------------------------------------------ */
 
+/* An effect that can fail and that a rule of the machine orders; ASSAY_NONE: there is none. */
+static uint16_t fallible_effect(const struct assay_model *model, const struct assay_machine *machine)
+{
+    for (uint32_t i = machine->rules.first; i < (uint32_t)machine->rules.first + machine->rules.count; i++) {
+        uint32_t pc = model->rules[i].body;
+        for (uint32_t end = pc == ASSAY_NONE ? pc : assay_code_end(model, pc); pc < end; pc++)
+            if (assay_ins_op(model->code[pc]) == ASSAY_OP_EFFECT &&
+                model->effects[assay_ins_b(model->code[pc])].fallible)
+                return (uint16_t)assay_ins_b(model->code[pc]);
+    }
+    return ASSAY_NONE;
+}
+
+/* Without a callback such an effect would fail each time, and the session with it: that would look like a lost link. */
+static int served(struct assay_client *c, const struct assay_machine *machine)
+{
+    uint16_t effect = c->options.effect ? ASSAY_NONE : fallible_effect(&c->model, machine);
+    if (effect == ASSAY_NONE)
+        return ASSAY_CLIENT_OK;
+    return assay_report(c, ASSAY_CLIENT_VALUE, "nobody does effect `%s`: options.effect is missing",
+                        c->model.effects[effect].name);
+}
+
 static bool do_effect(struct assay_client *c, const struct assay_client_event *event)
 {
     return c->options.effect && c->options.effect(c->options.user, event);
@@ -100,7 +124,10 @@ static void take_all(struct assay_client *c)
 int assay_client_connect(struct assay_client *c)
 {
     assay_client_disconnect(c);
-    int status = assay_client_begin(c);
+    int status = served(c, c->own.pump.machine);
+    if (status != ASSAY_CLIENT_OK)
+        return status;
+    status = assay_client_begin(c);
     c->own.persistent = false;
     if (status == ASSAY_CLIENT_OK && c->own.state == ASSAY_LINK_IDLE)
         status = c->own.ended_status;
@@ -338,9 +365,12 @@ int assay_client_run(struct assay_client *c, int64_t deadline_ms)
 {
     int64_t now = assay_client_now(c);
     int64_t until = deadline_ms < 0 ? ASSAY_CLOCK_NEVER : assay_clock_after(now, deadline_ms * ASSAY_MS);
+    int status = served(c, c->own.pump.machine);
+    if (status != ASSAY_CLIENT_OK)
+        return status;
     int waker = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     atomic_store(&c->waker, waker);
-    int status = begin_run(c);
+    status = begin_run(c);
     if (status == ASSAY_CLIENT_OK)
         status = run_until(c, until);
     atomic_store(&c->waker, -1);

@@ -5,11 +5,18 @@
 
 #include "kinds.h"
 
+static bool refuse(void *user, const struct assay_client_event *effect)
+{
+    (void)user, (void)effect;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
+    const struct assay_client_options options = {.effect = refuse};
     struct kinds_client *c;
     uint8_t thanked = 0;
-    if (argc != 3 || kinds_open(argv[1], &c) != ASSAY_CLIENT_OK)
+    if (argc != 3 || kinds_open_with(argv[1], &options, &c) != ASSAY_CLIENT_OK)
         return 9;
     struct pollfd p = {assay_client_fd(kinds_base(c)), POLLIN, 0};
     int status = poll(&p, 1, 20000) == 1 ? ASSAY_CLIENT_OK : ASSAY_CLIENT_TIMEOUT;

@@ -72,11 +72,13 @@ struct news {
 static bool deliver(void *user, const struct assay_client_event *effect)
 {
     struct news *news = user;
+    struct kinds_deliver_effect args;
+    kinds_deliver_effect(effect, &args);
     news->seen++;
-    news->last = effect->values[0].number;
+    news->last = args.number;
     CHECK(effect->index == KINDS_EFFECT_DELIVER && strcmp(effect->name, "deliver") == 0 && effect->count == 2);
-    CHECK(strcmp(effect->values[1].bytes, effect->values[0].number == 1 ? "first" : "more") == 0);
-    return effect->values[0].number % 2 == 1;
+    CHECK(strcmp(args.text, args.number == 1 ? "first" : "more") == 0 && args.text_size == strlen(args.text));
+    return args.number % 2 == 1;
 }
 
 static void news_while_waiting(const char *address)
@@ -142,6 +144,7 @@ static void news_never_shown(const char *address)
     int status = ASSAY_CLIENT_OK;
     bool ended = false;
     options.call_ms = 50;
+    options.effect = deliver; /* only where a client waits */
     CHECK(kinds_new(address, &options, &client) == ASSAY_CLIENT_OK);
     struct assay_client *c = kinds_base(client);
     CHECK(assay_client_begin(c) == ASSAY_CLIENT_OK);
@@ -165,12 +168,20 @@ int main(int argc, char **argv)
     struct kinds_client *c;
     if (argc != 2)
         return EXIT_FAILURE;
-    CHECK(kinds_open(argv[1], &c) == ASSAY_CLIENT_OK);
+    struct news none = {0, 0};
+    struct assay_client_options options = {0};
+    CHECK(kinds_open(argv[1], &c) == ASSAY_CLIENT_VALUE);
+    CHECK(strstr(kinds_message(c), "nobody does effect `deliver`: options.effect is missing"));
+    kinds_close(c);
+    options.effect = deliver;
+    options.user = &none;
+    CHECK(kinds_open_with(argv[1], &options, &c) == ASSAY_CLIENT_OK);
     echo(c);
     refusals(c);
     CHECK(kinds_reconnect(c) == ASSAY_CLIENT_OK);
     echo(c);
     kinds_close(c);
+    CHECK(none.seen == 0);
     news_while_waiting(argv[1]);
     news_without_waiting(argv[1]);
     news_never_shown(argv[1]);
