@@ -81,6 +81,21 @@ static void operands(void **state)
     GOOD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_SUM8), I(END, 0, 0));
     BAD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_NONE), I(END, 0, 0));
     BAD(I(BLOB, 0, 0), I(SUM, 0, ASSAY_SUM_SUM8 + 1), I(END, 0, 0));
+    GOOD(I(PEER, 0, 0), I(END, 0, 0));
+    GOOD(I(RANDOM, 0, 8), I(END, 0, 0));
+    GOOD(I(RANDOM, 0, 64), I(END, 0, 0));
+    BAD(I(RANDOM, 0, 7), I(END, 0, 0));
+    BAD(I(RANDOM, 0, 65), I(END, 0, 0));
+    GOOD(I(SEAL, 0, 0), I(END, 0, 0));
+    GOOD(I(PEER, 0, 0), I(BLOB, 0, 0), I(SEAL, 2, 0), I(END, 0, 0));
+    BAD(I(PEER, 0, 0), I(SEAL, 2, 0), I(END, 0, 0));
+    GOOD(I(PEER, 0, 0), I(SEALED, 1, 0), I(END, 0, 0));
+    BAD(I(SEALED, 0, 0), I(END, 0, 0));
+    BAD(I(BLOB, 0, 0), I(HAS, 0, 0), I(END, 0, 0));
+    BAD(I(BLOB, 0, 0), I(CELL, 0, 0), I(END, 0, 0));
+    GOOD(I(STATE, 0, 0), I(END, 0, 0));
+    GOOD(I(ACKED, 1, 0), I(END, 0, 0));
+    BAD(I(ACKED, 2, 0), I(END, 0, 0));
     BAD(I(INT, 0, 1), I(NAME, 0, 2), I(END, 0, 0));
 }
 
