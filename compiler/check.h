@@ -106,7 +106,8 @@ void assay_check_frames(struct assay_spec *spec);   /* ends, limits, messages to
 void assay_check_states(struct assay_spec *spec);   /* totality, reachability, shadowing */
 void assay_check_bodies(struct assay_spec *spec);   /* what can fail has an else */
 void assay_check_guards(struct assay_spec *spec);   /* some value makes each guard true */
-void assay_check_shared(struct assay_spec *spec);   /* sums, stateless rules, rows, what is acknowledged */
+void assay_check_sums(struct assay_spec *spec);     /* before there is a model: it can hold only what is right */
+void assay_check_shared(struct assay_spec *spec);   /* stateless rules, rows, what is declined */
 void assay_check_declared(struct assay_spec *spec); /* keys and names in what is declared only */
 void assay_check_examples(struct assay_spec *spec); /* examples decode to what they say, and back */
 

@@ -23,7 +23,7 @@ static void check_sum(struct assay_spec *spec, const struct spec_field *f, uint6
         assay_expr_error(spec, f->is, "the field that holds a sum begins at a whole byte");
 }
 
-static void check_sums(struct assay_spec *spec, const struct spec_frame *frame)
+static void check_frame(struct assay_spec *spec, const struct spec_frame *frame)
 {
     const struct spec_field *first = NULL;
     uint64_t bits = 0;
@@ -35,6 +35,13 @@ static void check_sums(struct assay_spec *spec, const struct spec_frame *frame)
         first = !first && is_sum(f) ? f : first;
         bits += f->type->form == ASSAY_FORM_INT ? f->type->bits : 0;
     }
+}
+
+void assay_check_sums(struct assay_spec *spec)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (spec->frames[i] && (i == 0 || spec->frames[0] != spec->frames[1]))
+            check_frame(spec, spec->frames[i]);
 }
 
 /* ---- stateless rules --------------------------------------------------- */
@@ -173,9 +180,6 @@ static void check_row(struct assay_spec *spec, const struct spec_follow *f)
 
 void assay_check_shared(struct assay_spec *spec)
 {
-    check_sums(spec, spec->frames[0]);
-    if (spec->frames[1] != spec->frames[0])
-        check_sums(spec, spec->frames[1]);
     SPEC_EACH (struct spec_machine, m, &spec->machines) {
         if (m->implicit)
             continue;

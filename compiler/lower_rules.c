@@ -292,7 +292,10 @@ static void lower_row_rule(struct lower *l, const struct spec_log *log, struct t
 {
     const struct spec_follow *f = log->follow;
     lower_rule(l, f->rule, f->machine);
-    assay_need_scratch(l, 1024 + assay_rule_scratch(l, f->rule) + l->model->frame_max);
+    uint64_t row = 0;
+    SPEC_EACH (struct spec_param, p, &log->columns)
+        row += p->type->kind >= ASSAY_T_BYTES ? (uint64_t)p->type->max * (p->type->kind == ASSAY_T_LIST ? 8 : 1) : 0;
+    assay_need_scratch(l, 1024 + row + assay_rule_scratch(l, f->rule) + l->model->frame_max);
     SPEC_EACH (struct spec_state, s, &f->states)
         add_call_rule(l, into,
                       (struct call_rule){.rule = f->rule->index, .state = s->index, .event = log->event->index});

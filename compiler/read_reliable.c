@@ -219,7 +219,7 @@ void assay_read_reliable(struct assay_spec *spec, const struct assay_node *node)
         return;
     if (node->count != 1)
         assay_spec_error(spec, node->at, "'reliable' has one entry; this one has %zu", node->count);
-    else
+    if (node->first)
         read_one(spec, node->first);
     if (!datagrams)
         assay_spec_error(spec, node->key->at, "'reliable' is for datagrams, and no transport has them");

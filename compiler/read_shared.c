@@ -73,10 +73,10 @@ static void read_table(struct assay_spec *spec, const struct assay_node *node)
     if (!assay_shape(spec, node, "a table", table_keys, TB_KEYS, of) || !of[TB_KEY] || !of[TB_ROW])
         return;
     read_columns(spec, of[TB_KEY], &keys, "a key");
-    if (keys.count != 1) {
+    if (keys.count != 1)
         assay_spec_error(spec, of[TB_KEY]->at, "a table has one key: {name: TYPE}");
+    if (keys.count == 0)
         return;
-    }
     t->key = keys.items[0];
     read_columns(spec, of[TB_ROW], &t->columns, "a column");
     SPEC_EACH (struct spec_param, column, &t->columns)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/check.h"
 #include "compiler/read.h"
 #include "compiler/types.h"
 
@@ -343,6 +344,7 @@ static void read_all(struct assay_spec *spec)
     assay_read_machines(spec);
     add_messages_and_calls(spec);
     assay_resolve(spec);
+    assay_check_sums(spec);
     assay_place_reliable(spec);
     SPEC_EACH (struct spec_machine, m, &spec->machines)
         if (!m->implicit)
