@@ -24,6 +24,7 @@
 
 #define PIECE_MAX    65536u /* of a stream, in one call */
 #define DATAGRAM_MAX 65507u
+#define SHOWN_MAX    256u /* bytes of a message, in a trace */
 
 struct settings {
     const char *port, *receiver_host, *receiver_port, *output;
@@ -303,10 +304,31 @@ static struct assay_server *listen_on(const struct settings *s, struct inbox *in
     return server;
 }
 
+/* As the server tells of what arrives. */
+static void tell_sent(void *user, const struct assay_client_frame *frame)
+{
+    const unsigned char *bytes = frame->bytes;
+    size_t shown = frame->size < SHOWN_MAX ? frame->size : SHOWN_MAX;
+    (void)user;
+    flockfile(stderr);
+    fprintf(stderr, "%s %s %s{content=\"", frame->address, frame->sent ? "<" : ">",
+            frame->message ? frame->message : "-");
+    for (size_t i = 0; i < shown; i++)
+        if (bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '"' && bytes[i] != '\\')
+            fputc(bytes[i], stderr);
+        else
+            fprintf(stderr, "\\x%02x", bytes[i]);
+    fputs("\"", stderr);
+    if (shown < frame->size)
+        fprintf(stderr, "... (%zu bytes)", frame->size);
+    fputs("}\n", stderr);
+    funlockfile(stderr);
+}
+
 static struct assay_client *sends_to(const struct settings *s)
 {
     char address[300];
-    struct assay_client_options options = {.transport = s->udp ? "udp" : "tcp"};
+    struct assay_client_options options = {.transport = s->udp ? "udp" : "tcp", .trace = s->trace ? tell_sent : NULL};
     struct assay_client *client;
     host_port(address, sizeof address, s->udp ? "udp" : "tcp", s->receiver_host, s->receiver_port);
     if (assay_client_new(&relay_model, address, &options, &client) != ASSAY_CLIENT_OK)

@@ -208,6 +208,15 @@ def test_relay_passes_lines_and_blocks(start, transport):
     assert alice.process.wait(timeout=PATIENCE) == 0
 
 
+@pytest.mark.parametrize("transport", ["--tcp", "--udp"])
+def test_relay_traces_what_it_sends_and_receives(start, transport):
+    port = free_port(socket.SOCK_DGRAM if transport == "--udp" else socket.SOCK_STREAM)
+    own = relay(start, port, port, transport, "--trace")
+    own.type(b"said\n")
+    wait_until(lambda: '#1 > Piece{content="said"}\n' in own.err.read_text(), "what arrived")
+    assert f'127.0.0.1:{port} < Piece{{content="said"}}\n' in own.err.read_text()
+
+
 def test_relay_goes_on_without_its_peer(start):
     a, b = free_port(), free_port()
     alice = relay(start, a, b)
