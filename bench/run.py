@@ -61,7 +61,7 @@ def serving(command):
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                preexec_fn=pinned(last=False))
     try:
-        match = re.match(r"listening on tcp:(.*):(\d+)", process.stdout.readline())
+        match = re.match(r"listening on (?:tcp|udp):(.*):(\d+)", process.stdout.readline())
         if not match:
             sys.exit(f"bench: {' '.join(map(str, command))} printed no address")
         yield ("127.0.0.1", int(match[2])), process.pid

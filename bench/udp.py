@@ -7,16 +7,12 @@ pair by pair; the table shows medians of the pairs and of their ratios.
 """
 
 import argparse
-import contextlib
 import json
-import re
-import signal
 import statistics
 import subprocess
-import sys
 from pathlib import Path
 
-from run import ROOT, pinned
+from run import ROOT, pinned, serving
 
 
 def cpu(pid):
@@ -24,24 +20,10 @@ def cpu(pid):
     return sum(int(task.joinpath("schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
-@contextlib.contextmanager
-def serving(command):
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                               preexec_fn=pinned(last=False))
-    try:
-        match = re.match(r"listening on udp:.*:(\d+)", process.stdout.readline())
-        if not match:
-            sys.exit(f"bench: {' '.join(map(str, command))} printed no address")
-        yield match[1], process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=10)
-
-
 def measure(build, command, sockets, in_flight, seconds, size):
-    with serving(command) as (port, pid):
+    with serving(command) as ((_, port), pid):
         before = cpu(pid)
-        out = subprocess.run([build / "load_udp", port, str(sockets), str(in_flight), str(seconds), str(size)], check=True,
+        out = subprocess.run([build / "load_udp", str(port), str(sockets), str(in_flight), str(seconds), str(size)], check=True,
                              capture_output=True, text=True, preexec_fn=pinned(last=True))
         result = json.loads(out.stdout)
         result["cpu"] = (cpu(pid) - before) / max(result["answered"], 1) * 1e6
