@@ -68,9 +68,8 @@ int assay_udp_connect(const struct assay_address *to, uint16_t port, struct assa
 
 /* ---- datagrams --------------------------------------------------------- */
 
-union control {
-    struct cmsghdr head; /* for its alignment */
-    uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+struct control {
+    _Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 static ssize_t failed(void)
@@ -101,26 +100,54 @@ static void read_local(struct msghdr *m, struct in6_addr *local)
     }
 }
 
+/* What a datagram that comes is received with. */
+static void prepare(struct msghdr *m, struct iovec *part, struct control *control, struct assay_path *path)
+{
+    *m = (struct msghdr){.msg_iov = part, .msg_iovlen = 1};
+    if (!path)
+        return;
+    *path = (struct assay_path){.peer.size = 0};
+    m->msg_name = &path->peer.any;
+    m->msg_namelen = sizeof path->peer.v6;
+    m->msg_control = control->bytes;
+    m->msg_controllen = sizeof control->bytes;
+}
+
+static void read_path(struct msghdr *m, struct assay_path *path)
+{
+    path->peer.size = m->msg_namelen;
+    read_local(m, &path->local);
+}
+
 ssize_t assay_udp_receive(int fd, void *bytes, size_t size, struct assay_path *path)
 {
     struct iovec part = {bytes, size};
-    union control control;
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-    if (path) {
-        *path = (struct assay_path){.peer.size = 0};
-        m.msg_name = &path->peer.any;
-        m.msg_namelen = sizeof path->peer.v6;
-        m.msg_control = control.bytes;
-        m.msg_controllen = sizeof control;
-    }
+    struct control control;
+    struct msghdr m;
+    prepare(&m, &part, &control, path);
     ssize_t n = recvmsg(fd, &m, MSG_TRUNC);
     if (n < 0)
         return failed();
-    if (path) {
-        path->peer.size = m.msg_namelen;
-        read_local(&m, &path->local);
-    }
+    if (path)
+        read_path(&m, path);
     return n;
+}
+
+int assay_udp_receive_some(int fd, struct assay_arrival *arrivals, unsigned count)
+{
+    struct mmsghdr all[ASSAY_DATAGRAM_BATCH];
+    struct iovec parts[ASSAY_DATAGRAM_BATCH];
+    struct control controls[ASSAY_DATAGRAM_BATCH];
+    for (unsigned i = 0; i < count; i++) {
+        parts[i] = (struct iovec){arrivals[i].bytes, arrivals[i].cap};
+        prepare(&all[i].msg_hdr, &parts[i], &controls[i], &arrivals[i].path);
+    }
+    int n = recvmmsg(fd, all, count, MSG_TRUNC, NULL);
+    for (int i = 0; i < n; i++) {
+        arrivals[i].size = all[i].msg_len;
+        read_path(&all[i].msg_hdr, &arrivals[i].path);
+    }
+    return n >= 0 ? n : (int)failed();
 }
 
 static void put_control(struct msghdr *m, int level, int type, const void *info, size_t size)
@@ -146,25 +173,61 @@ static void write_local(struct msghdr *m, const struct assay_path *path)
     }
 }
 
-ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assay_path *path)
+/* Where a datagram goes. It points into what is handed in. */
+struct route {
+    struct sockaddr_in6 to;
+    struct control control;
+    struct msghdr head; /* without bytes */
+};
+
+static void find_route(struct route *route, const struct assay_path *path)
+{
+    route->head = (struct msghdr){.msg_iovlen = 1};
+    if (!path)
+        return;
+    memcpy(&route->to, &path->peer.any, path->peer.size);
+    route->head.msg_name = &route->to;
+    route->head.msg_namelen = path->peer.size;
+    if (IN6_IS_ADDR_UNSPECIFIED(&path->local))
+        return;
+    memset(&route->control, 0, sizeof route->control);
+    route->head.msg_control = route->control.bytes;
+    route->head.msg_controllen = sizeof route->control;
+    write_local(&route->head, path);
+}
+
+static struct iovec part_of(const void *bytes, size_t size)
 {
     struct iovec part = {.iov_len = size};
-    union control control = {.bytes = {0}};
-    struct sockaddr_in6 to;
-    struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
     memcpy(&part.iov_base, &bytes, sizeof bytes); /* an iovec knows no const */
-    if (path) {
-        memcpy(&to, &path->peer.any, path->peer.size);
-        m.msg_name = &to;
-        m.msg_namelen = path->peer.size;
-    }
-    if (path && !IN6_IS_ADDR_UNSPECIFIED(&path->local)) {
-        m.msg_control = control.bytes;
-        m.msg_controllen = sizeof control;
-        write_local(&m, path);
-    }
-    ssize_t n = sendmsg(fd, &m, MSG_NOSIGNAL);
+    return part;
+}
+
+ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assay_path *path)
+{
+    struct route route;
+    struct iovec part = part_of(bytes, size);
+    find_route(&route, path);
+    route.head.msg_iov = &part;
+    ssize_t n = sendmsg(fd, &route.head, MSG_NOSIGNAL);
     return n >= 0 ? n : failed();
+}
+
+int assay_udp_send_some(int fd, const uint8_t *bytes, const uint32_t *ends, unsigned count,
+                        const struct assay_path *path)
+{
+    struct route route;
+    struct mmsghdr all[ASSAY_DATAGRAM_BATCH];
+    struct iovec parts[ASSAY_DATAGRAM_BATCH];
+    find_route(&route, path);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t from = i > 0 ? ends[i - 1] : 0;
+        parts[i] = part_of(bytes + from, ends[i] - from);
+        all[i].msg_hdr = route.head;
+        all[i].msg_hdr.msg_iov = &parts[i];
+    }
+    int n = sendmmsg(fd, all, count, MSG_NOSIGNAL);
+    return n >= 0 ? n : (int)failed();
 }
 
 uint32_t assay_udp_dropped(int fd)

@@ -38,6 +38,21 @@ ssize_t assay_udp_receive(int fd, void *bytes, size_t size, struct assay_path *p
 /* Send one, along the path of one that came (or to a `peer` with the rest zero). */
 ssize_t assay_udp_send(int fd, const void *bytes, size_t size, const struct assay_path *path);
 
+/* Several at once, at most ASSAY_DATAGRAM_BATCH: how many there were, or AGAIN or FAILED. The caller sets `bytes` and
+ * `cap`; `size` is larger than `cap` if the datagram was cut. */
+#define ASSAY_DATAGRAM_BATCH 32u
+struct assay_arrival {
+    struct assay_path path;
+    uint8_t *bytes;
+    uint32_t cap, size;
+};
+int assay_udp_receive_some(int fd, struct assay_arrival *arrivals, unsigned count);
+
+/* Send several along one path, at most ASSAY_DATAGRAM_BATCH; datagram i ends at bytes + ends[i], where the next one
+ * begins. How many were sent; when the first one cannot be: AGAIN or FAILED, with errno. */
+int assay_udp_send_some(int fd, const uint8_t *bytes, const uint32_t *ends, unsigned count,
+                        const struct assay_path *path);
+
 /* How many datagrams the kernel has thrown away because the socket's buffer was full; 0 where it does not say. */
 uint32_t assay_udp_dropped(int fd);
 

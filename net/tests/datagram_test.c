@@ -72,6 +72,46 @@ static void both_families_answer_from_the_address_asked(void **state)
     round_trip("udp:0.0.0.0:0", "127.0.0.3:0");
 }
 
+/* From two senders, to each its own, and one that is too long. */
+static void several_go_at_once(void **state)
+{
+    (void)state;
+    enum { N = 40, CAP = 4 };
+    static uint8_t room[ASSAY_DATAGRAM_BATCH][CAP];
+    struct assay_arrival got[ASSAY_DATAGRAM_BATCH];
+    struct assay_address where;
+    struct assay_net_error error;
+    uint32_t ends[] = {2, 2, 5};
+    char text[8];
+    int server = bound("udp:*:0", &where), clients[2];
+    struct assay_address to = resolve("127.0.0.2:0", ASSAY_ADDRESS_CONNECT);
+    assay_address_set_port(&to, assay_address_port(&where));
+    assert_int_equal(assay_udp_receive_some(server, got, 1), ASSAY_DATAGRAM_AGAIN);
+    for (int i = 0; i < 2; i++)
+        clients[i] = assay_udp_connect(&to, 0, &error);
+    for (int i = 0; i < N; i++)
+        assert_int_equal(assay_udp_send(clients[i % 2], i == 5 ? "12345" : "x", i == 5 ? 5 : 1, NULL), i == 5 ? 5 : 1);
+    for (unsigned i = 0; i < ASSAY_DATAGRAM_BATCH; i++)
+        got[i] = (struct assay_arrival){.bytes = room[i], .cap = CAP};
+    await(server);
+    assert_int_equal(assay_udp_receive_some(server, got, ASSAY_DATAGRAM_BATCH), ASSAY_DATAGRAM_BATCH);
+    assert_int_equal(got[5].size, 5);
+    assert_memory_equal(got[5].bytes, "1234", 4);
+    assert_int_equal(got[4].size, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(assay_udp_send_some(server, (const uint8_t *)"abcde", ends, 3, &got[i].path), 3);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(receive(clients[i], text, sizeof text, NULL), 2);
+        assert_int_equal(receive(clients[i], text, sizeof text, NULL), 0);
+        assert_int_equal(receive(clients[i], text, sizeof text, NULL), 3);
+        assert_memory_equal(text, "cde", 3);
+    }
+    assert_int_equal(assay_udp_receive_some(server, got, ASSAY_DATAGRAM_BATCH), N - (int)ASSAY_DATAGRAM_BATCH);
+    close(clients[0]);
+    close(clients[1]);
+    close(server);
+}
+
 static void borders_are_kept_and_cuts_are_seen(void **state)
 {
     (void)state;
@@ -163,6 +203,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_families_answer_from_the_address_asked),
+        cmocka_unit_test(several_go_at_once),
         cmocka_unit_test(borders_are_kept_and_cuts_are_seen),
         cmocka_unit_test(a_refusal_is_told_and_leaves_the_socket),
         cmocka_unit_test(a_port_is_bound_once_unless_it_is_shared),
