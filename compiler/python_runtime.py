@@ -1924,7 +1924,8 @@ def _drive_options(argv):
         if word == "--run":
             run = True
         elif word == "--trace":
-            options["trace"] = lambda sent, message, data: print(">" if sent else "<", _quoted(data), file=sys.stderr)
+            options["trace"] = lambda sent, message, data: print(
+                ">" if sent else "<", message or "-", _quoted(data), file=sys.stderr)
         elif rest and word in ("--transport", "--machine"):
             options[word[2:]] = rest.pop(0)
         elif rest and word == "--lenient":

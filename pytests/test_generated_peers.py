@@ -165,7 +165,7 @@ def drive(folder, name, address, orders, *options):
 def test_driver_runs(folder, served):
     """--run: status 0 is End."""
     status, said, errors = drive(folder, "dispatch", "%s:%d" % tuple(served.address), "", "--run", "--param", "pause=20ms", "--trace")
-    assert (status, said) == (0, []) and errors.split("\n")[:3] == ["< HI%0A", "> DAD%0A", "< CLIMB%0A"]
+    assert (status, said) == (0, []) and errors.split("\n")[:3] == ["< Hi HI%0A", "> Dad DAD%0A", "< Climb CLIMB%0A"]
 
 
 def test_driver_takes_lines(folder, tmp_path):
