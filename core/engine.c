@@ -85,7 +85,7 @@ static size_t carve(size_t *at, size_t size)
 /* Point the engine into its block, `mem`; or, when that is NULL, only tell the block's size. */
 static size_t lay_out(struct assay_engine *e, uint8_t *mem)
 {
-    uint32_t sessions = e->config.limits.sessions;
+    uint32_t sessions = e->config.limits.sessions + e->machine->stateless;
     size_t at = 0, units = assay_heap_units(e->config.limits.memory);
     (void)carve(&at, sizeof *e);
 #define PART(where, count)                                                                                             \
@@ -131,7 +131,9 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     measure(e);
     assay_rows_measure(&e->rows, config);
     e->secrets.cap = assay_seals_cap(config);
-    e->flow_at = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
+    e->peer_size = assay_peer_size(e->model);
+    e->peer_at = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
+    e->flow_at = e->peer_at + e->peer_size;
     e->session_size = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
 }
 
@@ -246,6 +248,8 @@ enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum 
 {
     if (s->awaits && assay_await(e, s) == ASSAY_ENDED && (rc == ASSAY_OK || rc == ASSAY_MORE))
         rc = ASSAY_ENDED;
+    if (s->source)
+        rc = assay_stranger_leave(e, s, rc);
     unsigned why = (input ? (unsigned)ASSAY_RESTART_INPUT : 0) | (e->tx.sent ? (unsigned)ASSAY_RESTART_SEND : 0);
     if (why && e->timers_count && !s->ended) {
         assay_bind(e, s);

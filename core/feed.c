@@ -144,6 +144,17 @@ static enum assay_rc frames(struct assay_engine *e, struct assay_session *s, str
     return rc;
 }
 
+enum assay_rc assay_frames(struct assay_engine *e, struct assay_session *s, struct assay_span in, uint32_t *used,
+                           bool *input)
+{
+    s->early = ASSAY_NONE;
+    if (s->mode == ASSAY_MODE_UNDECIDED && in.n)
+        decide_mode(e, s, in);
+    if (!in.p)
+        in.p = e->env.scratch;
+    return frames(e, s, in, used, input);
+}
+
 enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_span in, uint32_t *used,
                          struct assay_out *out)
 {
@@ -156,12 +167,7 @@ enum assay_rc assay_feed(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_TAKE;
     if (s->pend == ASSAY_PEND_FLIGHT || s->failing)
         return ASSAY_PENDING;
-    s->early = ASSAY_NONE;
-    if (s->mode == ASSAY_MODE_UNDECIDED && in.n)
-        decide_mode(e, s, in);
-    if (!in.p)
-        in.p = e->env.scratch;
-    enum assay_rc rc = frames(e, s, in, used, &input);
+    enum assay_rc rc = assay_frames(e, s, in, used, &input);
     return assay_leave(e, s, rc, input);
 }
 

@@ -399,6 +399,12 @@ enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s)
     return full && e->out->len == len ? ASSAY_FULL : ASSAY_OK;
 }
 
+bool assay_flow_idle(const struct assay_engine *e, const struct assay_session *s)
+{
+    const struct assay_flow *flow = assay_flow_of(e, s);
+    return flow->base == flow->next && !flow->held && !s->wants;
+}
+
 bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_waiting *waiting)
 {
     const struct assay_session *s = assay_session_find(e, sid);

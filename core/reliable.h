@@ -79,6 +79,8 @@ void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t 
 
 /* An acknowledgement came; its fields stand in env. */
 void assay_flow_acknowledged(struct assay_engine *e, struct assay_session *s);
+/* Whether nothing waits to be acknowledged, nor for its turn. */
+bool assay_flow_idle(const struct assay_engine *e, const struct assay_session *s);
 /* When something is to be done for it next. */
 void assay_flow_plan(struct assay_engine *e, struct assay_flow *flow);
 /* Do what is due. */

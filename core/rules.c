@@ -349,6 +349,10 @@ enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint
     uint16_t passed = ASSAY_NONE;
     assay_bind(e, s);
     uint16_t rule = choose_rule(e, s, event, &passed);
+    if (e->strict && (rule == ASSAY_NONE || !(e->model->rules[rule].flags & ASSAY_RULE_STATELESS))) {
+        e->refused = true;
+        return ASSAY_OK;
+    }
     if (rule == ASSAY_NONE)
         return passed == ASSAY_NONE ? default_of(e, s, event) : do_nothing(e, s, passed, event);
     if (!has_room(e, rule))

@@ -14,6 +14,15 @@ struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid
     return s->live && s->gen == (uint32_t)(sid >> 32) && !s->ended ? s : NULL;
 }
 
+static struct assay_session *fresh(struct assay_engine *e, uint32_t slot, uint32_t gen)
+{
+    struct assay_session *s = assay_session_at(e, slot);
+    memset(s, 0, e->flow_at);
+    s->slot = slot;
+    s->gen = gen + 1 ? gen + 1 : 1;
+    return s;
+}
+
 /* Slots are used for the first time one after another, so that memory of a limit never reached is never touched. */
 static struct assay_session *take_slot(struct assay_engine *e)
 {
@@ -27,10 +36,7 @@ static struct assay_session *take_slot(struct assay_engine *e)
     } else {
         return NULL;
     }
-    memset(s, 0, e->flow_at);
-    s->slot = slot;
-    s->gen = gen + 1 ? gen + 1 : 1;
-    return s;
+    return fresh(e, slot, gen);
 }
 
 static void free_vars(struct assay_engine *e, struct assay_session *s);
@@ -51,11 +57,8 @@ static bool init_vars(struct assay_engine *e, struct assay_session *s)
     return true;
 }
 
-struct assay_session *assay_session_take(struct assay_engine *e)
+static struct assay_session *begin(struct assay_engine *e, struct assay_session *s)
 {
-    struct assay_session *s = take_slot(e);
-    if (!s)
-        return NULL;
     s->live = 1;
     s->state = e->machine->start;
     s->wait = s->call = s->early = ASSAY_NONE;
@@ -75,6 +78,17 @@ struct assay_session *assay_session_take(struct assay_engine *e)
     return s;
 }
 
+struct assay_session *assay_session_take(struct assay_engine *e)
+{
+    struct assay_session *s = take_slot(e);
+    return s ? begin(e, s) : NULL;
+}
+
+struct assay_session *assay_session_take_spare(struct assay_engine *e)
+{
+    return begin(e, fresh(e, e->config.limits.sessions, 0));
+}
+
 void assay_session_release(struct assay_engine *e, struct assay_session *s)
 {
     uint32_t slot = s->slot;
@@ -85,9 +99,11 @@ void assay_session_release(struct assay_engine *e, struct assay_session *s)
     if (e->reliable)
         assay_flow_free(e, s);
     s->live = 0;
+    e->sessions_live--;
+    if (slot == e->config.limits.sessions)
+        return;
     s->next = e->sessions_free;
     e->sessions_free = slot + 1;
-    e->sessions_live--;
 }
 
 /* ---- variables --------------------------------------------------------- */

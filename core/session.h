@@ -47,6 +47,7 @@ struct assay_session {
     bool failing;      /* a gate failed behind another that is in flight: no more input */
     bool finished;     /* it is going to End by itself */
     bool awaits;       /* its call waits in a state of kind AWAIT */
+    bool source;       /* a datagram made it: it is let go where it stands in its start state */
     assay_val words[]; /* variables, then deadlines of timers, then that of the call, then blocks held */
 };
 
@@ -101,12 +102,14 @@ struct assay_engine {
     size_t session_size, block_size;
     uint32_t sessions_used, sessions_free; /* slots ever used; first free one plus 1 */
     uint32_t sessions_live;
-    uint32_t dead; /* slot that ended in the last call, plus 1 */
+    uint32_t dead;        /* slot that ended in the last call, plus 1 */
+    bool strict, refused; /* only stateless rules are followed; another would have been */
     uint16_t vars_count, timers_count;
     uint32_t held_most; /* blocks that one suspended rule can hold */
 
     const struct assay_reliable *reliable; /* NULL: there is none */
     size_t flow_at, flow_size;             /* in a session */
+    size_t peer_at, peer_size;             /* in a session; 0: no code asks */
     uint32_t window;
     int64_t pause_first, pause_cap, give_up; /* INT64_MAX: none */
     bool *reliables;                         /* by message */
@@ -156,6 +159,8 @@ static inline assay_sid assay_session_id(const struct assay_session *s)
 /* The session of an id; NULL: there is none, or it ended. */
 struct assay_session *assay_session_find(const struct assay_engine *e, assay_sid sid);
 struct assay_session *assay_session_take(struct assay_engine *e);
+/* One beyond the limit, for a datagram that nobody is to remember. Its slot is the limit. */
+struct assay_session *assay_session_take_spare(struct assay_engine *e);
 void assay_session_release(struct assay_engine *e, struct assay_session *s);
 
 /* Set a variable inside the running rule. */
@@ -184,6 +189,9 @@ void assay_session_touch(struct assay_engine *e, struct assay_session *s);
 
 /* What the host said it is; empty if it did not. Valid until the session ends. */
 struct assay_span assay_session_peer(const struct assay_engine *e, const struct assay_session *s);
+size_t assay_peer_size(const struct assay_model *model);
+/* Let a session go that a datagram made and that stands where it began. */
+enum assay_rc assay_stranger_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc);
 
 /* ---- reliable.c, receive.c: messages that are acknowledged -------------- */
 

@@ -166,6 +166,24 @@ static void make_calls(unsigned side)
     }
 }
 
+static void make_strangers(unsigned side)
+{
+    unsigned state = side * MAIL_STATES, var = side * MAIL_VARS;
+    uint32_t renew[] = {I(SLOT, 0, MAIL_SESSION), I(SET, 0, var + MAIL_V_SESSION), I(SEND, 0, MAIL_RENEW),
+                        I(GOTO, 0, state + MAIL_S_LIVE)};
+    rule(side, MAIL_S_STRANGER, MAIL_EV_MESSAGE + MAIL_PLAIN, NONE,
+         CODE(I(PEER, 0, 0), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_PLAIN)))
+        ->flags = ASSAY_RULE_STATELESS;
+    rule(side, MAIL_S_STRANGER, ASSAY_EV_STALE, NONE,
+         CODE(I(BLOB, 0, B_STALE), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_PLAIN)))
+        ->flags = ASSAY_RULE_STATELESS;
+    rule(side, MAIL_S_STRANGER, MAIL_EV_MESSAGE + MAIL_RENEW, NONE,
+         CODE(I(SLOT, 0, MAIL_SESSION), I(EFFECT, 1, MAIL_EFFECT_CHECK), renew[0], renew[1], renew[2], renew[3]))
+        ->otherwise = CODE(I(BLOB, 0, B_LOST), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_PLAIN));
+    rule(side, MAIL_S_STRANGER, ASSAY_EV_MALFORMED, NONE, CODE(I(INT, 0, 0), I(LOCAL, 0, 60)));
+    rule(side, MAIL_S_LIVE, ASSAY_EV_RESET, NONE, CODE(I(GOTO, 0, state + MAIL_S_STRANGER)));
+}
+
 static void make_machine(unsigned side, const struct mail_options *options)
 {
     unsigned var = side * MAIL_VARS;
@@ -186,15 +204,19 @@ static void make_machine(unsigned side, const struct mail_options *options)
         side, ASSAY_EV_GIVEN_UP,
         CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_LOST)));
     make_calls(side);
-    machines[side] = (struct assay_machine){.name = side ? "client" : "server",
-                                            .role = side ? ASSAY_CLIENT : ASSAY_SERVER,
-                                            .states = {(uint16_t)(side * MAIL_STATES), MAIL_STATES},
-                                            .start = (uint16_t)(side * MAIL_STATES),
-                                            .vars = {(uint16_t)var, MAIL_VARS},
-                                            .rules = {first_rule, (uint16_t)(rules_n - first_rule)},
-                                            .reconnect = {.pause = NONE},
-                                            .session = (uint16_t)(var + MAIL_V_SESSION),
-                                            .first_number = CODE(I(VAR, 0, var + MAIL_V_FIRST))};
+    if (options->strangers)
+        make_strangers(side);
+    machines[side] = (struct assay_machine){
+        .name = side ? "client" : "server",
+        .role = side ? ASSAY_CLIENT : ASSAY_SERVER,
+        .states = {(uint16_t)(side * MAIL_STATES), MAIL_STATES},
+        .start = (uint16_t)(side * MAIL_STATES + (options->strangers ? MAIL_S_STRANGER : MAIL_S_LIVE)),
+        .stateless = options->strangers,
+        .vars = {(uint16_t)var, MAIL_VARS},
+        .rules = {first_rule, (uint16_t)(rules_n - first_rule)},
+        .reconnect = {.pause = NONE},
+        .session = (uint16_t)(var + MAIL_V_SESSION),
+        .first_number = CODE(I(VAR, 0, var + MAIL_V_FIRST))};
     for (unsigned i = 0; i < MAIL_STATES; i++)
         states[side * MAIL_STATES + i] = (struct assay_state){.name = "state", .call = NONE};
     states[side * MAIL_STATES + MAIL_S_NOTE].kind = states[side * MAIL_STATES + MAIL_S_FLUSH].kind = ASSAY_STATE_AWAIT;
@@ -365,19 +387,25 @@ void mail_complete(struct mail *mail, unsigned side, bool done)
     settle(mail, side, assay_complete(s->engine, token, mail->now, done, &s->out));
 }
 
+struct assay_engine *mail_engine(const struct mail_options *options, unsigned side)
+{
+    const struct assay_model *made = mail_model(options);
+    struct assay_config config = {
+        .model = made, .machine = (uint16_t)side, .limits = made->limits, .judge = options->judge};
+    size_t size = assay_engine_size(&config);
+    void *block = malloc(size);
+    assert(block);
+    memset(block, 0xa5, size); /* nothing may depend on zeroed memory */
+    return assay_engine_init(block, size, &config);
+}
+
 void mail_open(struct mail *mail, const struct mail_options *options)
 {
     memset(mail, 0, sizeof *mail);
-    mail->model = mail_model(options);
+    mail->model = &model;
     for (unsigned i = 0; i < 2; i++) {
         struct mail_side *side = &mail->sides[i];
-        struct assay_config config = {
-            .model = mail->model, .machine = (uint16_t)i, .limits = mail->model->limits, .judge = options->judge};
-        size_t size = assay_engine_size(&config);
-        side->block = malloc(size);
-        assert(side->block);
-        memset(side->block, 0xa5, size); /* nothing may depend on zeroed memory */
-        side->engine = assay_engine_init(side->block, size, &config);
+        side->block = side->engine = mail_engine(options, i);
         side->out = (struct assay_out){side->bytes, sizeof side->bytes, 0, side->cuts, COUNT(side->cuts), 0};
         assert(assay_open(side->engine, 0, &side->sid, &side->out) == ASSAY_OK);
         settle(mail, i, ASSAY_OK);

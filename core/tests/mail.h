@@ -13,7 +13,7 @@
 enum { MAIL_NOTE, MAIL_ACK, MAIL_PLAIN, MAIL_RENEW, MAIL_MESSAGES };
 enum { MAIL_KIND, MAIL_SESSION, MAIL_NUMBER, MAIL_OWN };
 /* A state or variable of the server's machine; that of the client's stands behind all of those. */
-enum { MAIL_S_LIVE, MAIL_S_LOST, MAIL_S_NOTE, MAIL_S_FLUSH, MAIL_S_END, MAIL_STATES };
+enum { MAIL_S_LIVE, MAIL_S_STRANGER, MAIL_S_LOST, MAIL_S_NOTE, MAIL_S_FLUSH, MAIL_S_END, MAIL_STATES };
 enum { MAIL_V_SESSION, MAIL_V_FIRST, MAIL_V_ARG, MAIL_V_CURSOR, MAIL_V_READS, MAIL_V_BATCH, MAIL_V_WINDOW, MAIL_VARS };
 enum { MAIL_CALL_NOTE, MAIL_CALL_POST, MAIL_CALL_FLUSH, MAIL_CALL_RENEW, MAIL_CALLS };
 enum { MAIL_EFFECT_SHOW, MAIL_EFFECT_CHECK };
@@ -34,6 +34,8 @@ struct mail_options {
     uint8_t order, duplicate;
     uint32_t memory; /* 0: 4096 */
     bool judge;
+    bool strangers; /* the server begins in state Stranger: Plain and what is stale are answered by stateless rules,
+                       Renew leads to Live (and orders `check` before that, which if it fails is answered Plain) */
 };
 
 const struct assay_model *mail_model(const struct mail_options *options);
@@ -80,6 +82,8 @@ struct mail {
     bool dead[2]; /* nothing that this side sends arrives */
 };
 
+/* The tables made anew, and an engine of that side. */
+struct assay_engine *mail_engine(const struct mail_options *options, unsigned side);
 void mail_open(struct mail *mail, const struct mail_options *options);
 void mail_close(struct mail *mail);
 /* A call with a text. */
