@@ -239,23 +239,21 @@ static struct assay_event *order(struct run *run, uint16_t effect, unsigned args
     return event;
 }
 
-static bool gates(const struct run *run, uint32_t put)
+static bool gates(const struct run *run)
 {
     const struct assay_engine *e = run->e;
-    return e->config.gates && !put && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
+    return e->config.gates && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
 }
 
-/* `put`: 1 + index of the row that it puts. */
-static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args, uint32_t put)
+static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args)
 {
     struct assay_engine *e = run->e;
-    bool gate = gates(run, put) && e->out->cuts_len < e->out->cuts_cap;
+    bool gate = gates(run) && e->out->cuts_len < e->out->cuts_cap;
     if (!gate && e->tx.gated)
         return ASSAY_RAN_FULL;
     assay_token token = assay_flight_start(e, run->s, run->rule, run->event, gate);
     if (!token)
         return ASSAY_RAN_FULL;
-    assay_flight_find(e, token)->put = put;
     order(run, effect, args, token, gate);
     if (!gate) {
         run->token = token;
@@ -284,6 +282,20 @@ static enum assay_ran begin_put(struct run *run, uint16_t table, uint32_t *put)
     return ASSAY_RAN_UNFIT;
 }
 
+/* Never behind a gate: what comes next looks at the table. */
+static enum assay_ran order_put(struct run *run, uint16_t effect, unsigned args, uint32_t put)
+{
+    struct assay_engine *e = run->e;
+    run->token = e->tx.gated ? 0 : assay_flight_start(e, run->s, run->rule, run->event, false);
+    if (!run->token)
+        return ASSAY_RAN_FULL;
+    assay_flight_find(e, run->token)->put = put + 1;
+    assay_row_at(&e->rows, put)->state = ASSAY_ROW_FLIGHT;
+    order(run, effect, args, run->token, false);
+    run->waits = (uint16_t)(run->vm.pc - 1);
+    return ASSAY_RAN_SUSPEND;
+}
+
 /* Where the table is durable, the host is told first, and what it has kept is only to be seen again when the rule goes
  * on. Else it is done at once, and again when the rule goes on behind another effect. */
 static enum assay_ran act_put(struct run *run, uint16_t effect, uint16_t table, unsigned args)
@@ -298,10 +310,7 @@ static enum assay_ran act_put(struct run *run, uint16_t effect, uint16_t table, 
     enum assay_ran ran = begin_put(run, table, &put);
     if (ran != ASSAY_RAN || !durable || foreseen)
         return ran;
-    ran = order_fallible(run, effect, args, put + 1);
-    if (ran == ASSAY_RAN_SUSPEND)
-        assay_row_at(&e->rows, put)->state = ASSAY_ROW_FLIGHT;
-    return ran;
+    return order_put(run, effect, args, put);
 }
 
 static enum assay_ran act_effect(struct run *run, uint32_t ins)
@@ -315,7 +324,7 @@ static enum assay_ran act_effect(struct run *run, uint32_t ins)
     if (run->vm.pc - 1 <= run->skip)
         return ASSAY_RAN;
     if (run->e->model->effects[effect].fallible)
-        return order_fallible(run, effect, args, 0);
+        return order_fallible(run, effect, args);
     order(run, effect, args, 0, false);
     return ASSAY_RAN;
 }
