@@ -15,7 +15,8 @@ static enum assay_args_result read_args(struct serve *serve, int argc, char **ar
     const struct assay_arg options[] = {
         {"listen", ASSAY_ARG_LIST, &serve->listen, "[tcp:|udp:]ADDR:PORT",
          "where to listen, and nowhere else; port 0: any free one"},
-        {"data", ASSAY_ARG_STRING, &serve->data, "DIR", "folder of the files that effects name (.)"},
+        {"data", ASSAY_ARG_STRING, &serve->data, "DIR",
+         "folder of the files that effects name, and of tables and logs (.)"},
         {"limit", ASSAY_ARG_LIST, &serve->limits, "NAME=VALUE", "override a limit of the spec"},
         {"param", ASSAY_ARG_LIST, &serve->params, "NAME=VALUE", "set a param of the spec"},
         {"lenient", ASSAY_ARG_LIST, &serve->lenient, "NAME=0|1", "switch a leniency"},

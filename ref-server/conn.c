@@ -195,6 +195,7 @@ static void finish(struct assay_turn *t, struct assay_span in)
         assay_conn_set(c, ASSAY_CONN_BLOCKED);
     else
         assay_conn_clear(c, ASSAY_CONN_BLOCKED);
+    assay_history_resume(c);
     if (!kept || (assay_conn_has(c, ASSAY_CONN_ABORT) && c->sid))
         assay_conn_kill(t->shard, c);
     else if ((c->sid || close_down(t->shard, c)) && !assay_loop_watch(t->shard->loop, &c->watch, wanted(c)))
@@ -325,6 +326,14 @@ static bool count_session(struct assay_server *server)
     return false;
 }
 
+static void identify(const struct assay_conn *c)
+{
+    struct assay_address peer = {.size = sizeof peer.v6};
+    uint8_t bytes[ASSAY_PEER_MAX];
+    if (getpeername(c->watch.fd, &peer.any, &peer.size) == 0)
+        assay_identify(c->service->engine, c->sid, assay_peer_name(&peer, bytes));
+}
+
 bool assay_turn_open(struct assay_turn *t)
 {
     struct assay_conn *c = t->conn;
@@ -334,6 +343,8 @@ bool assay_turn_open(struct assay_turn *t)
         return false;
     c->number = atomic_fetch_add(&t->shard->server->numbers, 1) + 1;
     service->by_slot[(uint32_t)c->sid] = c;
+    if (t->shard->asks_peer)
+        identify(c);
     assay_turn_again(t, rc);
     t->full = false;
     return true;
@@ -381,7 +392,10 @@ void assay_conn_tick(struct assay_service *service, assay_sid sid)
     if (!assay_due(service->engine, now, &due) || due != sid)
         return;
     assay_turn_begin(&t, s, c);
-    enum assay_rc rc = assay_turn_insist(&t) ? assay_tick(service->engine, sid, now, &t.out) : ASSAY_FULL;
+    enum assay_rc rc;
+    do {
+        rc = assay_turn_insist(&t) ? assay_tick(service->engine, sid, now, &t.out) : ASSAY_FULL;
+    } while (rc == ASSAY_FULL && assay_turn_flush(&t));
     if (rc == ASSAY_FULL)
         assay_conn_set(c, ASSAY_CONN_ABORT);
     assay_turn_settle(&t);

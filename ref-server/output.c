@@ -1,4 +1,5 @@
 /* The output of a turn: made in the loop's buffer, sent at once, kept in a queue if it cannot leave. */
+#include <errno.h>
 #include <string.h>
 
 #include "net/socket.h"
@@ -70,25 +71,63 @@ static void drop_cuts(struct assay_out *out, uint16_t n)
     memmove(out->cuts, out->cuts + n, out->cuts_len * sizeof *out->cuts);
 }
 
-/* Datagrams stand between borders, as far as no gate holds them. The network
- * may lose any: one that finds no room is lost here, and nobody waits for it. */
+static uint32_t datagram_end(const struct assay_out *out, uint16_t n)
+{
+    return n + 1u < out->cuts_len ? out->cuts[n + 1].at : out->len;
+}
+
+/* How many of these have left; fewer than `count`: the socket has no room. Any other error is one datagram's own: the
+ * network may lose it as well. */
+static unsigned send_some(struct assay_turn *t, const uint32_t *ends, unsigned count)
+{
+    struct assay_peer *peer = t->conn->peer;
+    if (!peer->at->full) {
+        int n = assay_udp_send_some(peer->at->watch.fd, t->out.bytes, ends, count, &peer->path);
+        if (n >= 0)
+            return (unsigned)n;
+        if (errno != EAGAIN) {
+            atomic_fetch_add(&t->shard->server->lost_out, 1);
+            return 1;
+        }
+    }
+    assay_peer_wait(t->shard, peer);
+    return 0;
+}
+
+/* Where the first datagrams end that no gate holds back. */
+static unsigned free_ends(const struct assay_out *out, uint32_t ends[ASSAY_DATAGRAM_BATCH])
+{
+    unsigned n = 0;
+    for (; n < ASSAY_DATAGRAM_BATCH && n < out->cuts_len && out->cuts[n].gate == 0; n++)
+        ends[n] = datagram_end(out, (uint16_t)n);
+    return n;
+}
+
+/* Datagrams stand between borders. */
 static bool flush_datagrams(struct assay_turn *t)
 {
-    const struct assay_peer *peer = t->conn->peer;
-    struct assay_out *out = &t->out;
-    uint32_t sent = 0;
-    uint16_t n = 0;
-    for (; n < out->cuts_len && out->cuts[n].gate == 0; n++) {
-        uint32_t end = n + 1u < out->cuts_len ? out->cuts[n + 1].at : out->len;
-        if (assay_udp_send(peer->at->watch.fd, out->bytes + sent, end - sent, &peer->path) < 0)
-            atomic_fetch_add(&t->shard->server->lost_out, 1);
-        sent = end;
+    uint32_t ends[ASSAY_DATAGRAM_BATCH];
+    unsigned n, sent;
+    bool any = false;
+    while ((n = free_ends(&t->out, ends)) > 0 && (sent = send_some(t, ends, n)) > 0) {
+        drop_cuts(&t->out, (uint16_t)sent);
+        consume(&t->out, ends[sent - 1]);
+        any = true;
     }
-    if (n == 0)
-        return false;
+    return any;
+}
+
+/* What waits for a socket without room must not grow with each timer: the network loses it, as it may. */
+static void lose_datagrams(struct assay_turn *t)
+{
+    struct assay_out *out = &t->out;
+    uint32_t lost = 0;
+    uint16_t n = 0;
+    for (; n < out->cuts_len && out->cuts[n].gate == 0; n++)
+        lost = datagram_end(out, n);
+    atomic_fetch_add(&t->shard->server->lost_out, n);
     drop_cuts(out, n);
-    consume(out, sent);
-    return true;
+    consume(out, lost);
 }
 
 /* Send what may leave. False: nothing did. */
@@ -145,6 +184,8 @@ bool assay_turn_insist(struct assay_turn *t)
 {
     uint32_t least = t->shard->model->out_max;
     uint16_t cuts = t->conn->peer ? CUTS_LEAST : 0; /* a border for each message */
+    if (t->conn->peer && t->out.len > t->shard->shared.cap)
+        lose_datagrams(t);
     if (t->out.cap - t->out.len >= least && t->out.cuts_cap - t->out.cuts_len >= cuts)
         return true;
     return assay_turn_grow(t, (size_t)t->out.len + least, (size_t)t->out.cuts_len + t->out.cuts_cap + cuts);

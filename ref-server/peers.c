@@ -5,8 +5,6 @@
 
 #include "ref-server/turn.h"
 
-_Static_assert(ASSAY_READ_SIZE >= ASSAY_DATAGRAM_MAX, "every datagram is read whole");
-
 /* Datagrams of one socket in a round, so that others get their turn. */
 #define RECEIVE_BATCH 256
 
@@ -18,6 +16,19 @@ _Static_assert(ASSAY_READ_SIZE >= ASSAY_DATAGRAM_MAX, "every datagram is read wh
 
 /* ---- the table --------------------------------------------------------- */
 
+/* One byte more than a frame may have shows that a datagram is too long. */
+static bool open_arrivals(struct assay_service *service)
+{
+    struct assay_peers *p = &service->peers;
+    uint32_t frame = service->shard->model->frame_max;
+    uint32_t cap = frame < ASSAY_DATAGRAM_MAX ? frame + 1 : ASSAY_DATAGRAM_MAX;
+    p->arrivals = calloc(ASSAY_DATAGRAM_BATCH, sizeof *p->arrivals);
+    p->room = malloc((size_t)cap * ASSAY_DATAGRAM_BATCH);
+    for (size_t i = 0; p->arrivals && p->room && i < ASSAY_DATAGRAM_BATCH; i++)
+        p->arrivals[i] = (struct assay_arrival){.bytes = p->room + i * cap, .cap = cap};
+    return p->arrivals && p->room;
+}
+
 bool assay_peers_open(struct assay_service *service)
 {
     struct assay_peers *p = &service->peers;
@@ -27,12 +38,14 @@ bool assay_peers_open(struct assay_service *service)
     p->buckets = calloc(buckets, sizeof(struct assay_peer *));
     p->mask = buckets - 1;
     p->key = ((uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)p->buckets) | 1;
-    return p->buckets != NULL;
+    return p->buckets && open_arrivals(service);
 }
 
 void assay_peers_close(struct assay_service *service)
 {
     free(service->peers.buckets);
+    free(service->peers.arrivals);
+    free(service->peers.room);
 }
 
 static uint64_t mix(uint64_t h, const void *bytes, size_t size)
@@ -87,6 +100,51 @@ static void add(struct assay_peers *p, struct assay_peer *peer)
     p->count++;
 }
 
+/* ---- room to send ------------------------------------------------------ */
+
+void assay_peers_watch(struct assay_shard *s, struct assay_listener *at)
+{
+    assay_loop_watch(s->loop, &at->watch, (s->accepting ? ASSAY_READ : 0u) | (at->full ? ASSAY_WRITE : 0u));
+}
+
+void assay_peer_wait(struct assay_shard *s, struct assay_peer *peer)
+{
+    struct assay_listener *at = peer->at;
+    at->full = true;
+    assay_peers_watch(s, at);
+    if (peer->waits)
+        return;
+    peer->waits = true;
+    peer->next_waiting = NULL;
+    *(at->waiting ? &at->last->next_waiting : &at->waiting) = peer;
+    at->last = peer;
+}
+
+static void stop_waiting(struct assay_peer *peer)
+{
+    struct assay_listener *at = peer->at;
+    struct assay_peer *before = NULL, *p = at->waiting;
+    if (!peer->waits)
+        return;
+    for (; p != peer; p = p->next_waiting)
+        before = p;
+    *(before ? &before->next_waiting : &at->waiting) = peer->next_waiting;
+    if (at->last == peer)
+        at->last = before;
+    peer->waits = false;
+}
+
+static void room_to_send(struct assay_shard *s, struct assay_listener *at)
+{
+    at->full = false;
+    while (at->waiting && !at->full) {
+        struct assay_peer *peer = at->waiting;
+        stop_waiting(peer);
+        assay_conn_go_on(s, peer->conn);
+    }
+    assay_peers_watch(s, at);
+}
+
 void assay_peer_release(struct assay_conn *c)
 {
     struct assay_service *service = c->service;
@@ -96,11 +154,28 @@ void assay_peer_release(struct assay_conn *c)
         at = &(*at)->next;
     *at = peer->next;
     leave_line(p, peer);
+    stop_waiting(peer);
     p->count--;
     assay_pool_give(&service->shard->pool, peer, peer->cap);
     c->peer = NULL;
     if (p->count == 0)
         assay_shard_peers_gone(service->shard, service);
+}
+
+struct assay_span assay_peer_name(const struct assay_address *a, uint8_t bytes[ASSAY_PEER_MAX])
+{
+    bool v6 = a->any.sa_family == AF_INET6;
+    const void *host = v6 ? (const void *)&a->v6.sin6_addr : (const void *)&a->v4.sin_addr;
+    uint32_t size = v6 ? sizeof a->v6.sin6_addr : sizeof a->v4.sin_addr;
+    uint16_t port = assay_address_port(a);
+    memcpy(bytes, host, size);
+    bytes[size++] = (uint8_t)(port >> 8);
+    bytes[size++] = (uint8_t)port;
+    if (v6) {
+        memcpy(bytes + size, &a->v6.sin6_scope_id, sizeof a->v6.sin6_scope_id);
+        size += (uint32_t)sizeof a->v6.sin6_scope_id;
+    }
+    return (struct assay_span){bytes, size};
 }
 
 /* ---- sessions ---------------------------------------------------------- */
@@ -122,20 +197,14 @@ static struct assay_peer *make(struct assay_listener *at, const struct assay_pat
     return peer;
 }
 
-/* Who was silent longest gives way. */
+/* Who was silent longest gives way, unless there are rules for those who have no session. */
 static struct assay_peer *admit(struct assay_listener *at, const struct assay_path *path)
 {
     struct assay_service *service = at->service;
-    if (service->peers.count >= service->limits.sessions)
+    bool stateless = service->shard->model->machines[service->transport->server].stateless;
+    if (!stateless && service->peers.count >= service->limits.sessions)
         assay_conn_kill(service->shard, service->peers.oldest->conn);
     return make(at, path);
-}
-
-/* Orders of a session that ended must not reach the one that follows it. */
-static bool begin_session(struct assay_turn *t)
-{
-    t->conn->serial++;
-    return assay_turn_open(t);
 }
 
 static void drop_first(struct assay_turn *t)
@@ -149,9 +218,8 @@ static void feed(struct assay_turn *t)
 {
     struct assay_conn *c = t->conn;
     while (c->in && !t->full) {
-        if (!c->sid && !begin_session(t))
-            return;
-        if (!c->sid || assay_turn_feed_datagram(t, (struct assay_span){c->in->bytes, c->in->size}))
+        struct assay_span in = {c->in->bytes, c->in->size};
+        if (c->sid ? assay_turn_feed_datagram(t, in) : assay_turn_stranger(t, in))
             drop_first(t);
     }
 }
@@ -168,9 +236,10 @@ void assay_peer_finish(struct assay_turn *t)
         assay_conn_set(c, ASSAY_CONN_BLOCKED);
     else
         assay_conn_clear(c, ASSAY_CONN_BLOCKED);
+    assay_history_resume(c);
     if (!kept || assay_conn_has(c, ASSAY_CONN_ABORT))
         assay_conn_kill(t->shard, c);
-    else if (!c->sid)
+    else if (!c->sid && !c->peer->waits) /* else its last words wait for room */
         assay_conn_end(t->shard, c);
 }
 
@@ -210,26 +279,32 @@ static void take(struct assay_listener *at, const struct assay_path *path, struc
         assay_conn_go_on(s, peer->conn);
 }
 
-/* False: nothing there. Errors that ICMP brings are nobody's end. */
-static bool receive_one(struct assay_listener *at)
+/* How many there were at most; 0: none. Errors that ICMP brings are nobody's end. */
+static unsigned receive_some(struct assay_listener *at)
 {
-    struct assay_shard *s = at->service->shard;
-    struct assay_path path;
-    ssize_t n = assay_udp_receive(at->watch.fd, s->in, ASSAY_READ_SIZE, &path);
-    if (n >= 0)
-        take(at, &path, (struct assay_span){s->in, n < (ssize_t)ASSAY_READ_SIZE ? (uint32_t)n : ASSAY_READ_SIZE});
-    return n != ASSAY_DATAGRAM_AGAIN;
+    struct assay_arrival *all = at->service->peers.arrivals;
+    int n = assay_udp_receive_some(at->watch.fd, all, ASSAY_DATAGRAM_BATCH);
+    for (int i = 0; i < n; i++)
+        take(at, &all[i].path, (struct assay_span){all[i].bytes, all[i].size < all[i].cap ? all[i].size : all[i].cap});
+    return n == (int)ASSAY_DATAGRAM_AGAIN ? 0 : ASSAY_DATAGRAM_BATCH;
+}
+
+static void receive(struct assay_listener *at, unsigned most)
+{
+    for (unsigned n = 1; n > 0 && most > 0; most -= n)
+        n = receive_some(at);
 }
 
 void assay_peers_receive(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
 {
-    (void)loop, (void)events;
-    for (int i = 0; i < RECEIVE_BATCH && receive_one((struct assay_listener *)watch); i++)
-        continue;
+    struct assay_listener *at = (struct assay_listener *)watch;
+    if (events & ASSAY_WRITE)
+        room_to_send(assay_loop_owner(loop), at);
+    if (events & (ASSAY_READ | ASSAY_GONE))
+        receive(at, RECEIVE_BATCH);
 }
 
 void assay_peers_drain(struct assay_listener *at)
 {
-    for (int i = 0; i < DRAIN_MAX && receive_one(at); i++)
-        continue;
+    receive(at, DRAIN_MAX);
 }

@@ -118,6 +118,12 @@ static unsigned cores(void)
     return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
+/* What all sessions share is one engine's. */
+static bool is_shared(const struct assay_model *model)
+{
+    return model->tables_count > 0 || model->logs_count > 0;
+}
+
 static unsigned choose_loops(const struct assay_server *server)
 {
     const struct assay_limits *limits = &server->limits;
@@ -127,7 +133,7 @@ static unsigned choose_loops(const struct assay_server *server)
         loops = LOOPS_MAX;
     bool small = limits->sessions < SESSIONS_TO_DIVIDE * loops || limits->effects < EFFECTS_TO_DIVIDE * loops ||
                  limits->memory / loops < 16u * config->model->frame_max;
-    return config->trace || small || loops == 0 ? 1 : loops;
+    return config->trace || small || loops == 0 || is_shared(config->model) ? 1 : loops;
 }
 
 /* ---- listening --------------------------------------------------------- */
@@ -242,6 +248,17 @@ static bool listen_as_the_spec_says(struct assay_server *server, struct assay_ne
     return true;
 }
 
+/* Each transport has an engine of its own, and a table is one engine's. */
+static bool check_tables(const struct assay_server *server, struct assay_net_error *error)
+{
+    const struct assay_shard *s = &server->shards[0];
+    for (size_t i = 1; server->config.model->tables_count > 0 && i < s->listeners_count; i++)
+        if (s->listeners[i].service != s->listeners[0].service)
+            return refuse(error, s->listeners[i].service->transport->name,
+                          "a spec with tables is served over one transport at a time: say which, with --listen");
+    return true;
+}
+
 static bool listen_all(struct assay_server *server, struct assay_net_error *error)
 {
     server->addresses = calloc(ASSAY_LISTENERS, sizeof *server->addresses);
@@ -251,7 +268,8 @@ static bool listen_all(struct assay_server *server, struct assay_net_error *erro
         snprintf(error->text, sizeof error->text, "the spec has no server over tcp or udp");
         return false;
     }
-    return server->config.listen_count > 0 ? listen_as_told(server, error) : listen_as_the_spec_says(server, error);
+    bool ok = server->config.listen_count > 0 ? listen_as_told(server, error) : listen_as_the_spec_says(server, error);
+    return ok && check_tables(server, error);
 }
 
 const char *assay_server_address(const struct assay_server *server, size_t i)
@@ -289,6 +307,7 @@ static bool open_effects(struct assay_server *server, struct assay_net_error *er
     struct assay_effects *effects = &server->effects;
     effects->stop = stop_by_protocol;
     effects->owner = server;
+    effects->limits = &server->limits;
     effects->application = config->application;
     effects->user = config->user;
     effects->override = config->override;
@@ -308,12 +327,27 @@ static bool open_shards(struct assay_server *server, struct assay_net_error *err
         snprintf(error->text, sizeof error->text, "no memory");
         return false;
     }
+    if (is_shared(server->config.model) && server->config.loops > 1)
+        assay_console_say(&server->effects.console,
+                          "assay: one loop instead of %u: the spec has tables or logs, which all sessions share\n",
+                          server->config.loops);
     server->count = count;
     atomic_store(&server->running, count);
     for (unsigned i = 0; i < count; i++)
         if (!assay_shard_open(&server->shards[i], server, error))
             return false;
     return true;
+}
+
+static bool start_store(struct assay_server *server, struct assay_net_error *error)
+{
+    struct assay_store *store = server->effects.store;
+    sigset_t before = block_signals();
+    bool ok = !store || assay_store_start(store);
+    unblock_signals(before);
+    if (!ok)
+        snprintf(error->text, sizeof error->text, "cannot start a thread");
+    return ok;
 }
 
 static bool announce(struct assay_server *server)
@@ -334,7 +368,8 @@ static bool announce(struct assay_server *server)
 static bool open_all(struct assay_server *server, struct assay_net_error *error)
 {
     return assay_server_take_params(server, error) && open_signals(server) && open_effects(server, error) &&
-           open_shards(server, error) && watch_signals(server) && listen_all(server, error) && announce(server);
+           open_shards(server, error) && start_store(server, error) && watch_signals(server) &&
+           listen_all(server, error) && announce(server);
 }
 
 static void close_all(struct assay_server *server)

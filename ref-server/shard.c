@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "core/code.h"
 #include "net/random.h"
 #include "net/socket.h"
 #include "ref-server/shard.h"
@@ -191,6 +192,9 @@ static void stop_accepting(struct assay_shard *s)
         close_listener(s, l);
     }
     s->accepting = false;
+    for (size_t i = 0; i < s->listeners_count; i++)
+        if (s->listeners[i].service->datagrams)
+            assay_peers_watch(s, &s->listeners[i]);
     for_each_conn(s, stop_peer);
     for (size_t i = 0; i < s->services_count; i++)
         if (s->services[i].peers.count == 0)
@@ -252,13 +256,25 @@ static void complete_batch(struct assay_shard *s, const struct assay_batch *batc
         assay_turn_end(&turn);
 }
 
+static void take_batch(struct assay_shard *s, struct assay_batch *batch)
+{
+    bool stored = s->server->effects.store && batch->object == s->server->effects.store;
+    if (stored && assay_store_is_fetch(batch)) {
+        assay_history_fetched(s, batch);
+        return;
+    }
+    if (stored)
+        assay_history_wrote(s, batch);
+    complete_batch(s, batch);
+    assay_orders_done(&s->orders, batch);
+}
+
 static void woken(struct assay_loop *loop)
 {
     struct assay_shard *s = assay_loop_owner(loop);
     for (struct assay_batch *next, *b = assay_inbox_take(&s->orders.inbox); b; b = next) {
         next = b->next;
-        complete_batch(s, b);
-        assay_orders_done(&s->orders, b);
+        take_batch(s, b);
     }
     for (size_t i = 0; i < s->services_count; i++)
         s->services[i].resting = false;
@@ -306,6 +322,7 @@ static void set_tick(struct assay_loop *loop, struct assay_service *service)
 static void each_round(struct assay_loop *loop)
 {
     struct assay_shard *s = assay_loop_owner(loop);
+    assay_history_feed(s);
     submit(s);
     for (size_t i = 0; i < s->services_count; i++)
         set_tick(loop, &s->services[i]);
@@ -409,11 +426,20 @@ static bool any_gate(const struct assay_model *model)
     return false;
 }
 
+static bool any_peer(const struct assay_model *model)
+{
+    for (uint32_t i = 0; i < model->code_count; i++)
+        if (assay_ins_op(model->code[i]) == ASSAY_OP_PEER)
+            return true;
+    return false;
+}
+
 static bool open_buffers(struct assay_shard *s)
 {
     uint32_t output = s->server->limits.output;
     uint32_t cap = output > s->model->out_max ? output : s->model->out_max;
     s->gating = any_gate(s->model);
+    s->asks_peer = any_peer(s->model);
     s->in = malloc(ASSAY_READ_SIZE);
     s->shared = (struct assay_out){.bytes = malloc(cap + 1u),
                                    .cap = cap,
@@ -434,6 +460,8 @@ bool assay_shard_open(struct assay_shard *s, struct assay_server *server, struct
         snprintf(error->text, sizeof error->text, "no memory for the limits asked for: %s", strerror(errno));
         return false;
     }
+    if (!assay_history_open(s, error))
+        return false;
     assay_loop_on_wake(s->loop, woken);
     assay_loop_each_round(s->loop, each_round);
     return true;
@@ -453,6 +481,7 @@ void assay_shard_close(struct assay_shard *s)
         close_listener(s, &s->listeners[i]);
     for (size_t i = 0; i < s->chunks_count; i++)
         free(s->chunks[i]);
+    assay_history_close(s);
     for (size_t i = 0; i < s->services_count; i++)
         close_service(&s->services[i]);
     free(s->services);

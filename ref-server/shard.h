@@ -18,6 +18,7 @@
 #include "net/datagram.h"
 #include "net/loop.h"
 #include "ref-server/effects.h"
+#include "ref-server/history.h"
 #include "ref-server/pool.h"
 
 #define ASSAY_READ_SIZE (64u * 1024)
@@ -37,6 +38,7 @@ enum assay_conn_flags {
     ASSAY_CONN_STOP_TOLD = 256,
     ASSAY_CONN_STARVED = 512,     /* in the list of those that wait for room in the table of effects */
     ASSAY_CONN_WRITE_WAIT = 1024, /* the socket takes no more */
+    ASSAY_CONN_ASIDE = 2048,      /* rows of a log wait until it is no longer blocked */
 };
 
 /* Input that waits: bytes of a stream, or one datagram. Pooled. */
@@ -86,6 +88,8 @@ struct assay_listener {
     struct assay_watch watch; /* first */
     struct assay_service *service;
     struct assay_address address;
+    bool full;                         /* the socket takes no more datagrams */
+    struct assay_peer *waiting, *last; /* for room in it */
 };
 
 struct assay_server;
@@ -99,6 +103,8 @@ struct assay_peer {
     struct assay_held *last; /* of conn->in */
     uint32_t held;           /* bytes in conn->in */
     uint32_t cap;
+    bool waits; /* in the list of its listener */
+    struct assay_peer *next_waiting;
     struct assay_peer *next;          /* of the same bucket */
     struct assay_peer *newer, *older; /* by the last datagram that came */
 };
@@ -107,7 +113,9 @@ struct assay_peer {
 struct assay_peers {
     struct assay_peer **buckets;
     uint32_t mask, count;
-    uint64_t key; /* of the hash */
+    uint64_t key;                   /* of the hash */
+    struct assay_arrival *arrivals; /* datagrams of one call, and the room for them */
+    uint8_t *room;
     struct assay_peer *newest, *oldest;
 };
 
@@ -134,12 +142,14 @@ struct assay_shard {
     struct assay_service *services;
     size_t services_count;
     struct assay_orders orders;
+    struct assay_history history;
     struct assay_pool pool;
 
     struct assay_listener listeners[ASSAY_LISTENERS];
     size_t listeners_count;
     bool accepting, paused, stopping, done;
-    bool gating; /* effects hold back output */
+    bool gating;    /* effects hold back output */
+    bool asks_peer; /* the spec has expressions with `peer` */
 
     struct assay_conn **chunks; /* of connections, which never move */
     size_t chunks_count;
@@ -256,6 +266,15 @@ void assay_peer_finish(struct assay_turn *turn);
 
 /* The connection's peer is done with. */
 void assay_peer_release(struct assay_conn *conn);
+
+/* Its socket takes no more datagrams: go on with it when there is room. */
+void assay_peer_wait(struct assay_shard *shard, struct assay_peer *peer);
+
+/* Ask for what a socket of datagrams is to be ready for. */
+void assay_peers_watch(struct assay_shard *shard, struct assay_listener *listener);
+
+/* What an engine knows a peer by. Points into `bytes`. */
+struct assay_span assay_peer_name(const struct assay_address *address, uint8_t bytes[ASSAY_PEER_MAX]);
 
 /* ---- trace.c ------------------------------------------------------------ */
 

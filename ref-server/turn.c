@@ -153,6 +153,35 @@ static bool signal_one(struct assay_turn *t, enum assay_builtin_event event, str
     return !t->full;
 }
 
+static bool took(enum assay_rc rc)
+{
+    return rc == ASSAY_OK || rc == ASSAY_ENDED;
+}
+
+/* What the engine has a session begin with may have to be presented again. */
+bool assay_turn_stranger(struct assay_turn *t, struct assay_span in)
+{
+    struct assay_conn *c = t->conn;
+    struct assay_service *service = c->service;
+    uint8_t bytes[ASSAY_PEER_MAX];
+    struct assay_span name = assay_peer_name(&c->peer->path.peer, bytes);
+    enum assay_rc rc;
+    bool again;
+    c->serial++; /* orders of a session that ended must not reach the one that follows it */
+    c->number = atomic_fetch_add(&t->shard->server->numbers, 1) + 1;
+    do {
+        rc = assay_datagram(service->engine, assay_loop_now(t->shard->loop), name, in, &c->sid, &t->out);
+        if (c->sid)
+            service->by_slot[(uint32_t)c->sid] = c;
+        if (service->trace && took(rc))
+            assay_trace_received(service->trace, c->number, in);
+        again = assay_turn_again(t, rc);
+    } while (again && !c->sid);
+    if (rc == ASSAY_REFUSED)
+        atomic_fetch_add(&t->shard->server->lost_in, 1);
+    return again ? assay_turn_feed_datagram(t, in) : !t->full;
+}
+
 /* One datagram. True: it was handled. */
 bool assay_turn_feed_datagram(struct assay_turn *t, struct assay_span in)
 {
@@ -162,7 +191,7 @@ bool assay_turn_feed_datagram(struct assay_turn *t, struct assay_span in)
     uint32_t used;
     do {
         rc = assay_feed(c->service->engine, c->sid, assay_loop_now(t->shard->loop), in, &used, &t->out);
-        if (trace && (rc == ASSAY_OK || rc == ASSAY_ENDED))
+        if (trace && took(rc))
             assay_trace_received(trace, c->number, in);
     } while (assay_turn_again(t, rc) && c->sid);
     return !t->full;

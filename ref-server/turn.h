@@ -27,7 +27,7 @@ static inline void assay_conn_clear(struct assay_conn *c, unsigned flag)
 struct assay_held *assay_held_make(struct assay_shard *shard, struct assay_span in, size_t room);
 void assay_held_give(struct assay_shard *shard, struct assay_conn *conn);
 
-/* Begin the connection's session. False: the engine has no room. */
+/* Begin the session of a stream. False: the engine has no room. */
 bool assay_turn_open(struct assay_turn *turn);
 
 /* The connection, which has no session any more, is done with. */
@@ -68,6 +68,9 @@ bool assay_turn_again(struct assay_turn *turn, enum assay_rc rc);
 
 /* Handle input; what is left of it is the beginning of a frame, or (turn->full) has to wait. */
 void assay_turn_feed(struct assay_turn *turn, struct assay_span *in);
+
+/* The datagram of one who has no session: he may have one then. False: it has to wait (turn->full). */
+bool assay_turn_stranger(struct assay_turn *turn, struct assay_span in);
 
 /* One datagram; false: it has to wait (turn->full). */
 bool assay_turn_feed_datagram(struct assay_turn *turn, struct assay_span in);
