@@ -183,6 +183,10 @@ static bool of_row(const struct resolving *c, struct spec_expr *e, enum spec_exp
     if (!in_session(c, e, assay_arena_printf(&c->spec->arena, "the table '%s'", table->name)) ||
         !assay_resolve_expr(c, key, table->key->type))
         return false;
+    if (!(c->scope->machine->role & ASSAY_SERVER)) {
+        assay_expr_error(c->spec, e, "the sessions of a server share '%s'; this is a client's machine", table->name);
+        return false;
+    }
     if (assay_type_usable(table->key->type, key->type))
         return true;
     assay_expr_error(c->spec, key, "the key of '%s' is %s, this is %s", table->name, assay_type_says(table->key->type),

@@ -192,6 +192,9 @@ static void read_row(struct body_context *c, const struct assay_node *entry, str
     const struct spec_table *table = read_row_name(c, entry->key, &key);
     if (!table)
         return;
+    if (!(c->machine->role & ASSAY_SERVER))
+        assay_spec_error(c->spec, entry->key->at, "the sessions of a server share '%s'; this is a client's machine",
+                         table->name);
     struct spec_action *a = assay_action_new(c, SPEC_A_DO, entry->key->at, into);
     a->effect = table->effect;
     struct spec_given *g = assay_given_new(c, entry, &a->given);

@@ -118,6 +118,8 @@ static uint64_t read_places(struct assay_spec *spec, const struct spec_impair *i
         struct assay_near near = {.wanted = child->text};
         unsigned i = 0;
         uint64_t found = 0;
+        if (!assay_shape_is(spec, child, SHAPE_SCALAR, "a client"))
+            continue;
         SPEC_EACH (struct spec_actor, a, &impair->actors) {
             found |= strcmp(a->name, child->text) == 0 ? (uint64_t)1 << i : 0;
             assay_near_add(&near, a->name);

@@ -89,11 +89,12 @@ static void read_number(struct assay_spec *spec, struct spec_reliable *r, const 
                         const struct assay_node *wrap)
 {
     static const char *const words[] = {"u8", "u16", "u32"};
+    static const uint8_t sizes[] = {8, 16, 32};
     r->number = frame_field(spec, match);
     if (!r->number)
         return;
     size_t i = wrap ? assay_read_word(spec, wrap, words, 3, "wrap") : 3;
-    r->bits = i < 3 ? (uint8_t)(8u << i) : r->number->type->bits;
+    r->bits = i < 3 ? sizes[i] : r->number->type->bits;
     if (r->bits != 8 && r->bits != 16 && r->bits != 32)
         assay_spec_error(spec, match->at, "numbers wrap at the size of u8, u16 or u32: say which, with 'wrap'");
     else if (!holds_number(r->number, r->bits))
@@ -115,11 +116,14 @@ static void read_messages(struct assay_spec *spec, struct spec_reliable *r, cons
     }
 }
 
-static uint8_t answered_by(const struct spec_reliable *r)
+/* Who gets messages of `reliable`. */
+static unsigned answered_by(const struct spec_reliable *r)
 {
-    uint8_t by = 0;
-    SPEC_EACH (struct spec_message, m, &r->messages)
-        by |= (uint8_t)((m->from & ASSAY_CLIENT ? ASSAY_SERVER : 0) | (m->from & ASSAY_SERVER ? ASSAY_CLIENT : 0));
+    unsigned by = 0;
+    SPEC_EACH (struct spec_message, m, &r->messages) {
+        by |= m->from & ASSAY_CLIENT ? ASSAY_SERVER : 0u;
+        by |= m->from & ASSAY_SERVER ? ASSAY_CLIENT : 0u;
+    }
     return by;
 }
 

@@ -112,6 +112,8 @@ static void read_unique(struct assay_spec *spec, struct spec_log *log, const str
     ASSAY_CHILDREN (child, node) {
         struct assay_near near = {.wanted = child->text};
         unsigned i = 0, found = 32;
+        if (!assay_shape_is(spec, child, SHAPE_SCALAR, "a column"))
+            continue;
         SPEC_EACH (struct spec_param, p, &log->columns) {
             found = strcmp(p->name, child->text) == 0 ? i : found;
             assay_near_add(&near, p->name);
@@ -206,12 +208,12 @@ static struct spec_machine *follower(struct assay_spec *spec, const struct assay
     struct assay_near near = {.wanted = node->text};
     struct spec_machine *found = NULL;
     SPEC_EACH (struct spec_machine, m, &spec->machines) {
-        if (strcmp(m->name, node->text) == 0 && m->datagram && !m->implicit && (!found || m->role == ASSAY_SERVER))
+        if (strcmp(m->name, node->text) == 0 && m->datagram && m->role == ASSAY_SERVER)
             found = m;
         assay_near_add(&near, m->name);
     }
     if (!found)
-        assay_spec_error(spec, node->at, "no machine that plays over datagrams is called '%s'%s", node->text,
+        assay_spec_error(spec, node->at, "no machine of a server over datagrams is called '%s'%s", node->text,
                          assay_near_text(&near));
     return found;
 }
@@ -286,7 +288,8 @@ static void read_follow(struct assay_spec *spec, struct spec_log *log)
     if (!f->machine)
         return;
     ASSAY_CHILDREN (child, of[FO_IN]) {
-        struct spec_state *s = assay_find_state(spec, f->machine, child);
+        struct spec_state *s =
+            assay_shape_is(spec, child, SHAPE_SCALAR, "a state") ? assay_find_state(spec, f->machine, child) : NULL;
         if (s)
             assay_list_add(spec, &f->states, s);
     }
