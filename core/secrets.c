@@ -4,7 +4,6 @@
 #include "core/secrets.h"
 
 #include "core/session.h"
-#include "core/sums.h"
 
 #define MARK_SIZE 5u
 
@@ -197,52 +196,9 @@ bool assay_op_sealed(struct assay_vm *vm, uint32_t ins)
     return true;
 }
 
-/* ---- learning ---------------------------------------------------------- */
-
-/* Replace what equals the placeholder in bytes that lie one behind another. True: there was some. */
-static bool replace_all(uint8_t *p, size_t n, struct assay_span placeholder, const uint8_t *actual)
+void assay_seals_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual)
 {
-    bool found = false;
-    while (n >= placeholder.n) {
-        uint8_t *hit = memchr(p, placeholder.p[0], n - placeholder.n + 1);
-        if (!hit)
-            break;
-        n -= (size_t)(hit - p), p = hit;
-        bool here = memcmp(p, placeholder.p, placeholder.n) == 0;
-        uint32_t step = here ? placeholder.n : 1;
-        if (here)
-            memcpy(p, actual, placeholder.n);
-        found |= here;
-        p += step, n -= step;
-    }
-    return found;
-}
-
-/* All that is allocated in the heap: variables, rows, messages that wait. */
-static bool learn_heap(struct assay_heap *heap, struct assay_span placeholder, const uint8_t *actual)
-{
-    bool found = false;
-    for (uint32_t unit = 0, first = 0; unit < heap->units; first = unit) {
-        while (unit < heap->units && !heap->orders[unit])
-            unit++;
-        found |= replace_all(heap->bytes + (size_t)first * ASSAY_HEAP_UNIT, (size_t)(unit - first) * ASSAY_HEAP_UNIT,
-                             placeholder, actual);
-        if (unit < heap->units)
-            unit += 1u << (heap->orders[unit] - 1);
-    }
-    return found;
-}
-
-void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual)
-{
-    uint8_t was[ASSAY_RANDOM_MAX], now[ASSAY_RANDOM_MAX]; /* they may stand in what is replaced */
-    if (placeholder.n < ASSAY_RANDOM_MIN || placeholder.n > sizeof was)
-        return;
-    memcpy(was, placeholder.p, placeholder.n);
-    memcpy(now, actual, placeholder.n);
-    placeholder.p = was;
-    if (learn_heap(&e->heap, placeholder, now))
-        assay_rows_rehash(e);
-    for (uint64_t i = oldest(e); i < e->secrets.made; i++)
-        (void)replace_all(seal_at(e, i)->bytes, ASSAY_SEAL_SIZE, placeholder, now);
+    for (uint64_t i = oldest(e); i < e->secrets.made && placeholder.n == ASSAY_SEAL_SIZE; i++)
+        if (same_seal(seal_at(e, i)->bytes, placeholder.p))
+            memcpy(seal_at(e, i)->bytes, actual, ASSAY_SEAL_SIZE);
 }

@@ -31,6 +31,9 @@ enum assay_domain { ASSAY_DOMAIN_RANDOM, ASSAY_DOMAIN_SEAL, ASSAY_DOMAIN_ROW };
 void assay_secret_begin(const struct assay_engine *e, struct assay_siphash *h, enum assay_domain domain,
                         uint64_t number);
 
+/* A seal is another one than was thought. */
+void assay_seals_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
+
 /* Seals that an engine has to remember. */
 uint32_t assay_seals_cap(const struct assay_config *config);
 

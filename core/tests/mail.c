@@ -47,7 +47,7 @@ static const struct assay_effect effects[] = {
     {.name = "check", .args = {0, 1}, .fallible = true, .table = NONE, .log = NONE}};
 static const struct assay_error errors[] = {{"lost", ""}};
 static const uint16_t reliable_messages[] = {MAIL_NOTE};
-static struct assay_field fields[5];
+static struct assay_field fields[6]; /* the first is the sum */
 static struct assay_frame frame;
 static struct assay_message messages[MAIL_MESSAGES];
 static struct assay_event_def events[MAIL_EVENTS];
@@ -59,13 +59,13 @@ static struct assay_reliable reliable;
 static int64_t ints[4];
 static struct assay_model model;
 
-static void make_wire(void)
+static void make_wire(bool summed)
 {
     uint16_t nobody = CODE(I(BLOB, 0, B_NOBODY), I(BLOB, 0, B_NOBODY), I(JOIN, 2, 0)), zero = CODE(I(INT, 0, 0));
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 6; i++)
         fields[i] = (struct assay_field){.name = "field",
                                          .type = T_U8,
-                                         .slot = (uint16_t)i,
+                                         .slot = (uint16_t)(i - 1),
                                          .element = NONE,
                                          .present = NONE,
                                          .is = NONE,
@@ -76,18 +76,20 @@ static void make_wire(void)
                                          .leniency = NONE,
                                          .form = ASSAY_FORM_INT,
                                          .bits = 8};
-    fields[1].type = T_ID;
-    fields[1].form = ASSAY_FORM_BYTES;
-    fields[1].extent = ASSAY_EXT_FIXED;
-    fields[1].extent_arg = 2;
-    fields[1].init = nobody;
-    fields[2].init = zero;
-    fields[3].type = T_TEXT;
-    fields[3].form = ASSAY_FORM_BYTES;
-    fields[3].extent = ASSAY_EXT_REST;
-    fields[4].slot = MAIL_OWN;
+    fields[0].slot = NONE;
+    fields[0].sum = ASSAY_SUM_SUM8;
+    fields[2].type = T_ID;
+    fields[2].form = ASSAY_FORM_BYTES;
+    fields[2].extent = ASSAY_EXT_FIXED;
+    fields[2].extent_arg = 2;
+    fields[2].init = nobody;
+    fields[3].init = zero;
+    fields[4].type = T_TEXT;
+    fields[4].form = ASSAY_FORM_BYTES;
+    fields[4].extent = ASSAY_EXT_REST;
+    fields[5].slot = MAIL_OWN;
     frame = (struct assay_frame){.end = ASSAY_END_DATAGRAM,
-                                 .fields = {0, 3},
+                                 .fields = {summed ? 0 : 1, summed ? 4 : 3},
                                  .body = NONE,
                                  .tag = MAIL_KIND,
                                  .delims = NONE,
@@ -101,16 +103,16 @@ static void make_wire(void)
                                              .tag_kind = ASSAY_TAG_VALUE,
                                              .tag_code = NONE,
                                              .tag = i + 1,
-                                             .fields = {3, 1},
+                                             .fields = {4, 1},
                                              .leads = NONE,
                                              .req = NONE,
                                              .event = (uint16_t)(MAIL_EV_MESSAGE + i),
-                                             .wire_max = 44,
+                                             .wire_max = 45,
                                              .transports = UINT16_MAX};
         events[MAIL_EV_MESSAGE + i] = (struct assay_event_def){"message", ASSAY_EVK_MESSAGE, i};
     }
-    messages[MAIL_ACK].fields = (struct assay_range){4, 1};
-    messages[MAIL_ACK].wire_max = 5;
+    messages[MAIL_ACK].fields = (struct assay_range){5, 1};
+    messages[MAIL_ACK].wire_max = 6;
     messages[MAIL_RENEW].fields = (struct assay_range){0, 0};
 }
 
@@ -124,7 +126,7 @@ static struct assay_rule *rule(unsigned side, unsigned state, uint16_t event, ui
                              .body = body,
                              .otherwise = NONE,
                              .req = NONE,
-                             .out_max = 44};
+                             .out_max = 45};
     rule_events[rules_n++] = event;
     return r;
 }
@@ -270,7 +272,7 @@ static void make_reliable(const struct mail_options *options)
 const struct assay_model *mail_model(const struct mail_options *options)
 {
     codes_n = rules_n = 0;
-    make_wire();
+    make_wire(options->summed);
     make_reliable(options);
     make_machine(0, options);
     make_machine(1, options);
@@ -279,7 +281,7 @@ const struct assay_model *mail_model(const struct mail_options *options)
                                  .limits = {2, options->memory ? options->memory : 4096, 8, 1024, 1024, 0, 0, 0},
                                  .scratch = 256,
                                  .frame_max = 48,
-                                 .out_max = 44,
+                                 .out_max = 45,
                                  .server = 0,
                                  .client = 1,
                                  .transitions = transitions,

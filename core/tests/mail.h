@@ -33,6 +33,7 @@ struct mail_options {
     bool checks;     /* notes are shown by an effect that can fail; then they are declined */
     uint8_t order, duplicate;
     uint32_t memory; /* 0: 4096 */
+    bool summed;     /* a sum8 of all stands before the kind */
     bool judge;
     bool strangers; /* the server begins in state Stranger: Plain and what is stale are answered by stateless rules,
                        Renew leads to Live (and orders `check` before that, which if it fails is answered Plain) */

@@ -154,7 +154,8 @@ struct assay_model *users_model(void)
                                      .vars = {0, COUNT(vars)},
                                      .rules = {0, model.rules_count},
                                      .reconnect = {.pause = NONE},
-                                     .session = NONE};
+                                     .session = NONE,
+                                     .first_number = NONE};
     model.limits = (struct assay_limits){4, 4096, 8, 1024, 1024, 0, 0, 1000};
     model.scratch = 1024;
     model.frame_max = 140;
