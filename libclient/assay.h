@@ -47,7 +47,16 @@
  *
  * Datagrams. A UDP client is reached by its server alone, unless it is bound.
  * A refused datagram ends a call that waits with UNREACHABLE, and with it the
- * session; where no call runs the machine goes on.
+ * session; where no call runs the machine goes on. Where the protocol sends
+ * messages again until they are acknowledged, a refused datagram is one that
+ * was lost: the server may be about to start anew, and the session outlives that.
+ *
+ * Messages that are acknowledged. What is not acknowledged goes out again
+ * during blocking calls, in assay_client_run() and in assay_client_process(): a
+ * client that waits for something else in between, in the blocking form, calls
+ * assay_client_run() in the meantime, with 0 or with the time that it has to
+ * wait. A call that finds as many messages unacknowledged as the protocol
+ * allows begins as soon as there is room, within its time.
  *
  * State after an error. The spec's own errors leave the connection as the spec
  * says. CLOSED, TIMEOUT and PROTOCOL end it: a reply that comes too late can
@@ -200,6 +209,13 @@ ASSAY_API int assay_client_adopt(struct assay_client *client, int fd);
 
 ASSAY_API bool assay_client_connected(const struct assay_client *client);
 
+/* The state that the client's machine is in, by its name in the spec; "" without a session. */
+ASSAY_API const char *assay_client_state(const struct assay_client *client);
+
+/* How many messages were sent that are to be acknowledged and are not yet: those sent last. When the machine gives up
+ * (given-up) they are forgotten; then this is 0, though none of them was acknowledged. */
+ASSAY_API unsigned assay_client_unacknowledged(const struct assay_client *client);
+
 /* What went wrong last, as a sentence with the server's address; "" if nothing
  * did. Leaves everything alone; NULL is allowed (an allocation that failed). */
 ASSAY_API const char *assay_client_message(const struct assay_client *client);
@@ -236,8 +252,9 @@ ASSAY_API int assay_client_send(struct assay_client *client, const void *frame, 
  *   TIMEOUT       `deadline_ms` are over (below 0: there is no limit)
  *   STOPPED       assay_client_stop() was called
  *   VALUE         options.effect is missing
- * After TIMEOUT and STOPPED everything stands as it did: calling this again
- * goes on, disconnecting ends it in order. Sleeps while there is nothing to do. */
+ * What can be done without waiting is done even with 0. After TIMEOUT and
+ * STOPPED everything stands as it did: calling this again goes on, disconnecting ends it in order. Sleeps while there
+ * is nothing to do. */
 ASSAY_API int assay_client_run(struct assay_client *client, int64_t deadline_ms);
 
 /* Have assay_client_run() return, or the next one if none runs. May be called from a signal handler or another thread.

@@ -23,7 +23,7 @@ static void *carve(uint8_t **at, size_t size)
 
 /* Where everything lies in the one block. */
 struct plan {
-    size_t pump, side, shelf, places, texts, trace, total;
+    size_t pump, side, shelf, places, texts, trace, early, total;
     uint16_t args, values;
 };
 
@@ -67,11 +67,13 @@ static struct plan plan_for(struct assay_config *config, const struct assay_setu
     plan.places = assay_places_size(setup);
     plan.texts = texts_size(setup->options);
     plan.trace = setup->options && setup->options->trace ? 2 * ((size_t)model->scratch + model->frame_max) + 4096 : 0;
+    plan.early = assay_args_size(model);
     plan.total = aligned(sizeof(struct assay_client)) + aligned(plan.pump) + aligned(plan.side) +
                  aligned(plan.args * sizeof(assay_val)) + aligned(plan.args * sizeof(struct assay_span)) +
                  aligned((model->transports_count + 1u) * sizeof(char *)) + aligned(plan.places) +
                  aligned(model->options_count * sizeof(struct assay_option)) + aligned(plan.texts) +
-                 aligned(plan.trace) + 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
+                 aligned(plan.trace) + aligned(plan.early) +
+                 2 * (aligned(plan.values * sizeof(struct assay_value)) + aligned(plan.shelf));
     return plan;
 }
 
@@ -162,6 +164,8 @@ static int make(const struct assay_client_io *io, const struct assay_setup *setu
     int status = own_params(c, setup->model, params, carve(&at, plan.texts));
     c->trace_room = carve(&at, plan.trace);
     c->trace_size = (uint32_t)plan.trace;
+    c->early_room = carve(&at, plan.early);
+    c->early_size = plan.early;
     make_own(c, block, config, setup->transport);
     if (status == ASSAY_CLIENT_OK && !c->own.pump.engine)
         return assay_problem(ASSAY_CLIENT_MODEL, "this library cannot run a machine with so many timers");
@@ -223,6 +227,19 @@ void assay_client_close(struct assay_client *c)
 bool assay_client_connected(const struct assay_client *c)
 {
     return c->own.state == ASSAY_LINK_RUNNING && c->own.pump.sid != 0;
+}
+
+const char *assay_client_state(const struct assay_client *c)
+{
+    uint16_t state = c->own.pump.sid ? assay_state(c->own.pump.engine, c->own.pump.sid) : ASSAY_NONE;
+    return state == ASSAY_NONE ? "" : c->model.states[state].name;
+}
+
+unsigned assay_client_unacknowledged(const struct assay_client *c)
+{
+    struct assay_waiting waiting;
+    bool there = c->own.pump.sid && assay_waiting(c->own.pump.engine, c->own.pump.sid, &waiting);
+    return there ? waiting.sent : 0;
 }
 
 int assay_client_find(const struct assay_client *c, const char *name)

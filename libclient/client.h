@@ -37,6 +37,7 @@ struct assay_link {
     struct assay_pump pump;
     uint16_t transport; /* in transports; ASSAY_NONE: the model has none, a stream */
     bool datagrams, bound;
+    bool persevering; /* reliable messages: a datagram that is refused is one that was lost */
 
     struct assay_address addresses[ASSAY_ADDRESSES_MAX], from;
     size_t addresses_count, address_now;
@@ -74,6 +75,7 @@ struct assay_calling {
     int index; /* -1: none */
     struct assay_link *link;
     int64_t deadline;
+    bool early; /* it is to be handed over again: the window is full */
     bool held;  /* its result is there, what it sent has not left */
     bool over;  /* it is to be told with `status`, its session says no more about it */
     int status; /* of `held` and `over` */
@@ -94,6 +96,8 @@ struct assay_client {
 
     assay_val *arg_values;
     struct assay_span *arg_spans;
+    uint8_t *early_room; /* bytes of the arguments of a call that is to be handed over again */
+    size_t early_size;
     struct assay_shelf results, effects;
     uint8_t *trace_room; /* where received messages are read once more, to be told */
     uint32_t trace_size;
@@ -146,6 +150,10 @@ size_t assay_shelf_size(const struct assay_model *model, uint64_t longest, uint1
 
 /* Arguments as the engine takes them; returns the place of the first that is outside its type, else the count. */
 uint16_t assay_args_take(struct assay_client *c, const struct assay_call *call, const struct assay_value *args);
+
+/* The bytes of the arguments taken last, so that they outlive the caller's. False: there is no room for them. */
+bool assay_args_keep(struct assay_client *c, const struct assay_call *call);
+size_t assay_args_size(const struct assay_model *model); /* of that room; 0: no call is ever handed over again */
 
 /* What an event brings, copied. False: it does not fit. */
 bool assay_shelf_put(struct assay_shelf *shelf, const struct assay_model *model, struct assay_range params,

@@ -48,7 +48,7 @@ void assay_call_fail(struct assay_client *c, int status)
 {
     struct assay_link *l = c->call.link;
     c->call.over = true;
-    c->call.held = false;
+    c->call.early = c->call.held = false;
     c->call.status = status;
     l->told_token = l->done_token = 0;
     l->ended_status = ASSAY_CLIENT_OK;
@@ -77,7 +77,8 @@ static int outcome(struct assay_client *c)
     const char *name = c->model.calls[c->call.index].name;
     if (c->call.over || c->call.status != ASSAY_CLIENT_OK)
         return c->call.status;
-    if (l->datagrams && l->fd >= 0 && !l->bound && c->io.connected(c->io.user, l->fd) == ECONNREFUSED)
+    if (l->datagrams && !l->persevering && l->fd >= 0 && !l->bound &&
+        c->io.connected(c->io.user, l->fd) == ECONNREFUSED)
         l->problem = ASSAY_CLIENT_UNREACHABLE;
     if (l->problem == ASSAY_CLIENT_VALUE)
         return assay_report(c, l->problem, "%s: longer than a datagram can be here", name);
@@ -233,6 +234,17 @@ static void side_ended(struct assay_client *c)
     c->call.status = c->side.ended_status == ASSAY_CLIENT_OK ? ASSAY_CLIENT_CLOSED : c->side.ended_status;
 }
 
+/* The session ended before the call could be handed to it. */
+static void early_ended(struct assay_client *c)
+{
+    if (c->call.index < 0 || !c->call.early || c->own.pump.sid)
+        return;
+    c->call.early = false;
+    c->call.over = true;
+    c->call.status =
+        assay_report(c, ASSAY_CLIENT_CLOSED, "%s: the session ended first", c->model.calls[c->call.index].name);
+}
+
 static bool connected_event(struct assay_link *l, struct assay_client_event *event)
 {
     if (!l->tell_connected)
@@ -264,6 +276,7 @@ bool assay_client_next(struct assay_client *c, struct assay_client_event *event)
     if (connected_event(&c->own, event) || pump_event(&c->side, event) || pump_event(&c->own, event))
         return true;
     side_ended(c);
+    early_ended(c);
     return call_event(c, event) || ended_event(&c->own, event);
 }
 

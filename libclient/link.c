@@ -31,6 +31,7 @@ void assay_link_init(struct assay_link *l, struct assay_client *c, uint16_t tran
         l->addresses_count = 0;
     l->transport = transport;
     l->datagrams = model->frames[model->machines[machine].frame_in].end == ASSAY_END_DATAGRAM;
+    l->persevering = l->datagrams && model->reliables_count > 0;
 }
 
 void assay_link_clear(struct assay_link *l)
@@ -169,12 +170,19 @@ static ssize_t send_once(struct assay_link *l, struct assay_span out)
     return io->send(io->user, l->fd, out.p, out.n, l->datagrams, l->bound ? &l->path : NULL);
 }
 
+/* Nobody took a datagram. Who sends it again takes no notice: the other side may be about to start anew. */
+static void turned_away(struct assay_link *l)
+{
+    if (!l->persevering)
+        l->problem = ASSAY_CLIENT_UNREACHABLE;
+}
+
 /* A refusal is of a datagram before this one, which is still to be sent. */
 static ssize_t send_out(struct assay_link *l, struct assay_span out)
 {
     ssize_t n = send_once(l, out);
     if (n == ASSAY_IO_REFUSED) {
-        l->problem = ASSAY_CLIENT_UNREACHABLE;
+        turned_away(l);
         n = send_once(l, out);
     }
     return n;
@@ -185,10 +193,12 @@ static void lose(struct assay_link *l, ssize_t why)
 {
     struct assay_span out = assay_pump_output(&l->pump);
     assay_pump_sent(&l->pump, out.n);
-    if (why == ASSAY_IO_LONG || why == ASSAY_IO_REFUSED) {
-        l->problem = why == ASSAY_IO_LONG ? ASSAY_CLIENT_VALUE : ASSAY_CLIENT_UNREACHABLE;
+    if (why == ASSAY_IO_LONG)
+        l->problem = ASSAY_CLIENT_VALUE;
+    if (why == ASSAY_IO_REFUSED)
+        turned_away(l);
+    if (why == ASSAY_IO_LONG || why == ASSAY_IO_REFUSED)
         return;
-    }
     l->lost = true;
     if (l->state == ASSAY_LINK_CLOSING)
         l->shut = true;
@@ -215,7 +225,7 @@ void assay_link_flush(struct assay_link *l)
 static void hang_up(struct assay_link *l, ssize_t why)
 {
     if (why == ASSAY_IO_REFUSED || why == ASSAY_IO_LONG)
-        l->problem = ASSAY_CLIENT_UNREACHABLE;
+        turned_away(l);
     else if (why != ASSAY_IO_AGAIN)
         assay_pump_hangup(&l->pump, why == ASSAY_IO_EOF ? ASSAY_PUMP_EOF : ASSAY_PUMP_RESET);
 }
@@ -331,7 +341,7 @@ static void finish_datagrams(struct assay_link *l)
     struct assay_client_io *io = &l->client->io;
     assay_link_flush(l);
     if (!l->bound && io->connected(io->user, l->fd) == ECONNREFUSED)
-        l->problem = ASSAY_CLIENT_UNREACHABLE;
+        turned_away(l);
     assay_link_drop(l);
 }
 

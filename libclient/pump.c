@@ -50,11 +50,26 @@ static uint64_t longest(const struct assay_config *config, uint32_t var)
     return is_argument(model, var) && size > most ? most : size;
 }
 
-/* One session needs room for each variable's old and new value, and no more. */
+/* Room for as many copies of reliable messages as a window has, in each direction, and a few that are on their way from
+ * one place to another. */
+static uint64_t copies(const struct assay_config *config)
+{
+    const struct assay_model *model = config->model;
+    const struct assay_machine *machine = &model->machines[config->machine];
+    if (!model->reliables_count)
+        return 0;
+    uint64_t window = model->reliables[0].window ? model->reliables[0].window : 1;
+    uint64_t sent = power_of_two(model->frames[machine->frame_out].max);
+    uint64_t received = power_of_two(model->frames[machine->frame_in].max + 1u);
+    return (window + 4) * (sent + received);
+}
+
+/* One session needs room for each variable's old and new value, and for what waits to be acknowledged or to have its
+ * turn. */
 static uint32_t memory(const struct assay_config *config)
 {
     const struct assay_range vars = config->model->machines[config->machine].vars;
-    uint64_t total = 0;
+    uint64_t total = copies(config);
     for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++)
         total += 2 * power_of_two(longest(config, i));
     return total < config->model->limits.memory ? (uint32_t)total : config->model->limits.memory;

@@ -81,6 +81,13 @@ static int check_call(struct assay_client *c, int index)
                         c->model.machines[call->machine].name, c->model.machines[c->machine].name);
 }
 
+/* Whether what keeps a call from beginning ends by itself: acknowledgements make room for its messages. */
+static bool can_wait(struct assay_client *c, const struct assay_link *l, const struct assay_call *call,
+                     enum assay_rc rc)
+{
+    return rc == ASSAY_FULL && l->persevering && l == &c->own && assay_args_keep(c, call);
+}
+
 /* Hand the call to the session; its output waits in the pump. */
 static int hand_over(struct assay_client *c, struct assay_link *l, int index)
 {
@@ -92,11 +99,25 @@ static int hand_over(struct assay_client *c, struct assay_link *l, int index)
     enum assay_rc rc = assay_pump_call(&l->pump, now, (uint16_t)index, c->arg_values, c->arg_spans, until);
     if (rc == ASSAY_STALE)
         return not_open(c);
-    if (rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_MORE)
+    calling.early = can_wait(c, l, call, rc);
+    if (!calling.early && rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_MORE)
         return assay_report(c, ASSAY_CLIENT_BUSY, "earlier output has not left yet");
     c->results.count = 0;
     c->call = calling;
     return ASSAY_CLIENT_OK;
+}
+
+/* A call that found the window full: perhaps there is room by now. */
+static void hand_over_again(struct assay_client *c, int64_t now)
+{
+    struct assay_link *l = &c->own;
+    if (c->call.index < 0 || !c->call.early || !l->pump.sid || l->pump.waiting || l->pump.pending)
+        return;
+    enum assay_rc rc =
+        assay_pump_call(&l->pump, now, (uint16_t)c->call.index, c->arg_values, c->arg_spans, c->call.deadline);
+    c->call.early = rc != ASSAY_OK && rc != ASSAY_ENDED && rc != ASSAY_MORE;
+    if (!c->call.early)
+        assay_link_flush(l);
 }
 
 static void finish_effect(struct assay_link *l, int64_t now)
@@ -124,8 +145,10 @@ static int start_own(struct assay_client *c, int index)
         return assay_report(c, ASSAY_CLIENT_BUSY, "an effect is not done yet, or its events wait to be taken");
     c->own.problem = ASSAY_CLIENT_OK;
     int status = hand_over(c, &c->own, index);
-    if (status == ASSAY_CLIENT_OK)
+    if (status == ASSAY_CLIENT_OK) {
         assay_link_flush(&c->own);
+        hand_over_again(c, assay_client_now(c));
+    }
     return status;
 }
 
@@ -276,8 +299,8 @@ static void check_overdue(struct assay_client *c, int64_t now)
 /* A datagram that was refused will not be answered. */
 static void check_refused(struct assay_client *c)
 {
-    if (c->call.index < 0 || c->call.held || c->call.over || c->call.link->problem == ASSAY_CLIENT_OK ||
-        c->call.link->pump.waiting)
+    if (c->call.index < 0 || c->call.early || c->call.held || c->call.over ||
+        c->call.link->problem == ASSAY_CLIENT_OK || c->call.link->pump.waiting)
         return;
     int status = c->call.link->problem;
     const char *name = c->model.calls[c->call.index].name;
@@ -311,6 +334,7 @@ void assay_client_step(struct assay_client *c, const struct pollfd *fds, unsigne
     lead_out(c, now);
     step_link(&c->own, now, own);
     step_link(&c->side, now, side);
+    hand_over_again(c, now);
     check_refused(c);
     check_overdue(c, now);
 }

@@ -83,6 +83,33 @@ uint16_t assay_args_take(struct assay_client *c, const struct assay_call *call, 
     return i;
 }
 
+/* An argument longer than a frame cannot be sent but as a list, whose numbers may be shorter there. */
+size_t assay_args_size(const struct assay_model *model)
+{
+    size_t size = 0;
+    uint16_t ignored = 0;
+    for (uint16_t i = 0; model->reliables_count && i < model->calls_count; i++)
+        widen(model, model->calls[i].args, (uint64_t)model->frame_max * 64, &size, &ignored);
+    return size;
+}
+
+bool assay_args_keep(struct assay_client *c, const struct assay_call *call)
+{
+    size_t used = 0;
+    for (uint16_t i = 0; i < call->args.count; i++) {
+        struct assay_span *span = &c->arg_spans[i];
+        if (!assay_is_bytes(&c->model, c->model.params[call->args.first + i].type))
+            continue;
+        size_t size = (span->n + ALIGN - 1) / ALIGN * ALIGN;
+        if (size > c->early_size - used)
+            return false;
+        memcpy(c->early_room + used, span->p, span->n);
+        span->p = c->early_room + used;
+        used += size;
+    }
+    return true;
+}
+
 /* Bytes behind those that are there, with a NUL behind them. */
 static const uint8_t *put(struct assay_shelf *shelf, struct assay_span from)
 {
