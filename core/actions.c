@@ -99,6 +99,13 @@ static enum assay_ran no_window(const struct run *run)
     return kind == ASSAY_EVK_CALL || kind == ASSAY_EVK_ROW ? ASSAY_RAN_FULL : ASSAY_RAN_NO_ROOM;
 }
 
+/* A row waits until there is memory. */
+static enum assay_ran no_memory(const struct run *run)
+{
+    run->e->starved = true;
+    return run->e->row_log != ASSAY_NONE ? ASSAY_RAN_FULL : ASSAY_RAN_NO_ROOM;
+}
+
 static enum assay_ran act_send(struct run *run, uint32_t ins)
 {
     struct assay_engine *e = run->e;
@@ -127,7 +134,7 @@ static enum assay_ran act_send(struct run *run, uint32_t ins)
     if (encoded.status == ASSAY_ENCODE_FIELD)
         return ASSAY_RAN_UNFIT;
     if (reliable && !assay_reliable_keep(e, run->s, message, encoded.size))
-        return ASSAY_RAN_NO_ROOM;
+        return no_memory(run);
     out->len += encoded.size;
     e->tx.sent = true;
     return ASSAY_RAN;

@@ -3,7 +3,7 @@
 
 #include "core/feed.h"
 #include "core/fields.h"
-#include "core/reliable.h"
+#include "core/follow.h"
 
 #define EVENTS_MIN  64u
 #define ARGS_MIN    128u
@@ -69,7 +69,7 @@ static void measure(struct assay_engine *e)
     e->events_cap = at_least(2 * turns * e->events_need, EVENTS_MIN);
     e->args_cap = at_least(2 * turns * e->args_need, ARGS_MIN);
     e->garbage_cap = 2 * turns * e->undo_cap + 2 * e->window;
-    e->scratch_need = e->model->scratch + e->model->frame_max;
+    e->scratch_need = e->model->scratch + e->model->frame_max + e->row_bytes;
     e->env.scratch_cap = e->scratch_need + at_least(e->scratch_need / 4, SCRATCH_MIN);
 }
 
@@ -106,6 +106,7 @@ static size_t lay_out(struct assay_engine *e, uint8_t *mem)
     PART(e->flights, e->config.limits.effects);
     PART(e->undo, e->undo_cap);
     PART(e->garbage, e->garbage_cap);
+    PART(e->log_rows, e->follow_size ? e->model->logs_count : 0);
     PART(e->reliables, e->reliable ? e->model->messages_count : 0);
     PART(e->events, e->events_cap);
     PART(e->arg_values, e->args_cap);
@@ -128,13 +129,15 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     e->vars_count = e->machine->vars.count;
     e->timers_count = e->machine->timers.count;
     assay_flow_measure(e);
+    assay_follow_measure(e);
     measure(e);
     assay_rows_measure(&e->rows, config);
     e->secrets.cap = assay_seals_cap(config);
     e->peer_size = assay_peer_size(e->model);
     e->peer_at = sizeof(struct assay_session) + 8u * ((size_t)e->vars_count + e->timers_count + 1 + e->held_most);
     e->flow_at = e->peer_at + e->peer_size;
-    e->session_size = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
+    e->follow_at = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
+    e->session_size = e->follow_at + e->follow_size;
 }
 
 size_t assay_engine_size(const struct assay_config *config)
@@ -193,6 +196,7 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     mask_timers(e);
     note_settled(e);
     assay_flow_init(e);
+    assay_follow_init(e);
     assay_rows_init(e);
     return e;
 }
@@ -256,6 +260,8 @@ enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum 
         assay_timers_restart(e, s, why);
     }
     assay_session_touch(e, s);
+    if (e->follow_size)
+        assay_follow_wake(e, s);
     return rc;
 }
 

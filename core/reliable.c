@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/fields.h"
+#include "core/follow.h"
 
 /* ---- room for it ------------------------------------------------------- */
 
@@ -41,7 +42,7 @@ void assay_flow_begin(const struct assay_engine *e, struct assay_session *s)
     struct assay_flow *flow = assay_flow_of(e, s);
     memset(flow, 0, sizeof *flow);
     memset(assay_flow_ahead(e, flow), 0, e->window * sizeof(struct assay_ahead_of_turn));
-    flow->due = ASSAY_NEVER;
+    flow->due = flow->retry = ASSAY_NEVER;
 }
 
 /* ---- those kept -------------------------------------------------------- */
@@ -81,7 +82,9 @@ static assay_time later(assay_time from, int64_t by)
 
 void assay_flow_plan(struct assay_engine *e, struct assay_flow *flow)
 {
-    flow->due = flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER;
+    flow->due = flow->retry;
+    if (flow->base < flow->next && later(flow->progress, e->give_up) < flow->due)
+        flow->due = later(flow->progress, e->give_up);
     for (uint64_t i = flow->base; i < flow->next; i++) {
         assay_time due = kept_at(e, flow, i)->due;
         flow->due = due < flow->due ? due : flow->due;
@@ -182,7 +185,7 @@ bool assay_reliable_keep(struct assay_engine *e, struct assay_session *s, uint16
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     struct assay_kept *kept = kept_at(e, flow, flow->next + e->tx.kept);
-    *kept = (struct assay_kept){.size = size, .message = message, .log = ASSAY_NONE};
+    *kept = (struct assay_kept){.size = size, .message = message, .log = e->row_log, .row = e->row};
     if (!assay_heap_alloc(&e->heap, size, &kept->at))
         return false;
     memcpy(e->heap.bytes + kept->at, e->out->bytes + e->out->len, size);
@@ -251,6 +254,8 @@ void assay_reliable_commit(struct assay_engine *e, struct assay_session *s)
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     bool fresh = renewed(e, s);
+    if (e->follow_size)
+        assay_follow_commit(e, s, fresh);
     if (!e->tx.kept && !fresh && !e->tx.marked)
         return;
     if (flow->base == flow->next)
@@ -275,6 +280,9 @@ void assay_flow_acknowledged(struct assay_engine *e, struct assay_session *s)
     uint64_t more = (e->slots[slot] - assay_flow_number(e, flow->acked)) & assay_flow_mask(e);
     if (more == 0 || more > flow->next - flow->acked)
         return;
+    for (uint64_t i = flow->base; e->follow_size && i < flow->acked + more; i++)
+        if (kept_at(e, flow, i)->log != ASSAY_NONE)
+            assay_follow_acknowledged(e, s, kept_at(e, flow, i), i);
     flow->acked += more;
     flow->progress = e->now;
     if (flow->acked > flow->base) {
@@ -388,6 +396,8 @@ enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s)
     uint32_t len = e->out->len;
     bool full = false;
     assay_bind(e, s);
+    if (flow->retry <= e->now)
+        flow->retry = ASSAY_NEVER;
     if (flow->base < flow->next && later(flow->progress, e->give_up) <= e->now)
         return give_up(e, s, flow);
     for (uint64_t i = flow->base; !full && i < flow->next; i++) {

@@ -32,6 +32,7 @@ struct assay_flow {
     uint64_t taken;      /* messages received and taken */
     assay_time progress; /* since when those that wait have waited without any being acknowledged */
     assay_time due;      /* when the first thing is to be done */
+    assay_time retry;    /* when it may be hungry again, as there was no memory for a row */
     uint32_t head;       /* place of message base among those kept */
     uint32_t held;       /* messages ahead of their turn */
 };

@@ -323,12 +323,12 @@ static enum assay_rc default_of(struct assay_engine *e, struct assay_session *s,
     case ASSAY_EVK_MESSAGE:
         return assay_stray(e, s, event);
     case ASSAY_EVK_TIMER:
+    case ASSAY_EVK_ROW:
         return ASSAY_OK;
     case ASSAY_EVK_CALL:
         return refuse_call(e, s, event);
     case ASSAY_EVK_FAULT:
     case ASSAY_EVK_BUILTIN:
-    case ASSAY_EVK_ROW:
         break;
     }
     return event == ASSAY_EV_CONNECT ? ASSAY_OK : assay_session_end(e, s, ASSAY_END_CLOSE, event);

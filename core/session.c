@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "core/fields.h"
-#include "core/reliable.h"
+#include "core/follow.h"
 
 /* ---- slots ------------------------------------------------------------- */
 
@@ -65,6 +65,8 @@ static struct assay_session *begin(struct assay_engine *e, struct assay_session 
     e->sessions_live++;
     if (e->reliable)
         assay_flow_begin(e, s);
+    if (e->follow_size)
+        assay_follow_begin(e, s);
     assay_time *deadlines = assay_session_deadlines(e, s);
     for (uint32_t i = 0; i <= e->timers_count; i++)
         deadlines[i] = ASSAY_NEVER;
@@ -98,6 +100,8 @@ void assay_session_release(struct assay_engine *e, struct assay_session *s)
     free_vars(e, s);
     if (e->reliable)
         assay_flow_free(e, s);
+    if (e->follow_size)
+        assay_follow_end(e, s);
     s->live = 0;
     e->sessions_live--;
     if (slot == e->config.limits.sessions)

@@ -84,6 +84,11 @@ struct assay_tx {
     uint64_t mark;
 };
 
+/* Of a list of sessions: their slots plus 2, as the lists themselves come first. */
+struct assay_links {
+    uint32_t after, before;
+};
+
 struct assay_engine {
     struct assay_config config;
     const struct assay_model *model;
@@ -109,7 +114,14 @@ struct assay_engine {
 
     const struct assay_reliable *reliable; /* NULL: there is none */
     size_t flow_at, flow_size;             /* in a session */
-    size_t peer_at, peer_size;             /* in a session; 0: no code asks */
+    size_t follow_at, follow_size;         /* in a session; 0: no log is followed */
+    struct assay_links lists[2];
+    uint64_t *log_rows; /* by log */
+    uint32_t row_bytes; /* the most of one row */
+    uint16_t row_log;   /* log whose row is being sent; ASSAY_NONE */
+    bool starved;       /* there was no memory for it */
+    uint64_t row;
+    size_t peer_at, peer_size; /* in a session; 0: no code asks */
     uint32_t window;
     int64_t pause_first, pause_cap, give_up; /* INT64_MAX: none */
     bool *reliables;                         /* by message */

@@ -56,7 +56,9 @@ static struct assay_var vars[2 * MAIL_VARS];
 static struct assay_call calls[2 * MAIL_CALLS];
 static struct assay_machine machines[2];
 static struct assay_reliable reliable;
-static int64_t ints[4];
+static struct assay_log log_of_texts;
+static uint16_t statesets[] = {MAIL_S_LIVE, NONE};
+static int64_t ints[7];
 static struct assay_model model;
 
 static void make_wire(bool summed)
@@ -186,6 +188,31 @@ static void make_strangers(unsigned side)
     rule(side, MAIL_S_LIVE, ASSAY_EV_RESET, NONE, CODE(I(GOTO, 0, state + MAIL_S_STRANGER)));
 }
 
+static void make_log(const struct mail_options *options)
+{
+    ints[4] = options->batch;
+    ints[5] = options->row_window;
+    ints[6] = options->cursor;
+    for (unsigned i = 0; i < 3; i++)
+        vars[(unsigned[]){MAIL_V_BATCH, MAIL_V_WINDOW, MAIL_V_CURSOR}[i]].init = CODE(I(WIDE, 0, 4 + i));
+    vars[MAIL_V_READS].init = CODE(I(INT, 0, 1));
+    log_of_texts = (struct assay_log){.name = "texts",
+                                      .columns = {0, 1},
+                                      .machine = 0,
+                                      .states = 0,
+                                      .follows = CODE(I(VAR, 0, MAIL_V_READS)),
+                                      .cursor = MAIL_V_CURSOR,
+                                      .batch = CODE(I(VAR, 0, MAIL_V_BATCH)),
+                                      .window = CODE(I(VAR, 0, MAIL_V_WINDOW)),
+                                      .event = MAIL_EV_ROW,
+                                      .first_slot = 4,
+                                      .req = NONE};
+    events[MAIL_EV_ROW] = (struct assay_event_def){"row", ASSAY_EVK_ROW, 0};
+    rule(0, MAIL_S_LIVE, MAIL_EV_ROW, NONE, CODE(I(SLOT, 0, 5), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_NOTE)));
+    rule(0, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_PLAIN, NONE,
+         CODE(I(SLOT, 0, MAIL_OWN), I(SIZE, 0, 0), I(SET, 0, MAIL_V_CURSOR)));
+}
+
 static void make_machine(unsigned side, const struct mail_options *options)
 {
     unsigned var = side * MAIL_VARS;
@@ -196,7 +223,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
         rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, options->checks ? check : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
     rule(side, MAIL_S_LOST, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, show);
-    rule_everywhere(side, MAIL_EV_MESSAGE + MAIL_PLAIN, show);
+    if (!options->logs)
+        rule_everywhere(side, MAIL_EV_MESSAGE + MAIL_PLAIN, show);
     rule_everywhere(side, MAIL_EV_MESSAGE + MAIL_RENEW,
                     CODE(I(SLOT, 0, MAIL_SESSION), I(SET, 0, var + MAIL_V_SESSION)));
     rule_everywhere(side, ASSAY_EV_STALE, CODE(I(BLOB, 0, B_STALE), I(EFFECT, 1, MAIL_EFFECT_SHOW)));
@@ -205,7 +233,14 @@ static void make_machine(unsigned side, const struct mail_options *options)
     rule_everywhere(
         side, ASSAY_EV_GIVEN_UP,
         CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_LOST)));
+    for (unsigned i = 0; i < MAIL_VARS; i++)
+        vars[var + i] = (struct assay_var){"variable", T_NUMBER, NONE};
+    vars[var + MAIL_V_SESSION] = (struct assay_var){"session", T_ID, CODE(I(BLOB, 0, B_SESSION))};
+    vars[var + MAIL_V_FIRST].init = CODE(I(WIDE, 0, 0));
+    vars[var + MAIL_V_ARG].type = T_TEXT;
     make_calls(side);
+    if (options->logs && side == 0)
+        make_log(options);
     if (options->strangers)
         make_strangers(side);
     machines[side] = (struct assay_machine){
@@ -223,11 +258,6 @@ static void make_machine(unsigned side, const struct mail_options *options)
         states[side * MAIL_STATES + i] = (struct assay_state){.name = "state", .call = NONE};
     states[side * MAIL_STATES + MAIL_S_NOTE].kind = states[side * MAIL_STATES + MAIL_S_FLUSH].kind = ASSAY_STATE_AWAIT;
     states[side * MAIL_STATES + MAIL_S_END].kind = ASSAY_STATE_END;
-    for (unsigned i = 0; i < MAIL_VARS; i++)
-        vars[var + i] = (struct assay_var){"variable", T_NUMBER, NONE};
-    vars[var + MAIL_V_SESSION] = (struct assay_var){"session", T_ID, CODE(I(BLOB, 0, B_SESSION))};
-    vars[var + MAIL_V_FIRST].init = CODE(I(WIDE, 0, 0));
-    vars[var + MAIL_V_ARG].type = T_TEXT;
 }
 
 static void make_transitions(void)
@@ -292,6 +322,8 @@ const struct assay_model *mail_model(const struct mail_options *options)
     TABLE(fields, fields), TABLE(messages, messages), TABLE(events, events), TABLE(states, states), TABLE(vars, vars);
     TABLE(calls, calls), TABLE(machines, machines), TABLE(ints, ints), TABLE(reliable_messages, reliable_messages);
     model.frames = &frame, model.frames_count = 1;
+    model.logs = &log_of_texts, model.logs_count = options->logs;
+    TABLE(statesets, statesets);
     model.reliables = &reliable, model.reliables_count = 1;
     model.rules = rules, model.rules_count = rules_n;
     model.code = codes, model.code_count = codes_n;
@@ -372,7 +404,7 @@ static void take_events(struct mail_side *side)
     }
 }
 
-static enum assay_rc settle(struct mail *mail, unsigned side, enum assay_rc rc)
+enum assay_rc mail_settle(struct mail *mail, unsigned side, enum assay_rc rc)
 {
     take_events(&mail->sides[side]);
     flush(mail, side);
@@ -386,7 +418,7 @@ void mail_complete(struct mail *mail, unsigned side, bool done)
     assay_token token = s->tokens[0];
     memmove(s->tokens, s->tokens + 1, --s->tokens_n * sizeof *s->tokens);
     s->fail_next -= s->fail_next > 0;
-    settle(mail, side, assay_complete(s->engine, token, mail->now, done, &s->out));
+    mail_settle(mail, side, assay_complete(s->engine, token, mail->now, done, &s->out));
 }
 
 struct assay_engine *mail_engine(const struct mail_options *options, unsigned side)
@@ -410,7 +442,7 @@ void mail_open(struct mail *mail, const struct mail_options *options)
         side->block = side->engine = mail_engine(options, i);
         side->out = (struct assay_out){side->bytes, sizeof side->bytes, 0, side->cuts, COUNT(side->cuts), 0};
         assert(assay_open(side->engine, 0, &side->sid, &side->out) == ASSAY_OK);
-        settle(mail, i, ASSAY_OK);
+        mail_settle(mail, i, ASSAY_OK);
     }
 }
 
@@ -425,9 +457,9 @@ enum assay_rc mail_call(struct mail *mail, unsigned side, uint16_t call, const c
     struct mail_side *s = &mail->sides[side];
     struct assay_span span = {(const uint8_t *)text, text ? (uint32_t)strlen(text) : 0};
     assay_val none = 0;
-    return settle(mail, side,
-                  assay_call(s->engine, s->sid, mail->now, (uint16_t)(side * MAIL_CALLS + call), &none, &span,
-                             ASSAY_NEVER, &s->out));
+    return mail_settle(mail, side,
+                       assay_call(s->engine, s->sid, mail->now, (uint16_t)(side * MAIL_CALLS + call), &none, &span,
+                                  ASSAY_NEVER, &s->out));
 }
 
 /* While an effect is in flight, what arrives waits; those that can fail are done, or fail, at once. */
@@ -437,8 +469,8 @@ enum assay_rc mail_feed(struct mail *mail, unsigned side, const void *bytes, uin
     enum assay_rc rc;
     uint32_t used;
     for (;;) {
-        rc =
-            settle(mail, side, assay_feed(s->engine, s->sid, mail->now, (struct assay_span){bytes, n}, &used, &s->out));
+        rc = mail_settle(mail, side,
+                         assay_feed(s->engine, s->sid, mail->now, (struct assay_span){bytes, n}, &used, &s->out));
         bool pending = rc == ASSAY_PENDING;
         while (s->tokens_n && !s->holds)
             mail_complete(mail, side, s->fail_next == 0);
@@ -475,7 +507,7 @@ static void tick(struct mail *mail, unsigned side, assay_time at)
     assay_sid sid;
     mail->now = at > mail->now ? at : mail->now;
     if (assay_due(s->engine, mail->now, &sid))
-        settle(mail, side, assay_tick(s->engine, sid, mail->now, &s->out));
+        mail_settle(mail, side, assay_tick(s->engine, sid, mail->now, &s->out));
     while (s->tokens_n && !s->holds)
         mail_complete(mail, side, s->fail_next == 0);
 }

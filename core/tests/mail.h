@@ -20,7 +20,8 @@ enum { MAIL_EFFECT_SHOW, MAIL_EFFECT_CHECK };
 enum {
     MAIL_EV_MESSAGE = ASSAY_EV_BUILTINS,
     MAIL_EV_CALL = MAIL_EV_MESSAGE + MAIL_MESSAGES,
-    MAIL_EVENTS = MAIL_EV_CALL + 2 * MAIL_CALLS,
+    MAIL_EV_ROW = MAIL_EV_CALL + 2 * MAIL_CALLS,
+    MAIL_EVENTS,
 };
 
 #define MAIL_FIRST   ((int64_t)200)
@@ -35,6 +36,8 @@ struct mail_options {
     uint32_t memory; /* 0: 4096 */
     bool summed;     /* a sum8 of all stands before the kind */
     bool judge;
+    bool logs; /* the server's sessions follow a log of texts while `reads`; Plain sets the cursor to its size */
+    int64_t batch, row_window, cursor;
     bool strangers; /* the server begins in state Stranger: Plain and what is stale are answered by stateless rules,
                        Renew leads to Live (and orders `check` before that, which if it fails is answered Plain) */
 };
@@ -91,6 +94,8 @@ void mail_close(struct mail *mail);
 enum assay_rc mail_call(struct mail *mail, unsigned side, uint16_t call, const char *text);
 /* Bytes arrive at once. */
 enum assay_rc mail_feed(struct mail *mail, unsigned side, const void *bytes, uint32_t n);
+/* Take the events and send what is in the output; returns rc. */
+enum assay_rc mail_settle(struct mail *mail, unsigned side, enum assay_rc rc);
 void mail_complete(struct mail *mail, unsigned side, bool done);
 /* The next thing happens, at `until` at the latest. False: nothing is left until then. */
 bool mail_step(struct mail *mail, assay_time until);
