@@ -50,8 +50,8 @@ struct assay_config {
     struct assay_limits limits;      /* usually model->limits with overrides */
     const assay_val *options;        /* values of model->options, outlives the engine; NULL: the defaults */
     uint64_t leniencies;             /* bit i: model->leniencies[i] is on; see assay_leniencies_default() */
-    uint64_t secret[2]; /* seals and random values come from it: of the system's random source, or any constant where
-                           runs are to repeat */
+    uint64_t secret[2]; /* seals and random values come from it: of the system's random source, for each engine and
+                           each start anew, or any constant where runs are to repeat */
     bool trace;         /* also give ASSAY_EVENT_STEP */
     bool judge;         /* also give ASSAY_EVENT_SENT */
     bool marked;        /* random values and seals can be told from others: see assay_learn() */
@@ -83,7 +83,8 @@ struct assay_out {
 enum assay_rc {
     ASSAY_OK,      /* all input was used */
     ASSAY_MORE,    /* the rest of the input is the beginning of a frame */
-    ASSAY_FULL,    /* `out` (or the table of effects) has no room: drain it and present the same input again */
+    ASSAY_FULL,    /* `out` (or the table of effects) has no room, or another session puts a row under the same key:
+                      drain it, or complete effects, and present the same input again */
     ASSAY_TAKE,    /* events fill their queue: take them, then present the rest of the input again */
     ASSAY_PENDING, /* an effect is in flight, maybe behind a gate (the end of a session waits for its gates):
                       complete it and present the same input again */
@@ -206,7 +207,7 @@ enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_ti
 
 /* A row of a table as it was kept (key, then columns, as in struct assay_event), before the first session. False: no
  * room. An effect that puts a row is ordered from the host where the table is durable; the engine takes the row over
- * when that is done. */
+ * when that is done and the rule is through, or its session ended. Until then no other session puts under its key. */
 bool assay_restore(struct assay_engine *e, uint16_t table, const assay_val *values, const struct assay_span *spans);
 
 /* The log has that many rows by now, numbered from 0, all kept: at the start, and as it grows. */
@@ -261,8 +262,8 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 
 /* With config.marked, random values and seals are placeholders: 8 bytes or more that begin with ASSAY_MARK and a number
  * that is not used twice. assay_learn() puts `actual` (of the same size) in the place of a placeholder wherever the
- * engine holds it: variables, rows, messages that wait, seals. A seal that is made again has a new placeholder; the
- * last 8 for the same values count as sealed. */
+ * engine holds it: variables, rows, messages that wait (with the sum of their frame), seals. A seal that is made again
+ * has a new placeholder; the last 8 for the same values count as sealed, for twice limits.seal. */
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 
