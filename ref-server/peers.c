@@ -6,10 +6,10 @@
 #include "ref-server/turn.h"
 
 /* Datagrams of one socket in a round, so that others get their turn. */
-#define RECEIVE_BATCH 256
+#define RECEIVE_BATCH 256u
 
 /* Datagrams that are still read from a socket that stops: more than it has room for. */
-#define DRAIN_MAX 65536
+#define DRAIN_MAX 65536u
 
 /* Bytes that wait for one session; what comes on top is lost. */
 #define HELD_MAX (1u << 20)
@@ -279,20 +279,14 @@ static void take(struct assay_listener *at, const struct assay_path *path, struc
         assay_conn_go_on(s, peer->conn);
 }
 
-/* How many there were at most; 0: none. Errors that ICMP brings are nobody's end. */
-static unsigned receive_some(struct assay_listener *at)
+/* Errors that ICMP brings are nobody's end. */
+static int receive_some(struct assay_listener *at)
 {
     struct assay_arrival *all = at->service->peers.arrivals;
     int n = assay_udp_receive_some(at->watch.fd, all, ASSAY_DATAGRAM_BATCH);
     for (int i = 0; i < n; i++)
         take(at, &all[i].path, (struct assay_span){all[i].bytes, all[i].size < all[i].cap ? all[i].size : all[i].cap});
-    return n == (int)ASSAY_DATAGRAM_AGAIN ? 0 : ASSAY_DATAGRAM_BATCH;
-}
-
-static void receive(struct assay_listener *at, unsigned most)
-{
-    for (unsigned n = 1; n > 0 && most > 0; most -= n)
-        n = receive_some(at);
+    return n;
 }
 
 void assay_peers_receive(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
@@ -300,11 +294,14 @@ void assay_peers_receive(struct assay_loop *loop, struct assay_watch *watch, uns
     struct assay_listener *at = (struct assay_listener *)watch;
     if (events & ASSAY_WRITE)
         room_to_send(assay_loop_owner(loop), at);
-    if (events & (ASSAY_READ | ASSAY_GONE))
-        receive(at, RECEIVE_BATCH);
+    if (!(events & (ASSAY_READ | ASSAY_GONE)))
+        return;
+    for (unsigned i = 0; i < RECEIVE_BATCH && receive_some(at) == (int)ASSAY_DATAGRAM_BATCH; i += ASSAY_DATAGRAM_BATCH)
+        continue;
 }
 
 void assay_peers_drain(struct assay_listener *at)
 {
-    receive(at, DRAIN_MAX);
+    for (unsigned i = 0; i < DRAIN_MAX && receive_some(at) != (int)ASSAY_DATAGRAM_AGAIN; i += ASSAY_DATAGRAM_BATCH)
+        continue;
 }

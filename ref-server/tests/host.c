@@ -167,7 +167,7 @@ int host_wait(struct host *host)
 
 void host_remove(const struct host *host)
 {
-    static const char *const files[] = {"log", "old", "passwords", "messages.log", "shown"};
+    static const char *const files[] = {"log", "old", "passwords", "messages.log", "shown", "sums.db"};
     int folder = open(host->folder, O_RDONLY | O_DIRECTORY);
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         unlinkat(folder, files[i], 0);

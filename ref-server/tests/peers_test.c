@@ -64,6 +64,36 @@ static void the_spec_says_where_to_listen(void **state)
     assert_non_null(strstr(error, "no server for this transport"));
 }
 
+/* Each transport has an engine of its own, and each loop. */
+static void tables_are_one_engines(void **state)
+{
+    (void)state;
+    static const struct assay_param params[] = {{"name", "", 0, ASSAY_NONE}, {"value", "", 0, ASSAY_NONE}};
+    static const struct assay_table tables[] = {
+        {.name = "things", .key = 0, .columns = {1, 1}, .most = 10, .durable = true, .effect = ASSAY_NONE}};
+    struct assay_model model = *sums_over_both();
+    struct host host = {.config = {.listen = both + 1, .listen_count = 1, .loops = 4}};
+    struct assay_server_config config = {.model = &model, .listen = both, .listen_count = 2, .data = "/tmp"};
+    char error[ASSAY_SERVER_ERROR_MAX];
+    model.protocol = "sums";
+    model.params = params, model.params_count = 2;
+    model.tables = tables, model.tables_count = 1;
+    host_start(&host, &model, NULL);
+    config.data = host.folder;
+    assert_null(assay_server_open(&config, error));
+    assert_non_null(strstr(error, "sums.db': is used by another server"));
+    int fd = dial_udp(&host, 0);
+    tell(fd, "twice 2");
+    told(fd, "4");
+    close(fd);
+    host_signal(&host, SIGTERM);
+    assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
+    assert_non_null(strstr(host_errors(&host), "one loop instead of 4"));
+    assert_null(assay_server_open(&config, error));
+    assert_non_null(strstr(error, "one transport at a time"));
+    host_remove(&host);
+}
+
 /* Every sender is answered by itself; what cannot be read hurts nobody. */
 static void many_senders_are_told_apart(void **state)
 {
@@ -280,6 +310,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_transports_are_served),
         cmocka_unit_test(the_spec_says_where_to_listen),
+        cmocka_unit_test(tables_are_one_engines),
         cmocka_unit_test(many_senders_are_told_apart),
         cmocka_unit_test(a_datagram_over_the_limit_is_seen_as_such),
         cmocka_unit_test(a_sender_that_has_gone_hurts_nobody),
