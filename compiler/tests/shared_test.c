@@ -188,6 +188,28 @@ static void calls_await(void **state)
     assert_true(does(note->body, ASSAY_OP_VAR, 0, m->calls[1].first_var));
 }
 
+static uint16_t var_named(const struct assay_machine *machine, const char *name)
+{
+    for (uint16_t i = machine->vars.first; i < machine->vars.first + machine->vars.count; i++)
+        if (strcmp(m->vars[i].name, name) == 0)
+            return i;
+    fail_msg("no variable %s", name);
+    return ASSAY_NONE;
+}
+
+static void arguments_hide_variables(void **state)
+{
+    (void)state;
+    const struct assay_machine *client = &m->machines[m->client];
+    const struct assay_rule *move = &m->rules[tried(client->start, event("call:move"))[0]];
+    uint16_t at = var_named(client, "at"), argument = var_named(client, "move.at");
+    assert_int_equal(m->code[move->body], assay_ins(ASSAY_OP_VAR, 0, argument));
+    assert_int_equal(m->code[move->body + 1], assay_ins(ASSAY_OP_VAR, 0, at));
+    assert_int_equal(m->code[move->body + 2], assay_ins(ASSAY_OP_MIN, 0, 0));
+    assert_true(does(move->body, ASSAY_OP_SET, 0, at));
+    assert_true(does(move->body, ASSAY_OP_MAX, 0, 0));
+}
+
 static void promises(void **state)
 {
     (void)state;
@@ -213,6 +235,7 @@ int main(void)
         cmocka_unit_test(a_log_and_who_follows_it),
         cmocka_unit_test(what_is_acknowledged),
         cmocka_unit_test(calls_await),
+        cmocka_unit_test(arguments_hide_variables),
         cmocka_unit_test(promises),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
