@@ -132,6 +132,8 @@ static bool is_gate(const struct spec_rule *r)
         fallible = fallible || (a->kind == SPEC_A_DO && a->effect->fallible);
         if (a->kind != SPEC_A_DO && a->kind != SPEC_A_SEND && a->kind != SPEC_A_LET)
             return false;
+        if (a->kind == SPEC_A_DO && a->effect->table) /* what comes next may look at it */
+            return false;
     }
     return fallible && r->may.count == 0 && ends_blindly(r->otherwise);
 }
@@ -157,6 +159,7 @@ static bool may_fail(const struct spec_list *actions)
             fails = fails || assay_can_fail(g->value) || may_lack_room(g) ||
                     (target_type(g) && assay_may_not_fit(g->value, target_type(g)));
         fails = fails || (a->message && a->message->wheres.count > 0);
+        fails = fails || (a->kind == SPEC_A_DO && a->effect->table); /* it may be full */
         fails = fails || (a->body && may_fail(a->body)) || (a->otherwise && may_fail(a->otherwise));
         SPEC_EACH (struct spec_way, w, &a->ways)
             fails = fails || may_fail(&w->body) || (w->when && assay_can_fail(w->when));

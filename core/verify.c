@@ -318,6 +318,18 @@ static bool tables_hold(struct check *c)
     return ok;
 }
 
+/* The session of a gate runs on, and would see what may yet fail. */
+static bool gate_holds(const struct check *c, const struct assay_rule *rule)
+{
+    const struct assay_model *m = c->model;
+    uint32_t last = rule->flags & ASSAY_RULE_GATE ? assay_code_end(m, rule->body) : 0;
+    for (uint32_t pc = rule->body; pc < last; pc++)
+        if (assay_ins_op(m->code[pc]) == ASSAY_OP_EFFECT &&
+            m->effects[assay_ins_b(m->code[pc])].table < m->tables_count)
+            return false;
+    return true;
+}
+
 static bool machine_holds(struct check *c, const struct assay_machine *machine)
 {
     const struct assay_model *m = c->model;
@@ -330,7 +342,8 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
     ok = ok && expression_holds(c, machine->reconnect.pause) && expression_holds(c, machine->first_number);
     for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
         const struct assay_rule *rule = &m->rules[machine->rules.first + i];
-        ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise);
+        ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise) &&
+             gate_holds(c, rule);
     }
     return ok;
 }

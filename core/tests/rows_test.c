@@ -82,6 +82,13 @@ static void models_hold(void **state)
     assert_false(assay_code_verify(m, &where));
     tables[0].key = 0, tables[0].effect = USERS_APPEND;
     assert_false(assay_code_verify(m, &where));
+    tables[0].effect = USERS_PUT_NAME;
+    struct assay_rule gates[16];
+    memcpy(gates, m->rules, m->rules_count * sizeof *gates);
+    m->rules = gates;
+    assert_true(assay_code_verify(m, &where));
+    gates[1].flags = ASSAY_RULE_GATE;
+    assert_false(assay_code_verify(m, &where));
 }
 
 static void operands(void **state)
