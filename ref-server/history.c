@@ -262,7 +262,7 @@ static bool give_row(struct assay_turn *t, uint16_t log, uint64_t number, struct
     return rc != ASSAY_STALE && !t->full && c->sid;
 }
 
-/* False: nothing came of it, and asking again would be no use in this round. */
+/* False: nothing came of it. */
 static bool feed_one(struct assay_history *h, struct assay_service *service, const struct assay_hunger *hunger)
 {
     struct assay_shard *s = h->shard;
@@ -290,15 +290,24 @@ static bool feed_one(struct assay_history *h, struct assay_service *service, con
     return some;
 }
 
+/* Those who are told of again and again though nothing comes of it have to wait, as for want of memory. */
+static void feed_service(struct assay_history *h, struct assay_service *service)
+{
+    struct assay_hunger hunger;
+    uint32_t vain = 0;
+    while (vain <= h->shard->conns_open && assay_hungry(service->engine, &hunger))
+        vain = feed_one(h, service, &hunger) ? 0 : vain + 1;
+    if (vain > h->shard->conns_open)
+        retry_later(h);
+}
+
 void assay_history_feed(struct assay_shard *s)
 {
     struct assay_history *h = &s->history;
-    struct assay_hunger hunger;
     if (!h->recent)
         return;
     for (size_t i = 0; i < s->services_count; i++)
-        while (assay_hungry(s->services[i].engine, &hunger) && feed_one(h, &s->services[i], &hunger))
-            continue;
+        feed_service(h, &s->services[i]);
     forget_chunks(h);
 }
 

@@ -1,0 +1,349 @@
+"""Tables and logs behind `assay serve`, over real sockets: a client of bytes and a clock, that shares no code with the server."""
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sqlite3
+import struct
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT, program
+
+from scripts.testing import PATIENCE, address_told
+
+pytestmark = pytest.mark.timeout(240)
+SPEC = next(path for path in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if path.exists())
+HELLO, CHALLENGE, REGISTER, WELCOME, LINE, ENTRY, ACK, BEAT, LEAVE, REFUSE = range(1, 11)
+TAKEN, FULL, GONE = 1, 2, 3
+
+
+def _crc_table():
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        table.append(value)
+    return table
+
+
+CRC_TABLE = _crc_table()
+
+
+def crc32c(data):
+    """RFC 3720, appendix B.4."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ CRC_TABLE[(crc ^ byte) & 0xFF]
+    return crc ^ 0xFFFFFFFF
+
+
+def datagram(kind, session=bytes(8), body=b"", seq=0):
+    """A frame, its sum made."""
+    head, rest = struct.pack(">BBH", 1 << 4 | kind, 0, seq), session + body
+    return head + struct.pack(">I", crc32c(head + bytes(4) + rest)) + rest
+
+
+class Client:
+    """One socket: what it says reliably goes out again until it is acknowledged; lines come in order, each once."""
+
+    def __init__(self, address):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(address)
+        self.cookie = self.refused = None
+        self.entries, self.acknowledged_until = [], None
+        self.begin(os.urandom(8))
+
+    def begin(self, session):
+        """Numbering begins anew."""
+        self.session, self.start = session, int.from_bytes(session[6:8], "big")
+        self.sent, self.unacknowledged, self.taken, self.welcome = 0, {}, 0, False
+
+    def close(self):
+        """As it is."""
+        self.socket.close()
+
+    def pump(self, until, again=None, seconds=20):
+        """Handle what comes until that holds; what is unacknowledged, and `again`, goes out anew after silence."""
+        end = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < end, "nothing came of it in %d s" % seconds
+            self.socket.settimeout(0.3)
+            try:
+                self._take(self.socket.recv(2048))
+            except (TimeoutError, ConnectionRefusedError):
+                for data in ([again] if again else []) + [self.unacknowledged[n] for n in sorted(self.unacknowledged)]:
+                    with contextlib.suppress(ConnectionRefusedError):
+                        self.socket.send(data)
+
+    def _take(self, data):
+        kind, seq, session, body = data[0] & 15, int.from_bytes(data[2:4], "big"), data[8:16], data[16:]
+        assert data == datagram(kind, session, body, seq), data
+        if kind == CHALLENGE:
+            self.cookie = body
+        elif kind == REFUSE:
+            self.refused = body[0]
+        elif session != self.session:
+            return
+        elif kind == WELCOME:
+            self.welcome = True
+        elif kind == ACK:
+            count = (int.from_bytes(body, "big") - self.start) % 65536
+            self.unacknowledged = {n: data for n, data in self.unacknowledged.items() if (n - count) % 65536 < 32768}
+        elif kind == ENTRY:
+            self._entry(seq, body)
+
+    def _entry(self, seq, body):
+        if (seq - self.start) % 65536 == self.taken % 65536:
+            number, size = int.from_bytes(body[:8], "big"), body[8]
+            self.entries.append((number, body[9:9 + size].decode(), body[9 + size:].decode()))
+            self.taken += 1
+        self.socket.send(datagram(ACK, self.session, struct.pack(">H", (self.start + self.taken) % 65536)))
+
+    def prove(self):
+        """Get a cookie."""
+        self.socket.send(datagram(HELLO, body=b" " * 16))
+        self.pump(lambda: self.cookie, datagram(HELLO, body=b" " * 16))
+
+    def ask(self, user, token, reads=True, batch=1, window=64, cursor=0):
+        """Register, and wait for what comes of it."""
+        self.prove()
+        self.refused = None
+        body = self.cookie + token + struct.pack(">BHHQ", reads << 7, batch, window, cursor) + user.encode()
+        self.socket.send(datagram(REGISTER, self.session, body))
+        self.pump(lambda: self.welcome or self.refused, datagram(REGISTER, self.session, body))
+        return self.welcome
+
+    def post(self, text, identity=None):
+        """A line on its way."""
+        data = datagram(LINE, self.session, (identity or os.urandom(8)) + text.encode(), (self.start + self.sent) % 65536)
+        self.unacknowledged[self.sent] = data
+        self.sent += 1
+        self.socket.send(data)
+
+    def write(self, *texts, window=64):
+        """Lines that are stored when this returns."""
+        for text in texts:
+            self.pump(lambda: len(self.unacknowledged) < window)
+            self.post(text)
+        self.pump(lambda: not self.unacknowledged)
+
+    def read(self, count, seconds=20):
+        """Lines until there are so many: (number, user, text)."""
+        self.pump(lambda: len(self.entries) >= count, seconds=seconds)
+        return self.entries
+
+
+class Server:
+    """`assay serve` with a data folder; killed, or ended in order."""
+
+    def __init__(self, data, *options, prepare=None):
+        command = [str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(data)]
+        self.process = subprocess.Popen(command + [str(option) for option in options], stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, preexec_fn=prepare)
+        _, host, port = address_told(self.process)
+        self.address = host, port
+
+    def kill(self):
+        """As a crash would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate(timeout=PATIENCE)
+
+    def end(self):
+        """What it said on its standard error."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        said = self.process.communicate(timeout=PATIENCE)[1].decode()
+        assert self.process.returncode == 0, said
+        return said
+
+    def memory(self):
+        """Bytes that are resident."""
+        with open("/proc/%d/statm" % self.process.pid, encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+@pytest.fixture(name="serve")
+def fixture_serve(tmp_path):
+    """Makes servers of one data folder, one after another."""
+    servers = []
+
+    def serve(*options, **more):
+        servers.append(Server(tmp_path, *options, **more))
+        return servers[-1]
+    yield serve
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+
+
+@pytest.fixture(name="dial")
+def fixture_dial():
+    """Makes clients."""
+    clients = []
+
+    def dial(server):
+        clients.append(Client(server.address))
+        return clients[-1]
+    yield dial
+    for client in clients:
+        client.close()
+
+
+ANN, BOB = b"a" * 16, b"b" * 16
+
+
+def texts(entries):
+    """What the lines say; their numbers go up from the first one's."""
+    assert [number for number, _, _ in entries] == list(range(entries[0][0], entries[0][0] + len(entries)))
+    return [text for _, _, text in entries]
+
+
+def test_lines_reach_readers_late_ones_too(serve, dial):
+    """Each line once, in order, the writer's own included."""
+    server = serve()
+    ann, bob = dial(server), dial(server)
+    assert ann.ask("ann", ANN)
+    ann.write("one", "two")
+    assert bob.ask("bob", BOB)
+    ann.write("three")
+    assert bob.read(3) == [(0, "ann", "one"), (1, "ann", "two"), (2, "ann", "three")]
+    assert ann.read(3) == bob.entries
+    late = dial(server)
+    assert late.ask("bob", BOB, cursor=2)
+    assert late.read(1) == [(2, "ann", "three")]
+    assert server.end() == ""
+
+
+def test_a_name_belongs_to_its_token(serve, dial):
+    """Also after a crash."""
+    server = serve()
+    assert dial(server).ask("ann", ANN)
+    thief = dial(server)
+    assert not thief.ask("ann", BOB)
+    assert thief.refused == TAKEN
+    server.kill()
+    server = serve()
+    thief = dial(server)
+    assert not thief.ask("ann", BOB)
+    assert thief.refused == TAKEN
+    assert dial(server).ask("ann", ANN)
+    server.end()
+
+
+def test_a_crash_loses_nothing_that_was_acknowledged(serve, dial):
+    """Nor is anything there twice, when what was not acknowledged is sent again."""
+    said, identities = [], {}
+    for turn in range(3):
+        server = serve()
+        writer = dial(server)
+        assert writer.ask("ann", ANN, reads=False)
+        for number in range(200):
+            text = "%d.%d" % (turn, number)
+            identities[text] = os.urandom(8)
+            said.append(text)
+            writer.pump(lambda: len(writer.unacknowledged) < 32)
+            writer.post(text, identities[text])
+        server.kill()
+        server = serve()
+        again = dial(server)
+        assert again.ask("ann", ANN, reads=False)
+        assert len(writer.unacknowledged) <= 32
+        for n in sorted(writer.unacknowledged):
+            text = said[turn * 200 + n]
+            again.post(text, identities[text])
+        again.pump(lambda: not again.unacknowledged)
+        again.write("end of %d" % turn)
+        reader = dial(server)
+        assert reader.ask("bob", BOB, cursor=turn * 201)
+        assert texts(reader.read(201)) == said[turn * 200:] + ["end of %d" % turn]
+        server.end()
+
+
+def test_a_reader_goes_on_where_it_was(serve, dial):
+    """A server that comes back knows no session, and says so."""
+    server = serve()
+    writer, reader = dial(server), dial(server)
+    assert writer.ask("ann", ANN, reads=False) and reader.ask("bob", BOB)
+    writer.write(*("line %d" % n for n in range(100)))
+    reader.read(100)
+    server.kill()
+    server = serve()
+    gone = dial(server)
+    gone.socket.send(datagram(BEAT, reader.session, b"\0"))
+    gone.pump(lambda: gone.refused == GONE)
+    resumed = dial(server)
+    assert resumed.ask("bob", BOB, cursor=90)
+    assert texts(resumed.read(10)) == ["line %d" % n for n in range(90, 100)]
+    server.end()
+
+
+def test_a_full_disk_declines_lines_until_there_is_room(serve, dial):
+    """They are not acknowledged, and stored when they come again."""
+    server = serve()
+    writer = dial(server)
+    assert writer.ask("ann", ANN, reads=False)
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
+    for n in range(64):
+        writer.post("%04d" % n + "x" * 1000)
+    with pytest.raises(AssertionError):
+        writer.pump(lambda: not writer.unacknowledged, seconds=3)
+    stored = 64 - len(writer.unacknowledged)
+    assert stored < 64
+    resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    writer.pump(lambda: not writer.unacknowledged)
+    reader = dial(server)
+    assert reader.ask("bob", BOB)
+    assert [text[:4] for text in texts(reader.read(64))] == ["%04d" % n for n in range(64)]
+    assert "rows are not kept" in server.end()
+
+
+def test_a_second_server_is_refused(serve, tmp_path):
+    """The file is one server's at a time."""
+    server = serve()
+    other = subprocess.run([str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(tmp_path)],
+                           capture_output=True, timeout=PATIENCE, check=False)
+    assert other.returncode == 4 and b"is used by another server" in other.stderr
+    server.end()
+
+
+ROWS = int(os.environ.get("STORE_ROWS", 100000))
+
+
+def fill(path, rows):
+    """A long history, put there while no server runs."""
+    db = sqlite3.connect(path)
+    db.executemany("INSERT INTO lines (number, user, id, text) VALUES (?, 'ann', ?, ?)",
+                   ((n, n.to_bytes(8, "big"), "line %d" % n) for n in range(rows)))
+    db.commit()
+    db.close()
+
+
+def test_a_long_history_takes_little_memory(serve, dial, tmp_path):
+    """Read from many places at once, from the disk."""
+    serve().end()
+    fill(tmp_path / "pubsub.db", ROWS)
+    began = time.monotonic()
+    server = serve()
+    start, before = time.monotonic() - began, server.memory()
+    readers = []
+    for n in range(20):
+        readers.append(dial(server))
+        cursor = n * ROWS // 20
+        assert readers[-1].ask("r%d" % n, BOB, cursor=cursor)
+    for n, reader in enumerate(readers):
+        cursor = n * ROWS // 20
+        assert texts(reader.read(1000)) == ["line %d" % (cursor + k) for k in range(len(reader.entries))]
+    last = dial(server)
+    assert last.ask("last", BOB, cursor=ROWS - 10)
+    assert texts(last.read(10)) == ["line %d" % n for n in range(ROWS - 10, ROWS)]
+    writer = dial(server)
+    assert writer.ask("ann", ANN, reads=False)
+    writer.write("new", "newer")
+    assert texts(last.read(12))[10:] == ["new", "newer"]
+    print("%d rows: start %.3f s, resident %.1f MB, then %.1f MB" % (ROWS, start, before / 1e6, server.memory() / 1e6))
+    assert server.memory() < 64e6
+    server.end()
