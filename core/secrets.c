@@ -181,7 +181,8 @@ static bool is_seal(struct assay_vm *vm, uint32_t first, uint32_t count, const u
     if (e->config.marked)
         return is_marked_seal(e, now, bytes);
     hash_values(vm, first, count, epoch(e) - 1, before);
-    return same_seal(now, bytes) | same_seal(before, bytes);
+    bool young = same_seal(now, bytes), old = same_seal(before, bytes);
+    return young || old;
 }
 
 bool assay_op_sealed(struct assay_vm *vm, uint32_t ins)
