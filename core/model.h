@@ -360,7 +360,7 @@ struct assay_rule {
     uint8_t level; /* enum assay_level */
     uint8_t flags;
     uint16_t locals;       /* slots used beyond those of frame and message */
-    uint32_t out_max;      /* the most bytes that it sends, either way */
+    uint32_t out_max;      /* the most bytes that it sends, either way, and those that acknowledge its message */
     uint32_t line, column; /* in the spec */
 };
 

@@ -52,22 +52,20 @@ static bool bordered(const struct assay_engine *e)
     return e->model->frames[e->machine->frame_out].end == ASSAY_END_DATAGRAM;
 }
 
-/* Take room for an acknowledgement from the output, so that a rule cannot use it up; give it back. */
+/* Whether there is room for an acknowledgement. What rules may send counts it in; its border is kept from them. */
 static bool reserve(struct assay_engine *e)
 {
     struct assay_out *out = e->out;
     uint32_t most = e->model->messages[e->reliable->ack].wire_max;
     if (most > out->cap - out->len || (bordered(e) && out->cuts_len == out->cuts_cap))
         return false;
-    out->cap -= most;
-    out->cuts_cap -= bordered(e);
+    out->cuts_cap = (uint16_t)(out->cuts_cap - bordered(e));
     return true;
 }
 
 static void give_back(struct assay_engine *e)
 {
-    e->out->cap += e->model->messages[e->reliable->ack].wire_max;
-    e->out->cuts_cap += bordered(e);
+    e->out->cuts_cap = (uint16_t)(e->out->cuts_cap + bordered(e));
 }
 
 /* The end is told last. */
@@ -124,8 +122,10 @@ static enum assay_rc hand_over(struct assay_engine *e, struct assay_session *s, 
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     uint64_t turn = flow->taken;
-    e->tx.done = e->tx.declined = false;
+    e->tx.done = e->tx.declined = e->cramped = false;
     enum assay_rc rc = assay_step(e, s, event, origin);
+    if (rc == ASSAY_OK && e->tx.declined && e->cramped)
+        assay_ahead_drop(e, flow); /* those in front come first: these come again */
     if ((rc != ASSAY_OK && rc != ASSAY_ENDED) || !e->tx.done)
         return rc;
     if (!e->tx.declined && flow->taken == turn) /* else the numbering began anew */

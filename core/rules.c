@@ -268,6 +268,7 @@ static enum assay_rc run_rule(struct assay_engine *e, struct assay_session *s, u
     enum assay_rc rc;
     if (run_body(e, s, (struct body){rule, event, e->model->rules[rule].body, skip, false}, &ran, &rc))
         return rc;
+    e->cramped |= ran == ASSAY_RAN_NO_ROOM;
     return run_otherwise(e, s, rule, event, 0, ran);
 }
 
@@ -365,7 +366,9 @@ static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, ui
 {
     if (event == ASSAY_EV_NO_ROOM)
         return assay_session_end(e, s, ASSAY_END_CLOSE, event);
-    return assay_handle(e, s, ASSAY_EV_NO_ROOM, (enum assay_origin)s->origin);
+    enum assay_rc rc = assay_handle(e, s, ASSAY_EV_NO_ROOM, (enum assay_origin)s->origin);
+    e->tx.declined = true; /* a reliable message whose rule could not be done comes again */
+    return rc;
 }
 
 /* What goes on draws the same random values again, and others than all drawn since. */

@@ -120,6 +120,7 @@ struct assay_engine {
     uint32_t row_bytes; /* the most of one row */
     uint16_t row_log;   /* log whose row is being sent; ASSAY_NONE */
     bool starved;       /* there was no memory for it */
+    bool cramped;       /* a rule could not be done for want of memory, or of a window */
     uint64_t row;
     size_t peer_at, peer_size; /* in a session; 0: no code asks */
     uint32_t window;

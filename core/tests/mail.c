@@ -219,8 +219,12 @@ static void make_machine(unsigned side, const struct mail_options *options)
     uint16_t first_rule = rules_n;
     uint16_t show = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
     uint16_t check = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_CHECK));
-    struct assay_rule *note =
-        rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, options->checks ? check : show);
+    uint16_t keep =
+        CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_ARG), I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
+    struct assay_rule *note = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE,
+                                   options->checks  ? check
+                                   : options->keeps ? keep
+                                                    : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
     rule(side, MAIL_S_LOST, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, show);
     if (!options->logs)

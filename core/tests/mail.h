@@ -32,6 +32,7 @@ struct mail_options {
     uint32_t window; /* 0: 4 */
     int64_t first;   /* first number */
     bool checks;     /* notes are shown by an effect that can fail; then they are declined */
+    bool keeps;      /* notes are kept in a variable, and shown */
     uint8_t order, duplicate;
     uint32_t memory; /* 0: 4096 */
     bool summed;     /* a sum8 of all stands before the kind */

@@ -289,6 +289,31 @@ static void without_memory_they_are_dropped(void **unused)
     mail_close(&m);
 }
 
+/* What is ahead of its turn makes room for what comes first. */
+static void a_note_without_room_is_not_taken(void **unused)
+{
+    (void)unused;
+    struct mail_options options = plain;
+    options.keeps = true;
+    options.memory = 2 * 32;
+    struct mail m;
+    mail_open(&m, &options);
+    mail_feed(&m, 0, SPAN("\1AA\1b"));
+    mail_feed(&m, 0, SPAN("\1AA\2c"));
+    assert_int_equal(waiting(&m, 0).held, 2);
+    uint32_t sent = m.sent;
+    mail_feed(&m, 0, SPAN("\1AA\0a"));
+    assert_true(mail_shown(&m, 0, "no-room."));
+    assert_int_equal(m.sent, sent);
+    assert_int_equal(waiting(&m, 0).taken, 0);
+    assert_int_equal(waiting(&m, 0).held, 0);
+    mail_feed(&m, 0, SPAN("\1AA\0a"));
+    mail_feed(&m, 0, SPAN("\1AA\1b"));
+    assert_true(mail_shown(&m, 0, "no-room.a.b."));
+    assert_int_equal(waiting(&m, 0).taken, 2);
+    mail_close(&m);
+}
+
 /* ---- what is not taken ------------------------------------------------------ */
 
 static void a_declined_message_is_handled_anew(void **unused)
@@ -457,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_full_window_holds_calls_back),
         cmocka_unit_test(as_many_are_held_as_the_window_allows),
         cmocka_unit_test(without_memory_they_are_dropped),
+        cmocka_unit_test(a_note_without_room_is_not_taken),
         cmocka_unit_test(a_declined_message_is_handled_anew),
         cmocka_unit_test(acknowledged_means_done),
         cmocka_unit_test(effects_of_messages_that_were_ahead),
