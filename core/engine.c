@@ -470,6 +470,8 @@ enum assay_rc assay_call(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_PENDING;
     s->call = call;
     enum assay_rc rc = stray ? assay_stray(e, s, early) : start_call(e, s, values, spans);
+    if (e->reliable && rc == ASSAY_OK)
+        assay_turns_wake(e, s);
     if (rc == ASSAY_FULL)
         s->call = ASSAY_NONE;
     else

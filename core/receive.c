@@ -186,6 +186,13 @@ enum assay_rc assay_turns(struct assay_engine *e, struct assay_session *s)
     return (s->wants & ASSAY_WANT_TURN) && e->out->len == len ? ASSAY_FULL : ASSAY_OK;
 }
 
+void assay_turns_wake(const struct assay_engine *e, struct assay_session *s)
+{
+    struct assay_flow *flow = assay_flow_of(e, s);
+    if (ahead_at(e, flow, flow->taken)->size)
+        s->wants |= ASSAY_WANT_TURN;
+}
+
 enum assay_rc assay_receive_resume(struct assay_engine *e, struct assay_session *s)
 {
     struct assay_flow *flow = assay_flow_of(e, s);

@@ -89,6 +89,8 @@ enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s);
 
 /* receive.c */
 void assay_ahead_drop(struct assay_engine *e, struct assay_flow *flow);
+/* A message that was ahead may have waited for the call that has begun. */
+void assay_turns_wake(const struct assay_engine *e, struct assay_session *s);
 enum assay_rc assay_turns(struct assay_engine *e, struct assay_session *s);
 
 #endif

@@ -315,6 +315,23 @@ static bool tables_hold(struct check *c)
         ok = m->messages[i].tag_kind != ASSAY_TAG_CODE || expression_holds(c, m->messages[i].tag_code);
     for (uint32_t i = 0; ok && i < m->params_count; i++)
         ok = expression_holds(c, m->params[i].init);
+    for (uint32_t i = 0; ok && i < m->reliables_count; i++)
+        ok = expression_holds(c, m->reliables[i].first) && expression_holds(c, m->reliables[i].cap) &&
+             expression_holds(c, m->reliables[i].give_up);
+    return ok;
+}
+
+/* Logs that the machine's sessions follow. */
+static bool logs_hold(struct check *c)
+{
+    const struct assay_model *m = c->model;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < m->logs_count; i++) {
+        const struct assay_log *log = &m->logs[i];
+        if (log->machine != ASSAY_NONE && &m->machines[log->machine] == c->machine)
+            ok = inside(c->machine->vars, log->cursor) && expression_holds(c, log->follows) &&
+                 expression_holds(c, log->batch) && expression_holds(c, log->window);
+    }
     return ok;
 }
 
@@ -339,7 +356,8 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
         ok = expression_holds(c, m->vars[machine->vars.first + i].init);
     for (uint32_t i = 0; ok && i < machine->timers.count; i++)
         ok = expression_holds(c, m->timers[machine->timers.first + i].after);
-    ok = ok && expression_holds(c, machine->reconnect.pause) && expression_holds(c, machine->first_number);
+    ok = ok && expression_holds(c, machine->reconnect.pause) && expression_holds(c, machine->first_number) &&
+         logs_hold(c) && (machine->session == ASSAY_NONE || inside(machine->vars, machine->session));
     for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
         const struct assay_rule *rule = &m->rules[machine->rules.first + i];
         ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise) &&

@@ -129,6 +129,34 @@ static bool effect_holds(const struct assay_model *m, const struct assay_effect 
             effect->args.count == m->tables[effect->table].columns.count + 1);
 }
 
+static bool reliable_holds(const struct assay_model *m, const struct assay_reliable *r)
+{
+    bool ok = run_in(r->messages, m->reliable_messages_count) && in_table(r->ack, m->messages_count) &&
+              r->number < ASSAY_SLOTS_MAX && r->ack_slot < ASSAY_SLOTS_MAX && none_or_in(r->session, ASSAY_SLOTS_MAX) &&
+              (r->bits == 8 || r->bits == 16 || r->bits == 32) && r->window >= 1 && r->window <= 1u << (r->bits - 1);
+    for (uint32_t i = 0; ok && i < r->messages.count; i++)
+        ok = in_table(m->reliable_messages[r->messages.first + i], m->messages_count);
+    return ok;
+}
+
+static bool stateset_in(const struct assay_model *m, uint16_t set)
+{
+    uint32_t at = set;
+    while (at < m->statesets_count && m->statesets[at] != ASSAY_NONE)
+        at++;
+    return at < m->statesets_count;
+}
+
+static bool log_holds(const struct assay_model *m, const struct assay_log *log)
+{
+    if (!run_in(log->columns, m->params_count))
+        return false;
+    if (log->machine == ASSAY_NONE)
+        return true;
+    return log->machine < m->machines_count && stateset_in(m, log->states) && log->event < m->events_count &&
+           m->events[log->event].kind == ASSAY_EVK_ROW && log->first_slot + log->columns.count < ASSAY_SLOTS_MAX;
+}
+
 bool assay_tables_verify(const struct assay_model *m)
 {
     bool ok = true;
@@ -144,6 +172,10 @@ bool assay_tables_verify(const struct assay_model *m)
         ok = none_or_in(m->frames[i].trim, m->sets_count) && sums_in(m, m->frames[i].fields) <= 1;
     for (uint16_t i = 0; ok && i < m->tables_count; i++)
         ok = rows_hold(m, i);
+    for (uint32_t i = 0; ok && i < m->reliables_count; i++)
+        ok = reliable_holds(m, &m->reliables[i]);
+    for (uint32_t i = 0; ok && i < m->logs_count; i++)
+        ok = log_holds(m, &m->logs[i]);
     for (uint32_t i = 0; ok && i < m->effects_count; i++)
         ok = effect_holds(m, &m->effects[i]);
     for (uint32_t i = 0; ok && i < m->messages_count; i++)
