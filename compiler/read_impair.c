@@ -125,6 +125,9 @@ static uint64_t read_places(struct assay_spec *spec, const struct spec_impair *i
             assay_near_add(&near, a->name);
             i++;
         }
+        assay_near_add(&near, "server");
+        if (strcmp(child->text, "server") == 0)
+            found = (uint64_t)1 << 63;
         if (!found)
             assay_spec_error(spec, child->at, "no client is called '%s'%s", child->text, assay_near_text(&near));
         at |= found;
@@ -143,7 +146,7 @@ static void read_promise(struct assay_spec *spec, struct spec_impair *impair, co
     p->call = find_call(spec, of[PR_CALL]->text, of[PR_CALL]->at);
     p->effect = promised_effect(spec, of[PR_IS]);
     p->at = read_places(spec, impair, of[PR_AT]);
-    p->same_order = of[PR_ORDER] && assay_read_word(spec, of[PR_ORDER], orders, 2, "order") == 0;
+    p->same_order = !of[PR_ORDER] || assay_read_word(spec, of[PR_ORDER], orders, 2, "order") == 0;
     p->req = assay_read_req(spec, of[PR_REQ]);
     if (!p->call || !p->effect)
         return;
