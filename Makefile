@@ -27,7 +27,7 @@ ALL_LDFLAGS := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 # ---- layers ----
 
 # Layers, each a folder and an archive, and what they are linked with. ARCHITECTURE.md says what they may include.
-LAYERS := core base net compiler libclient ref-server conformance link cli
+LAYERS := core base net compiler libclient ref-server conformance link sim cli
 uses_core        :=
 uses_base        :=
 uses_net         := core
@@ -36,7 +36,8 @@ uses_libclient   := net core
 uses_ref-server  := net base core
 uses_conformance := compiler net base core
 uses_link        := net base core
-uses_cli         := link conformance ref-server libclient compiler net base core
+uses_sim         := link net compiler base core
+uses_cli         := sim link conformance ref-server libclient compiler net base core
 
 # System libraries: of a layer, and of a set of layers.
 syslibs_compiler    := -lyaml

@@ -30,6 +30,7 @@ int assay_cmd_test(int argc, char **argv);
 int assay_cmd_cases(int argc, char **argv);
 int assay_cmd_mutants(int argc, char **argv);
 int assay_cmd_link(int argc, char **argv);
+int assay_cmd_sim(int argc, char **argv);
 
 /* How a command ends whose command line says no more (HELP or BAD). */
 static inline int assay_cli_exit(enum assay_args_result read)

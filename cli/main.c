@@ -13,6 +13,7 @@ static const struct assay_command commands[] = {
     {"cases", "list or export the cases that a spec yields", assay_cmd_cases},
     {"mutants", "measure the suite of a spec with deliberately wrong servers", assay_cmd_mutants},
     {"link", "stand between clients and a server, and go wrong on purpose", assay_cmd_link},
+    {"sim", "try a protocol's promises on a bad network in virtual time", assay_cmd_sim},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

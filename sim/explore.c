@@ -1,0 +1,192 @@
+/* All schedules of up to so many faults: each forks from a snapshot of the world right before its last fault. */
+#include <string.h>
+
+#include "sim/world.h"
+
+#define ASKS_EVERY 256u
+
+struct explorer {
+    struct assay_sim *sim;
+    const struct assay_sim_search *search;
+    struct assay_sim_report *report;
+    struct assay_sim_schedule path; /* what has gone wrong so far */
+    bool over;
+};
+
+/* ---- kinds of faults --------------------------------------------------- */
+
+struct variety {
+    enum assay_impairment of;
+    enum assay_link_kind kind;
+    bool late; /* its span is longer than the first pause before something is sent again */
+    bool more; /* beyond one for each kind */
+};
+static const struct variety varieties[] = {
+    {ASSAY_IMPAIR_DROP, ASSAY_LINK_DROP, false, false},
+    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, false, false},
+    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, true, true},
+    {ASSAY_IMPAIR_SWAP, ASSAY_LINK_SWAP, false, false},
+    {ASSAY_IMPAIR_DELAY, ASSAY_LINK_DELAY, true, false},
+    {ASSAY_IMPAIR_CORRUPT, ASSAY_LINK_CORRUPT, false, false},
+};
+#define VARIETIES (sizeof varieties / sizeof *varieties)
+
+/* ---- one schedule is over ---------------------------------------------- */
+
+static void count(struct assay_sim_count *to, const struct assay_sim *sim)
+{
+    to->schedules++;
+    to->calls += sim->s.calls;
+    to->failed += sim->s.failed;
+}
+
+static bool is_enough(const struct explorer *x)
+{
+    uint64_t n = x->report->count.schedules;
+    if (x->search->most && n >= x->search->most)
+        return true;
+    return x->search->enough && n % ASKS_EVERY == 0 && x->search->enough(x->search->context);
+}
+
+static void end_schedule(struct explorer *x)
+{
+    struct assay_sim_finding finding;
+    count(&x->report->count, x->sim);
+    if (!sim_judge(x->sim, &finding)) {
+        x->report->finding = finding;
+        x->over = !assay_sim_schedule_copy(&x->report->schedule, &x->path) || true;
+    } else if (is_enough(x)) {
+        x->report->cut = x->over = true;
+    }
+}
+
+/* ---- the tree ---------------------------------------------------------- */
+
+static void explore(struct explorer *x, unsigned left);
+
+static bool push(struct explorer *x, const struct assay_sim_fault *fault)
+{
+    bool ok = assay_sim_schedule_add(&x->path, fault);
+    x->over = x->over || !ok;
+    return ok;
+}
+
+/* Steps that a branch takes are counted once, by whoever takes them. */
+static void step(struct explorer *x, enum sim_next next, const struct assay_link_fault *fault)
+{
+    uint64_t deliveries = x->sim->s.deliveries;
+    sim_step(x->sim, next, &fault, fault ? 1 : 0);
+    x->report->count.deliveries += x->sim->s.deliveries - deliveries;
+    x->report->count.datagrams += next == SIM_LAUNCH;
+    x->report->count.steps++;
+}
+
+static void branch_fault(struct explorer *x, unsigned left, const struct variety *v)
+{
+    struct assay_sim_fault fault = {.link = {.kind = v->kind, .span = v->late ? x->sim->delay : 0}};
+    sim_settle(x->sim, &fault.link);
+    if (!push(x, &fault))
+        return;
+    step(x, SIM_LAUNCH, &fault.link);
+    explore(x, left - 1);
+    x->path.count--;
+    if (!x->over)
+        sim_restore(x->sim, left);
+}
+
+static void branch_faults(struct explorer *x, unsigned left)
+{
+    if (x->search->kinds == 0 || (x->search->first && x->sim->s.datagrams >= x->search->first))
+        return;
+    if (!sim_save(x->sim, left)) {
+        x->over = true;
+        return;
+    }
+    for (size_t i = 0; i < VARIETIES && !x->over; i++)
+        if ((varieties[i].of & x->search->kinds) && !(varieties[i].more && x->search->plain))
+            branch_fault(x, left, &varieties[i]);
+}
+
+/* Nothing happens to a node between its own events: crashes fall in front of these. */
+static void branch_crash(struct explorer *x, unsigned left, unsigned node)
+{
+    unsigned role = node == SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
+    struct assay_sim_fault fault = {.crash = true, .node = (uint8_t)node, .step = x->sim->s.steps + 1};
+    if (!(x->search->crashes & role) || !x->sim->node[node].up)
+        return;
+    if (!sim_save(x->sim, left) || !push(x, &fault)) {
+        x->over = true;
+        return;
+    }
+    sim_crash(x->sim, node);
+    explore(x, left - 1);
+    x->path.count--;
+    if (!x->over)
+        sim_restore(x->sim, left);
+}
+
+static void explore(struct explorer *x, unsigned left)
+{
+    enum sim_next next;
+    unsigned node = 0;
+    while (!x->over && (next = sim_peek(x->sim, &node)) != SIM_REST) {
+        if (left && next == SIM_LAUNCH)
+            branch_faults(x, left);
+        else if (left)
+            branch_crash(x, left, node);
+        if (!x->over)
+            step(x, next, NULL);
+    }
+    if (!x->over)
+        end_schedule(x);
+}
+
+/* ---- total loss -------------------------------------------------------- */
+
+static void black_out(struct explorer *x)
+{
+    uint64_t first = 1;
+    for (; !x->over && first <= x->sim->base; first++) {
+        sim_begin(x->sim, x->sim->config.seed, x->sim->config.near_wrap);
+        x->path.blackout = first;
+        sim_run(x->sim, &x->path);
+        x->report->count.datagrams += x->sim->s.datagrams;
+        x->report->count.deliveries += x->sim->s.deliveries;
+        x->report->count.steps += x->sim->s.steps;
+        end_schedule(x);
+    }
+    x->path.blackout = 0;
+}
+
+bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report)
+{
+    struct explorer x = {.sim = sim, .search = search, .report = report};
+    *report = (struct assay_sim_report){.base = sim->base};
+    x.path.seed = sim->config.seed;
+    x.path.near_wrap = sim->config.near_wrap;
+    sim_begin(sim, sim->config.seed, sim->config.near_wrap);
+    explore(&x, search->faults);
+    if (search->blackouts)
+        black_out(&x);
+    assay_sim_schedule_free(&x.path);
+    if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !report->cut)
+        sim_try_random(sim, search, report);
+    report->shrunk_from = (unsigned)report->schedule.count;
+    if (report->finding.wrong != ASSAY_SIM_NOTHING)
+        assay_sim_shrink(sim, &report->schedule, &report->finding);
+    return !sim->memory;
+}
+
+void assay_sim_replay(struct assay_sim *sim, const struct assay_sim_schedule *schedule,
+                      struct assay_sim_finding *finding, struct assay_sim_count *total)
+{
+    sim_begin(sim, schedule->seed, schedule->near_wrap);
+    sim_run(sim, schedule);
+    sim_judge(sim, finding);
+    if (!total)
+        return;
+    count(total, sim);
+    total->datagrams += sim->s.datagrams;
+    total->deliveries += sim->s.deliveries;
+    total->steps += sim->s.steps;
+}

@@ -1,0 +1,136 @@
+/* The network: datagrams on their way, and what happens to them. */
+#include <string.h>
+
+#include "sim/world.h"
+
+#define SWAP_SPAN 100000000 /* as a link waits for the datagrams that are to pass */
+
+static void lost(struct assay_sim *sim, const struct sim_datagram *d, unsigned faults, const char *why)
+{
+    if (sim->tracing)
+        sim_note(sim, (struct sim_trace){.kind = SIM_T_LOST,
+                                         .node = sim->flow[d->flow].client,
+                                         .faults = (uint8_t)faults,
+                                         .why = why,
+                                         .datagram = *d});
+}
+
+/* Those that wait for others to pass: this one did. */
+static bool has_gone(struct assay_sim *sim, uint32_t i, const struct sim_datagram *passed)
+{
+    struct sim_event *e = &sim->events.items[i];
+    return e->held && e->kind == SIM_ARRIVE && e->datagram.flow == passed->flow &&
+           e->datagram.direction == passed->direction && e->datagram.ordinal != passed->ordinal && --e->held == 0;
+}
+
+static void let_go(struct assay_sim *sim, const struct sim_datagram *passed, int64_t at)
+{
+    uint32_t ready[16], count = 0;
+    for (uint32_t i = 0; i < sim->s.events && count < 16; i++)
+        if (has_gone(sim, i, passed))
+            ready[count++] = sim->events.items[i].datagram.ordinal;
+    sim->s.held -= count;
+    for (uint32_t n = 0; n < count; n++)
+        for (uint32_t i = 0; i < sim->s.events; i++) {
+            const struct sim_event *e = &sim->events.items[i];
+            if (e->kind == SIM_ARRIVE && e->datagram.mark == SIM_SWAPPED && e->datagram.flow == passed->flow &&
+                e->datagram.direction == passed->direction && e->datagram.ordinal == ready[n]) {
+                sim_retime(sim, i, at);
+                break;
+            }
+        }
+}
+
+static void send(struct assay_sim *sim, struct sim_datagram d, int64_t at, uint16_t held)
+{
+    sim->s.held += held > 0;
+    sim_push(sim, (struct sim_event){.at = at, .kind = SIM_ARRIVE, .held = held, .datagram = d});
+}
+
+static void change(struct assay_sim *sim, struct sim_datagram *d, const struct assay_link_fault *f)
+{
+    uint32_t from = d->where;
+    if (!SIM_ROOM(sim, sim->bytes, (uint64_t)sim->s.bytes + d->size))
+        return;
+    d->where = sim_keep(sim, sim->bytes.items + from, d->size);
+    d->mark = SIM_CHANGED;
+    if (f->kind == ASSAY_LINK_TRUNCATE)
+        d->size = f->size < d->size ? (uint32_t)f->size : d->size;
+    else if (f->size < d->size)
+        sim->bytes.items[d->where + f->size] ^= f->mask;
+}
+
+struct way {
+    int64_t at, again; /* arrival; of the copy, or ASSAY_NEVER */
+    uint16_t held;
+    bool lost;
+};
+
+static void meet(struct assay_sim *sim, struct sim_datagram *d, const struct assay_link_fault *f, struct way *way)
+{
+    if (f->kind == ASSAY_LINK_DROP)
+        way->lost = true;
+    else if (f->kind == ASSAY_LINK_CORRUPT || f->kind == ASSAY_LINK_TRUNCATE)
+        change(sim, d, f);
+    else if (f->kind == ASSAY_LINK_DELAY)
+        way->at += f->span;
+    else if (f->kind == ASSAY_LINK_DUPLICATE)
+        way->again = f->span;
+    else if (f->kind == ASSAY_LINK_SWAP)
+        way->held = f->size ? (uint16_t)f->size : 1;
+    if (f->kind == ASSAY_LINK_DELAY)
+        d->mark = SIM_LATE;
+    if (f->kind == ASSAY_LINK_SWAP) {
+        d->mark = SIM_SWAPPED;
+        way->at += f->span ? f->span : SWAP_SPAN;
+    }
+}
+
+static void note_fault(struct assay_sim *sim, uint32_t count, int64_t over)
+{
+    sim->s.faults += count;
+    sim->s.last_fault = over > sim->s.last_fault ? over : sim->s.last_fault;
+    sim->s.moved = over > sim->s.moved ? over : sim->s.moved;
+}
+
+void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count)
+{
+    struct sim_datagram d = sim->box.items[sim->s.box_head++];
+    struct way way = {.at = sim->s.now + sim->config.latency, .again = ASSAY_NEVER};
+    unsigned met = 0;
+    sim->s.datagrams++;
+    for (size_t i = 0; i < count; i++) {
+        met |= 1u << faults[i]->kind >> ASSAY_LINK_DROP;
+        meet(sim, &d, faults[i], &way);
+    }
+    if (count)
+        note_fault(sim, (uint32_t)count, way.at + (way.again == ASSAY_NEVER ? 0 : way.again));
+    if (way.lost || sim->s.blackout) {
+        lost(sim, &d, met, "lost");
+        return;
+    }
+    if (sim->tracing)
+        sim_note(sim, (struct sim_trace){
+                          .kind = SIM_T_SENT, .node = sim->flow[d.flow].client, .faults = (uint8_t)met, .datagram = d});
+    send(sim, d, way.at, way.held);
+    if (way.again != ASSAY_NEVER) {
+        struct sim_datagram copy = d;
+        copy.mark = SIM_COPY;
+        send(sim, copy, way.at + way.again, 0);
+    }
+    if (sim->s.held > (way.held > 0))
+        let_go(sim, &d, way.at);
+}
+
+void sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault)
+{
+    const struct sim_datagram *d = &sim->box.items[sim->s.box_head];
+    uint64_t draw = sim_mix(sim->seed ^ ((uint64_t)d->ordinal << 20 | (uint64_t)d->flow << 4 | d->direction));
+    fault->flow = d->flow;
+    fault->direction = d->direction;
+    fault->at = d->ordinal;
+    if (fault->kind == ASSAY_LINK_CORRUPT && fault->mask == 0) {
+        fault->size = d->size ? draw % d->size : 0;
+        fault->mask = (uint8_t)(1u << (draw >> 32 & 7));
+    }
+}

@@ -1,0 +1,165 @@
+/* One step after another, and when it is over. */
+#include "sim/world.h"
+
+static int64_t first_deadline(const struct assay_sim *sim, unsigned *node)
+{
+    int64_t first = ASSAY_NEVER;
+    for (unsigned i = 0; i < sim->nodes; i++)
+        if (sim->node[i].deadline < first) {
+            first = sim->node[i].deadline;
+            *node = i;
+        }
+    return first;
+}
+
+static bool all_acted(const struct assay_sim *sim)
+{
+    for (unsigned i = 1; i < sim->nodes; i++)
+        if (sim->node[i].calling || !sim->node[i].up)
+            return false;
+    return sim->node[SIM_SERVER].up;
+}
+
+/* Nothing is on its way, nobody works, no message waits. */
+static bool is_quiet(const struct assay_sim *sim)
+{
+    return sim->s.events == 0 && all_acted(sim) && !(sim->reliable && sim_waits(sim));
+}
+
+/* At rest when everything is done and nothing more is due for a while; or when it has had all the time there is. */
+static bool at_rest(struct assay_sim *sim, int64_t next)
+{
+    if (next == ASSAY_NEVER || sim->s.full || sim->memory || next - sim->s.moved > sim->horizon)
+        return true;
+    if (!is_quiet(sim)) {
+        sim->s.quiet = ASSAY_NEVER;
+        return false;
+    }
+    if (sim->s.quiet == ASSAY_NEVER)
+        sim->s.quiet = sim->s.now;
+    return next - sim->s.quiet > sim->linger && sim_promises(sim, NULL);
+}
+
+static unsigned concerns(const struct assay_sim *sim, const struct sim_event *e)
+{
+    if (e->kind != SIM_ARRIVE)
+        return e->node;
+    return e->datagram.direction == ASSAY_LINK_UP ? SIM_SERVER : sim->flow[e->datagram.flow].client;
+}
+
+enum sim_next sim_peek(struct assay_sim *sim, unsigned *node)
+{
+    if (sim->s.box_head < sim->s.box_tail)
+        return SIM_LAUNCH;
+    int64_t timer = first_deadline(sim, node), next = timer;
+    if (sim->s.events && sim->events.items[0].at <= timer) {
+        next = sim->events.items[0].at;
+        *node = concerns(sim, &sim->events.items[0]);
+    }
+    return at_rest(sim, next) ? SIM_REST : SIM_EVENT;
+}
+
+/* ---- events ------------------------------------------------------------ */
+
+static void arrive(struct assay_sim *sim, const struct sim_event *e)
+{
+    sim->s.held -= e->held > 0; /* those that were to pass it did not come */
+    sim_arrive(sim, &e->datagram);
+}
+
+static void store(struct assay_sim *sim, const struct sim_event *e)
+{
+    sim_store(sim, e->what);
+}
+
+static void complete(struct assay_sim *sim, const struct sim_event *e)
+{
+    sim_complete(sim, e->what);
+}
+
+static void act(struct assay_sim *sim, const struct sim_event *e)
+{
+    sim_act(sim, e->node);
+}
+
+static void restart(struct assay_sim *sim, const struct sim_event *e)
+{
+    sim_note(sim, (struct sim_trace){.kind = SIM_T_RESTART, .node = e->node});
+    if (e->node == SIM_SERVER)
+        sim_start_server(sim);
+    else
+        sim_start_client(sim, e->node);
+}
+
+static void (*const doers[])(struct assay_sim *, const struct sim_event *) = {
+    [SIM_ARRIVE] = arrive, [SIM_STORE] = store, [SIM_COMPLETE] = complete, [SIM_ACT] = act, [SIM_RESTART] = restart};
+
+static void next_event(struct assay_sim *sim)
+{
+    unsigned node = 0;
+    int64_t timer = first_deadline(sim, &node);
+    if (sim->s.events == 0 || sim->events.items[0].at > timer) {
+        sim->s.now = timer > sim->s.now ? timer : sim->s.now;
+        sim_tick(sim, node);
+        return;
+    }
+    struct sim_event e = sim_pop(sim);
+    sim->s.now = e.at > sim->s.now ? e.at : sim->s.now;
+    if (e.kind == SIM_ARRIVE || e.life == sim->node[e.node].life)
+        doers[e.kind](sim, &e);
+}
+
+void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link_fault *const *faults, size_t count)
+{
+    sim->s.steps++;
+    if (next == SIM_LAUNCH)
+        sim_launch(sim, faults, count);
+    else
+        next_event(sim);
+}
+
+/* ---- schedules --------------------------------------------------------- */
+
+#define MET_MAX 16
+
+/* The faults of a schedule that the next datagram meets. */
+static size_t met_by(const struct assay_sim *sim, const struct assay_sim_schedule *schedule,
+                     const struct assay_link_fault *met[MET_MAX])
+{
+    const struct sim_datagram *d = &sim->box.items[sim->s.box_head];
+    size_t count = 0;
+    for (size_t i = 0; i < schedule->count && count < MET_MAX; i++) {
+        const struct assay_sim_fault *f = &schedule->faults[i];
+        bool here = !f->crash && (f->link.flow == d->flow || f->link.flow == 0) && f->link.direction == d->direction &&
+                    f->link.at == d->ordinal;
+        if (here)
+            met[count++] = &f->link;
+    }
+    return count;
+}
+
+static void crash_as_said(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->count; i++)
+        if (schedule->faults[i].crash && schedule->faults[i].step == sim->s.steps + 1)
+            sim_crash(sim, schedule->faults[i].node);
+}
+
+void sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
+{
+    const struct assay_link_fault *met[MET_MAX];
+    enum sim_next next;
+    unsigned node;
+    while ((next = sim_peek(sim, &node)) != SIM_REST) {
+        size_t count = 0;
+        if (schedule) {
+            crash_as_said(sim, schedule);
+            if ((next = sim_peek(sim, &node)) == SIM_REST)
+                return;
+            if (next == SIM_LAUNCH)
+                count = met_by(sim, schedule, met);
+            sim->s.blackout |= schedule->blackout && sim->s.datagrams + 1 >= schedule->blackout;
+        }
+        sim_step(sim, next, met, count);
+    }
+}

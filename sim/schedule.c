@@ -1,0 +1,174 @@
+/* Schedules as lists, and as plans of a link with what a link cannot do as comments. */
+#include "sim/schedule.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIRECTIVE "#sim "
+
+bool assay_sim_schedule_add(struct assay_sim_schedule *s, const struct assay_sim_fault *fault)
+{
+    if (s->count == s->capacity) {
+        size_t capacity = s->capacity ? 2 * s->capacity : 16;
+        struct assay_sim_fault *grown = realloc(s->faults, capacity * sizeof *grown);
+        if (!grown)
+            return false;
+        s->faults = grown;
+        s->capacity = capacity;
+    }
+    s->faults[s->count++] = *fault;
+    return true;
+}
+
+bool assay_sim_schedule_copy(struct assay_sim_schedule *to, const struct assay_sim_schedule *from)
+{
+    to->seed = from->seed;
+    to->near_wrap = from->near_wrap;
+    to->blackout = from->blackout;
+    to->count = 0;
+    for (size_t i = 0; i < from->count; i++)
+        if (!assay_sim_schedule_add(to, &from->faults[i]))
+            return false;
+    return true;
+}
+
+void assay_sim_schedule_free(struct assay_sim_schedule *s)
+{
+    free(s->faults);
+    *s = (struct assay_sim_schedule){0};
+}
+
+/* ---- writing ----------------------------------------------------------- */
+
+static const char *name_of(const struct assay_model *model, unsigned node)
+{
+    return node == 0 ? "server" : model->actors[node - 1].name;
+}
+
+bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct assay_model *model, FILE *to)
+{
+    char line[ASSAY_LINK_LINE_MAX];
+    fprintf(to, DIRECTIVE "seed %" PRIu64 "\n", s->seed);
+    if (s->near_wrap)
+        fprintf(to, DIRECTIVE "number -2\n");
+    if (s->blackout)
+        fprintf(to, DIRECTIVE "blackout %" PRIu64 "\n", s->blackout);
+    for (size_t i = 0; i < s->count; i++) {
+        const struct assay_sim_fault *f = &s->faults[i];
+        if (f->crash) {
+            fprintf(to, DIRECTIVE "crash %s %" PRIu64 "\n", name_of(model, f->node), f->step);
+            continue;
+        }
+        assay_link_print(&f->link, line);
+        fprintf(to, "%s\n", line);
+    }
+    return !ferror(to);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static bool node_of(const struct assay_model *model, const char *name, uint8_t *node)
+{
+    for (unsigned i = 0; i <= model->actors_count && i < UINT8_MAX; i++)
+        if (strcmp(name_of(model, i), name) == 0) {
+            *node = (uint8_t)i;
+            return true;
+        }
+    return false;
+}
+
+static bool take_directive(struct assay_sim_schedule *s, const struct assay_model *model, const char *line)
+{
+    char name[65];
+    uint64_t n;
+    int end = 0;
+    struct assay_sim_fault f = {.crash = true};
+    if (sscanf(line, "seed %" SCNu64 " %n", &s->seed, &end) == 1 && end && !line[end])
+        return true;
+    if (sscanf(line, "blackout %" SCNu64 " %n", &s->blackout, &end) == 1 && end && !line[end])
+        return s->blackout > 0;
+    end = 0;
+    (void)sscanf(line, "number -2 %n", &end);
+    if (end && !line[end]) {
+        s->near_wrap = true;
+        return true;
+    }
+    end = 0;
+    if (sscanf(line, "crash %64s %" SCNu64 " %n", name, &n, &end) != 2 || !end || line[end] ||
+        !node_of(model, name, &f.node))
+        return false;
+    f.step = n;
+    return assay_sim_schedule_add(s, &f);
+}
+
+static bool take_directives(struct assay_sim_schedule *s, const struct assay_model *model, const char *name,
+                            const char *text, size_t size, struct assay_link_error *error)
+{
+    size_t number = 1;
+    for (const char *p = text, *end = text + size; p < end; number++) {
+        const char *stop = memchr(p, '\n', (size_t)(end - p));
+        size_t n = (size_t)((stop ? stop : end) - p), head = strlen(DIRECTIVE);
+        char line[128];
+        if (n > head && n - head < sizeof line && memcmp(p, DIRECTIVE, head) == 0) {
+            memcpy(line, p + head, n - head);
+            line[n - head] = '\0';
+            if (!take_directive(s, model, line)) {
+                snprintf(error->text, sizeof error->text,
+                         "%.200s:%zu:1: expected seed N, number -2, blackout N, or crash NODE STEP behind '#sim'", name,
+                         number);
+                return false;
+            }
+        }
+        p = stop ? stop + 1 : end;
+    }
+    return true;
+}
+
+bool assay_sim_schedule_read(struct assay_sim_schedule *s, const struct assay_model *model, const char *name,
+                             const char *text, size_t size, struct assay_link_error *error)
+{
+    struct assay_link_plan plan = {.transport = ASSAY_LINK_DATAGRAMS};
+    bool ok =
+        take_directives(s, model, name, text, size, error) && assay_link_plan_read(&plan, name, text, size, error);
+    for (size_t i = 0; i < plan.count && ok; i++)
+        ok = assay_sim_schedule_add(s, &(struct assay_sim_fault){.link = plan.faults[i]});
+    assay_link_plan_free(&plan);
+    return ok;
+}
+
+static char *read_all(FILE *in, size_t *size)
+{
+    size_t cap = 0, n = 0, got;
+    char *text = NULL;
+    do {
+        cap = cap ? 2 * cap : 4096;
+        char *grown = realloc(text, cap);
+        if (!grown) {
+            free(text);
+            return NULL;
+        }
+        text = grown;
+        got = fread(text + n, 1, cap - n, in);
+        n += got;
+    } while (n == cap);
+    *size = n;
+    return text;
+}
+
+bool assay_sim_schedule_load(struct assay_sim_schedule *s, const struct assay_model *model, const char *path,
+                             struct assay_link_error *error)
+{
+    size_t size;
+    FILE *in = fopen(path, "r");
+    char *text = in ? read_all(in, &size) : NULL;
+    bool ok = text != NULL;
+    if (!ok)
+        snprintf(error->text, sizeof error->text, "%.200s: cannot be read", path);
+    else
+        ok = assay_sim_schedule_read(s, model, path, text, size, error);
+    free(text);
+    if (in)
+        fclose(in);
+    return ok;
+}

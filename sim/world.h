@@ -1,0 +1,277 @@
+/* Inside the simulation: the state of the world, and what may be done to it.
+ *
+ * What can be taken back is small and flat: `state`, the nodes, flows, waiting
+ * events and the engines' blocks. All else only grows (bytes, calls, effects,
+ * rows on disk, the trace): going back to a snapshot sets their lengths, and
+ * what stood before these was never touched. So a fork copies kilobytes. */
+#ifndef ASSAY_SIM_WORLD_H
+#define ASSAY_SIM_WORLD_H
+
+#include "sim/sim.h"
+
+#define SIM_NODES_MAX  (ASSAY_SIM_CLIENTS_MAX + 1)
+#define SIM_LOGS_MAX   8
+#define SIM_FLOWS_MAX  256
+#define SIM_PARKED_MAX 256
+#define SIM_ARGS_MAX   64
+#define SIM_NONE       UINT32_MAX
+#define SIM_SERVER     0
+
+enum sim_event_kind {
+    SIM_ARRIVE,   /* a datagram */
+    SIM_STORE,    /* an effect is done ... */
+    SIM_COMPLETE, /* ... and the engine is told */
+    SIM_ACT,      /* a client makes its next call */
+    SIM_RESTART,
+};
+
+/* A datagram: `where` in the bytes. */
+struct sim_datagram {
+    uint32_t where, size;
+    uint32_t ordinal; /* of its flow and direction, from 1 */
+    uint16_t flow;
+    uint8_t direction; /* enum assay_link_direction */
+    uint8_t mark;      /* enum sim_mark */
+};
+enum sim_mark { SIM_PLAIN, SIM_COPY, SIM_LATE, SIM_SWAPPED, SIM_CHANGED };
+
+struct sim_event {
+    int64_t at;
+    uint64_t order;
+    uint8_t kind, node;
+    uint16_t life; /* of the node: events of an older one are void */
+    uint16_t held; /* ARRIVE: it waits for so many others to pass it */
+    uint32_t what; /* STORE, COMPLETE: in orders */
+    struct sim_datagram datagram;
+};
+
+struct sim_node {
+    assay_sid sid; /* a client's session */
+    int64_t deadline;
+    uint32_t call;  /* in calls: the one that runs */
+    uint32_t saved; /* arguments of the first call, were it made again: where in the bytes */
+    uint16_t life;
+    uint16_t flow;             /* a client's; 0: it has sent nothing yet */
+    uint16_t act, act_end;     /* its next call, in model->acts */
+    bool up, calling, blocked; /* blocked: the engine does not take the call yet */
+    bool over;                 /* its session ended */
+};
+
+/* An address of a client. Flow 0 is none. */
+struct sim_flow {
+    assay_sid sid; /* of the server; 0: none */
+    uint32_t sent[ASSAY_LINK_DIRECTIONS];
+    uint16_t life;
+    uint8_t client;
+};
+
+struct sim_order {
+    uint32_t args;
+    assay_token token;
+    uint16_t effect, flow, life;
+    uint8_t node;
+};
+struct sim_done {
+    int64_t at;
+    uint32_t args;
+    uint16_t effect;
+    uint8_t node;
+};
+struct sim_call {
+    int64_t began;
+    uint32_t args;
+    uint16_t act, life;
+    uint8_t node;
+};
+#define SIM_CRASHED (-100) /* outcome of a call */
+struct sim_result {
+    int64_t at;
+    uint32_t call;
+    int32_t outcome;
+};
+struct sim_put { /* a row of a durable table */
+    uint32_t args;
+    uint16_t table;
+};
+
+enum sim_trace_kind {
+    SIM_T_SENT,
+    SIM_T_LOST,    /* `why` tells where */
+    SIM_T_ARRIVED, /* not in its turn, or changed */
+    SIM_T_DONE,
+    SIM_T_CALL,
+    SIM_T_RESULT,
+    SIM_T_CRASH,
+    SIM_T_RESTART,
+};
+struct sim_trace {
+    int64_t at;
+    uint8_t kind, node, faults; /* faults: bit set of 1 << enum assay_link_kind */
+    const char *why;
+    uint32_t what; /* in dones, calls, results */
+    struct sim_datagram datagram;
+};
+
+#define SIM_LIST(type)                                                                                                 \
+    struct {                                                                                                           \
+        type *items;                                                                                                   \
+        uint32_t capacity;                                                                                             \
+    }
+
+/* What a snapshot holds, beside nodes, flows, events, parked datagrams and engines. */
+struct sim_state {
+    int64_t last_fault;        /* when its last trace was gone */
+    int64_t now, moved, quiet; /* moved: a fault, or a call began or ended; quiet: since when, or ASSAY_NEVER */
+    uint64_t order, steps, datagrams, deliveries;
+    uint64_t failed, blackout;
+    uint32_t events, parked, flows, held;
+    uint32_t bytes, box_head, box_tail, orders, dones, calls, results, puts, trace;
+    uint32_t row_first[SIM_LOGS_MAX], row_count[SIM_LOGS_MAX];
+    uint32_t faults;
+    bool full; /* no room that will not come back */
+};
+
+struct sim_act {
+    bool looks; /* at variables */
+};
+
+struct sim_snapshot {
+    struct sim_state state;
+    struct sim_node nodes[SIM_NODES_MAX];
+    struct sim_flow *flows;
+    struct sim_event *events;
+    struct sim_datagram *parked;
+    uint32_t flows_cap, events_cap, parked_cap;
+    struct assay_engine *engines[SIM_NODES_MAX];
+};
+
+struct assay_sim {
+    struct assay_sim_config config;
+    const struct assay_model *model;
+    struct assay_model *numbered[2]; /* copies for `near_wrap` */
+    uint32_t *codes[2];
+    struct assay_machine *machines[2];
+    struct assay_config engine_config[SIM_NODES_MAX];
+    size_t engine_size[SIM_NODES_MAX];
+    struct assay_engine *engines[SIM_NODES_MAX];
+    unsigned nodes; /* 1 + clients */
+    uint64_t seed;  /* of the run */
+    bool near_wrap;
+
+    int64_t delay;   /* a fault's: longer than the first pause before something is sent again */
+    int64_t linger;  /* for so long nothing is due when the world is at rest */
+    int64_t horizon; /* after the last fault and call: then it should be */
+    uint64_t base;   /* datagrams of the run without faults */
+    bool reliable, tracing;
+
+    struct sim_state s;
+    struct sim_node node[SIM_NODES_MAX];
+    struct sim_flow flow[SIM_FLOWS_MAX];
+    struct sim_datagram parked[SIM_PARKED_MAX];
+    SIM_LIST(struct sim_event) events;
+    SIM_LIST(uint8_t) bytes;
+    SIM_LIST(struct sim_datagram) box; /* what was sent and has not gone yet */
+    SIM_LIST(struct sim_order) orders;
+    SIM_LIST(struct sim_done) dones;
+    SIM_LIST(struct sim_call) calls;
+    SIM_LIST(struct sim_result) results;
+    SIM_LIST(struct sim_put) puts;
+    SIM_LIST(uint32_t) rows[SIM_LOGS_MAX];
+    SIM_LIST(struct sim_trace) trace;
+    struct sim_snapshot *snapshots;
+    unsigned snapshots_count;
+    bool *looks; /* by act: its arguments look at variables */
+    bool memory; /* there was none: everything after it is void */
+
+    /* of the moment */
+    struct assay_out out;
+    assay_val values[SIM_ARGS_MAX], slots[ASSAY_SLOTS_MAX];
+    struct assay_span spans[SIM_ARGS_MAX];
+    assay_val *vars;
+    uint8_t *scratch;
+    uint32_t scratch_cap;
+    uint8_t *marks; /* of judges */
+};
+
+/* ---- world.c: memory, events, snapshots --------------------------------- */
+
+bool sim_grow(struct assay_sim *sim, void **items, uint32_t *capacity, uint64_t need, size_t size);
+#define SIM_ROOM(sim, list, need)                                                                                      \
+    ((need) <= (list).capacity ||                                                                                      \
+     sim_grow((sim), (void **)&(list).items, &(list).capacity, (need), sizeof *(list).items))
+
+/* Append bytes; returns where. */
+uint32_t sim_keep(struct assay_sim *sim, const void *p, uint32_t n);
+void sim_push(struct assay_sim *sim, struct sim_event event);
+struct sim_event sim_pop(struct assay_sim *sim);
+void sim_retime(struct assay_sim *sim, uint32_t index, int64_t at);
+void sim_note(struct assay_sim *sim, struct sim_trace trace);
+
+void sim_begin(struct assay_sim *sim, uint64_t seed, bool near_wrap);
+bool sim_save(struct assay_sim *sim, unsigned level);
+void sim_restore(struct assay_sim *sim, unsigned level);
+
+uint64_t sim_mix(uint64_t x);
+
+/* ---- values.c: arguments as bytes --------------------------------------- */
+
+uint32_t sim_keep_args(struct assay_sim *sim, struct assay_range params, const assay_val *values,
+                       const struct assay_span *spans);
+/* Into sim->values and sim->spans, which point into the bytes; returns where it ends. */
+uint32_t sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_t args, unsigned from);
+/* One of them. */
+struct assay_span sim_arg(const struct assay_sim *sim, uint32_t args, unsigned index);
+/* The arguments of an act, over the client's variables as they are. */
+uint32_t sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act);
+/* An expression over the variables of a session; false: undefined. */
+bool sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t code, int64_t *n);
+
+/* ---- host.c: what programs around engines do ---------------------------- */
+
+void sim_start_server(struct assay_sim *sim);
+void sim_start_client(struct assay_sim *sim, unsigned node);
+void sim_crash(struct assay_sim *sim, unsigned node);
+void sim_arrive(struct assay_sim *sim, const struct sim_datagram *d);
+void sim_tick(struct assay_sim *sim, unsigned node);
+void sim_act(struct assay_sim *sim, unsigned node);
+void sim_store(struct assay_sim *sim, uint32_t order);
+void sim_complete(struct assay_sim *sim, uint32_t order);
+
+/* ---- disk.c ------------------------------------------------------------- */
+
+/* An effect of the server is done: whether it counts (a row that is there already does not). */
+bool sim_disk_put(struct assay_sim *sim, uint16_t effect, uint32_t args);
+void sim_disk_crash(struct assay_sim *sim);
+void sim_disk_load(struct assay_sim *sim, struct assay_engine *e);
+
+/* ---- net.c -------------------------------------------------------------- */
+
+/* The next datagram that was sent goes, and meets these faults. */
+void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count);
+/* What a fault that leaves something open means for the next datagram. */
+void sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault);
+
+/* ---- run.c -------------------------------------------------------------- */
+
+enum sim_next { SIM_REST, SIM_LAUNCH, SIM_EVENT };
+/* What comes next; `node`: whom the event concerns. */
+enum sim_next sim_peek(struct assay_sim *sim, unsigned *node);
+/* Do it: with the faults that a datagram meets. */
+void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link_fault *const *faults, size_t count);
+/* To the end, as a schedule says (NULL: nothing goes wrong any more). */
+void sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule);
+
+/* ---- random.c ----------------------------------------------------------- */
+
+/* As many random schedules as the search says, or until one finds something. */
+void sim_try_random(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report);
+
+/* ---- judge.c ------------------------------------------------------------ */
+
+/* Whether all promises in words are kept by now. */
+bool sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding);
+/* At rest: everything. */
+bool sim_judge(struct assay_sim *sim, struct assay_sim_finding *finding);
+bool sim_waits(const struct assay_sim *sim);
+
+#endif
