@@ -212,9 +212,10 @@ ASSAY_API bool assay_client_connected(const struct assay_client *client);
 /* The state that the client's machine is in, by its name in the spec; "" without a session. */
 ASSAY_API const char *assay_client_state(const struct assay_client *client);
 
-/* How many messages were sent that are to be acknowledged and are not yet: those sent last. When the machine gives up
- * (given-up) they are forgotten; then this is 0, though none of them was acknowledged. */
+/* Of the messages that are to be acknowledged: how many wait for that, those sent last; and how many of this session
+ * were forgotten, because nothing was acknowledged for too long (given-up): all that waited then. */
 ASSAY_API unsigned assay_client_unacknowledged(const struct assay_client *client);
+ASSAY_API uint64_t assay_client_given_up(const struct assay_client *client);
 
 /* What went wrong last, as a sentence with the server's address; "" if nothing
  * did. Leaves everything alone; NULL is allowed (an allocation that failed). */

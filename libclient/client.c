@@ -242,6 +242,11 @@ unsigned assay_client_unacknowledged(const struct assay_client *c)
     return there ? waiting.sent : 0;
 }
 
+uint64_t assay_client_given_up(const struct assay_client *c)
+{
+    return c->own.pump.given_up;
+}
+
 int assay_client_find(const struct assay_client *c, const char *name)
 {
     for (uint16_t i = 0; i < c->model.calls_count; i++)

@@ -154,6 +154,7 @@ void assay_pump_open(struct assay_pump *p, assay_time now)
     p->in_at = p->in_len = p->out.len = p->sent = 0;
     p->out.cuts_len = p->sent_cuts = 0;
     p->arrived = false;
+    p->given_up = 0;
     p->end = ASSAY_PUMP_OPEN;
     p->end_told = false;
     note(p, assay_open(p->engine, now, &p->sid, &p->out));
@@ -337,12 +338,23 @@ static bool tell_end(struct assay_pump *p, assay_time now)
     return true;
 }
 
+/* Number of the first message that waits to be acknowledged. */
+static uint64_t first_waiting(const struct assay_pump *p)
+{
+    struct assay_waiting waiting;
+    return assay_waiting(p->engine, p->sid, &waiting) ? waiting.first_sent : 0;
+}
+
 static bool tick(struct assay_pump *p, assay_time now)
 {
     assay_sid sid;
     if (!assay_due(p->engine, now, &sid))
         return false;
+    uint64_t before = first_waiting(p);
     note(p, assay_tick(p->engine, sid, now, &p->out));
+    uint64_t first = first_waiting(p);
+    if (first > before) /* nothing is acknowledged by the time */
+        p->given_up += first - before;
     return true;
 }
 

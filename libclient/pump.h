@@ -39,12 +39,13 @@ struct assay_pump {
 
     enum assay_pump_end end; /* of the input */
     bool end_told;
-    bool starved; /* what is left of the input is the beginning of a frame */
-    bool full;    /* nothing goes on until output has left */
-    bool pending; /* nothing goes on until an effect has completed */
-    bool early;   /* the input, and its end, waits for a call that begins with it */
-    bool again;   /* there is more to do as soon as events are taken */
-    bool waiting; /* an event waits to be taken */
+    uint64_t given_up; /* reliable messages of this session that were forgotten, though nobody acknowledged them */
+    bool starved;      /* what is left of the input is the beginning of a frame */
+    bool full;         /* nothing goes on until output has left */
+    bool pending;      /* nothing goes on until an effect has completed */
+    bool early;        /* the input, and its end, waits for a call that begins with it */
+    bool again;        /* there is more to do as soon as events are taken */
+    bool waiting;      /* an event waits to be taken */
     struct assay_event event;
 };
 
