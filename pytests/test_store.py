@@ -112,17 +112,30 @@ class Client:
         """Register, and wait for what comes of it."""
         self.prove()
         self.refused = None
-        body = self.cookie + token + struct.pack(">BHHQ", reads << 7, batch, window, cursor) + user.encode()
-        self.socket.send(datagram(REGISTER, self.session, body))
-        self.pump(lambda: self.welcome or self.refused, datagram(REGISTER, self.session, body))
+        data = self.register(user, token, reads, batch, window, cursor)
+        self.socket.send(data)
+        self.pump(lambda: self.welcome or self.refused, data)
         return self.welcome
 
-    def post(self, text, identity=None):
-        """A line on its way."""
-        data = datagram(LINE, self.session, (identity or os.urandom(8)) + text.encode(), (self.start + self.sent) % 65536)
+    def register(self, user, token, reads=True, batch=1, window=64, cursor=0):
+        """The datagram that asks."""
+        body = self.cookie + token + struct.pack(">BHHQ", reads << 7, batch, window, cursor) + user.encode()
+        return datagram(REGISTER, self.session, body)
+
+    def leave(self):
+        """Say good-bye, until it is heard."""
+        self._say(LEAVE, b"\0")
+        self.pump(lambda: not self.unacknowledged)
+
+    def _say(self, kind, body):
+        data = datagram(kind, self.session, body, (self.start + self.sent) % 65536)
         self.unacknowledged[self.sent] = data
         self.sent += 1
         self.socket.send(data)
+
+    def post(self, text, identity=None):
+        """A line on its way."""
+        self._say(LINE, (identity or os.urandom(8)) + text.encode())
 
     def write(self, *texts, window=64):
         """Lines that are stored when this returns."""
@@ -307,6 +320,78 @@ def test_a_second_server_is_refused(serve, tmp_path):
     other = subprocess.run([str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(tmp_path)],
                            capture_output=True, timeout=PATIENCE, check=False)
     assert other.returncode == 4 and b"is used by another server" in other.stderr
+    server.end()
+
+
+def test_strangers_take_no_room(serve, dial):
+    """As many as like get a cookie; with all sessions taken nobody is let in, and nobody put out."""
+    server = serve("--limit", "sessions=2")
+    ann, bob = dial(server), dial(server)
+    assert ann.ask("ann", ANN) and bob.ask("bob", BOB)
+    strangers = [dial(server) for _ in range(300)]
+    for stranger in strangers:
+        stranger.prove()
+    assert len({stranger.cookie for stranger in strangers}) == 300
+    with pytest.raises(AssertionError, match="nothing came of it"):
+        strangers[0].pump(lambda: strangers[0].welcome, strangers[0].register("eve", BOB), seconds=1)
+    ann.write("still here")
+    assert texts(bob.read(1)) == ["still here"]
+    ann.leave()
+    assert strangers[1].ask("ann", ANN)
+    server.end()
+
+
+def test_one_of_many_gets_a_name(serve, dial):
+    """Who asks while it is being written waits, and is told that it is taken."""
+    server = serve()
+    clients = [dial(server) for _ in range(20)]
+    for client in clients:
+        client.prove()
+    asked = [client.register("ann", bytes([n] * 16)) for n, client in enumerate(clients)]
+    for client, data in zip(clients, asked):
+        client.socket.send(data)
+    for client, data in zip(clients, asked):
+        client.pump(lambda: client.welcome or client.refused, data)
+    assert sorted(client.refused or 0 for client in clients) == [0] + [TAKEN] * 19
+    server.end()
+
+
+def test_few_effects_in_flight_make_writers_wait(serve, dial):
+    """All of them come through."""
+    server = serve("--limit", "effects=1")
+    writers = [dial(server) for _ in range(10)]
+    for n, writer in enumerate(writers):
+        assert writer.ask("w%d" % n, ANN, reads=False)
+    for number in range(30):
+        for n, writer in enumerate(writers):
+            writer.post("%d %d" % (n, number))
+    for writer in writers:
+        writer.pump(lambda: not writer.unacknowledged)
+    reader = dial(server)
+    assert reader.ask("bob", BOB)
+    came = texts(reader.read(300))
+    for n in range(10):
+        assert [text for text in came if text.startswith("%d " % n)] == ["%d %d" % (n, number) for number in range(30)]
+    server.end()
+
+
+def test_what_is_not_acknowledged_comes_again(serve, dial):
+    """The same bytes, after growing pauses, until the server gives up."""
+    server = serve("--param", "first=50ms", "--param", "cap=200ms", "--param", "give_up=1s")
+    writer, mute = dial(server), dial(server)
+    assert writer.ask("ann", ANN, reads=False) and mute.ask("bob", BOB)
+    writer.write("hi")
+    mute.socket.settimeout(1.5)
+    came, times = [], []
+    with contextlib.suppress(TimeoutError):
+        while True:
+            came.append(mute.socket.recv(2048))
+            times.append(time.monotonic())
+    assert len(set(came)) == 1 and came[0][0] & 15 == ENTRY
+    assert 5 <= len(came) <= 9
+    assert times[1] - times[0] < 0.2 < times[-1] - times[0] < 1.2
+    mute.socket.send(datagram(BEAT, mute.session, b"\0"))
+    mute.pump(lambda: mute.refused == GONE)
     server.end()
 
 
