@@ -138,6 +138,7 @@ static void prepare(struct assay_engine *e, const struct assay_config *config)
     e->flow_at = e->peer_at + e->peer_size;
     e->follow_at = (e->flow_at + e->flow_size + 7) & ~(size_t)7;
     e->session_size = e->follow_at + e->follow_size;
+    e->special = e->machine->stateless || e->follow_size;
 }
 
 size_t assay_engine_size(const struct assay_config *config)
@@ -248,20 +249,28 @@ bool assay_enter(struct assay_engine *e, assay_time now, struct assay_out *out)
     return true;
 }
 
-enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc, bool input)
+/* What few sessions need. */
+static enum assay_rc look_after(struct assay_engine *e, struct assay_session *s, enum assay_rc rc)
 {
     if (s->awaits && assay_await(e, s) == ASSAY_ENDED && (rc == ASSAY_OK || rc == ASSAY_MORE))
         rc = ASSAY_ENDED;
     if (s->source)
         rc = assay_stranger_leave(e, s, rc);
+    if (e->follow_size)
+        assay_follow_wake(e, s);
+    return rc;
+}
+
+enum assay_rc assay_leave(struct assay_engine *e, struct assay_session *s, enum assay_rc rc, bool input)
+{
+    if (s->awaits || e->special)
+        rc = look_after(e, s, rc);
     unsigned why = (input ? (unsigned)ASSAY_RESTART_INPUT : 0) | (e->tx.sent ? (unsigned)ASSAY_RESTART_SEND : 0);
     if (why && e->timers_count && !s->ended) {
         assay_bind(e, s);
         assay_timers_restart(e, s, why);
     }
     assay_session_touch(e, s);
-    if (e->follow_size)
-        assay_follow_wake(e, s);
     return rc;
 }
 

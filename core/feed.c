@@ -25,8 +25,8 @@ static enum assay_rc step(struct assay_engine *e, struct assay_session *s, uint1
     return s->origin == origin ? assay_resume(e, s) : ASSAY_PENDING;
 }
 
-static enum assay_rc whole(struct assay_engine *e, struct assay_session *s, const struct assay_frame_found *found,
-                           struct assay_span content)
+static inline enum assay_rc whole(struct assay_engine *e, struct assay_session *s,
+                                  const struct assay_frame_found *found, struct assay_span content)
 {
     struct assay_decoded decoded = assay_decode_found(&e->env, e->machine->frame_in, other_role(e), found, content);
     return e->reliable ? assay_reliable_receive(e, s, decoded, content) : step(e, s, decoded.event, ASSAY_ORIGIN_INPUT);

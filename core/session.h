@@ -108,6 +108,7 @@ struct assay_engine {
     uint32_t sessions_used, sessions_free; /* slots ever used; first free one plus 1 */
     uint32_t sessions_live;
     uint32_t dead;        /* slot that ended in the last call, plus 1 */
+    bool special;         /* sessions are let go, or follow logs */
     bool strict, refused; /* only stateless rules are followed; another would have been */
     uint16_t vars_count, timers_count;
     uint32_t held_most; /* blocks that one suspended rule can hold */
