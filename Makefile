@@ -178,9 +178,9 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 
 # ---- benchmarks ----
 
-$(BUILD)/load $(BUILD)/append $(BUILD)/load_udp: $(BUILD)/%: $(BUILD)/bench/%.o
+$(BUILD)/load $(BUILD)/append $(BUILD)/load_udp $(BUILD)/fanout: $(BUILD)/%: $(BUILD)/bench/%.o
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
-$(BUILD)/hand_udp: $(BUILD)/bench/hand_udp.o
+$(BUILD)/hand_udp $(BUILD)/hand_fanout: $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o $(BUILD)/bench/hand.o
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
@@ -207,6 +207,10 @@ link-bench: ## what `assay link` costs: PAIRS=5
 udp-bench: ## `assay serve` over datagrams beside recvfrom and sendto: PAIRS=5 SECONDS=1
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load_udp hand_udp)
 	@python3 bench/udp.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
+
+fanout-bench: ## lines stored and passed on to readers, beside recvfrom and sendto: PAIRS=5 SECONDS=2
+	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay fanout hand_fanout)
+	@python3 bench/fanout.py build/release spec/pubsub.yaml --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),2)
 
 bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
 	@scripts/deps bench
@@ -300,5 +304,5 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) ## build the examples
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
-        fuzz fuzz-replay examples core-bench lines-bench link-bench udp-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay examples core-bench lines-bench link-bench udp-bench fanout-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d

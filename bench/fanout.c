@@ -1,0 +1,245 @@
+/* A load generator for servers that pass each line of a writer on to all readers: spec/pubsub.yaml, or the plain
+ * protocol of hand_fanout.c. Writers keep a number of lines unacknowledged; what is lost is sent again. Written by
+ * hand, so that the clients' share of the machine is small.
+ *
+ * usage: fanout pubsub|plain PORT WRITERS READERS IN_FLIGHT SECONDS
+ *
+ * Prints one line of JSON: lines acknowledged and lines delivered a second. */
+#include <endian.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { CLIENTS_MAX = 512, HEADER = 16, TEXT = 32, AGAIN_MS = 200, TRIES = 50, PUBSUB_VERSION = 0x10 };
+enum kind { HELLO = 1, CHALLENGE, REGISTER, WELCOME, LINE, ENTRY, ACK };
+
+struct client {
+    int fd;
+    bool reads;
+    uint8_t session[8];
+    uint16_t sent, acked, taken; /* numbers on the wire */
+    uint64_t id;
+};
+
+static struct client clients[CLIENTS_MAX];
+static struct pollfd polled[CLIENTS_MAX];
+static uint64_t acknowledged, delivered;
+static int in_flight;
+
+/* ---- pubsub ----------------------------------------------------------------- */
+
+static uint32_t crc_table[256];
+
+static void make_crc_table(void)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        uint32_t c = i;
+        for (int bit = 0; bit < 8; bit++)
+            c = c >> 1 ^ (c & 1 ? 0x82f63b78u : 0);
+        crc_table[i] = c;
+    }
+}
+
+static void post(const struct client *c, enum kind kind, uint16_t seq, const void *body, size_t size)
+{
+    uint8_t d[HEADER + 128] = {(uint8_t)(PUBSUB_VERSION | kind), 0, (uint8_t)(seq >> 8), (uint8_t)seq};
+    memcpy(d + 8, c->session, sizeof c->session);
+    memcpy(d + HEADER, body, size);
+    uint32_t crc = UINT32_MAX;
+    for (size_t i = 0; i < HEADER + size; i++)
+        crc = crc >> 8 ^ crc_table[(crc ^ d[i]) & 0xff];
+    crc = htobe32(~crc);
+    memcpy(d + 4, &crc, sizeof crc);
+    (void)!send(c->fd, d, HEADER + size, 0);
+}
+
+/* Until an answer of that kind is there; its body. */
+static void ask(const struct client *c, enum kind kind, const void *body, size_t size, enum kind wanted,
+                uint8_t *answer)
+{
+    struct pollfd p = {.fd = c->fd, .events = POLLIN};
+    for (int i = 0; i < TRIES; i++) {
+        post(c, kind, 0, body, size);
+        uint8_t d[2048];
+        while (poll(&p, 1, AGAIN_MS) > 0) {
+            ssize_t n = recv(c->fd, d, sizeof d, MSG_DONTWAIT);
+            if (n < HEADER || (d[0] & 0x0f) != (uint8_t)wanted)
+                continue;
+            memcpy(answer, d + HEADER, (size_t)n - HEADER);
+            return;
+        }
+    }
+    fputs("no answer from the server\n", stderr);
+    exit(EXIT_FAILURE);
+}
+
+static void pubsub_join(struct client *c, int number)
+{
+    uint8_t spaces[16], answer[2048], body[64] = {0};
+    memset(spaces, ' ', sizeof spaces);
+    ask(c, HELLO, spaces, sizeof spaces, CHALLENGE, answer);
+    memcpy(body, answer, 16);
+    snprintf((char *)body + 16, 16, "token %d", number);
+    body[32] = c->reads ? 0x80 : 0;
+    body[34] = 1;  /* batch */
+    body[36] = 64; /* window */
+    int user = snprintf((char *)body + 45, sizeof body - 45, "user%d", number);
+    memcpy(c->session, &(uint64_t){htobe64((uint64_t)number << 32 | 0x100u)}, sizeof c->session);
+    c->sent = c->acked = c->taken = 0x100;
+    ask(c, REGISTER, body, 45 + (size_t)user, WELCOME, answer);
+}
+
+static void pubsub_write(struct client *c, uint16_t number)
+{
+    uint8_t body[8 + TEXT];
+    uint64_t id = c->id + number;
+    memcpy(body, &id, sizeof id);
+    memset(body + 8, 'x', TEXT);
+    post(c, LINE, number, body, sizeof body);
+}
+
+static void pubsub_take(struct client *c, const uint8_t *d, size_t n)
+{
+    uint16_t seq = (uint16_t)(d[2] << 8 | d[3]);
+    if (n >= HEADER + 2 && (d[0] & 0x0f) == ACK) {
+        uint16_t next = (uint16_t)(d[HEADER] << 8 | d[HEADER + 1]);
+        uint16_t more = (uint16_t)(next - c->acked);
+        if (more <= (uint16_t)(c->sent - c->acked)) {
+            acknowledged += more;
+            c->acked = next;
+        }
+    } else if ((d[0] & 0x0f) == ENTRY) {
+        if (seq == c->taken) {
+            c->taken++;
+            delivered++;
+        }
+        uint8_t next[2] = {(uint8_t)(c->taken >> 8), (uint8_t)c->taken};
+        post(c, ACK, 0, next, sizeof next);
+    }
+}
+
+/* ---- plain: R registers a reader, L and a line is answered A and passed on ---- */
+
+static void plain_join(struct client *c, int number)
+{
+    (void)number;
+    uint8_t answer;
+    do {
+        (void)!send(c->fd, c->reads ? "R" : "W", 1, 0);
+        poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, AGAIN_MS);
+    } while (recv(c->fd, &answer, 1, MSG_DONTWAIT) != 1);
+}
+
+static void plain_write(struct client *c, uint16_t number)
+{
+    (void)number;
+    uint8_t d[HEADER + 8 + TEXT] = {'L'};
+    (void)!send(c->fd, d, sizeof d, 0);
+}
+
+static void plain_take(struct client *c, const uint8_t *d, size_t n)
+{
+    if (n == 1) {
+        acknowledged++;
+        c->acked++;
+    } else if (d[0] == 'L') {
+        delivered++;
+    }
+}
+
+/* ---- any ---------------------------------------------------------------------- */
+
+struct protocol {
+    const char *name;
+    void (*join)(struct client *c, int number);
+    void (*write)(struct client *c, uint16_t number);
+    void (*take)(struct client *c, const uint8_t *d, size_t n);
+};
+
+static const struct protocol protocols[] = {{"pubsub", pubsub_join, pubsub_write, pubsub_take},
+                                            {"plain", plain_join, plain_write, plain_take}};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int open_to(int port)
+{
+    struct sockaddr_in to = {
+        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)port)};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
+        exit(EXIT_FAILURE);
+    return fd;
+}
+
+static void write_more(const struct protocol *protocol, struct client *c)
+{
+    while ((uint16_t)(c->sent - c->acked) < in_flight)
+        protocol->write(c, c->sent++);
+}
+
+static void write_again(const struct protocol *protocol, struct client *c)
+{
+    for (uint16_t n = c->acked; n != c->sent; n++)
+        protocol->write(c, n);
+}
+
+static void serve(const struct protocol *protocol, int writers, int count, double until)
+{
+    uint8_t d[2048];
+    double moved = now();
+    for (int i = 0; i < writers; i++)
+        write_more(protocol, &clients[i]);
+    for (double t = now(); t < until; t = now()) {
+        uint64_t before = acknowledged;
+        poll(polled, (nfds_t)count, AGAIN_MS / 4);
+        for (int i = 0; i < count; i++) {
+            if (!(polled[i].revents & POLLIN))
+                continue;
+            for (ssize_t n; (n = recv(clients[i].fd, d, sizeof d, 0)) > 0;)
+                protocol->take(&clients[i], d, (size_t)n);
+            if (i < writers)
+                write_more(protocol, &clients[i]);
+        }
+        if (acknowledged != before)
+            moved = t;
+        else if (t - moved > AGAIN_MS / 1e3) {
+            for (int i = 0; i < writers; i++)
+                write_again(protocol, &clients[i]);
+            moved = t;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 7)
+        return EXIT_FAILURE;
+    const struct protocol *protocol = &protocols[strcmp(argv[1], "pubsub") ? 1 : 0];
+    int writers = atoi(argv[3]), count = writers + atoi(argv[4]);
+    in_flight = atoi(argv[5]);
+    if (writers < 1 || count > CLIENTS_MAX || in_flight < 1 || in_flight > 64)
+        return EXIT_FAILURE;
+    make_crc_table();
+    for (int i = 0; i < count; i++) {
+        clients[i] = (struct client){
+            .fd = open_to(atoi(argv[2])), .reads = i >= writers, .id = (uint64_t)getpid() << 32 | (uint64_t)i << 20};
+        polled[i] = (struct pollfd){.fd = clients[i].fd, .events = POLLIN};
+        protocol->join(&clients[i], i);
+    }
+    double began = now();
+    serve(protocol, writers, count, began + atof(argv[6]));
+    double took = now() - began;
+    printf("{\"acknowledged\": %.0f, \"delivered\": %.0f}\n", (double)acknowledged / took, (double)delivered / took);
+}
