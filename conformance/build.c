@@ -121,6 +121,8 @@ void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kin
 
 void assay_build_pause(struct assay_builder *b, int64_t ns)
 {
+    if (b->arrives && !b->entered[0] && b->explored.rooted) /* its time begins when it is there */
+        add_step(b, 0, ASSAY_STEP_ARRIVE);
     add_step(b, 0, ASSAY_STEP_PAUSE)->pause = ns;
 }
 

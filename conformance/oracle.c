@@ -463,8 +463,11 @@ bool assay_oracle_rst(struct assay_oracle *o, uint8_t link)
 bool assay_oracle_silence(struct assay_oracle *o, uint8_t link)
 {
     bool ok = saw_end(o, link, SEEN_NOTHING, agree_silence);
+    struct assay_belief_set *left = &o->links[link].beliefs;
     if (ok)
         o->links[link].end = SEEN_OPEN;
+    for (size_t i = 0; i < left->count; i++)
+        left->items[i]->forked = 0; /* what has not fired by now may still */
     return ok;
 }
 

@@ -263,6 +263,21 @@ static void test_what_the_tester_saw_late_is_not_too_early(void **state)
     }
 }
 
+/* Silence while a timer might have fired early says that it has not; it has to fire all the same. */
+static void test_silence_before_a_timer_does_not_excuse_it(void **state)
+{
+    struct watched w = watch("conformance/tests/keeper.yaml", 1);
+    (void)state;
+    assay_oracle_unsure(w.o, 0, SECOND);
+    assay_oracle_connect(w.o, 0, 0);
+    assay_oracle_time(w.o, 4 * SECOND + SECOND / 2);
+    assert_true(assay_oracle_silence(w.o, 0));
+    assay_oracle_time(w.o, 60 * SECOND);
+    struct assay_owed owed = assay_oracle_owed(w.o, 0);
+    assert_true(owed.end && !owed.maybe);
+    unwatch(&w);
+}
+
 /* The pause counts from when the link was seen to end, not from when it should have ended. */
 static void test_the_pause_counts_from_the_end_that_was_seen(void **state)
 {
@@ -445,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_structured_text),
         cmocka_unit_test(test_when_it_connects_again),
         cmocka_unit_test(test_what_the_tester_saw_late_is_not_too_early),
+        cmocka_unit_test(test_silence_before_a_timer_does_not_excuse_it),
         cmocka_unit_test(test_the_pause_counts_from_the_end_that_was_seen),
         cmocka_unit_test(test_a_client_that_is_through_stays_away),
         cmocka_unit_test(test_effects_are_owed_upward),

@@ -33,6 +33,8 @@ def says_that_it_is_there(link):
 
 def converse(fault, address):
     """One connection; true: through."""
+    if fault == "hang":
+        time.sleep(0.2)  # it takes its time to start: that is none of its patience
     if fault == "judge-is-late":
         stop_the_judge(0.2)
     with socket.create_connection(address) as link:
