@@ -10,7 +10,8 @@
 
 #define TIME_WIDTH 12u
 #define NEAR       18u /* between clients */
-#define FAR        54u /* to the server */
+#define FAR        64u /* to the server */
+#define ASTRAY     4u
 #define LINE       320u
 #define SHOWN      16u /* bytes of a value */
 
@@ -19,6 +20,7 @@ struct canvas {
     FILE *to;
     char line[LINE];
     bool up[SIM_NODES_MAX];
+    unsigned astray; /* datagrams to where nobody is any more: not all are drawn */
     int64_t last;
 };
 
@@ -175,8 +177,8 @@ static void say_message(const struct canvas *c, struct text *t, const struct sim
         return;
     }
     say(t, "%s", model->messages[decoded.message].name);
-    say_fields(t, model, &model->frames[frame], &env, model->frames[frame].fields, model->frames[frame].body);
     say_fields(t, model, &model->frames[frame], &env, model->messages[decoded.message].fields, ASSAY_NONE);
+    say_fields(t, model, &model->frames[frame], &env, model->frames[frame].fields, model->frames[frame].body);
 }
 
 /* ---- lines of the trace ------------------------------------------------ */
@@ -219,6 +221,8 @@ static void draw_sent(struct canvas *c, const struct sim_trace *e)
 }
 static void draw_lost(struct canvas *c, const struct sim_trace *e)
 {
+    if (!e->faults && ++c->astray > ASTRAY)
+        return;
     draw_arrow(c, e, '-', e->why);
 }
 static void draw_arrived(struct canvas *c, const struct sim_trace *e)
@@ -322,5 +326,7 @@ bool assay_sim_diagram(struct assay_sim *sim, const struct assay_sim_schedule *s
     draw_head(&c);
     for (uint32_t i = 0; i < sim->s.trace; i++)
         drawers[sim->trace.items[i].kind](&c, &sim->trace.items[i]);
+    if (c.astray > ASTRAY)
+        fprintf(to, "(and %u more datagrams to where nobody is)\n", c.astray - ASTRAY);
     return !ferror(to);
 }

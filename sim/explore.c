@@ -15,21 +15,41 @@ struct explorer {
 
 /* ---- kinds of faults --------------------------------------------------- */
 
+enum span {
+    AT_ONCE,
+    SOON, /* while the next exchange is under way */
+    LATE, /* longer than the first pause before something is sent again */
+};
+
 struct variety {
     enum assay_impairment of;
     enum assay_link_kind kind;
-    bool late; /* its span is longer than the first pause before something is sent again */
+    enum span span;
     bool more; /* beyond one for each kind */
 };
 static const struct variety varieties[] = {
-    {ASSAY_IMPAIR_DROP, ASSAY_LINK_DROP, false, false},
-    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, false, false},
-    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, true, true},
-    {ASSAY_IMPAIR_SWAP, ASSAY_LINK_SWAP, false, false},
-    {ASSAY_IMPAIR_DELAY, ASSAY_LINK_DELAY, true, false},
-    {ASSAY_IMPAIR_CORRUPT, ASSAY_LINK_CORRUPT, false, false},
+    {ASSAY_IMPAIR_DROP, ASSAY_LINK_DROP, AT_ONCE, false},
+    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, AT_ONCE, false},
+    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, SOON, true},
+    {ASSAY_IMPAIR_DUPLICATE, ASSAY_LINK_DUPLICATE, LATE, true},
+    {ASSAY_IMPAIR_SWAP, ASSAY_LINK_SWAP, AT_ONCE, false},
+    {ASSAY_IMPAIR_DELAY, ASSAY_LINK_DELAY, LATE, false},
+    {ASSAY_IMPAIR_CORRUPT, ASSAY_LINK_CORRUPT, AT_ONCE, false},
 };
 #define VARIETIES (sizeof varieties / sizeof *varieties)
+
+static int64_t span_of(const struct assay_sim *sim, const struct variety *v)
+{
+    switch (v->span) {
+    case AT_ONCE:
+        return 0;
+    case SOON:
+        return sim->config.latency / 2;
+    case LATE:
+        break;
+    }
+    return sim->delay;
+}
 
 /* ---- one schedule is over ---------------------------------------------- */
 
@@ -83,7 +103,7 @@ static void step(struct explorer *x, enum sim_next next, const struct assay_link
 
 static void branch_fault(struct explorer *x, unsigned left, const struct variety *v)
 {
-    struct assay_sim_fault fault = {.link = {.kind = v->kind, .span = v->late ? x->sim->delay : 0}};
+    struct assay_sim_fault fault = {.link = {.kind = v->kind, .span = span_of(x->sim, v)}};
     sim_settle(x->sim, &fault.link);
     if (!push(x, &fault))
         return;

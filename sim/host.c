@@ -330,8 +330,7 @@ void sim_tick(struct assay_sim *sim, unsigned node)
 void sim_store(struct assay_sim *sim, uint32_t order)
 {
     const struct sim_order o = sim->orders.items[order];
-    bool counts = o.node == SIM_SERVER ? sim_disk_put(sim, o.effect, o.args) : true;
-    if (counts)
+    if (o.node == SIM_SERVER && sim_disk_put(sim, o.effect, o.args))
         note_done(sim, o.node, o.effect, o.args);
     sim_push(sim, (struct sim_event){.at = sim->s.now + sim->config.effect - sim->config.effect / 2,
                                      .kind = SIM_COMPLETE,
@@ -340,12 +339,14 @@ void sim_store(struct assay_sim *sim, uint32_t order)
                                      .what = order});
 }
 
-/* A client's effect is done and the program has saved what it would begin with. */
+/* A client's effect is done, and the program has saved what it would begin with, in one go. */
 void sim_complete(struct assay_sim *sim, uint32_t order)
 {
     const struct sim_order o = sim->orders.items[order];
     bool client = o.node != SIM_SERVER;
     enum assay_rc rc = ASSAY_FULL;
+    if (client)
+        note_done(sim, o.node, o.effect, o.args);
     for (bool any = true; any && rc == ASSAY_FULL;) {
         rc = assay_complete(engine(sim, o.node), o.token, sim->s.now, true, ready(sim));
         any = harvest(sim, o.node, o.flow);

@@ -86,6 +86,13 @@ static void meet(struct assay_sim *sim, struct sim_datagram *d, const struct ass
     }
 }
 
+/* The client that had this address has crashed, and will not come back to it. */
+static bool for_nobody(const struct assay_sim *sim, const struct sim_datagram *d)
+{
+    const struct sim_flow *f = &sim->flow[d->flow];
+    return d->direction == ASSAY_LINK_DOWN && sim->node[f->client].life != f->life;
+}
+
 static void note_fault(struct assay_sim *sim, uint32_t count, int64_t over)
 {
     sim->s.faults += count;
@@ -105,8 +112,9 @@ void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *fau
     }
     if (count)
         note_fault(sim, (uint32_t)count, way.at + (way.again == ASSAY_NEVER ? 0 : way.again));
-    if (way.lost || sim->s.blackout) {
-        lost(sim, &d, met, "lost");
+    if (way.lost || sim->s.blackout || for_nobody(sim, &d)) {
+        lost(sim, &d, met, for_nobody(sim, &d) ? "nobody is there" : "lost");
+        sim->s.astray += for_nobody(sim, &d);
         return;
     }
     if (sim->tracing)

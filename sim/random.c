@@ -31,6 +31,13 @@ static const enum assay_link_kind kinds[] = {ASSAY_LINK_DROP, ASSAY_LINK_DUPLICA
                                              ASSAY_LINK_CORRUPT};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
+/* Short ones as often as long ones; whole microseconds, as plans are read by people. */
+static int64_t draw_span(struct weather *w)
+{
+    int64_t most = w->delay >> draw(w) % 12;
+    return 1000 * (1 + (int64_t)(draw(w) % (uint64_t)most) / 1000);
+}
+
 static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct assay_sim_fault *f)
 {
     if (sim->s.datagrams >= w->lasts || !w->kinds || draw(w) % 1024 >= w->rate)
@@ -40,9 +47,9 @@ static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct as
         at = (at + 1) % KINDS;
     *f = (struct assay_sim_fault){.link = {.kind = kinds[at]}};
     if (f->link.kind == ASSAY_LINK_DELAY)
-        f->link.span = 1 + (int64_t)(draw(w) % (uint64_t)w->delay);
+        f->link.span = draw_span(w);
     if (f->link.kind == ASSAY_LINK_DUPLICATE && draw(w) % 2)
-        f->link.span = (int64_t)(draw(w) % (uint64_t)w->delay);
+        f->link.span = draw_span(w);
     if (f->link.kind == ASSAY_LINK_SWAP)
         f->link.size = 1 + draw(w) % 3;
     sim_settle(sim, &f->link);

@@ -124,6 +124,7 @@ struct sim_state {
     int64_t now, moved, quiet; /* moved: a fault, or a call began or ended; quiet: since when, or ASSAY_NEVER */
     uint64_t order, steps, datagrams, deliveries;
     uint64_t failed, blackout;
+    uint64_t astray; /* datagrams to addresses of crashed clients */
     uint32_t events, parked, flows, held;
     uint32_t bytes, box_head, box_tail, orders, dones, calls, results, puts, trace;
     uint32_t row_first[SIM_LOGS_MAX], row_count[SIM_LOGS_MAX];
