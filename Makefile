@@ -283,13 +283,17 @@ stage: $(BUILD)/stage/lib/libassay.a
 
 # ---- examples: applications on generated clients, built against the installed library as a user would ----
 
-EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) $(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c))))
+EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) \
+            $(filter-out pubsub,$(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c)))))
 spec_candy_many := candy
 spec_signal     := dispatch
 libs_relay      := -l:libassay-server.a -lcrypt -lsqlite3 -pthread
 spec_of = $(or $(spec_$(1)),$(1))
 
 $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
+	@mkdir -p $(@D)
+	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
+$(BUILD)/generated/%.c: spec/drafts/%.yaml $(BUILD)/assay
 	@mkdir -p $(@D)
 	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
 
@@ -301,7 +305,16 @@ $(BUILD)/examples/$(1): $(wildcard examples/$(1).c examples/$(1)/*.c) $(BUILD)/g
 endef
 $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 
-examples: $(EXAMPLES:%=$(BUILD)/examples/%) ## build the examples
+# pubsub: several programs, which share the rest of their folder.
+PUBSUB      := reader writer chat
+libs_chat   := -ledit
+$(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pubsub/%.c examples/pubsub/parts.c examples/pubsub/parts.h \
+        $(BUILD)/generated/pubsub.c $(BUILD)/stage/lib/libassay.a
+	@mkdir -p $(@D)
+	$(call tell,CC    ,$@) $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -g -I$(BUILD)/generated -I$(BUILD)/stage/include \
+	    -o $@ $(filter %.c,$^) -L$(BUILD)/stage/lib -l:libassay.a $(libs_$*)
+
+examples: $(EXAMPLES:%=$(BUILD)/examples/%) $(PUBSUB:%=$(BUILD)/examples/pubsub/%) ## build the examples
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
         fuzz fuzz-replay examples core-bench lines-bench link-bench udp-bench fanout-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
