@@ -404,7 +404,7 @@ void assay_conn_tick(struct assay_service *service, assay_sid sid)
 
 void assay_conn_stop(struct assay_shard *s, struct assay_conn *c)
 {
-    if (!c->sid)
+    if (!c->sid && !c->in)
         return;
     assay_conn_set(c, ASSAY_CONN_STOPPING);
     c->quota = c->peer ? 0 : (uint32_t)assay_unread(c->watch.fd);

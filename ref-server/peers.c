@@ -224,6 +224,13 @@ static void feed(struct assay_turn *t)
     }
 }
 
+/* Whether one without a session is still needed: its last words wait for room, or what it said waits for an effect of
+ * somebody else. Strangers who wait are no more than sessions may be. */
+static bool lingers(const struct assay_conn *c)
+{
+    return c->peer->waits || (c->in && c->service->peers.count <= c->service->limits.sessions);
+}
+
 void assay_peer_finish(struct assay_turn *t)
 {
     struct assay_conn *c = t->conn;
@@ -239,7 +246,7 @@ void assay_peer_finish(struct assay_turn *t)
     assay_history_resume(c);
     if (!kept || assay_conn_has(c, ASSAY_CONN_ABORT))
         assay_conn_kill(t->shard, c);
-    else if (!c->sid && !c->peer->waits) /* else its last words wait for room */
+    else if (!c->sid && !lingers(c))
         assay_conn_end(t->shard, c);
 }
 
