@@ -200,6 +200,13 @@ lines-bench: ## what the length of a line of name=value text costs to read
 	@$(MAKE) --no-print-directory VARIANT=release build/release/lines
 	@build/release/lines bench/lines.yaml
 
+$(BUILD)/sim_bench: $(BUILD)/bench/sim_bench.o $(foreach l,sim $(uses_sim),$(BUILD)/lib$(l).a)
+	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,sim $(uses_sim))
+
+sim-bench: ## what a simulated delivery costs, and all schedules of an exchange of 12 datagrams
+	@$(MAKE) --no-print-directory VARIANT=release build/release/sim_bench
+	@build/release/sim_bench sim/tests/specs/lockstep.yaml
+
 link-bench: ## what `assay link` costs: PAIRS=5
 	@$(MAKE) --no-print-directory VARIANT=release build/release/assay
 	@python3 bench/link.py build/release --pairs $(or $(PAIRS),5)
@@ -317,5 +324,5 @@ $(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pub
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) $(PUBSUB:%=$(BUILD)/examples/pubsub/%) ## build the examples
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
-        fuzz fuzz-replay examples core-bench lines-bench link-bench udp-bench fanout-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay examples core-bench lines-bench sim-bench link-bench udp-bench fanout-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d

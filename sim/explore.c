@@ -72,7 +72,7 @@ static void end_schedule(struct explorer *x)
 {
     struct assay_sim_finding finding;
     count(&x->report->count, x->sim);
-    if (!sim_judge(x->sim, &finding)) {
+    if (!sim_judge(x->sim, &finding) && !(finding.wrong == ASSAY_SIM_TRAFFIC && x->search->any_traffic)) {
         x->report->finding = finding;
         x->over = !assay_sim_schedule_copy(&x->report->schedule, &x->path) || true;
     } else if (is_enough(x)) {

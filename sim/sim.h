@@ -73,6 +73,7 @@ struct assay_sim_search {
     unsigned crashes; /* bit set of enum assay_role */
     bool plain;       /* one kind of fault for each bit of `kinds`: no late duplicates */
     uint64_t first;   /* only the first so many datagrams meet faults; 0: all */
+    bool any_traffic; /* `extra` does not count */
     bool blackouts;   /* also: from one datagram on all are lost, for each */
     uint64_t most;    /* schedules, then it ends, cut; 0: any number */
     uint64_t random;  /* random schedules after these */
