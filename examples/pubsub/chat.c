@@ -17,7 +17,7 @@
 
 static struct app *app;
 static char prompt[USER_BYTES_MAX + 3];
-static bool hidden;
+static bool hidden, taken; /* the line is wiped; it is whole */
 
 /* ---- where things are on the screen ----------------------------------------------------- */
 
@@ -79,9 +79,11 @@ static void on_line(char *line)
 {
     if (line) {
         wipe((width(prompt, strlen(prompt)) + width(line, strlen(line))) / columns() + 1);
+        hidden = true;
         if (*line)
             add_history(line);
     }
+    taken = true;
     app_typed(app, line);
     free(line);
 }
@@ -118,7 +120,14 @@ static int next_key(FILE *from)
 static void input(struct app *of)
 {
     (void)of;
+    taken = false;
     rl_callback_read_char();
+    if (!taken)
+        return;
+    rl_callback_handler_remove(); /* a new line begins, with its prompt */
+    rl_callback_handler_install(prompt, on_line);
+    rl_point = rl_end = 0; /* which is said there only with the next key */
+    hidden = false;
 }
 
 static bool begin(struct app *of)
