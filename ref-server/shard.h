@@ -45,6 +45,7 @@ enum assay_conn_flags {
 struct assay_held {
     struct assay_held *next; /* datagram */
     uint32_t cap, size;      /* of the block; bytes in it */
+    bool traced;             /* datagram */
     uint8_t bytes[];
 };
 

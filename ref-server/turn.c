@@ -153,9 +153,12 @@ static bool signal_one(struct assay_turn *t, enum assay_builtin_event event, str
     return !t->full;
 }
 
-static bool took(enum assay_rc rc)
+/* Once, however often it has to be presented. */
+static void trace_datagram(const struct assay_conn *c, struct assay_span in)
 {
-    return rc == ASSAY_OK || rc == ASSAY_ENDED;
+    if (c->service->trace && !c->in->traced)
+        assay_trace_received(c->service->trace, c->number, in);
+    c->in->traced = true;
 }
 
 /* What the engine has a session begin with may have to be presented again. */
@@ -169,12 +172,11 @@ bool assay_turn_stranger(struct assay_turn *t, struct assay_span in)
     bool again;
     c->serial++; /* orders of a session that ended must not reach the one that follows it */
     c->number = atomic_fetch_add(&t->shard->server->numbers, 1) + 1;
+    trace_datagram(c, in);
     do {
         rc = assay_datagram(service->engine, assay_loop_now(t->shard->loop), name, in, &c->sid, &t->out);
         if (c->sid)
             service->by_slot[(uint32_t)c->sid] = c;
-        if (service->trace && took(rc))
-            assay_trace_received(service->trace, c->number, in);
         again = assay_turn_again(t, rc);
     } while (again && !c->sid);
     if (rc == ASSAY_REFUSED)
@@ -186,13 +188,11 @@ bool assay_turn_stranger(struct assay_turn *t, struct assay_span in)
 bool assay_turn_feed_datagram(struct assay_turn *t, struct assay_span in)
 {
     struct assay_conn *c = t->conn;
-    struct assay_trace *trace = c->service->trace;
     enum assay_rc rc;
     uint32_t used;
+    trace_datagram(c, in);
     do {
         rc = assay_feed(c->service->engine, c->sid, assay_loop_now(t->shard->loop), in, &used, &t->out);
-        if (trace && took(rc))
-            assay_trace_received(trace, c->number, in);
     } while (assay_turn_again(t, rc) && c->sid);
     return !t->full;
 }
