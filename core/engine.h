@@ -257,6 +257,8 @@ struct assay_waiting {
     uint32_t sent, held; /* unacknowledged; received ahead of their turn */
     uint64_t first_sent; /* number of the first unacknowledged one, counted from 0, not wrapped */
     uint64_t taken;      /* messages taken */
+    assay_time again;    /* when the next of those unacknowledged goes out again, */
+    assay_time gives_up; /* and when they are given up if none is acknowledged; ASSAY_NEVER */
 };
 bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_waiting *waiting);
 

@@ -329,7 +329,8 @@ struct assay_var {
 
 enum assay_timer_restart { ASSAY_RESTART_NEVER, ASSAY_RESTART_INPUT = 1, ASSAY_RESTART_SEND = 2 };
 
-/* Runs while the session is in one of its states, from entering the first of them. */
+/* Runs while the session is in one of its states, from entering the first of them. RESTART_SEND: what rules send;
+ * neither repetitions nor acknowledgements. */
 struct assay_timer {
     const char *name;
     uint16_t event;

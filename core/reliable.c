@@ -310,7 +310,6 @@ void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t 
         event->sent.where = where;
     }
     e->out->len += size;
-    e->tx.sent = true;
 }
 
 /* Its bytes under the number and session that it has by now. False: not now. */
@@ -418,12 +417,18 @@ bool assay_flow_idle(const struct assay_engine *e, const struct assay_session *s
 bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_waiting *waiting)
 {
     const struct assay_session *s = assay_session_find(e, sid);
+    assay_time again = ASSAY_NEVER;
     if (!s || !e->reliable)
         return false;
-    const struct assay_flow *flow = assay_flow_of(e, s);
+    struct assay_flow *flow = assay_flow_of(e, s);
+    for (uint64_t i = flow->base; i < flow->next; i++)
+        again = kept_at(e, flow, i)->due < again ? kept_at(e, flow, i)->due : again;
     *waiting = (struct assay_waiting){.sent = (uint32_t)(flow->next - flow->base),
                                       .held = flow->held,
                                       .first_sent = flow->base,
-                                      .taken = flow->taken};
+                                      .taken = flow->taken,
+                                      .again = again,
+                                      .gives_up =
+                                          flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER};
     return true;
 }
