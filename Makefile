@@ -89,7 +89,7 @@ $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l)
 $(BUILD)/compiler/%.inc: compiler/%.py
 	@mkdir -p $(@D)
 	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g' > $@
-$(BUILD)/compiler/python_text.o: $(BUILD)/compiler/python_head.inc $(BUILD)/compiler/python_runtime.inc
+$(BUILD)/compiler/python_text.o: $(patsubst %,$(BUILD)/compiler/python_%.inc,head runtime reliable)
 $(BUILD)/compiler/python_text.o: ALL_CFLAGS += -I$(BUILD)
 
 # ---- what users and CI call ----

@@ -89,5 +89,7 @@ void assay_emit_python(const struct assay_model *model, FILE *to)
     assay_emit_python_client(model, to);
     assay_emit_python_tables(model, to);
     fputs(assay_python_runtime, to);
+    if (model->reliables_count)
+        fputs(assay_python_reliable, to);
     fputs("\n\nif __name__ == \"__main__\":\n    sys.exit(_main(Client, sys.argv[1:]))\n", to);
 }

@@ -152,7 +152,18 @@ static bool machine_reads(const struct assay_model *model, const struct assay_ma
     for (uint32_t i = m->timers.first; i < (uint32_t)m->timers.first + m->timers.count; i++)
         if (code_reads(model, model->timers[i].after, option))
             return true;
-    return code_reads(model, m->reconnect.pause, option);
+    for (uint32_t i = m->vars.first; i < (uint32_t)m->vars.first + m->vars.count; i++)
+        if (code_reads(model, model->vars[i].init, option))
+            return true;
+    return code_reads(model, m->reconnect.pause, option) || code_reads(model, m->first_number, option);
+}
+
+/* Whether what is done about acknowledged messages looks at it. */
+static bool reliable_reads(const struct assay_model *model, uint16_t option)
+{
+    const struct assay_reliable *r = model->reliables;
+    return model->reliables_count && (code_reads(model, r->first, option) || code_reads(model, r->cap, option) ||
+                                      code_reads(model, r->give_up, option));
 }
 
 /* Params that no client's machine looks at are not its business. */
@@ -161,7 +172,7 @@ static bool clients_read(const struct assay_model *model, uint16_t option)
     for (uint32_t i = 0; i < model->machines_count; i++)
         if (assay_python_plays(model, i) && machine_reads(model, &model->machines[i], option))
             return true;
-    return false;
+    return reliable_reads(model, option);
 }
 
 static void param_default(const struct assay_model *model, FILE *to, const struct assay_option *option)

@@ -513,11 +513,18 @@ static void one_machine(const struct assay_model *model, FILE *to, uint32_t i)
     fputc(')', to);
 }
 
+static void one_state(const struct assay_model *model, FILE *to, uint32_t i)
+{
+    assay_python_string(to, model->states[i].name);
+}
+
 static void machines(const struct assay_model *model, FILE *to)
 {
     fprintf(to, "_DRAIN_BYTES, _DRAIN_SECONDS = %" PRIu32 ", %.3f\n", model->limits.drain,
             (double)model->limits.drain_time / 1e9);
+    fprintf(to, "_SEAL = %" PRId64 "\n", model->limits.seal);
     table(model, to, "_MACHINES", model->machines_count, one_machine);
+    table(model, to, "_STATES", model->states_count, one_state);
     of_machines(model, to, "_VARS = {  # number: (type, initial value)", variables);
     of_machines(model, to, "_TIMERS = {", timers);
     of_machines(model, to, "_RULES = {", rules);

@@ -34,7 +34,8 @@ void assay_python_method(FILE *to, const char *name)
     static const char *const taken[] = {"open",      "close",           "wait",     "run",   "stop",      "send",
                                         "connected", "on_effect",       "on_retry", "trace", "host",      "port",
                                         "timeout",   "connect_timeout", "lenient",  "defer", "transport", "machine",
-                                        "bind",      "ports",           "params",   NULL};
+                                        "bind",      "ports",           "params",   "state", "waiting",   "given_up",
+                                        NULL};
     assay_python_variable(to, name);
     if (in_list(taken, name))
         fputs("_call", to);

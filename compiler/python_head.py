@@ -1,13 +1,14 @@
 import collections
 import enum
 import fractions
+import hashlib
+import hmac
 import json
-import queue
+import os
 import selectors
 import socket
 import struct
 import sys
-import threading
 import time
 
 
@@ -101,6 +102,23 @@ class BaseClient:
     def connected(self):
         return self._link is not None and not self._link.session.ended
 
+    @property
+    def state(self):
+        """The state that the client's machine is in, by its name in the spec; "" without a connection."""
+        return _STATES[self._link.session.state] if self.connected else ""
+
+    @property
+    def waiting(self):
+        """How many messages were sent that are not acknowledged yet; they are sent again until they are."""
+        flow = self._link.session.flow if self.connected else None
+        return 0 if flow is None else len(flow.kept)
+
+    @property
+    def given_up(self):
+        """How many messages of this connection were forgotten, as they were not acknowledged for too long."""
+        flow = None if self._link is None else self._link.session.flow
+        return 0 if flow is None else flow.given_up
+
     def wait(self, seconds):
         """Handle what the server sends and what time brings, for so long (or until the connection is over)."""
         self._need_connection()
@@ -142,7 +160,10 @@ class BaseClient:
         self._link.send([bytes(frame)])
 
     def on_effect(self, name, args):
-        """What the protocol wants the application to do: override it; return whether it was done."""
+        """What the protocol wants the application to do: override it; return whether it was done.
+
+        What is sent again until it is acknowledged is acknowledged behind that, and comes again if it was not done.
+        """
         return False
 
     def on_retry(self, error, seconds):
@@ -190,7 +211,12 @@ class BaseClient:
         if call.opens is None and not session.listens(call):
             self._catch_up()
         limit = int(self.timeout * 1e9) if self.timeout is not None else call.within or int(30e9)
-        session.call(index, values, _now(), min(limit, call.within or limit))
+        until = _now() + min(limit, call.within or limit)
+        while not session.call(index, values, _now(), until):
+            link.step(until)
+            if session.ended or _now() >= until:
+                session.overdue(index)
+                break
         link.flush()
         while session.result is None:
             link.step(None)
@@ -203,7 +229,9 @@ class BaseClient:
 
     def _catch_up(self):
         """What came since the last call belongs to no call: it is taken before the next request leaves."""
-        self._link.receive(0.0)
+        for _ in range(_DATAGRAMS_MAX if self._link.datagrams else 1):
+            if not self._link.receive(0.0):
+                break
         self._link.flush()
         if not self._link.session.ended:
             return
@@ -318,6 +346,9 @@ class BaseClient:
         return True
 
 
+_DATAGRAMS_MAX = 64  # that are looked at before a call begins
+
+
 class _Link:
     """A connection, or datagrams to and from a server, and the session on it."""
 
@@ -336,7 +367,7 @@ class _Link:
         except OSError as error:
             raise Unreachable("%s: cannot connect: %s" % (self.address(), error)) from error
         self.session = _Session(self.machine, self.client.lenient, self.client._options, self.client.on_effect,
-                                self.client.trace, _now())
+                                self.client.trace, _now(), self.peer or self.socket.getpeername())
         self.flush()
 
     def _socket(self, host, port):
@@ -366,9 +397,10 @@ class _Link:
         self.flush()
 
     def receive(self, wait):
+        """Handle what comes within so many seconds; whether something came, and more may be there."""
         if self.session.early is not None:  # what comes next waits for a call, and all else behind it
             time.sleep(wait or 0)
-            return
+            return False
         self.socket.settimeout(wait)
         try:
             if self.datagrams and self.client.bind is not None:
@@ -376,10 +408,10 @@ class _Link:
             else:
                 data = self.socket.recv(65536)
         except (socket.timeout, BlockingIOError):
-            return
+            return False
         except OSError:
             self._broken()
-            return
+            return self.datagrams and not self.session.ended
         self.owed = False
         if self.datagrams:
             self.session.datagram(data, _now())
@@ -387,12 +419,13 @@ class _Link:
             self.session.feed(data, _now())
         else:
             self.session.end_of_stream(_now())
+        return not self.session.ended
 
     def _broken(self):
         if not self.datagrams:
             self.session.event("reset", _now())
-        elif self.session.running is not None:  # a datagram was refused: nobody listens
-            self.session.refused()
+        elif self.session.running is not None and self.session.flow is None:  # a datagram was refused: nobody listens
+            self.session.refused()  # who sends it again takes no notice: the server may be about to start anew
 
     def flush(self):
         out, self.session.out = self.session.out, []
@@ -406,14 +439,21 @@ class _Link:
             if not self.datagrams:
                 self.socket.sendall(b"".join(frames))
             for frame in frames if self.datagrams else ():
-                if self.client.bind is not None:
-                    self.socket.sendto(frame, self.peer)
-                else:
-                    self.socket.send(frame)
+                try:
+                    self._send_one(frame)
+                except ConnectionRefusedError:
+                    self._broken()  # it is one before this that was refused
+                    self._send_one(frame)
         except socket.timeout:
             self.session.give_up()
         except OSError:
             pass  # what was received before is still handled; then comes the end of the stream
+
+    def _send_one(self, frame):
+        if self.client.bind is not None:
+            self.socket.sendto(frame, self.peer)
+        else:
+            self.socket.send(frame)
 
     def close(self):
         """End the session in order, unless it is over."""

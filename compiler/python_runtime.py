@@ -34,6 +34,10 @@ class _Unfit(Exception):
     """A value cannot be sent or stored."""
 
 
+class _NoRoom(Exception):
+    """As many messages as may be are not acknowledged."""
+
+
 def _now():
     return time.monotonic_ns()
 
@@ -147,8 +151,9 @@ def _is_bytes(index):
 class _Env:
     """What expressions see."""
 
-    def __init__(self, variables, lenient, options):
+    def __init__(self, variables, lenient, options, session=None):
         self.slots, self.vars, self.lenient, self.options = {}, variables, lenient, options
+        self.session = session
 
 
 # ---- numbers as text ----
@@ -296,6 +301,81 @@ _UNARY = {
 }
 
 
+# ---- sums ----
+
+
+def _crc(data, polynomial, crc):
+    """Of bytes whose lowest bit comes first."""
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ polynomial if crc & 1 else crc >> 1
+    return crc
+
+
+def _crc_table(polynomial):
+    return [_crc(bytes((byte,)), polynomial, 0) for byte in range(256)]
+
+
+_CRC32C, _CRC16 = _crc_table(0x82f63b78), _crc_table(0xa001)
+
+
+def _crc_by(table, data, crc):
+    for byte in data:
+        crc = crc >> 8 ^ table[(crc ^ byte) & 0xff]
+    return crc
+
+
+def _inet16(data):
+    total = sum(data[::2]) * 256 + sum(data[1::2])
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return total ^ 0xffff
+
+
+_SUMS = (
+    None,
+    lambda data: _crc_by(_CRC32C, data, 0xffffffff) ^ 0xffffffff,
+    lambda data: _crc_by(_CRC16, data, 0),
+    _inet16,
+    lambda data: sum(data) & 0xff,
+)
+
+
+def _sum_around(kind, data, at, size):
+    """As if these bytes of it were zeros."""
+    return _SUMS[_SUM_KINDS.index(kind)](data[:at] + bytes(size) + data[at + size:])
+
+
+_SUM_KINDS = ("none", "crc32c", "crc16", "inet16", "sum8")
+
+
+# ---- what only a session knows ----
+
+
+def _peer(env, _):
+    return repr(env.session.peer).encode()
+
+
+def _seal_of(env, values, age):
+    """Only this process can make it; `age`: in how many spans of time before this one."""
+    span = (env.session.now // _SEAL if _SEAL > 0 else age) - age
+    text = b"".join(b"%d:%s" % (len(value), value) for value in values)
+    return hashlib.blake2b(b"%d:%s" % (span, text), digest_size=16, key=_SEAL_KEY).digest()
+
+
+def _sealed(env, seal, values):
+    return int(any([hmac.compare_digest(seal, _seal_of(env, values, age)) for age in (0, 1)]))
+
+
+_SEAL_KEY = os.urandom(32)
+
+
+def _delivered(env, everything):
+    flow = env.session.flow
+    return int(flow is None or flow.acked >= (flow.next if everything else flow.mark))
+
+
 def _slot(env, b):
     if b not in env.slots:
         raise _Undefined
@@ -310,6 +390,9 @@ _CONSTANT = {
     "KNOWN": lambda env, b: int(b in env.slots),
     "VAR": lambda env, b: env.vars[b],
     "OPTION": lambda env, b: env.options[b],
+    "PEER": _peer,
+    "RANDOM": lambda env, b: os.urandom(b),
+    "STATE": lambda env, b: env.session.state,
 }
 
 
@@ -327,8 +410,8 @@ def _jump(op, stack, b):
     return None
 
 
-def _gather(op, stack, a, b):
-    """Operations with another number of values than one or two."""
+def _gather(env, op, stack, a, b):
+    """Operations with another number of values than one or two, or on them and something else."""
     if op == "WITHIN":
         return int(_INTS[b] <= stack.pop() <= _INTS[b + 1])
     if op == "PAIR":
@@ -340,8 +423,15 @@ def _gather(op, stack, a, b):
     if op in ("SLICE", "PART"):
         z, y, x = stack.pop(), stack.pop(), stack.pop()
         return _cut(x, y, z, 1 if op == "SLICE" else 8)
-    values = stack[len(stack) - a:]
-    del stack[len(stack) - a:]
+    if op == "SUM":
+        return _SUMS[b](stack.pop())
+    if op == "ACKED":
+        return _delivered(env, a)
+    values = _pop(stack, a)
+    if op == "SEAL":
+        return _seal_of(env, values, 0)
+    if op == "SEALED":
+        return _sealed(env, values[0], values[1:])
     return b"".join(values) if op == "JOIN" else _pack(values)
 
 
@@ -368,13 +458,13 @@ def _run(env, pc, action=None):
         else:
             skip = _jump(op, stack, b)
             if skip is None:
-                stack.append(_gather(op, stack, a, b))
+                stack.append(_gather(env, op, stack, a, b))
             else:
                 pc += skip
 
 
 _ACTIONS = frozenset(("OUT", "FREE", "SEND", "SET", "GOTO", "EFFECT", "TIMER", "RESULT", "ERROR", "ABORT", "CLOSE",
-                      "CHOOSE"))
+                      "DECLINE", "MARK", "CHOOSE"))
 
 
 def _holds(env, code):
@@ -529,11 +619,15 @@ def _json_members(data):
 # ---- reading fields ----
 
 
-class _Reader:
-    """`growing`: more may follow; `cut_off`: nothing follows, but it should."""
+class _WrongSum(_Bad):
+    """A sum that is not that of the frame."""
 
-    def __init__(self, data, cut_off=False, growing=False):
-        self.data, self.pos, self.bit, self.cut_off = data, 0, 0, cut_off
+
+class _Reader:
+    """`growing`: more may follow; `cut_off`: nothing follows, but it should; `sums`: they are looked at."""
+
+    def __init__(self, data, cut_off=False, growing=False, sums=False):
+        self.data, self.pos, self.bit, self.cut_off, self.sums = data, 0, 0, cut_off, sums
         self.open = cut_off or growing
 
     def take(self, n, open_=False):
@@ -681,7 +775,10 @@ def _read_const(env, f, r):
 
 
 def _read_int(env, f, r):
+    at = r.pos
     value = r.uint(f.bits, f.little)
+    if f.sum != "none" and r.sums and value != _sum_around(f.sum, r.data, at, f.bits // 8):
+        raise _WrongSum
     if f.signed and value >> (f.bits - 1):
         value -= 1 << f.bits
     return _signed64(value)
@@ -879,7 +976,7 @@ def _fault(event):
 
 
 def _check_padding(env, f, value):
-    if f.form in ("const", "calc", "object"):
+    if f.form in ("const", "calc", "object") or f.sum != "none":
         return
     code = f.is_ if f.is_ is not None else f.init
     written = bytes(len(value)) if isinstance(value, bytes) else 0
@@ -915,6 +1012,8 @@ def _decode_field(env, f, r):
         value = _read_field(env, f, r)
     except _Unnamed:
         raise _fault("unknown") from None
+    except _WrongSum:
+        raise _fault(f.fault) from None
     except (_Bad, _Short):
         raise _fault(f.fault if f.form == "calc" else "malformed") from None
     _check_field(env, f, value)
@@ -987,9 +1086,9 @@ def _decode_body(env, frame, body):
     return best[0]
 
 
-def _decode(env, frame, content):
+def _decode(env, frame, content, sums=True):
     env.slots = {}
-    r = _Reader(content)
+    r = _Reader(content, sums=sums)
     try:
         for f in _fields(frame.fields):
             _decode_field(env, f, r)
@@ -1030,6 +1129,7 @@ def _decode_partial(env, frame, data):
 class _Writer:
     def __init__(self):
         self.out, self.bit = bytearray(), 0
+        self.sum = None  # the field of the frame's sum, which is written last, and its place
 
     def put(self, data):
         if self.bit:
@@ -1088,6 +1188,9 @@ def _write_extent(env, f, w, data):
 
 
 def _write_int(env, f, w, value):
+    if f.sum != "none":
+        w.sum = f, len(w.out)
+        value = 0
     low, high = (-(1 << f.bits - 1), (1 << f.bits - 1) - 1) if f.signed else (0, (1 << f.bits) - 1)
     if f.bits < 64 and not low <= value <= high:
         raise _Unfit
@@ -1169,9 +1272,9 @@ _WRITE = {
 
 def _value_of(env, f):
     if f.slot is not None:
-        if f.slot not in env.slots:
+        if f.slot not in env.slots and f.sum == "none":
             raise _Unfit
-        return env.slots[f.slot]
+        return env.slots.get(f.slot, 0)
     code = f.is_ if f.is_ is not None else f.init
     if code is not None:
         return _computed(env, code)
@@ -1246,6 +1349,10 @@ def _encode(env, frame, m, undelimited):
         _encode_fields(env, m.fields, w)
     if not all(_holds(env, where.that) for where in _WHERES[m.wheres[0]:m.wheres[0] + m.wheres[1]]):
         raise _Unfit
+    if w.sum is not None:
+        f, at = w.sum
+        size = f.bits // 8
+        w.out[at:at + size] = _sum_around(f.sum, bytes(w.out), at, size).to_bytes(size, "little" if f.little else "big")
     return _finish(frame, bytes(w.out), undelimited)
 
 
@@ -1294,9 +1401,13 @@ def _numbers(run):
     return range(run[0], run[0] + run[1])
 
 
+_STEPS_MAX = 64  # that one event may bring a call on
+
+
 class _Session:
-    def __init__(self, machine, lenient, options, on_effect, trace, now):
+    def __init__(self, machine, lenient, options, on_effect, trace, now, peer=None):
         self.machine, self.on_effect, self.trace, self.now = _MACHINES[machine], on_effect, trace, now
+        self.peer = peer
         self.frame_in, self.frame_out = _FRAMES[self.machine.frame_in], _FRAMES[self.machine.frame_out]
         self.lenient = frozenset(i for i, name in enumerate(_LENIENCIES) if name in lenient)
         self.vars = {}
@@ -1305,15 +1416,19 @@ class _Session:
         self.input, self.out = b"", []  # what is to be sent: a list of frames
         self.skip, self.skip_until, self.segment = 0, False, None
         self.early = None  # the event of the message that comes next, if it waits for a call
+        self.flow = None
+        self.done = self.declined = False  # what became of the last event: a rule took it; and declined it
         self.ended, self.end_cause, self.outcome, self.result = False, "", "closed", None
         self.finished = self.heard = False  # the machine came to its end; a message arrived
-        self.env = _Env(self.vars, self.lenient, options)
+        self.env = _Env(self.vars, self.lenient, options, self)
         self.own_timers = {i: _TIMERS[i] for i in _numbers(self.machine.timers)}
         for var in _numbers(self.machine.vars):
             self.vars[var] = b"" if _is_bytes(_VARS[var][0]) else 0
         for var in _numbers(self.machine.vars):
             if _VARS[var][1] is not None:
                 self.vars[var] = _run(self.env, _VARS[var][1])
+        if _RELIABLE is not None:
+            self.flow = _Flow(self)
         self._enter_timers(None, self.state, {})
         self.event("connect", now)
 
@@ -1324,6 +1439,7 @@ class _Session:
         self.now, self.env.slots = now, {}
         if not self.ended:
             self._handle(name)
+            self._await()
 
     def listens(self, call):
         """Whether a call sends nothing before it has heard something: what came already may be what it waits for."""
@@ -1331,24 +1447,40 @@ class _Session:
         return bool(rules) and not any(_sends(_RULES[rule].body) for rule in rules)
 
     def call(self, index, values, now, limit):
+        """Begin a call that ends by `limit`. False: it waits, as the window is full."""
         self.now, self.result, self.running = now, None, index
         call, early, self.early = _CALLS[index], self.early, None
         if early is not None and not self._begins_with(call, early):
             self._end(early, "protocol")
-            return
+            return True
         if call.first_var is not None:
             for i, value in enumerate(values):
                 if not _fits(_VARS[call.first_var + i][0], value):
                     self._end_call("protocol", call.event)
-                    return
+                    return True
             for i, value in enumerate(values):
                 self.vars[call.first_var + i] = value
-        self.limit = now + limit
+        self.limit = limit
         self.env.slots = dict(enumerate(values))
-        self._handle(call.event)
-        self._restart("send")
+        if not self._handle(call.event):
+            self.early = early
+            self._forget_arguments(call)
+            self.running = self.limit = None
+            return False
+        if self.flow is not None and self.running is not None:
+            self.flow.go_on()
+        self._await()
         if early is not None:
             self._go_on()
+        return True
+
+    def overdue(self, index):
+        """A call could not begin in time, or at all."""
+        self.running = index
+        if self.ended:
+            self._end_call("closed", self.end_cause)
+        else:
+            self.give_up()
 
     def feed(self, data, now):
         self.now = now
@@ -1395,19 +1527,27 @@ class _Session:
             self._end("eof", "closed")  # nothing can come any more
 
     def deadline(self, until):
-        times = [t for t in list(self.timers.values()) + [self.limit, until] if t is not None]
+        flow = None if self.flow is None or self.ended else self.flow.deadline()
+        times = [t for t in list(self.timers.values()) + [self.limit, until, flow] if t is not None]
         return min(times) if times else None
 
     def tick(self, now):
         self.now, self.env.slots = now, {}
         due = sorted((t, i) for i, t in self.timers.items() if t is not None and t <= now)
-        if due and (self.limit is None or due[0][0] <= self.limit):
+        flow = None if self.flow is None else self.flow.deadline()
+        first = min((t for t in (due[0][0] if due else None, self.limit, flow) if t is not None), default=None)
+        if first is None or first > now:
+            return
+        if due and due[0][0] == first:
             self.timers[due[0][1]] = None
             self._handle(_TIMERS[due[0][1]].event)
             if self.early is not None:
                 self._go_on()
-        elif self.limit is not None and self.limit <= now:
+        elif self.limit == first:
             self.give_up()
+        else:
+            self.flow.tick()
+        self._await()
 
     def give_up(self):
         """The running call took too long; without one the session ends just so."""
@@ -1447,7 +1587,7 @@ class _Session:
         if status == "oversize":
             self._oversize(size)
         elif status == "broken":
-            event = _decode(self.env, self.frame_in, self.input)
+            event = _decode(self.env, self.frame_in, self.input, sums=False)
             if not isinstance(event, str) and _EVENTS[event].kind == "message":
                 event = "malformed"
             self._handle(event)
@@ -1456,22 +1596,26 @@ class _Session:
             frame, text = self.input[:size], _trimmed(self.frame_in, self.input[:content])
             blank = self.frame_in.blank and not text
             event = None if blank else _decode(self.env, self.frame_in, text)
-            if not blank and self._waits(event):
+            if not blank and self._waits(event) and (self.flow is None or self.flow.waits_for_call(event)):
                 self.early = event
                 return False
             self.input = self.input[size:]
             if blank:
                 return True
-            self._whole(frame, event)
+            self._whole(frame, event, text)
         self._restart("input")
+        self._await()
         return True
 
-    def _whole(self, frame, event):
+    def _whole(self, frame, event, text):
         known = not isinstance(event, str) and _EVENTS[event].kind == "message"
         self.heard = self.heard or known
         if self.trace is not None:
             self.trace(False, _EVENTS[event].name if known else None, frame)
-        self._handle(event)
+        if self.flow is not None and self.flow.takes(event):
+            self.flow.receive(event, text)
+        else:
+            self._handle(event)
 
     def _oversize(self, size):
         self.env.slots = {}
@@ -1507,15 +1651,42 @@ class _Session:
         return any(self._begins_with(call, event) for call in _CALLS) and self._choose(event) is None
 
     def _handle(self, event):
+        """False: nothing has happened, as a call that sends has to wait until there is room for that."""
         event = _EVENT_NUMBERS.get(event, event)
         rule = self._choose(event)
+        why = "unfit"
         if rule is None:
             self._default(event)
-        elif not self._attempt(rule.body, event):
-            if rule.otherwise is None and _EVENTS[event].kind == "call":
-                self._end_call("protocol", event)  # it has sent nothing: the session goes on
-            elif rule.otherwise is None or not self._attempt(rule.otherwise, event):
-                self._end(event, self._outcome(event))
+            return True
+        for code in (rule.body, rule.otherwise):
+            if code is None:
+                break
+            why = self._attempt(code, event)
+            if why == "done":
+                return True
+            if why == "no-room" and _EVENTS[event].kind == "call":
+                return False
+        if rule.otherwise is None and _EVENTS[event].kind == "call":
+            self._end_call("protocol", event)  # it has sent nothing: the session goes on
+        elif rule.otherwise is None and why == "no-room" and _EVENTS[event].name != "no-room":
+            self._handle("no-room")
+            self.declined = True  # it comes again
+        else:
+            self._end(event, self._outcome(event))
+        return True
+
+    def _await(self):
+        """The running call goes on if what it waits for has come true."""
+        for _ in range(_STEPS_MAX):
+            waiting = self.waiting
+            if self.ended or waiting not in _AWAITING_STATES:
+                return
+            self.env.slots = {}
+            if self._choose(_EVENT_NUMBERS["awaited"]) is None:
+                return
+            self._handle("awaited")
+            if self.waiting == waiting:
+                return
 
     def _default(self, event):
         kind = _EVENTS[event].kind
@@ -1531,23 +1702,30 @@ class _Session:
         return "protocol" if known else "closed"
 
     def _attempt(self, code, event):
-        """Run a body as a whole; False: it cannot, and nothing of it has happened."""
-        rule = _Body(self, event)
+        """Run a body as a whole: "done"; or why it cannot be, "unfit" or "no-room", and nothing of it has happened."""
         before = dict(self.vars)
+        rule = _Body(self, event, before)
         try:
             _run(self.env, code, rule.act)
             rule.order()
-        except (_Undefined, _Unfit):
+        except BaseException as error:
             self.vars.clear()
             self.vars.update(before)
-            return False
+            if isinstance(error, (_Undefined, _Unfit)):
+                return "unfit"
+            if isinstance(error, _NoRoom):
+                return "no-room"
+            raise
         rule.commit()
-        return True
+        return "done"
 
     def _end_call(self, outcome, cause, detail=b"", results=()):
         call = _CALLS[self.running]
         self.result = (outcome, cause if cause == call.event else _event_name(cause), detail, results)
         self.running = self.waiting = self.limit = None
+        self._forget_arguments(call)
+
+    def _forget_arguments(self, call):
         if call.first_var is not None:
             for var in range(call.first_var, call.first_var + call.args[1]):
                 self.vars[var] = b"" if _is_bytes(_VARS[var][0]) else 0
@@ -1586,12 +1764,13 @@ class _Session:
 class _Body:
     """A rule's body while it runs: what it does is kept until all of it is done."""
 
-    def __init__(self, session, event):
-        self.session, self.event = session, event
+    def __init__(self, session, event, before):
+        self.session, self.event, self.before = session, event, before
         self.state, self.waiting = session.state, session.waiting
         self.out, self.made, self.free, self.finished = [], {}, set(), False
         self.timers, self.result, self.over = {}, None, False
         self.orders = []
+        self.kept, self.mark, self.declined = [], None, False  # messages to be acknowledged; what the call marks
 
     def act(self, op, a, b, stack):
         if op == "OUT":
@@ -1614,17 +1793,37 @@ class _Body:
             self._result(b, stack.pop() if a else b"", ())
         elif op in ("ABORT", "CLOSE"):
             self.over = True
+        elif op == "DECLINE":
+            self.declined = True
+        elif op == "MARK" and self.session.flow is not None:
+            self.mark = self.session.flow.next_count(self.kept, self._fresh())
+
+    def _fresh(self):
+        return self.session.flow.renewed(self.before)
 
     def _send(self, index):
         m, s = _MESSAGES[index], self.session
-        env = _Env(s.vars, s.lenient, s.env.options)
+        env = _Env(s.vars, s.lenient, s.env.options, s)
         env.slots = self.made
+        reliable = s.flow is not None and index in _RELIABLE.messages
+        if reliable:
+            self._address()
         for run in (s.frame_out.fields, m.fields):
             for f in _fields(run):
                 if f.slot in self.free and f.slot not in self.made and f.init is None:
                     self.made[f.slot] = _some_value(f.type)
+        given = dict(self.made)
         self.out.append((m.name, _encode(env, s.frame_out, m, bool(s.segment))))
+        if reliable:
+            self.kept.append(_Kept(index, given, self.out[-1][1]))
+            self.kept[-1].fresh = self._fresh()
         self.made, self.free = {}, set()
+
+    def _address(self):
+        flow = self.session.flow
+        if not flow.has_room(self.kept):
+            raise _NoRoom
+        flow.address(self.made, flow.next_count(self.kept, self._fresh()))
 
     def _set(self, var, value):
         if not _fits(_VARS[var][0], value):
@@ -1632,7 +1831,7 @@ class _Body:
         self.session.vars[var] = value
 
     def _goto(self, state):
-        if state in _WAITING_STATES:
+        if state in _WAITING_STATES or state in _AWAITING_STATES:
             self.waiting = state
         else:
             self.state = state
@@ -1660,6 +1859,9 @@ class _Body:
 
     def commit(self):
         s = self.session
+        s.done, s.declined = True, self.declined
+        if s.flow is not None:
+            s.flow.commit(self.kept, self._fresh(), self.mark)
         before, s.state, s.waiting = s.state, self.state, self.waiting
         for name, frame in self.out:
             s.out.append(frame)
@@ -1792,10 +1994,9 @@ class _Driver:
     """Does what lines on standard input say and tells on standard output what happens."""
 
     def __init__(self, make):
-        self.orders, self.live = queue.Queue(), False
+        self.orders, self.input, self.live = collections.deque(), b"", False
         self.due = None  # when to connect again
         self.client = make(self)
-        self.client._make_wake()
 
     def tell(self, *words):
         print(*words, flush=True)
@@ -1807,35 +2008,44 @@ class _Driver:
         return True
 
     def read(self):
-        for line in sys.stdin:
-            self.orders.put(line.split())
-            self.client.stop()
-        self.orders.put(None)
-        self.client.stop()
+        """Take what stands in standard input."""
+        data = os.read(sys.stdin.fileno(), 65536)
+        *lines, self.input = (self.input + data).split(b"\n")
+        self.orders += [line.decode("utf-8", "surrogateescape").split() for line in lines]
+        if not data:
+            self.orders.append(None)
 
     def loop(self):
-        threading.Thread(target=self.read, daemon=True).start()
-        while True:
-            try:
-                order = self.orders.get_nowait()
-            except queue.Empty:
-                self.idle()
-                continue
-            if order is None:
-                break
-            if order:
-                self.obey(order)
-            self.see_end()
+        with selectors.DefaultSelector() as selector:
+            selector.register(sys.stdin, selectors.EVENT_READ)
+            while True:
+                if not self.orders:
+                    self.idle(selector)
+                    continue
+                order = self.orders.popleft()
+                if order is None:
+                    break
+                if order:
+                    self.obey(order)
+                self.see_end()
         self.client.close()
 
-    def idle(self):
-        """Until an order comes, the machine goes on."""
-        try:
-            over = self.client._live(None) if self.live else self.client._woken(None, _seconds_to(self.due))
-        except ClientError:
-            over = None
-        if over is not False:
-            self.see_end()
+    def idle(self, orders):
+        """Until an order comes, the machine goes on. An order that was given before something came is obeyed before
+        that is looked at: whoever gives orders may rely on it."""
+        link = self.client._link if self.live else None
+        deadline = self.due if link is None else link.session.deadline(None)
+        with selectors.DefaultSelector() as selector:
+            selector.register(sys.stdin, selectors.EVENT_READ)
+            if link is not None and link.session.early is None:
+                selector.register(link.socket, selectors.EVENT_READ)
+            selector.select(_seconds_to(deadline))
+        if orders.select(0):
+            self.read()
+            return
+        if link is not None:
+            link.step(_now())
+        self.see_end()
         if self.due is not None and _now() >= self.due:
             self.open()
 

@@ -8,3 +8,7 @@ const char assay_python_head[] = {
 const char assay_python_runtime[] = {
 #include "compiler/python_runtime.inc"
     0};
+
+const char assay_python_reliable[] = {
+#include "compiler/python_reliable.inc"
+    0};
