@@ -82,8 +82,8 @@ static bool bad_value(const char *what, const struct pair *pair, const char *exp
 
 struct limit {
     const char *name;
-    size_t offset; /* of its uint32_t, unless `time` */
-    bool time;     /* drain_time, the only one */
+    size_t offset; /* of its uint32_t, or of its int64_t: a time */
+    bool time;
     uint64_t least;
 };
 
@@ -94,6 +94,8 @@ static const struct limit limits[] = {
     {"output", offsetof(struct assay_limits, output), false, 0},
     {"drain", offsetof(struct assay_limits, drain), false, 0},
     {"drain_time", offsetof(struct assay_limits, drain_time), true, 0},
+    {"rows", offsetof(struct assay_limits, rows), false, 1},
+    {"seal", offsetof(struct assay_limits, seal), true, 0},
 };
 #define LIMITS (sizeof limits / sizeof limits[0])
 
@@ -105,16 +107,12 @@ static const char *limit_name(const void *table, size_t i)
 static bool store_limit(struct assay_limits *to, const struct limit *limit, const struct pair *pair)
 {
     uint64_t n;
-    int64_t ns;
-    if (limit->time) {
-        if (!assay_parse_duration(pair->value, &ns))
-            return bad_value("limit", pair, "a duration like 500ms or 2s");
-        to->drain_time = ns;
-        return true;
-    }
+    void *at = (uint8_t *)to + limit->offset;
+    if (limit->time)
+        return assay_parse_duration(pair->value, at) || bad_value("limit", pair, "a duration like 500ms or 2s");
     if (!assay_parse_size(pair->value, &n) || n > INT32_MAX || n < limit->least)
         return bad_value("limit", pair, limit->least ? "a number from 1 to 2147483647" : "a size like 4096 or 64KiB");
-    *(uint32_t *)(void *)((uint8_t *)to + limit->offset) = (uint32_t)n;
+    *(uint32_t *)at = (uint32_t)n;
     return true;
 }
 

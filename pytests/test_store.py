@@ -153,10 +153,10 @@ class Client:
 class Server:
     """`assay serve` with a data folder; killed, or ended in order."""
 
-    def __init__(self, data, *options, prepare=None):
-        command = [str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(data)]
+    def __init__(self, data, *options, spec=SPEC):
+        command = [str(program()), "serve", str(spec), "--listen", "udp:127.0.0.1:0", "--data", str(data)]
         self.process = subprocess.Popen(command + [str(option) for option in options], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, preexec_fn=prepare)
+                                        stderr=subprocess.PIPE)
         _, host, port = address_told(self.process)
         self.address = host, port
 
@@ -314,13 +314,84 @@ def test_a_full_disk_declines_lines_until_there_is_room(serve, dial):
     assert "rows are not kept" in server.end()
 
 
+def refused(data, *options):
+    """Why a server does not start."""
+    done = subprocess.run([str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(data), *options],
+                          capture_output=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 4 and done.stdout == b""
+    return done.stderr.decode()
+
+
 def test_a_second_server_is_refused(serve, tmp_path):
     """The file is one server's at a time."""
     server = serve()
-    other = subprocess.run([str(program()), "serve", str(SPEC), "--listen", "udp:127.0.0.1:0", "--data", str(tmp_path)],
-                           capture_output=True, timeout=PATIENCE, check=False)
-    assert other.returncode == 4 and b"is used by another server" in other.stderr
+    assert "is used by another server" in refused(tmp_path)
     server.end()
+
+
+def test_a_full_table_takes_no_more_names(serve, dial, tmp_path):
+    """Who has one may go on."""
+    server = serve("--limit", "rows=2")
+    assert dial(server).ask("ann", ANN) and dial(server).ask("bob", BOB)
+    server.end()
+    server = serve("--limit", "rows=2")
+    eve = dial(server)
+    assert not eve.ask("eve", BOB)
+    assert eve.refused == FULL
+    assert dial(server).ask("ann", ANN)
+    server.end()
+    assert "table 'users': no room for its rows" in refused(tmp_path, "--limit", "rows=1")
+
+
+def test_what_is_kept_in_memory_has_no_file(serve, dial, tmp_path):
+    """And is gone with the server."""
+    spec = tmp_path / "pubsub.yaml"
+    spec.write_text(SPEC.read_text(encoding="utf-8").replace("store: durable", "store: memory"), encoding="utf-8")
+    server = serve(spec=spec)
+    ann = dial(server)
+    assert ann.ask("ann", ANN, reads=False)
+    ann.write("one", "two")
+    bob = dial(server)
+    assert bob.ask("bob", BOB)
+    assert texts(bob.read(2)) == ["one", "two"]
+    thief = dial(server)
+    assert not thief.ask("ann", BOB)
+    assert thief.refused == TAKEN
+    server.end()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pubsub.yaml"]
+    assert dial(serve(spec=spec)).ask("ann", BOB)
+
+
+def test_old_rows_come_from_the_disk_and_new_ones_from_memory(serve, dial):
+    """Without a seam, to one who comes late and to one who takes all as it comes."""
+    server = serve()
+    writer, early, late = dial(server), dial(server), dial(server)
+    assert writer.ask("ann", ANN, reads=False) and early.ask("bob", BOB)
+    lines = ["line %d" % n for n in range(12000)]  # more than are kept in memory
+    writer.write(*lines)
+    assert late.ask("carl", BOB)
+    assert texts(late.read(len(lines))) == lines
+    assert texts(early.read(len(lines))) == lines
+    server.end()
+
+
+def test_a_history_with_a_gap_is_told_of(serve, dial, tmp_path):
+    """Readers wait in front of it; others go on."""
+    server = serve()
+    ann = dial(server)
+    assert ann.ask("ann", ANN, reads=False)
+    ann.write(*("line %d" % n for n in range(300)))
+    server.end()
+    with contextlib.closing(sqlite3.connect(tmp_path / "pubsub.db")) as db:
+        db.execute("DELETE FROM lines WHERE number = 200")
+        db.commit()
+    server = serve()
+    early, late, writer = dial(server), dial(server), dial(server)
+    assert early.ask("bob", BOB) and late.ask("carl", BOB, cursor=290) and writer.ask("ann", ANN, reads=False)
+    early.read(128)
+    writer.write("more")
+    assert texts(late.read(11))[-2:] == ["line 299", "more"]
+    assert "cannot read rows of 'lines': some are missing" in server.end()
 
 
 def test_strangers_take_no_room(serve, dial):

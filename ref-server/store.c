@@ -32,7 +32,7 @@ struct assay_store {
     struct place *places; /* of all tables, then of all logs */
     size_t places_count;
     struct assay_worker worker;
-    bool failing; /* the last group was not kept: that was told */
+    bool failing, unreadable; /* the last group was not kept, the last rows not read: that was told */
 };
 
 bool assay_store_wanted(const struct assay_model *model)
@@ -429,9 +429,10 @@ static void read_rows(struct assay_store *store, struct assay_batch *batch)
     while ((rc = sqlite3_step(log->read)) == SQLITE_ROW && append_row(batch, log))
         continue;
     as_fetch(batch)->told.done = rc == SQLITE_DONE;
-    if (rc != SQLITE_DONE && store->config.console)
+    if (rc != SQLITE_DONE && !store->unreadable && store->config.console)
         assay_console_say(store->config.console, "assay: %s: cannot read rows of '%s': %s\n", log->in->name, log->name,
                           rc == SQLITE_ROW ? "some are missing" : assay_database_why(log->in));
+    store->unreadable = rc != SQLITE_DONE;
     sqlite3_reset(log->read);
 }
 

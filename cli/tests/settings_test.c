@@ -74,8 +74,13 @@ static void limits_are_read(void **state)
     assert_int_equal(s.limits.drain, 16);
     assert_true(with("drain_time=200ms", NULL, NULL, false));
     assert_int_equal(s.limits.drain_time, 200000000);
-    static const char *const bad[] = {"sessions", "sessions=", "sessions=0",        "sessions=-1", "memory=1e3",
-                                      "=3",       "nothing=3", "output=4294967296", "drain_time=x"};
+    assert_true(with("rows=7", NULL, NULL, false));
+    assert_int_equal(s.limits.rows, 7);
+    assert_true(with("seal=2s", NULL, NULL, false));
+    assert_int_equal(s.limits.seal, 2000000000);
+    static const char *const bad[] = {"sessions",     "sessions=", "sessions=0", "sessions=-1",
+                                      "memory=1e3",   "=3",        "nothing=3",  "output=4294967296",
+                                      "drain_time=x", "rows=0",    "seal=x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(with(bad[i], NULL, NULL, false));
 }
