@@ -90,6 +90,7 @@ static bool read_search(const struct sim_options *o, const struct assay_impair *
     *search = (struct assay_sim_search){.kinds = impair->faults,
                                         .crashes = impair->crashes,
                                         .blackouts = true,
+                                        .wraps = true,
                                         .most = o->most,
                                         .random = USUAL_RANDOM};
     if (o->faults && (!assay_parse_size(o->faults, &faults) || faults > 64)) {

@@ -167,7 +167,7 @@ static void black_out(struct explorer *x)
 {
     uint64_t first = 1;
     for (; !x->over && first <= x->sim->base; first++) {
-        sim_begin(x->sim, x->sim->config.seed, x->sim->config.near_wrap);
+        sim_begin(x->sim, x->path.seed, x->path.near_wrap);
         x->path.blackout = first;
         sim_run(x->sim, &x->path);
         x->report->count.datagrams += x->sim->s.datagrams;
@@ -178,16 +178,22 @@ static void black_out(struct explorer *x)
     x->path.blackout = 0;
 }
 
+static void explore_all(struct explorer *x)
+{
+    sim_begin(x->sim, x->path.seed, x->path.near_wrap);
+    explore(x, x->search->faults);
+    if (x->search->blackouts)
+        black_out(x);
+}
+
 bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report)
 {
-    struct explorer x = {.sim = sim, .search = search, .report = report};
+    struct explorer x = {.sim = sim, .search = search, .report = report, .path.seed = sim->config.seed};
     *report = (struct assay_sim_report){.base = sim->base};
-    x.path.seed = sim->config.seed;
-    x.path.near_wrap = sim->config.near_wrap;
-    sim_begin(sim, sim->config.seed, sim->config.near_wrap);
-    explore(&x, search->faults);
-    if (search->blackouts)
-        black_out(&x);
+    explore_all(&x);
+    x.path.near_wrap = sim->reliable && search->wraps;
+    if (x.path.near_wrap && !x.over)
+        explore_all(&x);
     assay_sim_schedule_free(&x.path);
     if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !report->cut)
         sim_try_random(sim, search, report);

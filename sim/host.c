@@ -73,7 +73,7 @@ static void note_effect(struct assay_sim *sim, unsigned node, uint16_t flow, con
 {
     uint16_t effect = event->effect.effect;
     uint32_t args = sim_keep_args(sim, sim->model->effects[effect].args, event->values, event->spans);
-    if (!event->effect.token) {
+    if (!event->effect.token && node != SIM_SERVER) {
         note_done(sim, node, effect, args);
         return;
     }
@@ -332,6 +332,10 @@ void sim_store(struct assay_sim *sim, uint32_t order)
     const struct sim_order o = sim->orders.items[order];
     if (o.node == SIM_SERVER && sim_disk_put(sim, o.effect, o.args))
         note_done(sim, o.node, o.effect, o.args);
+    if (!o.token) { /* nobody waits for it */
+        go_on(sim, o.node, o.flow);
+        return;
+    }
     sim_push(sim, (struct sim_event){.at = sim->s.now + sim->config.effect - sim->config.effect / 2,
                                      .kind = SIM_COMPLETE,
                                      .node = o.node,
@@ -406,8 +410,8 @@ static void make_engine(struct assay_sim *sim, unsigned node)
     uint64_t life = (uint64_t)node << 32 | sim->node[node].life;
     config.secret[0] = sim_mix(sim->seed ^ life << 1);
     config.secret[1] = sim_mix(config.secret[0]);
-    if (sim->near_wrap)
-        config.model = sim->numbered[node == SIM_SERVER];
+    if (sim->near_wrap && sim->reliable)
+        config.model = &sim->numbered[node == SIM_SERVER].model;
     if (!assay_engine_init(sim->engines[node], sim->engine_size[node], &config))
         sim->memory = true;
     sim->node[node].up = true;

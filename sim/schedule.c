@@ -51,7 +51,7 @@ bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct a
     char line[ASSAY_LINK_LINE_MAX];
     fprintf(to, DIRECTIVE "seed %" PRIu64 "\n", s->seed);
     if (s->near_wrap)
-        fprintf(to, DIRECTIVE "number -2\n");
+        fprintf(to, DIRECTIVE "number -1\n");
     if (s->blackout)
         fprintf(to, DIRECTIVE "blackout %" PRIu64 "\n", s->blackout);
     for (size_t i = 0; i < s->count; i++) {
@@ -89,7 +89,7 @@ static bool take_directive(struct assay_sim_schedule *s, const struct assay_mode
     if (sscanf(line, "blackout %" SCNu64 " %n", &s->blackout, &end) == 1 && end && !line[end])
         return s->blackout > 0;
     end = 0;
-    (void)sscanf(line, "number -2 %n", &end);
+    (void)sscanf(line, "number -1 %n", &end);
     if (end && !line[end]) {
         s->near_wrap = true;
         return true;
@@ -115,7 +115,7 @@ static bool take_directives(struct assay_sim_schedule *s, const struct assay_mod
             line[n - head] = '\0';
             if (!take_directive(s, model, line)) {
                 snprintf(error->text, sizeof error->text,
-                         "%.200s:%zu:1: expected seed N, number -2, blackout N, or crash NODE STEP behind '#sim'", name,
+                         "%.200s:%zu:1: expected seed N, number -1, blackout N, or crash NODE STEP behind '#sim'", name,
                          number);
                 return false;
             }

@@ -3,7 +3,7 @@
  * same. What a link cannot do stands in it as comments, which a link skips:
  *
  *   #sim seed 7                  of the simulated world: its random values
- *   #sim number -2               reliable messages are numbered from 2 below the wrap
+ *   #sim number -1               the first reliable message has the last number before the wrap
  *   #sim crash server 57         the server crashes before the 57th step, and comes back
  *   #sim crash ann 31            so does this client
  *   #sim blackout 12             the 12th datagram of all, and all behind it, are lost

@@ -8,7 +8,6 @@
 #include "sim/world.h"
 
 #define MS            INT64_C(1000000)
-#define BELOW_WRAP    2
 #define OUT_MESSAGES  64u
 #define MEMORY_MOST   (1u << 18)
 #define SESSIONS_EACH 4u /* of a client: after a crash it comes from another address, and its old session lasts */
@@ -102,30 +101,33 @@ static const char *obstacle(const struct assay_model *model)
 
 /* ---- numbers that are about to wrap ------------------------------------ */
 
-/* A copy of the model in which reliable messages are numbered from just below the wrap. */
+/* A copy of the model in which the first reliable message has the last number before the wrap. */
 static bool number_again(struct assay_sim *sim, unsigned side, const struct assay_model *model)
 {
-    uint32_t n = model->code_count;
-    if (model->reliables_count == 0 || n > ASSAY_NONE - 2u)
+    uint32_t n = model->code_count, ints = model->ints_count;
+    struct sim_numbered *to = &sim->numbered[side];
+    if (!sim->reliable || n > ASSAY_NONE - 2u || ints > ASSAY_NONE - 1u)
         return true;
-    struct assay_model *copy = malloc(sizeof *copy);
-    uint32_t *code = malloc((n + 2u) * sizeof *code);
-    struct assay_machine *machines = malloc(model->machines_count * sizeof *machines);
-    sim->numbered[side] = copy;
-    sim->codes[side] = code;
-    sim->machines[side] = machines;
-    if (!copy || !code || !machines)
+    to->model = *model;
+    to->code = malloc((n + 2u) * sizeof *to->code);
+    to->ints = malloc((ints + 1u) * sizeof *to->ints);
+    to->machines = malloc(model->machines_count * sizeof *to->machines);
+    if (!to->code || !to->ints || !to->machines)
         return false;
-    *copy = *model;
-    memcpy(code, model->code, n * sizeof *code);
-    code[n] = assay_ins(ASSAY_OP_INT, 0, (unsigned)-BELOW_WRAP);
-    code[n + 1] = assay_ins(ASSAY_OP_END, 0, 0);
-    memcpy(machines, model->machines, model->machines_count * sizeof *machines);
+    memcpy(to->code, model->code, n * sizeof *to->code);
+    if (ints)
+        memcpy(to->ints, model->ints, ints * sizeof *to->ints);
+    memcpy(to->machines, model->machines, model->machines_count * sizeof *to->machines);
+    to->code[n] = assay_ins(ASSAY_OP_WIDE, 0, ints);
+    to->code[n + 1] = assay_ins(ASSAY_OP_END, 0, 0);
+    to->ints[ints] = (int64_t)((uint64_t)1 << sim->model->reliables[0].bits) - 1;
     for (uint16_t i = 0; i < model->machines_count; i++)
-        machines[i].first_number = (uint16_t)n;
-    copy->code = code;
-    copy->code_count = (uint16_t)(n + 2);
-    copy->machines = machines;
+        to->machines[i].first_number = (uint16_t)n;
+    to->model.code = to->code;
+    to->model.code_count = (uint16_t)(n + 2);
+    to->model.ints = to->ints;
+    to->model.ints_count = (uint16_t)(ints + 1);
+    to->model.machines = to->machines;
     return true;
 }
 
@@ -260,7 +262,7 @@ struct assay_sim *assay_sim_new(const struct assay_sim_config *config, char erro
         return give_up(sim, error, "no memory");
     note_looks(sim);
     measure(sim);
-    sim_begin(sim, config->seed, config->near_wrap);
+    sim_begin(sim, config->seed, false);
     sim_run(sim, NULL);
     sim->base = sim->s.datagrams;
     return sim->memory ? give_up(sim, error, "no memory") : sim;
@@ -284,10 +286,26 @@ void assay_sim_free(struct assay_sim *sim)
     if (!sim)
         return;
     free_snapshots(sim);
-    void *const owned[] = {sim->events.items, sim->bytes.items,   sim->box.items,  sim->orders.items, sim->dones.items,
-                           sim->calls.items,  sim->results.items, sim->puts.items, sim->trace.items,  sim->looks,
-                           sim->vars,         sim->scratch,       sim->out.bytes,  sim->out.cuts,     sim->numbered[0],
-                           sim->numbered[1],  sim->codes[0],      sim->codes[1],   sim->machines[0],  sim->machines[1]};
+    void *const owned[] = {sim->events.items,
+                           sim->bytes.items,
+                           sim->box.items,
+                           sim->orders.items,
+                           sim->dones.items,
+                           sim->calls.items,
+                           sim->results.items,
+                           sim->puts.items,
+                           sim->trace.items,
+                           sim->looks,
+                           sim->vars,
+                           sim->scratch,
+                           sim->out.bytes,
+                           sim->out.cuts,
+                           sim->numbered[0].code,
+                           sim->numbered[1].code,
+                           sim->numbered[0].ints,
+                           sim->numbered[1].ints,
+                           sim->numbered[0].machines,
+                           sim->numbered[1].machines};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
     for (unsigned i = 0; i < SIM_LOGS_MAX; i++)

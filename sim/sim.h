@@ -24,7 +24,6 @@ struct assay_sim_config {
     struct assay_limits limits;             /* of each node; assay_sim_defaults() chooses small ones */
     uint64_t leniencies;
     uint64_t seed;   /* of seals, random values, bits that are flipped, random schedules */
-    bool near_wrap;  /* reliable messages are numbered from just below the wrap, instead of as the spec says */
     int64_t latency; /* of each way, ns */
     int64_t effect;  /* from the order of an effect to its completion, ns; it is done half-way */
     int64_t away;    /* from a crash to the restart, ns */
@@ -75,6 +74,7 @@ struct assay_sim_search {
     uint64_t first;   /* only the first so many datagrams meet faults; 0: all */
     bool any_traffic; /* `extra` does not count */
     bool blackouts;   /* also: from one datagram on all are lost, for each */
+    bool wraps;       /* also: all of these again where reliable messages are numbered from just before the wrap */
     uint64_t most;    /* schedules, then it ends, cut; 0: any number */
     uint64_t random;  /* random schedules after these */
     /* Asked now and then, of all schedules, and of random ones; true: no more. NULL: never. */

@@ -132,10 +132,6 @@ struct sim_state {
     bool full; /* no room that will not come back */
 };
 
-struct sim_act {
-    bool looks; /* at variables */
-};
-
 struct sim_snapshot {
     struct sim_state state;
     struct sim_node nodes[SIM_NODES_MAX];
@@ -146,12 +142,18 @@ struct sim_snapshot {
     struct assay_engine *engines[SIM_NODES_MAX];
 };
 
+/* A model in which reliable messages are numbered otherwise. */
+struct sim_numbered {
+    struct assay_model model;
+    uint32_t *code;
+    int64_t *ints;
+    struct assay_machine *machines;
+};
+
 struct assay_sim {
     struct assay_sim_config config;
     const struct assay_model *model;
-    struct assay_model *numbered[2]; /* copies for `near_wrap` */
-    uint32_t *codes[2];
-    struct assay_machine *machines[2];
+    struct sim_numbered numbered[2]; /* for `near_wrap`: of clients, of the server */
     struct assay_config engine_config[SIM_NODES_MAX];
     size_t engine_size[SIM_NODES_MAX];
     struct assay_engine *engines[SIM_NODES_MAX];
