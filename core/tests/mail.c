@@ -221,8 +221,11 @@ static void make_machine(unsigned side, const struct mail_options *options)
     uint16_t check = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_CHECK));
     uint16_t keep =
         CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_ARG), I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
+    uint16_t end =
+        CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_END));
     struct assay_rule *note = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE,
                                    options->checks  ? check
+                                   : options->ends  ? end
                                    : options->keeps ? keep
                                                     : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
@@ -404,6 +407,7 @@ static void take_events(struct mail_side *side)
         if (event.type == ASSAY_EVENT_RESULT)
             side->outcome = event.result.outcome;
         side->again += event.type == ASSAY_EVENT_SENT && event.sent.again;
+        side->again_late += side->ended && event.type == ASSAY_EVENT_SENT;
         side->ended |= event.type == ASSAY_EVENT_ENDED;
     }
 }

@@ -32,6 +32,7 @@ struct mail_options {
     uint32_t window; /* 0: 4 */
     int64_t first;   /* first number */
     bool checks;     /* notes are shown by an effect that can fail; then they are declined */
+    bool ends;       /* a note ends the session */
     bool keeps;      /* notes are kept in a variable, and shown */
     uint8_t order, duplicate;
     uint32_t memory; /* 0: 4096 */
@@ -67,7 +68,7 @@ struct mail_side {
     char shown[MAIL_SHOWN_MAX]; /* text of notes, each ended by a full stop */
     uint32_t shown_n;
     bool ended;
-    uint32_t results, again;
+    uint32_t results, again, again_late; /* messages that no rule sent; of these told of behind the end */
     int32_t outcome;
     assay_token tokens[MAIL_ORDERS_MAX];
     uint32_t tokens_n;

@@ -375,6 +375,89 @@ static void effects_of_messages_that_were_ahead(void **unused)
     mail_close(&m);
 }
 
+/* ---- other orders, other answers to duplicates ------------------------------- */
+
+static void without_order_each_is_shown_at_once(void **unused)
+{
+    (void)unused;
+    struct mail_options options = plain;
+    options.order = ASSAY_ORDER_NONE;
+    struct mail m;
+    mail_open(&m, &options);
+    mail_feed(&m, 0, SPAN("\1AA\1b"));
+    assert_memory_equal(m.last, "\2AA\0\0", 5);
+    mail_feed(&m, 0, SPAN("\1AA\1b"));
+    mail_feed(&m, 0, SPAN("\1AA\2c"));
+    assert_true(mail_shown(&m, 0, "b.c."));
+    mail_feed(&m, 0, SPAN("\1AA\0a"));
+    assert_true(mail_shown(&m, 0, "b.c.a."));
+    assert_memory_equal(m.last, "\2AA\0\3", 5);
+    assert_int_equal(waiting(&m, 0).held, 0);
+    mail_feed(&m, 0, SPAN("\1AA\2c"));
+    assert_true(mail_shown(&m, 0, "b.c.a."));
+    mail_close(&m);
+}
+
+static void duplicate(uint8_t answer, const char *shown, uint32_t acknowledged)
+{
+    struct mail_options options = plain;
+    options.duplicate = answer;
+    struct mail m;
+    mail_open(&m, &options);
+    mail_feed(&m, 0, SPAN("\1AA\0a"));
+    mail_feed(&m, 0, SPAN("\1AA\0a"));
+    assert_true(mail_shown(&m, 0, shown));
+    assert_int_equal(m.sent, acknowledged);
+    mail_close(&m);
+}
+
+static void duplicates_are_answered(void **unused)
+{
+    (void)unused;
+    duplicate(ASSAY_DUPLICATE_ACKNOWLEDGE, "a.", 2);
+    duplicate(ASSAY_DUPLICATE_IGNORE, "a.", 1);
+    duplicate(ASSAY_DUPLICATE_DELIVER, "a.a.", 2);
+}
+
+/* More than was sent, or less than before, is no progress. */
+static void impossible_acknowledgements_change_nothing(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &plain);
+    m.dead[0] = m.dead[1] = true;
+    for (int i = 0; i < 3; i++)
+        mail_call(&m, 1, MAIL_CALL_POST, "x");
+    mail_feed(&m, 1, SPAN("\2AA\0\4"));
+    mail_feed(&m, 1, SPAN("\2AA\0\377"));
+    assert_int_equal(waiting(&m, 1).sent, 3);
+    mail_feed(&m, 1, SPAN("\2AA\0\2"));
+    mail_feed(&m, 1, SPAN("\2AA\0\1"));
+    assert_int_equal(waiting(&m, 1).sent, 1);
+    mail_close(&m);
+}
+
+/* ---- awaiting --------------------------------------------------------------------- */
+
+static void flush_ends_when_nothing_waits(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &plain);
+    assert_int_equal(mail_call(&m, 1, MAIL_CALL_FLUSH, NULL), ASSAY_OK);
+    assert_int_equal(m.sides[1].results, 1);
+    m.faults[1] = MAIL_DROP;
+    mail_call(&m, 1, MAIL_CALL_POST, "a");
+    mail_call(&m, 1, MAIL_CALL_POST, "b");
+    mail_call(&m, 1, MAIL_CALL_FLUSH, NULL);
+    mail_run(&m, 199);
+    assert_int_equal(m.sides[1].results, 3);
+    mail_run(&m, 300);
+    assert_int_equal(m.sides[1].results, 4);
+    assert_int_equal(m.sides[1].outcome, ASSAY_CALL_OK);
+    mail_close(&m);
+}
+
 /* ---- sessions ---------------------------------------------------------------- */
 
 static void other_sessions_are_stale(void **unused)
@@ -443,6 +526,21 @@ static void judges_are_told_of_what_no_rule_sent(void **unused)
     mail_close(&m);
 }
 
+static void what_ends_the_session_is_acknowledged(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    struct mail_options options = plain;
+    options.judge = options.ends = true;
+    mail_open(&m, &options);
+    assert_int_equal(mail_feed(&m, 0, SPAN("\1AA\0a")), ASSAY_ENDED);
+    assert_true(mail_shown(&m, 0, "a."));
+    assert_memory_equal(m.last, "\2AA\0\1", 5);
+    assert_int_equal(m.sides[0].again, 1);
+    assert_int_equal(m.sides[0].again_late, 0);
+    mail_close(&m);
+}
+
 static void copies_go_on_by_themselves(void **unused)
 {
     (void)unused;
@@ -486,9 +584,14 @@ int main(void)
         cmocka_unit_test(a_declined_message_is_handled_anew),
         cmocka_unit_test(acknowledged_means_done),
         cmocka_unit_test(effects_of_messages_that_were_ahead),
+        cmocka_unit_test(without_order_each_is_shown_at_once),
+        cmocka_unit_test(duplicates_are_answered),
+        cmocka_unit_test(impossible_acknowledgements_change_nothing),
+        cmocka_unit_test(flush_ends_when_nothing_waits),
         cmocka_unit_test(other_sessions_are_stale),
         cmocka_unit_test(what_waits_goes_along_to_a_new_session),
         cmocka_unit_test(judges_are_told_of_what_no_rule_sent),
+        cmocka_unit_test(what_ends_the_session_is_acknowledged),
         cmocka_unit_test(copies_go_on_by_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
