@@ -362,16 +362,21 @@ def test_what_is_kept_in_memory_has_no_file(serve, dial, tmp_path):
     assert dial(serve(spec=spec)).ask("ann", BOB)
 
 
-def test_old_rows_come_from_the_disk_and_new_ones_from_memory(serve, dial):
+def test_old_rows_come_from_the_disk_and_new_ones_from_memory(serve, dial, tmp_path):
     """Without a seam, to one who comes late and to one who takes all as it comes."""
-    server = serve()
+    spec = tmp_path / "pubsub.yaml"
+    text = SPEC.read_text(encoding="utf-8")
+    assert "keep: 10000\n" in text
+    spec.write_text(text.replace("keep: 10000\n", "keep: 300\n"), encoding="utf-8")
+    server = serve(spec=spec)
     writer, early, late = dial(server), dial(server), dial(server)
     assert writer.ask("ann", ANN, reads=False) and early.ask("bob", BOB)
-    lines = ["line %d" % n for n in range(12000)]  # more than are kept in memory
-    writer.write(*lines)
+    lines = ["line %d" % n for n in range(2000)]
+    for at in range(0, len(lines), 50):
+        writer.write(*lines[at:at + 50])
+        early.read(at + 50)
     assert late.ask("carl", BOB)
-    assert texts(late.read(len(lines))) == lines
-    assert texts(early.read(len(lines))) == lines
+    assert texts(late.read(len(lines))) == lines == texts(early.entries)
     server.end()
 
 
