@@ -10,6 +10,7 @@ struct explorer {
     const struct assay_sim_search *search;
     struct assay_sim_report *report;
     struct assay_sim_schedule path; /* what has gone wrong so far */
+    size_t least;                   /* faults of those schedules that are judged; the others were before */
     bool over;
 };
 
@@ -71,6 +72,8 @@ static bool is_enough(const struct explorer *x)
 static void end_schedule(struct explorer *x)
 {
     struct assay_sim_finding finding;
+    if (x->path.count < x->least)
+        return;
     count(&x->report->count, x->sim);
     if (!sim_judge(x->sim, &finding) && !(finding.wrong == ASSAY_SIM_TRAFFIC && x->search->any_traffic)) {
         x->report->finding = finding;
@@ -178,10 +181,16 @@ static void black_out(struct explorer *x)
     x->path.blackout = 0;
 }
 
+/* None, then one, then all others, as what is found with few is easy to read. */
 static void explore_all(struct explorer *x)
 {
-    sim_begin(x->sim, x->path.seed, x->path.near_wrap);
-    explore(x, x->search->faults);
+    unsigned most = x->search->faults;
+    for (unsigned faults = 0; faults <= 2 && faults <= most && !x->over; faults++) {
+        x->least = faults;
+        sim_begin(x->sim, x->path.seed, x->path.near_wrap);
+        explore(x, faults < 2 ? faults : most);
+    }
+    x->least = 0;
     if (x->search->blackouts)
         black_out(x);
 }

@@ -224,14 +224,14 @@ static void take_node(struct assay_sim *sim, struct spans *spans, unsigned node)
 
 static void measure(struct assay_sim *sim)
 {
-    struct spans spans = {INT64_MAX / 8, 0};
+    struct spans spans = {INT64_MAX, 0};
     sim_begin(sim, sim->config.seed, false);
     for (unsigned i = 0; i < sim->nodes; i++)
         take_node(sim, &spans, i);
     for (uint16_t i = 0; i < sim->model->calls_count; i++)
         spans.most = sim->model->calls[i].within > spans.most ? sim->model->calls[i].within : spans.most;
-    if (spans.most == 0)
-        spans = (struct spans){1000 * MS, 1000 * MS};
+    spans.most = spans.most ? spans.most : 1000 * MS;
+    spans.least = spans.least < spans.most ? spans.least : spans.most;
     sim->delay = spans.least + spans.least / 4 + 2 * sim->config.latency;
     sim->linger = 2 * sim->delay;
     sim->horizon = 2 * spans.most + 10 * sim->delay;
