@@ -230,7 +230,14 @@ static void make_machine(unsigned side, const struct mail_options *options)
                                                     : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
     rule(side, MAIL_S_LOST, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, show);
-    if (!options->logs)
+    if (options->relays) {
+        struct assay_rule *relay = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_PLAIN, NONE,
+                                        CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_CHECK),
+                                             I(SLOT, 0, MAIL_OWN), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_NOTE)));
+        relay->otherwise = CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW));
+        relay->flags = ASSAY_RULE_RELIABLE;
+    }
+    if (!options->logs && !options->relays)
         rule_everywhere(side, MAIL_EV_MESSAGE + MAIL_PLAIN, show);
     rule_everywhere(side, MAIL_EV_MESSAGE + MAIL_RENEW,
                     CODE(I(SLOT, 0, MAIL_SESSION), I(SET, 0, var + MAIL_V_SESSION)));

@@ -32,6 +32,7 @@ struct mail_options {
     uint32_t window; /* 0: 4 */
     int64_t first;   /* first number */
     bool checks;     /* notes are shown by an effect that can fail; then they are declined */
+    bool relays;     /* Plain orders `check`, then goes on as a note; if that cannot be done it is shown as lost */
     bool ends;       /* a note ends the session */
     bool keeps;      /* notes are kept in a variable, and shown */
     uint8_t order, duplicate;

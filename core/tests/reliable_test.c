@@ -437,6 +437,61 @@ static void impossible_acknowledgements_change_nothing(void **unused)
     mail_close(&m);
 }
 
+/* ---- effects before it ------------------------------------------------------------- */
+
+static const struct mail_options relays = {.order = ASSAY_ORDER_IN_ORDER, .relays = true, .window = 1};
+
+static void room_is_kept_while_an_effect_is_in_flight(void **unused)
+{
+    (void)unused;
+    struct mail_options options = relays;
+    options.memory = 32;
+    struct mail m;
+    mail_open(&m, &options);
+    m.sides[0].holds = true;
+    for (int done = 0; done < 2; done++) {
+        m.sides[0].fail_next = !done;
+        assert_int_equal(mail_feed(&m, 0, SPAN("\3AA\0x")), ASSAY_PENDING);
+        assert_int_equal(mail_memory(&m, 0), 1);
+        assert_int_equal(waiting(&m, 0).sent, 0);
+        mail_complete(&m, 0, done);
+        assert_int_equal(mail_feed(&m, 0, SPAN("\3AA\0x")), ASSAY_OK);
+        assert_int_equal(mail_memory(&m, 0), done);
+        assert_int_equal(waiting(&m, 0).sent, done);
+    }
+    assert_memory_equal(m.last, "\1AA\0x", 5);
+    assert_true(mail_shown(&m, 0, "lost.x."));
+    mail_close(&m);
+}
+
+/* An effect cannot be undone: none is ordered where the window is full, or memory used up. */
+static void no_effect_without_a_window(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &relays);
+    m.dead[0] = true;
+    assert_int_equal(mail_feed(&m, 0, SPAN("\3AA\0x")), ASSAY_OK);
+    assert_int_equal(waiting(&m, 0).sent, 1);
+    assert_int_equal(mail_feed(&m, 0, SPAN("\3AA\0y")), ASSAY_OK);
+    assert_true(mail_shown(&m, 0, "x.lost."));
+    mail_close(&m);
+}
+
+static void memory_goes_with_the_session(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &plain);
+    mail_call(&m, 0, MAIL_CALL_POST, "a");
+    mail_feed(&m, 0, SPAN("\1AA\2c"));
+    assert_int_equal(mail_memory(&m, 0), 2);
+    assay_drop(m.sides[0].engine, m.sides[0].sid);
+    assert_int_equal(mail_memory(&m, 0), 0);
+    assert_int_equal(assay_deadline(m.sides[0].engine), ASSAY_NEVER);
+    mail_close(&m);
+}
+
 /* ---- awaiting --------------------------------------------------------------------- */
 
 static void flush_ends_when_nothing_waits(void **unused)
@@ -592,6 +647,9 @@ int main(void)
         cmocka_unit_test(what_waits_goes_along_to_a_new_session),
         cmocka_unit_test(judges_are_told_of_what_no_rule_sent),
         cmocka_unit_test(what_ends_the_session_is_acknowledged),
+        cmocka_unit_test(room_is_kept_while_an_effect_is_in_flight),
+        cmocka_unit_test(no_effect_without_a_window),
+        cmocka_unit_test(memory_goes_with_the_session),
         cmocka_unit_test(copies_go_on_by_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
