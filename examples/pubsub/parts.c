@@ -629,7 +629,6 @@ static void leave(struct app *app)
 static void live(struct app *app)
 {
     if (is_in(app, "Lost") || is_in(app, "Refused")) {
-        app->troubled = app->troubled || is_in(app, "Lost");
         start_register(app);
     } else if (app->stopping || (is_done(app) && app->flushed)) {
         leave(app);
@@ -653,6 +652,16 @@ static void stop(struct app *app)
         app->phase = PHASE_OVER;
 }
 
+/* An entry that finds no room when the program is told to end is left to its next start. */
+static void let_go(struct app *app)
+{
+    struct output *o = &app->output;
+    if (!app->stopping || !o->token || o->written > 0)
+        return;
+    assay_client_complete(base(app), o->token, false);
+    o->token = 0;
+}
+
 static bool is_free(const struct app *app)
 {
     return app->phase == PHASE_LIVE && !app->calling && !app->output.token;
@@ -661,6 +670,7 @@ static bool is_free(const struct app *app)
 static void go_on(struct app *app)
 {
     stop(app);
+    let_go(app);
     if (app->phase == PHASE_DOWN && now_ms() >= app->retry)
         begin_session(app);
     for (int i = 0; i < WINDOW && is_free(app); i++) {

@@ -416,3 +416,239 @@ def test_usage(what):
     for wrong in ([], ["--username", "x", "--port", "x"], ["--username", "x", "--delay", "0"], ["--username", ""], ["--username", "x" * 65],
                   ["--username", "x", "more"], ["--username", "x", "--param", "none=1"]):
         assert subprocess.run([program(what), *wrong], capture_output=True, timeout=PATIENCE).returncode == 64
+
+
+# ---- chat -----------------------------------------------------------------------------
+
+
+class Screen:
+    """A terminal as far as a line editor needs one; `rows` are what a person sees, the oldest first, nothing scrolls away."""
+
+    def __init__(self, columns):
+        self.columns, self.rows, self.row, self.column, self.rest = columns, [[]], 0, 0, b""
+
+    def text(self):
+        return ["".join(row).rstrip() for row in self.rows]
+
+    def feed(self, data):
+        try:
+            text, self.rest = (self.rest + data).decode(), b""
+        except UnicodeDecodeError:
+            self.rest += data
+            return
+        for escape, character in re.findall(r"\x1b\[([0-9;?]*[A-Za-z@])|([^\x1b])", text):
+            if escape:
+                self.escape(escape[-1], int(escape[:-1] or 1) if escape[:-1].isdigit() or not escape[:-1] else 0, escape[:-1])
+            else:
+                self.put(character)
+
+    def row_now(self):
+        while len(self.rows) <= self.row:
+            self.rows.append([])
+        row = self.rows[self.row]
+        row.extend(" " * (self.column - len(row)))
+        return row
+
+    def put(self, character):
+        if character == "\r":
+            self.column = 0
+        elif character == "\n":
+            self.row += 1
+            self.row_now()
+        elif character == "\b":
+            self.column = max(0, min(self.column, self.columns - 1) - 1)
+        elif character >= " ":
+            if self.column == self.columns:
+                self.row, self.column = self.row + 1, 0
+            row = self.row_now()
+            row[self.column : self.column + 1] = [character]
+            self.column += 1
+
+    def escape(self, what, n, digits):
+        row = self.row_now()
+        if what == "A":
+            self.row = max(0, self.row - n)
+        elif what == "B":
+            self.row += n
+        elif what == "C":
+            self.column = min(self.columns - 1, self.column + n)
+        elif what == "D":
+            self.column = max(0, self.column - n)
+        elif what == "G":
+            self.column = n - 1
+        elif what == "J":
+            del row[self.column :], self.rows[self.row + 1 :]
+        elif what == "K":
+            del row[self.column :]
+        elif what == "P":
+            del row[self.column : self.column + n]
+        elif what == "@":
+            row[self.column : self.column] = " " * n
+        elif what not in "mhl":
+            raise AssertionError(f"the terminal does not know {digits}{what}")
+
+
+class Typist:
+    """Someone at a terminal."""
+
+    def __init__(self, command, columns):
+        self.screen = Screen(columns)
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            os.execv(command[0], [str(c) for c in command])
+
+    def look(self):
+        while select.select([self.fd], [], [], 0.01)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            self.screen.feed(data)
+        return self.screen.text()
+
+    def type(self, keys):
+        os.write(self.fd, keys.encode())
+
+    def await_screen(self, *rows):
+        """The last rows of the screen, those that are empty at its end aside."""
+
+        def seen():
+            there = self.look()
+            while there and not there[-1]:
+                there.pop()
+            return there[-len(rows) :] == list(rows)
+
+        with contextlib.suppress(AssertionError):
+            wait_until(seen, "the screen", 20)
+        there = self.look()
+        while there and not there[-1]:
+            there.pop()
+        assert there[-len(rows) :] == list(rows), there
+
+    def ended(self):
+        pid, status = 0, None
+
+        def reaped():
+            nonlocal pid, status
+            self.look()
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            return pid
+
+        wait_until(reaped, "the end")
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def close(self):
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
+
+
+@pytest.fixture
+def typist(place):
+    place.serve()
+    someone = []
+
+    def begin(user, columns=60, *options):
+        someone.append(Typist(place.command("chat", user, *options), columns))
+        return someone[-1]
+
+    yield begin
+    for t in someone:
+        t.close()
+
+
+def test_line_that_comes_while_one_is_typed_does_not_tear_it(place, typist):
+    t = typist("carl")
+    t.await_screen("carl>")
+    t.type("half a l\u00eene")
+    t.await_screen("carl> half a l\u00eene")
+    place.writer("ann", "one\n\u00e9\ntwo\n").wait()
+    t.await_screen("ann: one", "ann: \u00e9", "ann: two", "carl> half a l\u00eene")
+    t.type(", whole")
+    t.await_screen("ann: two", "carl> half a l\u00eene, whole")
+    t.type("\r")
+    t.await_screen("ann: one", "ann: \u00e9", "ann: two", "carl: half a l\u00eene, whole", "carl>")
+    t.type("\x04")
+    assert t.ended() == 0
+    assert t.look()[:4] == ["ann: one", "ann: \u00e9", "ann: two", "carl: half a l\u00eene, whole"]
+
+
+def test_long_line_that_is_typed_is_not_torn_either(place, typist):
+    t = typist("carl", 40)
+    t.await_screen("carl>")
+    t.type("x" * 34)  # up to the margin
+    t.await_screen("carl> " + "x" * 34)
+    place.writer("ann", "one\n").wait()
+    t.await_screen("ann: one", "carl> " + "x" * 34)
+    t.type("y" * 50)
+    t.await_screen("ann: one", "carl> " + "x" * 34, "y" * 40, "y" * 10)
+    place.writer("ann", "two\n").wait()
+    t.await_screen("ann: one", "ann: two", "carl> " + "x" * 34, "y" * 40, "y" * 10)
+    t.type("\x01")  # to its beginning
+    place.writer("ann", "three\n").wait()
+    t.await_screen("ann: one", "ann: two", "ann: three", "carl> " + "x" * 34, "y" * 40, "y" * 10)
+    t.type("z\r")
+    t.await_screen("ann: three", "carl: z" + "x" * 33, "x" + "y" * 39, "y" * 11, "carl>")
+    t.type("again\r")
+    t.await_screen("y" * 11, "carl: again", "carl>")
+
+
+def test_lines_come_while_a_key_is_half_there(place, typist):
+    t = typist("carl")
+    t.await_screen("carl>")
+    t.type("ab\x1b")
+    t.await_screen("carl> ab")
+    place.writer("ann", "one\n").wait()
+    t.await_screen("ann: one", "carl> ab")
+    t.type("[D!")
+    t.await_screen("ann: one", "carl> a!b")
+
+
+def test_control_characters_of_others_do_not_reach_the_terminal(place, typist):
+    t = typist("carl")
+    t.await_screen("carl>")
+    place.writer("ann", "\x1b[2Jgone\x07 \u009b2J\n").wait()
+    t.await_screen("ann: ?[2Jgone? ??2J", "carl>")
+
+
+def test_chat_says_what_it_misses_above_the_line(place, typist):
+    t = typist("carl", 100, "--param", "give_up=300ms")
+    t.await_screen("carl>")
+    t.type("one\r")
+    t.await_screen("carl: one", "carl>")
+    place.server.kill()
+    t.type("two\rthr")
+    t.await_screen("carl: one", "chat: line 2: the server did not say that it is stored",
+                   f"chat: no answer from 127.0.0.1 port {place.port}; trying on", "carl> thr")
+    place.server.begin()
+    t.await_screen("chat: registered again", "carl> thr")
+    t.type("ee\r")
+    t.await_screen("carl: three", "carl>")
+
+
+def test_interrupt_at_the_terminal(place, typist):
+    t = typist("carl")
+    t.await_screen("carl>")
+    t.type("half\x03")
+    assert t.ended() == 0
+
+
+def test_chat_without_a_terminal_reads_and_writes(place):
+    place.serve()
+    ann, bob = (place.start(user, *place.command("chat", user), stdin=subprocess.PIPE) for user in ("ann", "bob"))
+    for p, line in ((ann, b"hi\n"), (bob, b"hello\n")):
+        before = len(ann.lines())
+        p.process.stdin.write(line)
+        p.process.stdin.flush()
+        for each in (ann, bob):
+            await_lines(each, before + 1)
+    for p in (ann, bob):
+        p.process.stdin.close()
+        assert p.wait() == 0
+        assert p.lines() == ["ann: hi", "bob: hello"]
