@@ -54,6 +54,7 @@ class Client:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.connect(address)
         self.cookie = self.refused = None
+        self.trusting = False  # looks at no sums
         self.entries, self.acknowledged_until = [], None
         self.begin(os.urandom(8))
 
@@ -81,7 +82,7 @@ class Client:
 
     def _take(self, data):
         kind, seq, session, body = data[0] & 15, int.from_bytes(data[2:4], "big"), data[8:16], data[16:]
-        assert data == datagram(kind, session, body, seq), data
+        assert self.trusting or data == datagram(kind, session, body, seq), data
         if kind == CHALLENGE:
             self.cookie = body
         elif kind == REFUSE:
@@ -471,40 +472,36 @@ def test_what_is_not_acknowledged_comes_again(serve, dial):
     server.end()
 
 
-ROWS = int(os.environ.get("STORE_ROWS", 100000))
+ROWS = int(os.environ.get("STORE_ROWS", 60000))
+
+
+def long_text(number):
+    """Some 900 bytes."""
+    return "line %d" % number + "." * 890
 
 
 def fill(path, rows):
     """A long history, put there while no server runs."""
-    db = sqlite3.connect(path)
-    db.executemany("INSERT INTO lines (number, user, id, text) VALUES (?, 'ann', ?, ?)",
-                   ((n, n.to_bytes(8, "big"), "line %d" % n) for n in range(rows)))
-    db.commit()
-    db.close()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.executemany("INSERT INTO lines (number, user, id, text) VALUES (?, 'ann', ?, ?)",
+                       ((n, n.to_bytes(8, "big"), long_text(n)) for n in range(rows)))
+        db.commit()
 
 
 def test_a_long_history_takes_little_memory(serve, dial, tmp_path):
-    """Read from many places at once, from the disk."""
+    """Read from many places at once, and once from end to end; by then it would be in memory."""
     serve().end()
     fill(tmp_path / "pubsub.db", ROWS)
-    began = time.monotonic()
     server = serve()
-    start, before = time.monotonic() - began, server.memory()
-    readers = []
-    for n in range(20):
-        readers.append(dial(server))
-        cursor = n * ROWS // 20
-        assert readers[-1].ask("r%d" % n, BOB, cursor=cursor)
+    before = server.memory()
+    readers = [dial(server) for _ in range(10)]
     for n, reader in enumerate(readers):
-        cursor = n * ROWS // 20
-        assert texts(reader.read(1000)) == ["line %d" % (cursor + k) for k in range(len(reader.entries))]
-    last = dial(server)
-    assert last.ask("last", BOB, cursor=ROWS - 10)
-    assert texts(last.read(10)) == ["line %d" % n for n in range(ROWS - 10, ROWS)]
-    writer = dial(server)
-    assert writer.ask("ann", ANN, reads=False)
-    writer.write("new", "newer")
-    assert texts(last.read(12))[10:] == ["new", "newer"]
-    print("%d rows: start %.3f s, resident %.1f MB, then %.1f MB" % (ROWS, start, before / 1e6, server.memory() / 1e6))
-    assert server.memory() < 64e6
+        reader.trusting = True
+        assert reader.ask("r%d" % n, BOB, cursor=n * ROWS // 10)
+    for n, reader in reversed(list(enumerate(readers))):
+        count = 200 if n > 0 else ROWS
+        assert texts(reader.read(count, seconds=200)[:count]) == [long_text(n * ROWS // 10 + k) for k in range(count)]
+    growth = server.memory() - before
+    print("%d rows: %.1f MB when started, then %.1f MB more" % (ROWS, before / 1e6, growth / 1e6))
+    assert growth < 40e6 < ROWS * 900
     server.end()

@@ -419,6 +419,13 @@ static bool append_row(struct assay_batch *batch, const struct place *log)
     return true;
 }
 
+static void fit(struct assay_batch *batch)
+{
+    uint8_t *bytes = realloc(batch->bytes, batch->size);
+    batch->bytes = bytes ? bytes : batch->bytes;
+    batch->cap = bytes ? batch->size : batch->cap;
+}
+
 static void read_rows(struct assay_store *store, struct assay_batch *batch)
 {
     struct fetch *fetch = as_fetch(batch);
@@ -434,6 +441,7 @@ static void read_rows(struct assay_store *store, struct assay_batch *batch)
                           rc == SQLITE_ROW ? "some are missing" : assay_database_why(log->in));
     store->unreadable = rc != SQLITE_DONE;
     sqlite3_reset(log->read);
+    fit(batch);
 }
 
 /* ---- the thread -------------------------------------------------------- */
