@@ -152,7 +152,10 @@ class BaseClient:
     def stop(self):
         """Have run() return. May be called by a signal handler or another thread."""
         self._make_wake()
-        self._wake[1].send(b"x")
+        try:
+            self._wake[1].send(b"x")
+        except BlockingIOError:  # it is full of those that nobody has seen yet
+            pass
 
     def send(self, frame):
         """Send bytes that the application made itself, as they are, past the protocol's rules. For tools."""
