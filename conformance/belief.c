@@ -23,9 +23,27 @@ struct harvest {
     size_t count;
 };
 
+static void note_kind(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event,
+                      struct assay_chunk *c)
+{
+    struct assay_span bytes = {b->out.p + c->at, c->size};
+    if (world->reliable && c->message == world->reliable->ack)
+        c->kind = ASSAY_CHUNK_ACK;
+    else if (world->reliable && world->reliables[c->message])
+        c->kind = ASSAY_CHUNK_RELIABLE;
+    if (c->kind == ASSAY_CHUNK_RELIABLE && event->sent.again)
+        assay_copies_anew(b, c);
+    else if (c->kind == ASSAY_CHUNK_RELIABLE)
+        c->count = b->counts++;
+    b->marks += world->config.marked && assay_mark_find(bytes, 0) < bytes.n;
+}
+
 static void note_chunk(struct assay_belief *b, const struct assay_event *event)
 {
-    if (event->sent.size == 0 && !b->world->datagrams) /* of a stream without borders: nobody sees it */
+    struct assay_belief_world *world = b->world;
+    if (event->sent.size == 0 && !world->datagrams) /* of a stream without borders: nobody sees it */
+        return;
+    if (world->reliable && !world->target && assay_copies_note(world, b, event))
         return;
     if (!assay_grow((void **)&b->chunks, &b->chunk_cap, b->chunk_count + 1, sizeof *b->chunks))
         return;
@@ -35,7 +53,9 @@ static void note_chunk(struct assay_belief *b, const struct assay_event *event)
                               .message = event->sent.message,
                               .wave = b->wave,
                               .rule = event->sent.rule,
+                              .stopped_at = ASSAY_NEVER,
                               .free = event->sent.free};
+    note_kind(world, b, event, c);
     if (!c->free || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
         return;
     for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
@@ -129,6 +149,8 @@ static void note_step(struct assay_belief *b, const struct assay_event *event)
         b->chunks[b->chunk_placed].state = event->step.before;
         b->chunks[b->chunk_placed].event = event->step.event;
     }
+    if (b->world->config.model->events[event->step.event].kind == ASSAY_EVK_ROW) /* the log's, not the input's */
+        return;
     b->last_rule = event->step.rule;
     b->last_state = event->step.before;
     b->last_event = event->step.event;
@@ -160,6 +182,8 @@ static void harvest_events(struct assay_belief_world *world, struct assay_belief
         } else if (event.type == ASSAY_EVENT_EFFECT) {
             assay_record_note(world, b, &event);
             tell_effect(world, b, &event);
+            if (world->circumstance.failing != event.effect.effect + 1)
+                assay_rows_add(world, b, &event);
             if (event.effect.token && h->count < TOKENS_MAX)
                 h->answers[h->count++] = (struct answer){event.effect.token, event.effect.effect};
         }
@@ -203,6 +227,7 @@ static enum assay_rc call_once(struct assay_belief_world *world, struct assay_be
     enum assay_rc rc = call(b, b->clock, arg, &out);
     b->out.n = out.len;
     harvest_events(world, b, h);
+    assay_copies_count(world, b);
     if (b->over && !b->ended)
         end_with_call(b);
     return rc;
@@ -218,6 +243,20 @@ static enum assay_rc call_engine(struct assay_belief_world *world, struct assay_
             return rc;
     }
     return ASSAY_STALE;
+}
+
+/* Sessions that follow a log get the rows that they lack. */
+static void give_rows(struct assay_belief_world *world, struct assay_belief *b, int64_t now)
+{
+    struct assay_hunger hunger;
+    struct harvest h;
+    while (world->config.model->logs_count && b->open && !b->ended && assay_rows_next(b, &hunger)) {
+        uint32_t most = hunger.most;
+        for (; most > 0 && call_engine(world, b, now, assay_rows_give, &hunger, &h) == ASSAY_OK; most--)
+            hunger.from++;
+        if (most == hunger.most)
+            break;
+    }
 }
 
 struct completion {
@@ -295,6 +334,8 @@ static void run_some(struct assay_belief_world *world, struct assay_belief_set *
     b->more = go && !b->ended;
     if (b->ended)
         b->in.n = 0;
+    if (!b->more)
+        give_rows(world, b, now);
     if (b->behind && rc != ASSAY_EARLY && !b->more && !b->ended)
         run_signal(world, set, b, now, &(enum assay_builtin_event){(enum assay_builtin_event)b->behind});
 }
@@ -332,6 +373,7 @@ static void run_tick(struct assay_belief_world *world, struct assay_belief_set *
     call_engine(world, b, now, do_tick, NULL, &h);
     answer_all(world, set, b, now, &h);
     b->more = b->in.n > 0; /* what waited for a call may be for a rule now */
+    give_rows(world, b, now);
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -419,15 +461,33 @@ static void run_open(struct assay_belief_world *world, struct assay_belief_set *
     (void)arg;
     call_engine(world, b, now, do_open, NULL, &h);
     b->open = true;
+    assay_identify(b->engine, b->sid, (struct assay_span){&b->link, 1});
     answer_all(world, set, b, now, &h);
 }
 
 bool assay_beliefs_open(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
 {
-    if (!assay_beliefs_add(set, assay_belief_new(world)))
+    struct assay_belief *b = assay_belief_new(world);
+    if (b)
+        b->link = set->link;
+    if (!assay_beliefs_add(set, b))
         return false;
     stimulate(world, set, now, run_open, NULL);
     return true;
+}
+
+/* A datagram of a source whose session is over makes another one. */
+static bool comes_anew(const struct assay_belief_world *world)
+{
+    return world->datagrams && !world->client && world->config.model->machines[world->config.machine].stateless;
+}
+
+static void open_anew(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                      int64_t now)
+{
+    b->ended = b->finished = b->open = false;
+    b->forked = INT64_MIN;
+    run_open(world, set, b, now, NULL);
 }
 
 void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen)
@@ -445,6 +505,8 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
 {
     for (size_t i = 0; i < set->count; i++) {
         struct assay_belief *b = set->items[i];
+        if (b->ended && comes_anew(world))
+            open_anew(world, set, b, now);
         if (b->ended)
             continue;
         assay_buf_add(&b->in, bytes.p, bytes.n);
@@ -534,13 +596,35 @@ static struct tolerance tolerance_of(const struct assay_belief_set *set, const s
         if (model->timers[i].late > t.late)
             t.late = model->timers[i].late;
     }
+    if (assay_gives_up_at(b, assay_deadline(b->engine))) {
+        int64_t share = world->give_up / 100 * world->reliable->tolerance;
+        t.early = share > t.early ? share : t.early;
+        t.late = share > t.late ? share : t.late;
+    }
     t.early += set->unsure;
     return t;
 }
 
+/* When something may happen by itself. */
+static assay_time next_due(const struct assay_belief *b)
+{
+    return b->open && !b->ended ? assay_deadline(b->engine) : ASSAY_NEVER;
+}
+
+/* The model sends again what was not acknowledged; what the target does is judged by when it was seen. */
+static void pass_copies(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                        int64_t now)
+{
+    int64_t due;
+    while ((due = assay_copies_due(b)) <= now && due == next_due(b)) {
+        set->timed = true;
+        run_tick(world, set, b, due, NULL);
+    }
+}
+
 assay_time assay_belief_due(const struct assay_belief_set *set, const struct assay_belief *b)
 {
-    assay_time due = b->open && !b->ended ? assay_deadline(b->engine) : ASSAY_NEVER;
+    assay_time due = next_due(b);
     return due == ASSAY_NEVER ? due : due - tolerance_of(set, b).early;
 }
 
@@ -554,7 +638,8 @@ static void remove_at(struct assay_belief_set *set, size_t i)
 static bool pass_time(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                       int64_t now)
 {
-    assay_time due = b->open && !b->ended ? assay_deadline(b->engine) : ASSAY_NEVER;
+    pass_copies(world, set, b, now);
+    assay_time due = next_due(b);
     if (due == ASSAY_NEVER)
         return false;
     struct tolerance t = tolerance_of(set, b);
@@ -573,6 +658,7 @@ static bool pass_time(struct assay_belief_world *world, struct assay_belief_set 
 
 void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now)
 {
+    world->now = now > world->now ? now : world->now;
     for (size_t i = 0; i < set->count;)
         if (pass_time(world, set, set->items[i], now))
             remove_at(set, i);

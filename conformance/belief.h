@@ -8,13 +8,27 @@
 #include "conformance/oracle.h"
 #include "conformance/tale.h"
 
-/* A message that the model sent. The chunks of a belief tile its output. */
+/* In what order messages may come: those of a kind in that in which they were sent. */
+enum assay_chunk_kind {
+    ASSAY_CHUNK_PLAIN,
+    ASSAY_CHUNK_RELIABLE, /* goes out again until it is acknowledged */
+    ASSAY_CHUNK_ACK,      /* of datagrams: a newer one will do in its place */
+};
+
+/* A message that the model sent. The chunks of a belief tile its output, but for copies of what was sent before. */
 struct assay_chunk {
     uint32_t at, size;
     uint16_t message, rule, state, event;
-    uint32_t wave;   /* of the input that it answers */
-    uint64_t free;   /* slots that a target fills as it likes ... */
-    uint16_t *where; /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
+    uint8_t kind;           /* enum assay_chunk_kind */
+    bool seen;              /* of datagrams */
+    bool over;              /* RELIABLE: its numbering is over */
+    uint64_t count;         /* RELIABLE: its number, from 0 */
+    uint32_t copies;        /* seen after the first; ACK: that may still come */
+    int64_t seen_at, pause; /* RELIABLE: last, and how long until the next one */
+    int64_t stopped_at;     /* RELIABLE: when it was acknowledged, or given up; ASSAY_NEVER */
+    uint32_t wave;          /* of the input that it answers */
+    uint64_t free;          /* slots that a target fills as it likes ... */
+    uint16_t *where;        /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
 };
 
 struct assay_effect_seen {
@@ -53,10 +67,22 @@ struct assay_belief {
     struct assay_effect_seen *effects;
     uint32_t effect_count, effect_cap;
     struct assay_bytes_buf effects_bytes;
-    uint32_t chunk, cursor;      /* chunks seen, and where the next one begins in what was seen */
-    struct assay_tale tale;      /* what the application above it was told */
-    uint32_t told_seen;          /* entries of it that were seen */
-    struct assay_bytes_buf kept; /* what a terminal will show when it is released */
+    uint32_t chunk, cursor;         /* chunks seen, and where the next one begins in what was seen */
+    struct assay_tale tale;         /* what the application above it was told */
+    uint32_t told_seen;             /* entries of it that were seen */
+    struct assay_bytes_buf kept;    /* what a terminal will show when it is released */
+    struct assay_bytes_buf learned; /* placeholders and what stands in their place: struct assay_learned */
+    struct assay_bytes_buf rows;    /* of logs, see belief_rows.c */
+    uint32_t marks;                 /* placeholders that it has sent */
+    uint64_t counts;                /* reliable messages that it has sent in this numbering; */
+    uint64_t anew;                  /* of them those that it has numbered anew */
+    uint8_t link;                   /* who the other side is */
+};
+
+#define ASSAY_LEARNED_MAX 64u
+struct assay_learned {
+    uint32_t size;
+    uint8_t placeholder[ASSAY_LEARNED_MAX], actual[ASSAY_LEARNED_MAX];
 };
 
 /* The beliefs about one link. */
@@ -65,6 +91,7 @@ struct assay_belief_set {
     size_t count;
     bool overflow;  /* there were more: what is not in the set may still be permitted */
     bool timed;     /* some timer has fired in one of them, or had to */
+    uint8_t link;   /* its index */
     int64_t unsure; /* the link came about so much earlier than was told, at most: timers may be early by that, too */
 };
 
@@ -87,6 +114,11 @@ struct assay_belief_world {
     bool stream;          /* it reads a stream without borders */
     int64_t call_timeout; /* of calls; 0: as the spec says */
     const struct assay_terminal *terminal;
+    const struct assay_reliable *reliable; /* NULL: there is none */
+    bool *reliables;                       /* by message */
+    int64_t pause_first, pause_cap, give_up;
+    bool target;        /* not believed in: copies of what was sent before are output as all else */
+    int64_t now, slack; /* when what is seen is seen; how much earlier it may have been sent */
 };
 
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config);
@@ -133,6 +165,39 @@ bool assay_belief_told_all(const struct assay_belief *belief);
 
 struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const struct assay_belief *from);
 void assay_belief_free(struct assay_belief *belief);
+
+/* ---- datagrams that get lost ------------------------------------------- */
+
+/* copies.c: what was put out by the call of the engine that is through. */
+void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b);
+/* A reliable message or an acknowledgement that no rule sent. True: it is a copy of one that was sent before. */
+bool assay_copies_note(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event);
+void assay_copies_anew(struct assay_belief *b, struct assay_chunk *chunk);
+/* A datagram was seen that is the first of its kind; that may be a copy of one that was seen. False: it may not. */
+void assay_copies_first(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *chunk);
+bool assay_copies_seen(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen);
+/* A copy has not come in time; NULL: none. */
+const struct assay_chunk *assay_copies_overdue(const struct assay_belief *b);
+/* When the model's own copies are due that nobody waits for; ASSAY_NEVER. */
+int64_t assay_copies_due(const struct assay_belief *b);
+bool assay_gives_up_at(const struct assay_belief *b, int64_t due);
+
+/* belief_rows.c: the host of logs. */
+bool assay_rows_add(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event);
+bool assay_rows_next(struct assay_belief *b, struct assay_hunger *hunger);
+enum assay_rc assay_rows_give(struct assay_belief *b, int64_t now, const void *hunger, struct assay_out *out);
+
+/* secrets.c: a datagram that differs from the chunk in placeholders alone: they are learned. */
+bool assay_belief_learns(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *chunk,
+                         struct assay_span seen);
+/* Put what was learned in the place of placeholders, and the sum anew. False: some are not known. */
+bool assay_belief_fill(struct assay_belief_world *world, const struct assay_belief *b, uint8_t *bytes, uint32_t n);
+/* A placeholder that nobody knows becomes what is right for nobody. */
+void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_t n);
+/* Where the first placeholder begins from `at` on; n: nowhere. */
+uint32_t assay_mark_find(struct assay_span bytes, uint32_t at);
+void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
+                        struct assay_bytes_buf *bytes);
 
 /* ---- internal to belief*.c ---------------------------------------------- */
 

@@ -22,6 +22,18 @@ static uint32_t session_memory(const struct assay_model *model, uint16_t machine
     return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
 }
 
+#define HEAP_RELIABLE 65536u /* for messages that wait */
+#define HEAP_TABLES   16384u
+#define ROWS_MAX      64u
+
+static void add_shared(const struct assay_model *model, struct assay_limits *limits)
+{
+    uint64_t more = (model->reliables_count ? HEAP_RELIABLE : 0) + (model->tables_count ? HEAP_TABLES : 0);
+    limits->memory =
+        limits->memory + more < model->limits.memory ? (uint32_t)(limits->memory + more) : model->limits.memory;
+    limits->rows = ROWS_MAX;
+}
+
 struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_t machine, uint32_t sessions)
 {
     struct assay_limits limits = model->limits;
@@ -29,6 +41,7 @@ struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_
     limits.sessions = sessions;
     limits.memory = memory > model->limits.memory ? model->limits.memory : (uint32_t)memory;
     limits.effects = 4 * sessions;
+    add_shared(model, &limits);
     return limits;
 }
 
@@ -36,7 +49,7 @@ struct assay_limits assay_belief_limits(const struct assay_model *model, uint16_
  * succeed unless the target is broken; `crypt` without a file always does; the rest is up to the application. */
 static bool effect_is_free(const struct assay_model *model, const struct assay_effect *effect)
 {
-    if (!effect->fallible)
+    if (!effect->fallible || effect->log != ASSAY_NONE || effect->table != ASSAY_NONE)
         return false;
     if (!effect->verb || strcmp(effect->verb, "application") == 0)
         return true;
@@ -77,6 +90,29 @@ static void look_at_machine(struct assay_belief_world *world)
     world->stream = end == ASSAY_END_STREAM;
 }
 
+static int64_t duration(struct assay_belief_world *world, uint16_t code, int64_t none)
+{
+    assay_val v;
+    assay_lens_clear(&world->lens);
+    return code != ASSAY_NONE && assay_eval(&world->lens.env, code, &v) && (int64_t)v > 0 ? (int64_t)v : none;
+}
+
+static bool look_at_reliable(struct assay_belief_world *world)
+{
+    const struct assay_model *model = world->config.model;
+    const struct assay_reliable *r = model->reliables_count ? &model->reliables[0] : NULL;
+    world->reliable = r;
+    world->reliables = calloc(model->messages_count + 1u, sizeof *world->reliables);
+    if (!r || !world->reliables)
+        return world->reliables;
+    world->pause_first = duration(world, r->first, 1);
+    world->pause_cap = duration(world, r->cap, INT64_MAX);
+    world->give_up = duration(world, r->give_up, INT64_MAX);
+    for (uint32_t i = 0; i < r->messages.count; i++)
+        world->reliables[model->reliable_messages[r->messages.first + i]] = true;
+    return true;
+}
+
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
 {
     const struct assay_model *model = config->model;
@@ -88,6 +124,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
                                           .secret = {config->seed},
                                           .trace = true,
                                           .judge = true,
+                                          .marked = !config->unmarked,
                                           .calls = model->machines[config->machine].role & ASSAY_CLIENT};
     world->circumstance = config->circumstance;
     if (config->circumstance.memory)
@@ -100,10 +137,15 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     look_at_machine(world);
     world->call_timeout = config->call_timeout;
     world->terminal = config->terminal;
+    world->target = config->target;
+    world->slack = config->slack;
+    world->now = 0;
+    world->reliables = NULL;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
-        !assay_lens_init(&world->other, model, config->options, config->leniencies, model->frame_max))
+        !assay_lens_init(&world->other, model, config->options, config->leniencies, model->frame_max) ||
+        !look_at_reliable(world))
         return false;
     for (uint16_t i = 0; i < model->effects_count; i++)
         world->effect_free[i] = !world->client && !world->terminal && effect_is_free(model, &model->effects[i]);
@@ -115,6 +157,7 @@ void assay_belief_world_free(struct assay_belief_world *world)
     while (world->spare_count)
         free(world->spare[--world->spare_count]);
     free(world->effect_free);
+    free(world->reliables);
     assay_lens_free(&world->lens);
     assay_lens_free(&world->other);
 }

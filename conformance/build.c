@@ -101,10 +101,19 @@ static void add_call(struct assay_builder *b, uint8_t link, const struct assay_i
 void assay_build_input(struct assay_builder *b, uint8_t link, size_t input)
 {
     const struct assay_input *i = &b->inputs.items[input];
-    if (i->kind == ASSAY_INPUT_CALL)
+    if (i->kind == ASSAY_INPUT_CALL) {
         add_call(b, link, i);
-    else
-        assay_build_send(b, link, i->bytes, 0);
+        return;
+    }
+    assay_build_send(b, link, i->bytes, 0);
+    b->steps[b->step_count - 1].stamp = i->stamp;
+    b->steps[b->step_count - 1].from = link;
+}
+
+void assay_build_acknowledge(struct assay_builder *b, uint8_t link)
+{
+    if (b->explored.ack != SIZE_MAX)
+        assay_build_input(b, link, b->explored.ack);
 }
 
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags)
@@ -129,9 +138,13 @@ void assay_build_pause(struct assay_builder *b, int64_t ns)
 void assay_build_path(struct assay_builder *b, uint8_t link, uint32_t node)
 {
     const struct assay_node *n = &b->explored.nodes[node];
-    for (uint32_t i = 0; i < n->depth; i++) {
+    for (uint32_t i = 0, at = 0; i < n->depth; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, at, n->path[i]);
         assay_build_input(b, link, n->path[i]);
         assay_build_step(b, link, ASSAY_STEP_AWAIT);
+        if (r->unacknowledged)
+            assay_build_acknowledge(b, link);
+        at = r->next;
     }
 }
 
@@ -158,6 +171,8 @@ void assay_build_tail(struct assay_builder *b, uint8_t link, uint16_t before, co
         assay_build_step(b, link, ASSAY_STEP_QUIET);
     if (r->ended || r->after == ASSAY_NONE)
         return;
+    if (r->unacknowledged)
+        assay_build_acknowledge(b, link);
     size_t input = assay_telling_input(&b->explored, r->after, before);
     if (input == SIZE_MAX)
         return;

@@ -38,6 +38,8 @@ void assay_build_begin(struct assay_builder *b, const char *state, const char *e
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags);
 /* An input of the alphabet: bytes, or a call. */
 void assay_build_input(struct assay_builder *b, uint8_t link, size_t input);
+/* All that the target has sent on the link was seen. */
+void assay_build_acknowledge(struct assay_builder *b, uint8_t link);
 void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind);
 void assay_build_pause(struct assay_builder *b, int64_t ns);
 

@@ -30,10 +30,24 @@ enum assay_step_flags {
     ASSAY_STEP_CUT = 1, /* the target must have read this before the next bytes are sent: the cut is the test */
 };
 
+/* What the tester fills in before it sends, as only the session tells. */
+enum assay_stamp_kind {
+    ASSAY_STAMP_NONE,
+    ASSAY_STAMP_NUMBER, /* of a reliable message: the next that the target has not taken, and `offset` */
+    ASSAY_STAMP_ACK,    /* of an acknowledgement: the next that the target has not sent, and `offset` */
+};
+struct assay_stamp {
+    uint8_t kind; /* enum assay_stamp_kind */
+    bool session; /* the target's session, too */
+    int32_t offset;
+};
+
 struct assay_step {
     uint8_t kind, flags;
     uint8_t link; /* which of the case's connections */
     uint8_t ends;
+    uint8_t from; /* SEND: the link on which was seen what stands in the place of placeholders (see core/engine.h) */
+    struct assay_stamp stamp;
     struct assay_blob bytes; /* belongs to the suite */
     int64_t pause;
     uint16_t call;           /* CALL: in model->calls */

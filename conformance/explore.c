@@ -23,6 +23,8 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
     struct assay_range vars = model->machines[world->config.machine].vars;
     uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
     uint64_t h = hash_bytes(FNV_START, &state, sizeof state);
+    bool marks = b->marks > 0; /* there is something to answer with */
+    h = hash_bytes(h, &marks, sizeof marks);
     if (call != ASSAY_NONE) {
         h = hash_bytes(h, &call, sizeof call);
         h = hash_bytes(h, &wait, sizeof wait);
@@ -75,6 +77,12 @@ static uint16_t state_of(const struct assay_belief *b)
     return wait == ASSAY_NONE ? state : wait;
 }
 
+static bool is_unacknowledged(const struct assay_belief *b)
+{
+    struct assay_waiting w;
+    return assay_waiting(b->engine, b->sid, &w) && w.sent > 0;
+}
+
 static struct assay_reaction reaction_of(const struct assay_belief *b, struct mark from)
 {
     struct assay_reaction r = {.stepped = b->steps > 0,
@@ -96,6 +104,7 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, struct ma
         r.result = r.result || b->tale.items[i].kind == ASSAY_UPPER_RESULT;
     if (!b->ended)
         r.after = state_of(b);
+    r.unacknowledged = is_unacknowledged(b);
     if (b->steps == 0 && b->ended && !from.ended) { /* no rule takes it: that ends the session */
         r.stepped = true;
         r.event = r.last_event = b->cause;
@@ -106,10 +115,17 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, struct ma
 static void give(struct assay_belief_world *world, struct assay_belief_set *set, const struct assay_input *input)
 {
     struct assay_belief_call call = {input->call, input->args, input->spans};
-    if (input->kind == ASSAY_INPUT_CALL)
+    struct assay_bytes_buf bytes = {0};
+    if (input->kind == ASSAY_INPUT_CALL) {
         assay_beliefs_call(world, set, 0, &call);
-    else if (input->bytes.n)
-        assay_beliefs_feed(world, set, 0, (struct assay_span){input->bytes.p, input->bytes.n});
+        return;
+    }
+    if (input->bytes.n == 0)
+        return;
+    assay_buf_add(&bytes, input->bytes.p, input->bytes.n);
+    assay_belief_stamp(world, set->items[0], input->stamp, &bytes);
+    assay_beliefs_feed(world, set, 0, (struct assay_span){bytes.p, bytes.n});
+    free(bytes.p);
 }
 
 /* A copy of a belief after an input and an event; where the target may choose, its first way. */
@@ -203,6 +219,22 @@ static bool applies(const struct assay_explored *e, uint32_t node, const struct 
     return !e->nodes[node].belief->calling && (!root || e->rooted || e->world.datagrams);
 }
 
+/* All that it has sent was seen; it may send more then. */
+static void acknowledge(struct assay_belief_world *world, struct assay_belief *b, const struct assay_input *ack)
+{
+    struct assay_belief_set set = {.items = {b}, .count = 1};
+    for (int i = 0; i < 8 && is_unacknowledged(b); i++)
+        give(world, &set, ack);
+}
+
+static size_t ack_of(const struct assay_inputs *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++)
+        if (inputs->items[i].stamp.kind == ASSAY_STAMP_ACK)
+            return i;
+    return SIZE_MAX;
+}
+
 static bool expand(struct assay_explored *e, uint32_t node)
 {
     size_t inputs = e->inputs->count;
@@ -217,6 +249,8 @@ static bool expand(struct assay_explored *e, uint32_t node)
         if (!applies(e, node, &e->inputs->items[i]))
             continue;
         struct assay_belief *b = after(&e->world, e->nodes[node].belief, &e->inputs->items[i], ASSAY_EV_CONNECT, r);
+        if (b && r->unacknowledged && e->ack != SIZE_MAX)
+            acknowledge(&e->world, b, &e->inputs->items[e->ack]);
         if (b && !r->ended && !r->partial && r->stepped)
             r->next = add_node(e, b, node, i);
         else
@@ -249,6 +283,7 @@ bool assay_explore(struct assay_explored *e, const struct assay_witness_config *
     struct assay_belief_set set = {0};
     memset(e, 0, sizeof *e);
     e->inputs = inputs;
+    e->ack = ack_of(inputs);
     e->rooted = !config->calls || has_bare_links(config);
     if (!assay_belief_world_init(&e->world, &oracle) || !assay_beliefs_open(&e->world, &set, 0))
         return false;

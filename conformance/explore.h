@@ -21,10 +21,11 @@ struct assay_node {
 
 /* What an input does at a node. */
 struct assay_reaction {
-    bool stepped; /* some rule was taken: `event` and `rule` are those of the first */
-    bool ended;   /* the session is over */
-    bool faulted; /* some `else` was taken, or a variable found no room */
-    bool partial; /* bytes are left that are the beginning of a frame */
+    bool stepped;        /* some rule was taken: `event` and `rule` are those of the first */
+    bool ended;          /* the session is over */
+    bool faulted;        /* some `else` was taken, or a variable found no room */
+    bool unacknowledged; /* it has sent what waits to be acknowledged */
+    bool partial;        /* bytes are left that are the beginning of a frame */
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */
     uint32_t steps, out_size;
@@ -41,6 +42,7 @@ struct assay_explored {
     struct assay_node nodes[ASSAY_NODES_MAX];
     uint32_t count;
     bool capped;
+    size_t ack;                       /* the input that acknowledges; SIZE_MAX: none */
     bool rooted;                      /* there can be a link on which nothing was done yet */
     struct assay_reaction *reactions; /* by node, then by input */
 };

@@ -13,7 +13,8 @@
 
 static bool observable(const struct assay_effect *effect)
 {
-    return assay_effect_shows(effect) && !assay_effect_is(effect, "stop");
+    bool kept = effect->log != ASSAY_NONE || effect->table != ASSAY_NONE; /* the target sends these itself */
+    return assay_effect_shows(effect) && !assay_effect_is(effect, "stop") && !kept;
 }
 
 static bool orders(const struct assay_model *model, uint16_t rule, uint16_t effect)

@@ -146,7 +146,7 @@ static void add_case(struct assay_builder *b, uint32_t node, size_t i, const cha
                       as_meant ? "" : message, as_meant ? "" : "-", input->label, suffix);
     assay_build_path(b, 0, node);
     b->current.field_req = input->req;
-    assay_build_send(b, 0, input->bytes, 0);
+    assay_build_input(b, 0, i);
     assay_build_tail(b, 0, state, r);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s in state %s: %s", assay_build_event_name(b, r->event),
                        assay_build_state_name(b, state), input->label);

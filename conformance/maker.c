@@ -168,6 +168,7 @@ void assay_maker_add(struct assay_maker *m, struct assay_input input)
     if (input.bytes.n == 0 || find_same(m->inputs, input.bytes))
         return;
     input.label = unique_label(m, input.message, input.label);
+    input.stamp = assay_stamp_for(m->config, &input, m->usual);
     struct assay_input *to =
         assay_items_add((void **)&m->inputs->items, &m->inputs->count, &m->inputs->cap, sizeof *to);
     *to = input;

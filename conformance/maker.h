@@ -16,9 +16,10 @@ struct assay_maker {
     const struct assay_model *raw, *lying, *graft; /* encode what is wrong, see loose.h */
     struct assay_inputs *inputs;
     struct assay_lens lens;
-    uint16_t frame; /* in which the target reads */
-    uint8_t from;   /* whose messages it reads: bit set of enum assay_role */
-    uint64_t done;  /* slots of this message that an example before had: they were tried there */
+    uint16_t frame;          /* in which the target reads */
+    uint8_t from;            /* whose messages it reads: bit set of enum assay_role */
+    struct assay_blob usual; /* session that stands for the target's own; empty: it has none of its own */
+    uint64_t done;           /* slots of this message that an example before had: they were tried there */
 };
 
 /* ---- fields ------------------------------------------------------------ */

@@ -131,27 +131,37 @@ static enum verdict match_chunk(struct assay_belief_world *world, struct assay_b
     return match_exact(sent, seen) == MATCHES ? MATCHES : match_frame(world, c, sent, seen, size);
 }
 
-static enum verdict match_datagram(struct assay_belief_world *world, const struct assay_belief *b,
-                                   struct assay_span seen, uint32_t *size)
+static bool is_datagram(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *c,
+                        struct assay_span seen)
 {
-    const struct assay_chunk *c = &b->chunks[b->chunk];
     struct assay_span sent = {b->out.p + c->at, c->size};
-    *size = seen.n;
     if (seen.n == sent.n && (seen.n == 0 || memcmp(seen.p, sent.p, seen.n) == 0))
-        return MATCHES;
-    return c->free && fits(world, c, sent, seen, true) ? MATCHES : DIFFERS;
+        return true;
+    if (c->free)
+        return fits(world, c, sent, seen, true);
+    return world->config.marked && assay_belief_learns(world, b, c, seen);
 }
 
-/* Each datagram seen is one message. */
+/* Each datagram seen is one message: of each kind the first that was not seen, of acknowledgements any, or a copy of
+ * one that was. */
 static bool matches_datagram(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
 {
-    uint32_t size;
-    if (b->chunk == b->chunk_count)
+    bool behind[3] = {false};
+    bool first = false;
+    for (uint32_t i = b->chunk; !first && i < b->chunk_count; i++) {
+        struct assay_chunk *c = &b->chunks[i];
+        if (c->seen || behind[c->kind])
+            continue;
+        first = is_datagram(world, b, c, seen);
+        if (first)
+            assay_copies_first(world, b, c);
+        behind[c->kind] = c->kind != ASSAY_CHUNK_ACK;
+    }
+    if (!first && !assay_copies_seen(world, b, seen))
         return false;
-    if (match_datagram(world, b, seen, &size) != MATCHES || size != seen.n)
-        return false;
-    b->cursor += size;
-    b->chunk++;
+    b->cursor += seen.n;
+    while (b->chunk < b->chunk_count && b->chunks[b->chunk].seen)
+        b->chunk++;
     return true;
 }
 
@@ -179,7 +189,7 @@ bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief 
 
 bool assay_belief_satisfied(const struct assay_belief *b)
 {
-    return b->chunk + (b->tentative ? 1u : 0u) == b->chunk_count;
+    return b->chunk + (b->tentative ? 1u : 0u) == b->chunk_count && !assay_copies_overdue(b);
 }
 
 bool assay_belief_told_all(const struct assay_belief *b)

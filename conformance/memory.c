@@ -32,6 +32,7 @@ struct run {
     uint8_t last;             /* of the links that the target made */
     struct assay_tries tries; /* of a target that connects again */
     int64_t next_try;
+    struct assay_bytes_buf filled;
     uint64_t hash;
     struct assay_memory_result *result;
 };
@@ -168,9 +169,27 @@ static bool show(struct run *run, uint8_t link, size_t step)
 
 /* ---- steps ------------------------------------------------------------- */
 
+/* What the tester fills in; with nobody to judge, as the target itself would have it. */
+static struct assay_span filled(struct run *run, const struct assay_step *s)
+{
+    struct assay_span template = {s->bytes.p, s->bytes.n};
+    bool known = true;
+    if (!run->world.reliable && assay_mark_find(template, 0) == template.n)
+        return template;
+    if (run->oracle)
+        template = assay_oracle_fill(run->oracle, s->link, s->from, s->stamp, template, &known);
+    run->filled.n = 0;
+    assay_buf_add(&run->filled, template.p, template.n);
+    if (!run->oracle && !mute(run))
+        assay_belief_stamp(&run->world, end_of(run, s->link), s->stamp, &run->filled);
+    if (!known)
+        assay_marks_spoil(&run->world, run->filled.p, run->filled.n);
+    return (struct assay_span){run->filled.p, run->filled.n};
+}
+
 static bool step_send(struct run *run, const struct assay_step *s, size_t step)
 {
-    struct assay_span bytes = {s->bytes.p, s->bytes.n};
+    struct assay_span bytes = filled(run, s);
     hash_bytes(run, "S", 1);
     if (run->oracle)
         assay_oracle_sent(run->oracle, s->link, run->now, bytes);
@@ -400,6 +419,21 @@ static bool was_stopped(struct run *run)
     return false;
 }
 
+/* Whether a row was added to a table or log. */
+static bool has_shared(struct run *run)
+{
+    const struct assay_model *model = run->world.config.model;
+    for (uint8_t i = 0; i < run->c->links && !mute(run); i++) {
+        struct assay_belief *b = end_of(run, i);
+        for (uint32_t k = 0; b && k < b->effect_count; k++) {
+            const struct assay_effect *effect = &model->effects[b->effects[k].effect];
+            if (effect->table != ASSAY_NONE || effect->log != ASSAY_NONE)
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool step_deaf(struct run *run, const struct assay_step *s, size_t step)
 {
     bool stopped = was_stopped(run);
@@ -587,11 +621,16 @@ static bool start(struct run *run, const struct assay_memory_config *config, con
     right.circumstance = c->circumstance;
     served = right;
     served.model = config->model;
+    served.target = true;
+    served.unmarked = judge;
+    run->filled = (struct assay_bytes_buf){0};
     run->config = config;
     run->c = c;
     run->now = 0;
     run->hash = 0xcbf29ce484222325u;
     memset(run->links, 0, c->links * sizeof run->links[0]);
+    for (uint8_t i = 0; i < c->links; i++)
+        run->links[i].set.link = i;
     memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
     run->refusing = false;
     run->last = 0;
@@ -609,6 +648,7 @@ static void stop(struct run *run)
         assay_beliefs_clear(&run->links[i].set);
     assay_belief_world_free(&run->world);
     assay_oracle_free(run->oracle);
+    free(run->filled.p);
 }
 
 bool assay_memory_run(const struct assay_memory_config *config, const struct assay_case *c,
@@ -623,6 +663,7 @@ bool assay_memory_run(const struct assay_memory_config *config, const struct ass
     if (ok)
         run_case(run);
     result->stopped = ok && was_stopped(run);
+    result->shares = ok && has_shared(run);
     stop(run);
     free(run);
     return ok;

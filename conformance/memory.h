@@ -26,6 +26,7 @@ struct assay_memory_result {
     size_t step;              /* at which it failed; the case's step_count: at its end */
     struct assay_blame blame; /* of a failure */
     bool stopped;             /* the target was told to stop */
+    bool shares;              /* it left something that all sessions see */
     uint16_t ran[32];         /* of a failure at the observer: rules that ran, any of which may have spoilt it */
     uint8_t ran_count;
 };

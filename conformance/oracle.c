@@ -12,6 +12,7 @@
 /* How a link stood when the last belief about it was given up. */
 struct last_words {
     bool set;
+    bool reliable; /* it is about acknowledgements, or what goes out again */
     uint16_t rule, state, event;
     assay_time due; /* a timer might have fired then */
     char expected[1024], seen[1024];
@@ -41,7 +42,7 @@ struct gate_moment {
 struct assay_oracle {
     struct gate_moment gate; /* when connections began to be refused, or to be taken again, last; at 0: never */
     struct assay_belief_world world;
-    struct assay_bytes_buf effect;
+    struct assay_bytes_buf effect, filled;
     struct assay_records records;
     uint8_t link_count;
     struct link links[];
@@ -57,6 +58,8 @@ struct assay_oracle *assay_oracle_new(const struct assay_oracle_config *config, 
         assay_oracle_free(o);
         return NULL;
     }
+    for (uint8_t i = 0; i < links; i++)
+        o->links[i].beliefs.link = i;
     return o;
 }
 
@@ -70,6 +73,7 @@ void assay_oracle_free(struct assay_oracle *o)
         assay_tale_free(&o->links[i].told);
     }
     free(o->effect.p);
+    free(o->filled.p);
     assay_records_free(&o->records);
     assay_belief_world_free(&o->world);
     free(o);
@@ -259,8 +263,16 @@ static void describe_expected(struct assay_belief_world *world, struct assay_tex
 {
     uint32_t i = b->chunk;
     for (; i < b->chunk_count && i < b->chunk + CHUNKS_SHOWN; i++) {
+        if (b->chunks[i].seen)
+            continue;
         assay_text_add(text, i > b->chunk ? ", " : "");
         describe_chunk(world, text, b, &b->chunks[i]);
+    }
+    const struct assay_chunk *overdue = assay_copies_overdue(b);
+    if (overdue) {
+        assay_text_add(text, "%sonce more: ", i > b->chunk ? ", " : "");
+        describe_chunk(world, text, b, overdue);
+        return;
     }
     if (i < b->chunk_count)
         assay_text_add(text, ", ... (%" PRIu32 " more)", b->chunk_count - i);
@@ -312,6 +324,21 @@ static void take_upper_words(const struct assay_oracle *o, const struct link *l,
     describe_tale(o, &seen, &l->told, b->told_seen);
 }
 
+/* Nothing is owed: a copy that is late, or something came that is sent reliably, or acknowledges. */
+static bool is_about_copies(struct assay_oracle *o, const struct link *l, const struct assay_belief *b)
+{
+    struct assay_belief_world *world = &o->world;
+    const struct assay_model *model = world->config.model;
+    struct assay_span rest = {l->seen.p + b->cursor, l->seen.n - b->cursor};
+    if (!world->reliable || assay_copies_overdue(b))
+        return world->reliable;
+    assay_lens_clear(&world->lens);
+    world->lens.env.frame = rest.p;
+    struct assay_decoded d = assay_decode(&world->lens.env, model->machines[world->config.machine].frame_out,
+                                          assay_target_role(model, world->config.machine), rest);
+    return rest.n && d.message != ASSAY_NONE && (d.message == world->reliable->ack || world->reliables[d.message]);
+}
+
 static void take_words(struct assay_oracle *o, struct link *l, const struct assay_belief *b, bool upper,
                        struct last_words *words)
 {
@@ -326,6 +353,7 @@ static void take_words(struct assay_oracle *o, struct link *l, const struct assa
     words->rule = owes ? b->chunks[b->chunk].rule : b->last_rule;
     words->event = owes ? b->chunks[b->chunk].event : b->last_event;
     words->state = owes ? b->chunks[b->chunk].state : b->last_state;
+    words->reliable = owes ? b->chunks[b->chunk].kind == ASSAY_CHUNK_ACK : is_about_copies(o, l, b);
     words->expected[0] = words->seen[0] = '\0';
     describe_expected(&o->world, &expected, b);
     describe_seen(o, &seen, l, b->cursor);
@@ -497,6 +525,26 @@ struct assay_span assay_oracle_shown(const struct assay_oracle *o, uint8_t link)
     return (struct assay_span){b->tale.bytes.p, b->tale.bytes.n};
 }
 
+struct assay_span assay_oracle_fill(struct assay_oracle *o, uint8_t link, uint8_t from, struct assay_stamp stamp,
+                                    struct assay_span template, bool *known)
+{
+    const struct assay_belief *b = best_of(&o->links[link].beliefs), *source = best_of(&o->links[from].beliefs);
+    *known = true;
+    o->filled.n = 0;
+    assay_buf_add(&o->filled, template.p, template.n);
+    if (b)
+        assay_belief_stamp(&o->world, b, stamp, &o->filled);
+    if (source)
+        *known = assay_belief_fill(&o->world, source, o->filled.p, o->filled.n);
+    return (struct assay_span){o->filled.p, o->filled.n};
+}
+
+struct assay_span assay_oracle_spoil(struct assay_oracle *o)
+{
+    assay_marks_spoil(&o->world, o->filled.p, o->filled.n);
+    return (struct assay_span){o->filled.p, o->filled.n};
+}
+
 /* ---- effects, blame ---------------------------------------------------- */
 
 static struct assay_records *records_of(const struct assay_oracle *o, uint16_t effect)
@@ -555,7 +603,10 @@ void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay
     blame->rule = words->rule;
     blame->state = words->state;
     blame->event = words->event;
-    if (words->rule != ASSAY_NONE) {
+    if (words->reliable) {
+        blame->rule = ASSAY_NONE;
+        blame->req = o->world.reliable->req;
+    } else if (words->rule != ASSAY_NONE) {
         blame->req = model->rules[words->rule].req;
         blame->level = model->rules[words->rule].level;
     }

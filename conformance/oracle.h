@@ -21,6 +21,9 @@ struct assay_oracle_config {
     uint64_t leniencies;
     uint64_t seed;
     struct assay_circumstance circumstance; /* that the target is known to be in; zero: the usual one */
+    int64_t slack;                          /* how much later than it was sent something may be seen, ns */
+    bool target;                            /* no judge: its world is that of a target in memory */
+    bool unmarked;                          /* its secrets are as a target's own */
     int64_t call_timeout;                   /* of a client: what its calls may take, ns; 0: as the spec says */
     const struct assay_terminal *terminal;  /* the target is read at its terminal: effects show there as the spec says,
                                                results of calls do not; outlives the oracle. NULL: it is not */
@@ -37,6 +40,13 @@ void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now
  * early may be so by that much more. */
 void assay_oracle_unsure(struct assay_oracle *oracle, uint8_t link, int64_t ns);
 void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
+
+/* What is to be sent as `template` on `link`: stamped, and with what was learned of link `from` in the place of
+ * placeholders. Valid until the next call. `*known`: there is none left that was not learned yet. */
+struct assay_span assay_oracle_fill(struct assay_oracle *oracle, uint8_t link, uint8_t from, struct assay_stamp stamp,
+                                    struct assay_span template, bool *known);
+/* The same once more, with a value that is right for nobody in the place of each placeholder. */
+struct assay_span assay_oracle_spoil(struct assay_oracle *oracle);
 void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_time(struct assay_oracle *oracle, int64_t now);

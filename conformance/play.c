@@ -68,6 +68,8 @@ static void let_go(struct assay_play_run *r)
         assay_wire_close(&r->links[i].wire);
         free(r->links[i].inbox);
         r->links[i].inbox = NULL;
+        free(r->links[i].sent);
+        r->links[i].sent = NULL;
     }
     assay_oracle_free(r->oracle);
     r->oracle = NULL;

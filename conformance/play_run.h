@@ -19,6 +19,7 @@ struct assay_link {
     struct assay_play_run *run;
     uint8_t index;
     int64_t asked_at; /* of the last piece that was not answered yet; 0: none */
+    uint8_t *sent;    /* the last piece, as it was filled in */
     uint8_t *inbox;   /* by hand: received and not yet expected */
     uint32_t inbox_size, inbox_cap;
     /* of a client: it was waited for, it came, a call opens it, it is over: since some time between the two */

@@ -1,5 +1,8 @@
 #include "conformance/play_run.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static enum assay_go flushed(struct assay_play_run *r, struct assay_link *l)
 {
     if (l->wire.unsent.n == 0 || assay_play_ended(l))
@@ -19,12 +22,33 @@ static void send_piece(struct assay_play_run *r, struct assay_link *l, struct as
     assay_wire_send(&l->wire, bytes);
 }
 
+/* What only the session tells is filled in; what the target has not told yet is waited for. */
+static enum assay_go fill(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)
+{
+    struct assay_span bytes = {s->bytes.p, s->bytes.n};
+    bool known = true;
+    if (r->oracle)
+        bytes = assay_oracle_fill(r->oracle, l->index, s->from, s->stamp, bytes, &known);
+    if (!known && !assay_play_patience_is_over(r, assay_clock_now()))
+        return ASSAY_GO_WAIT;
+    if (!known) /* it is right for nobody */
+        bytes = assay_oracle_spoil(r->oracle);
+    free(l->sent);
+    l->sent = malloc(bytes.n + 1u);
+    if (!l->sent)
+        return ASSAY_GO_ON;
+    if (bytes.n)
+        memcpy(l->sent, bytes.p, bytes.n);
+    send_piece(r, l, (struct assay_span){l->sent, bytes.n});
+    return ASSAY_GO_ON;
+}
+
 enum assay_go assay_step_send(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)
 {
     if (l->wire.state == ASSAY_WIRE_RST || l->wire.state == ASSAY_WIRE_CLOSED)
         return ASSAY_GO_ON;
-    if (!r->entered)
-        send_piece(r, l, (struct assay_span){s->bytes.p, s->bytes.n});
+    if (!r->entered && fill(r, l, s) == ASSAY_GO_WAIT)
+        return ASSAY_GO_WAIT;
     r->entered = true;
     if (flushed(r, l) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;

@@ -131,7 +131,7 @@ bool assay_run_judge_alone(struct assay_run_now *r, size_t i)
     }
     for (int n = 0; n < AGAIN_AT_MOST && try_alone(r, i, &died) && !died; n++) {
         r->stand[i] = ASSAY_STAND_AGAIN;
-        if (r->used_up && !assay_run_bring_up(r, true))
+        if ((r->used_up || fresh) && !assay_run_bring_up(r, true))
             break;
     }
     assay_run_settle(r, i);

@@ -69,17 +69,20 @@ static bool fails(const struct assay_builder *b, const struct assay_case *c, enu
     return !assay_memory_run(&config, c, &result) || !result.passed;
 }
 
-/* A target that is told to stop is of no use to other cases. */
+/* A target that is told to stop is of no use to other cases, nor is one that has kept rows. */
 static void set_class(const struct assay_builder *b, struct assay_case *c)
 {
     struct assay_memory_config config = memory_config(b, ASSAY_HOST_ENGINE);
     struct assay_memory_result result;
-    if (assay_memory_run(&config, c, &result) && result.stopped)
+    if (assay_memory_run(&config, c, &result) && (result.stopped || result.shares))
         c->class = ASSAY_CASE_EXCLUSIVE;
 }
 
-static bool has_stop(const struct assay_model *model)
+static bool can_use_up(const struct assay_builder *b)
 {
+    const struct assay_model *model = b->model;
+    if (!b->arrives && (model->tables_count || model->logs_count))
+        return true;
     for (uint16_t i = 0; i < model->effects_count; i++)
         if (model->effects[i].verb && strcmp(model->effects[i].verb, "stop") == 0)
             return true;
@@ -136,7 +139,7 @@ static bool generate(struct assay_builder *b)
     if (ok) {
         note_caps(b);
         drop_idle_cases(b);
-        for (size_t i = 0; has_stop(b->model) && i < b->all->count; i++)
+        for (size_t i = 0; can_use_up(b) && i < b->all->count; i++)
             set_class(b, &b->all->cases[i]);
     }
     return ok;

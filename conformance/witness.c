@@ -25,6 +25,19 @@ static void take_values(struct assay_maker *m, uint16_t message, struct assay_in
     input->values = values;
 }
 
+/* Instead of the seal of an example, which is none here, the one that the target makes first. */
+static void put_seals(struct assay_maker *m, struct assay_input *input)
+{
+    uint64_t slots = assay_sealed_slots(m->model, m->config->machine, input->message) & input->known;
+    for (uint16_t i = 0; i < 64; i++)
+        if (slots >> i & 1) {
+            struct assay_value v = {.bytes = assay_first_placeholder(m->store, input->values[i].bytes.n)};
+            *input = assay_input_with(m, input, i, v);
+        }
+    if (slots)
+        assay_input_encode(m->store, m->config, input);
+}
+
 static bool read_example(struct assay_maker *m, const struct assay_example *x, struct assay_input *input)
 {
     struct assay_span bytes = {x->bytes.p, x->bytes.n};
@@ -58,14 +71,22 @@ static void add_examples(struct assay_maker *m)
             continue;
         input.label = assay_store_text(m->store, "example-%u", number);
         assay_maker_add(m, input);
+        if (input.kind == ASSAY_INPUT_EXAMPLE && assay_sealed_slots(m->model, m->config->machine, input.message)) {
+            put_seals(m, &input);
+            input.label = assay_store_text(m->store, "example-%u-sealed", number);
+            assay_maker_add(m, input);
+        }
     }
 }
 
 /* Whether an example is of a message and its encoding is its own bytes, so that other inputs can be changed from it. */
 static bool is_base(struct assay_maker *m, const struct assay_example *x, uint16_t message, struct assay_input *base)
 {
-    return (x->from & m->from) && x->fault == ASSAY_NONE && !x->other_form && x->message == message &&
-           read_example(m, x, base) && base->message == message;
+    if (!(x->from & m->from) || x->fault != ASSAY_NONE || x->other_form || x->message != message ||
+        !read_example(m, x, base) || base->message != message)
+        return false;
+    put_seals(m, base);
+    return true;
 }
 
 /* The first of them. */
@@ -140,6 +161,23 @@ static void add_message(struct assay_maker *m, uint16_t message)
         assay_witness_contents(m, &base);
 }
 
+/* A client draws its session itself: examples hold another one in its place. */
+static struct assay_blob usual_session(struct assay_maker *m)
+{
+    const struct assay_model *model = m->model;
+    struct assay_input input;
+    if (!model->reliables_count || model->reliables[0].session == ASSAY_NONE || !m->config->calls)
+        return (struct assay_blob){0};
+    uint16_t slot = model->reliables[0].session;
+    for (uint16_t i = 0; i < model->examples_count; i++) {
+        const struct assay_example *x = &model->examples[i];
+        if ((x->from & m->from) && x->fault == ASSAY_NONE && read_example(m, x, &input) && (input.known >> slot & 1) &&
+            (input.message == model->reliables[0].ack || assay_is_reliable(model, input.message)))
+            return input.values[slot].bytes;
+    }
+    return (struct assay_blob){0};
+}
+
 void assay_inputs_make(struct assay_store *store, const struct assay_witness_config *config,
                        struct assay_inputs *inputs)
 {
@@ -155,6 +193,7 @@ void assay_inputs_make(struct assay_store *store, const struct assay_witness_con
                             .from = assay_tester_role(model, config->machine)};
     if (!assay_lens_init(&m.lens, model, config->options, config->leniencies, 2 * model->frame_max))
         abort();
+    m.usual = usual_session(&m);
     add_examples(&m);
     for (uint16_t i = 0; i < model->messages_count; i++)
         add_message(&m, i);

@@ -31,7 +31,8 @@ struct assay_input {
     bool framed;       /* what was changed belongs to the frame: it is the same with every message */
     uint16_t req;      /* of the field that was changed, or ASSAY_NONE */
     struct assay_blob bytes;
-    struct assay_blob bare; /* the same without the frame's delimiter; empty if it has none */
+    struct assay_stamp stamp; /* what the tester fills in when it sends it */
+    struct assay_blob bare;   /* the same without the frame's delimiter; empty if it has none */
     uint64_t known;
     const struct assay_value *values; /* by slot */
     uint16_t call;                    /* CALL: in model->calls, with its arguments as assay_call() takes them */
@@ -56,6 +57,15 @@ struct assay_witness_config {
     uint64_t leniencies;
     struct assay_circumstance circumstance; /* for exploring */
 };
+
+/* Slots of a message that some guard holds against a seal. */
+uint64_t assay_sealed_slots(const struct assay_model *model, uint16_t machine, uint16_t message);
+/* The first placeholder that a target makes (see core/engine.h), in that many bytes. */
+struct assay_blob assay_first_placeholder(struct assay_store *store, uint32_t size);
+bool assay_is_reliable(const struct assay_model *model, uint16_t message);
+/* What of a well-formed input only the session tells. `usual`: a session like this is the target's; empty: never. */
+struct assay_stamp assay_stamp_for(const struct assay_witness_config *config, const struct assay_input *input,
+                                   struct assay_blob usual);
 
 /* Every input worth sending to the target. Labels, values and bytes live in the store; free(items). */
 void assay_inputs_make(struct assay_store *store, const struct assay_witness_config *config,

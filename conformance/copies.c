@@ -1,0 +1,185 @@
+/* What a target sends again: messages that were not acknowledged, byte for byte, after pauses that grow; and its own
+ * acknowledgements, which may be merged. The model's copies are not expected when it makes them: each pause counts from
+ * when the last copy was seen. */
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "core/sums.h"
+
+#define PERCENT 100
+
+static int64_t share(int64_t ns, int64_t percent)
+{
+    int64_t product;
+    return __builtin_mul_overflow(ns, percent, &product) ? ns / PERCENT * percent : product / PERCENT;
+}
+
+static int64_t sum_of(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static struct assay_span bytes_of(const struct assay_belief *b, const struct assay_chunk *c)
+{
+    return (struct assay_span){b->out.p + c->at, c->size};
+}
+
+static bool same(struct assay_span x, struct assay_span y)
+{
+    return x.n == y.n && (x.n == 0 || memcmp(x.p, y.p, x.n) == 0);
+}
+
+/* ---- what the model put out ------------------------------------------------ */
+
+bool assay_copies_note(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
+{
+    struct assay_span bytes = {b->out.p + event->sent.at, event->sent.size};
+    if (!event->sent.again || event->sent.message == world->reliable->ack)
+        return false;
+    if (b->learned.n) { /* the engine has put what was learned into it, but not its sum */
+        uint16_t frame = world->config.model->machines[world->config.machine].frame_out;
+        assay_lens_clear(&world->other);
+        assay_sum_again(&world->other.env, frame, b->out.p + event->sent.at, event->sent.size);
+    }
+    for (uint32_t i = 0; i < b->chunk_count; i++)
+        if (b->chunks[i].kind == ASSAY_CHUNK_RELIABLE && !b->chunks[i].over && same(bytes_of(b, &b->chunks[i]), bytes))
+            return true;
+    return false;
+}
+
+static void stop(struct assay_chunk *c, int64_t now)
+{
+    if (c->stopped_at == ASSAY_NEVER)
+        c->stopped_at = now;
+}
+
+/* What waited in the numbering before goes out under a number of this one. */
+void assay_copies_anew(struct assay_belief *b, struct assay_chunk *chunk)
+{
+    chunk->count = b->anew++;
+    for (uint32_t i = 0; i < b->chunk_count; i++) {
+        struct assay_chunk *c = &b->chunks[i];
+        if (c == chunk || c->kind != ASSAY_CHUNK_RELIABLE || c->over || c->count != chunk->count)
+            continue;
+        c->over = true;
+        stop(c, b->clock);
+    }
+}
+
+void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b)
+{
+    struct assay_waiting w;
+    bool there = world->reliable && assay_waiting(b->engine, b->sid, &w);
+    if (!world->reliable)
+        return;
+    bool renewed = there && w.first_sent + w.sent < b->counts;
+    for (uint32_t i = 0; i < b->chunk_count; i++) {
+        struct assay_chunk *c = &b->chunks[i];
+        if (c->kind != ASSAY_CHUNK_RELIABLE || c->over)
+            continue;
+        c->over = renewed || !there;
+        if (c->over || c->count < w.first_sent)
+            stop(c, b->clock);
+    }
+    b->counts = there ? w.first_sent + w.sent : 0;
+    b->anew = renewed || !there ? 0 : b->anew;
+}
+
+int64_t assay_copies_due(const struct assay_belief *b)
+{
+    struct assay_waiting w;
+    if (!b->world->reliable || b->world->target || !b->open || b->ended || !assay_waiting(b->engine, b->sid, &w))
+        return ASSAY_NEVER;
+    return w.again < w.gives_up ? w.again : ASSAY_NEVER;
+}
+
+bool assay_gives_up_at(const struct assay_belief *b, int64_t due)
+{
+    struct assay_waiting w;
+    return b->world->reliable && assay_waiting(b->engine, b->sid, &w) && w.gives_up == due;
+}
+
+/* ---- what was seen --------------------------------------------------------- */
+
+/* Those that are older, and those that say the same, need not come any more. */
+static void merge_acks(struct assay_belief *b, struct assay_chunk *chunk)
+{
+    bool behind = false;
+    chunk->copies = 1;
+    for (uint32_t i = 0; i < b->chunk_count; i++) {
+        struct assay_chunk *c = &b->chunks[i];
+        if (c == chunk)
+            behind = true;
+        else if (c->kind == ASSAY_CHUNK_ACK && !behind && c->seen)
+            c->copies = 0;
+        else if (c->kind == ASSAY_CHUNK_ACK && !c->seen && (!behind || same(bytes_of(b, c), bytes_of(b, chunk)))) {
+            c->seen = true;
+            chunk->copies++;
+        }
+    }
+}
+
+void assay_copies_first(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *c)
+{
+    c->seen = true;
+    if (c->kind == ASSAY_CHUNK_ACK)
+        merge_acks(b, c);
+    c->seen_at = world->now;
+    c->pause = world->pause_first;
+}
+
+static int64_t grown(const struct assay_belief_world *world, int64_t pause)
+{
+    int64_t next = share(pause, world->reliable->factor);
+    return next < world->pause_cap ? next : world->pause_cap;
+}
+
+/* Sent at some time in the slack before it was seen, as the one before it was. */
+static bool in_time(const struct assay_belief_world *world, const struct assay_chunk *c)
+{
+    int64_t tolerance = share(c->pause, world->reliable->tolerance), gap = world->now - c->seen_at;
+    if (c->stopped_at != ASSAY_NEVER && world->now > sum_of(c->stopped_at, world->slack))
+        return false;
+    return gap + world->slack >= c->pause - tolerance && gap - world->slack <= sum_of(c->pause, tolerance);
+}
+
+static bool ack_again(struct assay_chunk *c)
+{
+    if (c->copies == 0)
+        return false;
+    c->copies--;
+    return true;
+}
+
+bool assay_copies_seen(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
+{
+    for (uint32_t i = b->chunk_count; world->reliable && i > 0; i--) {
+        struct assay_chunk *c = &b->chunks[i - 1];
+        if (!c->seen || c->kind == ASSAY_CHUNK_PLAIN || !same(bytes_of(b, c), seen))
+            continue;
+        if (c->kind == ASSAY_CHUNK_ACK)
+            return ack_again(c);
+        if (!in_time(world, c))
+            return false;
+        c->copies++;
+        c->seen_at = world->now;
+        c->pause = grown(world, c->pause);
+        return true;
+    }
+    return false;
+}
+
+const struct assay_chunk *assay_copies_overdue(const struct assay_belief *b)
+{
+    const struct assay_belief_world *world = b->world;
+    for (uint32_t i = 0; world->reliable && !world->target && i < b->chunk_count; i++) {
+        const struct assay_chunk *c = &b->chunks[i];
+        if (c->kind != ASSAY_CHUNK_RELIABLE || !c->seen || c->stopped_at != ASSAY_NEVER)
+            continue;
+        int64_t late = sum_of(c->pause, share(c->pause, world->reliable->tolerance));
+        if (world->now > sum_of(sum_of(c->seen_at, late), world->slack))
+            return c;
+    }
+    return NULL;
+}

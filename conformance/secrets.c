@@ -1,0 +1,245 @@
+/* What only a target can say, seals and random values: placeholders in what is expected become what was seen, those in
+ * what is sent what was learned. And what a tester stamps on what it sends: numbers and sessions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conformance/belief.h"
+#include "conformance/side.h"
+#include "core/code.h"
+#include "core/sums.h"
+
+#define MARK_SIZE   5u
+#define MARK_LEAST  8u /* bytes of a placeholder */
+#define MARKS_MAX   8u /* in one message */
+#define SPOILT_BYTE 0x5a
+
+uint32_t assay_mark_find(struct assay_span bytes, uint32_t at)
+{
+    for (; bytes.n >= MARK_LEAST && at <= bytes.n - MARK_LEAST; at++)
+        if (memcmp(bytes.p + at, ASSAY_MARK, MARK_SIZE) == 0)
+            return at;
+    return bytes.n;
+}
+
+/* ---- where placeholders stand in a message ------------------------------- */
+
+struct place {
+    uint32_t at, size;
+};
+struct places {
+    struct place items[MARKS_MAX];
+    size_t count;
+};
+
+/* Each goes to the end of its field, or to the next one in it. */
+static void add_places(struct places *places, struct assay_span field, uint32_t offset)
+{
+    uint32_t at = assay_mark_find(field, 0);
+    while (at < field.n && places->count < MARKS_MAX) {
+        uint32_t next = assay_mark_find(field, at + MARK_LEAST < field.n ? at + MARK_LEAST : field.n);
+        if (next - at <= ASSAY_LEARNED_MAX)
+            places->items[places->count++] = (struct place){offset + at, next - at};
+        at = next;
+    }
+}
+
+static void find_places(struct assay_belief_world *world, const struct assay_chunk *c, struct assay_span sent,
+                        struct places *places)
+{
+    const struct assay_model *model = world->config.model;
+    uint16_t frame = model->machines[world->config.machine].frame_out;
+    struct assay_env *env = &world->other.env;
+    places->count = 0;
+    assay_lens_clear(&world->other);
+    env->frame = sent.p;
+    if (assay_decode(env, frame, assay_target_role(model, world->config.machine), sent).message != c->message)
+        return;
+    const struct assay_range parts[] = {model->frames[frame].fields, model->messages[c->message].fields};
+    for (size_t part = 0; part < 2; part++)
+        for (uint32_t i = parts[part].first; i < (uint32_t)parts[part].first + parts[part].count; i++) {
+            const struct assay_field *f = &model->fields[i];
+            if (f->slot == ASSAY_NONE || i == model->frames[frame].body || !(env->known >> f->slot & 1) ||
+                model->types[f->type].kind < ASSAY_T_BYTES ||
+                assay_val_region(env->slots[f->slot]) != ASSAY_REGION_FRAME)
+                continue;
+            add_places(places, assay_bytes(env, env->slots[f->slot]), assay_val_offset(env->slots[f->slot]));
+        }
+}
+
+/* ---- learning ------------------------------------------------------------ */
+
+static void sum_again(struct assay_belief_world *world, uint16_t frame, uint8_t *bytes, uint32_t n)
+{
+    assay_lens_clear(&world->other);
+    assay_sum_again(&world->other.env, frame, bytes, n);
+}
+
+static uint16_t frame_out(const struct assay_belief_world *world)
+{
+    return world->config.model->machines[world->config.machine].frame_out;
+}
+
+/* Replace it wherever it stands. True: somewhere. */
+static bool replace(uint8_t *bytes, uint32_t n, const struct assay_learned *l)
+{
+    bool found = false;
+    uint32_t at = 0;
+    while ((at = assay_mark_find((struct assay_span){bytes, n}, at)) < n) {
+        bool here = l->size <= n - at && memcmp(bytes + at, l->placeholder, l->size) == 0;
+        if (here)
+            memcpy(bytes + at, l->actual, l->size);
+        found = found || here;
+        at += here ? l->size : 1;
+    }
+    return found;
+}
+
+/* What it has put out and was not seen yet, too. */
+static void learn(struct assay_belief_world *world, struct assay_belief *b, const struct assay_learned *l)
+{
+    assay_learn(b->engine, (struct assay_span){l->placeholder, l->size}, l->actual);
+    for (uint32_t i = 0; i < b->chunk_count; i++) {
+        struct assay_chunk *c = &b->chunks[i];
+        if (replace(b->out.p + c->at, c->size, l))
+            sum_again(world, frame_out(world), b->out.p + c->at, c->size);
+    }
+    assay_buf_add(&b->learned, (const uint8_t *)l, sizeof *l);
+}
+
+bool assay_belief_learns(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *c,
+                         struct assay_span seen)
+{
+    struct assay_span sent = {b->out.p + c->at, c->size};
+    struct places places;
+    uint8_t *copy;
+    if (seen.n != sent.n || assay_mark_find(sent, 0) == sent.n || !(copy = malloc(sent.n)))
+        return false;
+    find_places(world, c, sent, &places);
+    memcpy(copy, sent.p, sent.n);
+    for (size_t i = 0; i < places.count; i++)
+        memcpy(copy + places.items[i].at, seen.p + places.items[i].at, places.items[i].size);
+    sum_again(world, frame_out(world), copy, sent.n);
+    bool same = places.count && memcmp(copy, seen.p, seen.n) == 0;
+    for (size_t i = 0; same && i < places.count; i++) {
+        struct assay_learned l = {.size = places.items[i].size};
+        memcpy(l.placeholder, b->out.p + c->at + places.items[i].at, l.size);
+        memcpy(l.actual, seen.p + places.items[i].at, l.size);
+        if (assay_mark_find((struct assay_span){l.placeholder, l.size}, 0) == 0)
+            learn(world, b, &l);
+    }
+    free(copy);
+    return same && memcmp(b->out.p + c->at, seen.p, seen.n) == 0;
+}
+
+/* ---- what is sent --------------------------------------------------------- */
+
+static uint16_t frame_in(const struct assay_belief_world *world)
+{
+    return world->config.model->machines[world->config.machine].frame_in;
+}
+
+bool assay_belief_fill(struct assay_belief_world *world, const struct assay_belief *b, uint8_t *bytes, uint32_t n)
+{
+    bool any = false;
+    for (uint32_t end = b->learned.n; end >= sizeof(struct assay_learned);
+         end -= (uint32_t)sizeof(struct assay_learned)) {
+        struct assay_learned l;
+        memcpy(&l, b->learned.p + end - sizeof l, sizeof l);
+        any = replace(bytes, n, &l) || any;
+    }
+    if (any)
+        sum_again(world, frame_in(world), bytes, n);
+    return assay_mark_find((struct assay_span){bytes, n}, 0) == n;
+}
+
+void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_t n)
+{
+    uint32_t at = 0;
+    while ((at = assay_mark_find((struct assay_span){bytes, n}, at)) < n)
+        memset(bytes + at, SPOILT_BYTE, MARK_LEAST);
+    sum_again(world, frame_in(world), bytes, n);
+}
+
+/* The variables of the belief's session, as expressions see them. False: no room. */
+static bool bind_vars(struct assay_belief_world *world, const struct assay_belief *b, struct assay_env *env,
+                      assay_val *vars)
+{
+    const struct assay_model *model = world->config.model;
+    struct assay_range range = model->machines[world->config.machine].vars;
+    for (uint16_t i = 0; i < range.count; i++) {
+        struct assay_span s = {0};
+        vars[i] = 0;
+        if (!assay_var(b->engine, b->sid, (uint16_t)(range.first + i), &vars[i], &s))
+            continue;
+        if (!assay_type_is_bytes(model, model->vars[range.first + i].type))
+            continue;
+        uint8_t *p = assay_scratch(env, s.n);
+        if (!p)
+            return false;
+        if (s.n)
+            memcpy(p, s.p, s.n);
+        vars[i] = assay_scratch_val(env, p, s.n);
+    }
+    env->vars = vars;
+    env->vars_first = range.first;
+    return true;
+}
+
+/* The number on the wire of the message with this count, either way. */
+static uint64_t number_of(struct assay_belief_world *world, struct assay_env *env, uint64_t count)
+{
+    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
+    assay_val first = 0;
+    if (machine->first_number != ASSAY_NONE && !assay_eval(env, machine->first_number, &first))
+        first = 0;
+    return (first + count) & (((uint64_t)1 << world->reliable->bits) - 1);
+}
+
+static void set_slot(struct assay_env *env, uint16_t slot, assay_val v)
+{
+    env->slots[slot] = v;
+    env->known |= (uint64_t)1 << slot;
+}
+
+static void put_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
+                      struct assay_env *env)
+{
+    const struct assay_reliable *r = world->reliable;
+    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
+    struct assay_waiting w = {0};
+    assay_waiting(b->engine, b->sid, &w);
+    uint64_t offset = (uint64_t)(int64_t)stamp.offset;
+    if (stamp.kind == ASSAY_STAMP_NUMBER)
+        set_slot(env, r->number, number_of(world, env, w.taken + offset));
+    if (stamp.kind == ASSAY_STAMP_ACK)
+        set_slot(env, r->ack_slot, number_of(world, env, w.first_sent + w.sent + offset));
+    if (stamp.session && r->session != ASSAY_NONE && machine->session != ASSAY_NONE)
+        set_slot(env, r->session, env->vars[machine->session - machine->vars.first]);
+}
+
+void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
+                        struct assay_bytes_buf *bytes)
+{
+    const struct assay_model *model = world->config.model;
+    struct assay_env *env = &world->lens.env;
+    struct assay_span in = {bytes->p, bytes->n};
+    uint16_t frame = frame_in(world);
+    assay_val vars[ASSAY_SLOTS_MAX];
+    uint8_t *out;
+    if ((stamp.kind == ASSAY_STAMP_NONE && !stamp.session) || !world->reliable ||
+        model->machines[world->config.machine].vars.count > ASSAY_SLOTS_MAX || !(out = malloc(in.n + 64u)))
+        return;
+    assay_lens_clear(&world->lens);
+    env->frame = in.p;
+    struct assay_decoded d = assay_decode(env, frame, assay_tester_role(model, world->config.machine), in);
+    if (d.message != ASSAY_NONE && d.event == model->messages[d.message].event && bind_vars(world, b, env, vars)) {
+        put_stamp(world, b, stamp, env);
+        struct assay_encoded e = assay_encode(env, frame, d.message, out, in.n + 64u, false);
+        if (e.status == ASSAY_ENCODED) {
+            bytes->n = 0;
+            assay_buf_add(bytes, out, e.size);
+        }
+    }
+    env->vars = NULL;
+    free(out);
+}
