@@ -14,8 +14,6 @@ import socket
 import struct
 import subprocess
 import termios
-import threading
-import time
 from pathlib import Path
 
 import pytest
