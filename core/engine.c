@@ -202,16 +202,25 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     return e;
 }
 
+/* Events, their arguments and scratch do not outlive a call: what stands before and between them is all, and of rows
+ * those that were ever used. */
+unsigned assay_engine_parts(const struct assay_engine *e, struct assay_span parts[ASSAY_ENGINE_PARTS])
+{
+    const uint8_t *base = (const uint8_t *)e;
+    parts[0] = (struct assay_span){base, (uint32_t)((const uint8_t *)e->events - base)};
+    parts[1] = (struct assay_span){e->rows.block, (uint32_t)(e->rows.used * e->rows.size)};
+    parts[2] = (struct assay_span){e->heap.orders, (uint32_t)(e->env.scratch - e->heap.orders)};
+    return ASSAY_ENGINE_PARTS;
+}
+
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from)
 {
-    /* events, their arguments and scratch do not outlive a call: what stands before and between them is all,
-     * and of rows those that were ever used */
     const uint8_t *base = (const uint8_t *)from;
-    size_t events = (size_t)((const uint8_t *)from->events - base);
-    size_t heap = (size_t)(from->heap.orders - base), scratch = (size_t)(from->env.scratch - base);
-    memcpy(to, from, events);
-    memcpy((uint8_t *)to + (from->rows.block - base), from->rows.block, from->rows.used * from->rows.size);
-    memcpy((uint8_t *)to + heap, base + heap, scratch - heap);
+    struct assay_span parts[ASSAY_ENGINE_PARTS];
+    unsigned count = assay_engine_parts(from, parts);
+    for (unsigned i = 0; i < count; i++)
+        if (parts[i].n)
+            memcpy((uint8_t *)to + (parts[i].p - base), parts[i].p, parts[i].n);
     (void)lay_out(to, (uint8_t *)to);
     link_envs(to);
     to->events_head = to->events_count = 0;

@@ -1,7 +1,7 @@
 /* All schedules of up to so many faults: each forks from a snapshot of the world right before its last fault. */
-#include <string.h>
+#include <stdlib.h>
 
-#include "sim/world.h"
+#include "sim/seen.h"
 
 #define ASKS_EVERY 256u
 
@@ -11,6 +11,9 @@ struct explorer {
     struct assay_sim_report *report;
     struct assay_sim_schedule path; /* what has gone wrong so far */
     size_t least;                   /* faults of those schedules that are judged; the others were before */
+    struct sim_seen seen;
+    struct sim_seen_entry *trail; /* worlds on the way here, with the counts as they were */
+    size_t trail_count, trail_cap;
     bool over;
 };
 
@@ -148,11 +151,77 @@ static void branch_crash(struct explorer *x, unsigned left, unsigned node)
         sim_restore(x->sim, left);
 }
 
-static void explore(struct explorer *x, unsigned left)
+/* ---- worlds seen before ------------------------------------------------ */
+
+/* Of how many faults to come it depends on what follows: none can meet datagrams beyond the first so many. */
+static uint64_t faults_to_come(const struct explorer *x, unsigned left)
+{
+    uint64_t first = x->search->first, sent = x->sim->s.datagrams;
+    if (first == 0 || x->search->crashes)
+        return left;
+    uint64_t open = sent < first ? first - sent : 0;
+    return open < left ? open : left;
+}
+
+static struct sim_seen_entry so_far(const struct explorer *x, uint64_t key)
+{
+    const struct assay_sim_count *c = &x->report->count;
+    return (struct sim_seen_entry){key, c->schedules, c->calls, c->failed};
+}
+
+static bool note_on_trail(struct explorer *x, uint64_t key)
+{
+    if (x->trail_count == x->trail_cap) {
+        size_t cap = x->trail_cap ? 2 * x->trail_cap : 64;
+        struct sim_seen_entry *grown = realloc(x->trail, cap * sizeof *grown);
+        if (!grown)
+            return false;
+        x->trail = grown;
+        x->trail_cap = cap;
+    }
+    x->trail[x->trail_count++] = so_far(x, key);
+    return true;
+}
+
+/* Whether this world was here before: then all that follows is counted at once. */
+static bool was_here(struct explorer *x, unsigned left)
+{
+    uint64_t to_come = faults_to_come(x, left), first = x->search->first, sent = x->sim->s.datagrams;
+    uint64_t missing = x->path.count < x->least ? x->least - x->path.count : 0;
+    if (!x->search->any_traffic || (first ? sent > first : left == 0))
+        return false;
+    uint64_t key = sim_world_key(x->sim, to_come << 48 | missing << 32 | (first ? sent : 0));
+    const struct sim_seen_entry *e = sim_seen_find(&x->seen, key);
+    if (!e) {
+        (void)note_on_trail(x, key);
+        return false;
+    }
+    x->report->count.schedules += e->schedules;
+    x->report->count.calls += e->calls;
+    x->report->count.failed += e->failed;
+    return true;
+}
+
+/* All that follows from the worlds on the way from `base` is known now. */
+static void leave_trail(struct explorer *x, size_t base)
+{
+    while (x->trail_count > base) {
+        struct sim_seen_entry was = x->trail[--x->trail_count], now = so_far(x, was.key);
+        now.schedules -= was.schedules;
+        now.calls -= was.calls;
+        now.failed -= was.failed;
+        if (!x->over)
+            sim_seen_add(&x->seen, &now);
+    }
+}
+
+static void run_on(struct explorer *x, unsigned left)
 {
     enum sim_next next;
     unsigned node = 0;
     while (!x->over && (next = sim_peek(x->sim, &node)) != SIM_REST) {
+        if (next == SIM_LAUNCH && was_here(x, left))
+            return;
         if (left && next == SIM_LAUNCH)
             branch_faults(x, left);
         else if (left)
@@ -162,6 +231,13 @@ static void explore(struct explorer *x, unsigned left)
     }
     if (!x->over)
         end_schedule(x);
+}
+
+static void explore(struct explorer *x, unsigned left)
+{
+    size_t base = x->trail_count;
+    run_on(x, left);
+    leave_trail(x, base);
 }
 
 /* ---- total loss -------------------------------------------------------- */
@@ -201,9 +277,14 @@ bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *sea
     *report = (struct assay_sim_report){.base = sim->base};
     explore_all(&x);
     x.path.near_wrap = sim->reliable && search->wraps;
-    if (x.path.near_wrap && !x.over)
+    if (x.path.near_wrap && !x.over) {
+        sim_seen_free(&x.seen);
         explore_all(&x);
+    }
     assay_sim_schedule_free(&x.path);
+    report->worlds = x.seen.count;
+    sim_seen_free(&x.seen);
+    free(x.trail);
     if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !report->cut)
         sim_try_random(sim, search, report);
     report->shrunk_from = (unsigned)report->schedule.count;

@@ -133,7 +133,10 @@ void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *fau
 void sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault)
 {
     const struct sim_datagram *d = &sim->box.items[sim->s.box_head];
-    uint64_t draw = sim_mix(sim->seed ^ ((uint64_t)d->ordinal << 20 | (uint64_t)d->flow << 4 | d->direction));
+    uint64_t draw = sim->seed;
+    for (uint32_t i = 0; i < d->size; i++)
+        draw = (draw ^ sim->bytes.items[d->where + i]) * 0x100000001b3u;
+    draw = sim_mix(draw);
     fault->flow = d->flow;
     fault->direction = d->direction;
     fault->at = d->ordinal;

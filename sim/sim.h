@@ -72,7 +72,7 @@ struct assay_sim_search {
     unsigned crashes; /* bit set of enum assay_role */
     bool plain;       /* one kind of fault for each bit of `kinds`: no late duplicates */
     uint64_t first;   /* only the first so many datagrams meet faults; 0: all */
-    bool any_traffic; /* `extra` does not count */
+    bool any_traffic; /* `extra` does not count; then what follows from equal worlds is run once */
     bool blackouts;   /* also: from one datagram on all are lost, for each */
     bool wraps;       /* also: all of these again where reliable messages are numbered from just before the wrap */
     uint64_t most;    /* schedules, then it ends, cut; 0: any number */
@@ -87,6 +87,7 @@ struct assay_sim_report {
     struct assay_sim_finding finding;   /* wrong is NOTHING: everything held */
     struct assay_sim_schedule schedule; /* with which it was found, then shrunk; the caller's to free */
     unsigned shrunk_from;               /* faults that it had */
+    uint64_t worlds;                    /* that were told apart: of equal ones one was run */
     uint64_t base;                      /* datagrams where nothing goes wrong */
     bool cut;                           /* by `most` or `enough` */
 };

@@ -250,9 +250,15 @@ static void test_drawn(void **state)
     (void)state;
     struct world w = world_of(LOCKSTEP, NULL);
     char *picture = drawn(&w, "1 down 1 drop\n");
-    const char *lines[] = {"sender",         "| call put content='1'",      "|--- Block content='1' number=1 ---",
-                           ">|  1 up 1\n",   "| * keep content='1'",        "X-- Ack number=1",
-                           "1 down 1, lost", "1.0000s |--- Block number=1", "put: done"};
+    const char *lines[] = {"sender",
+                           "| call put content='1'",
+                           "|--- Block content='1' number=1 ---",
+                           ">|  1 up 1\n",
+                           "| * keep content='1'",
+                           "X-- Ack number=1",
+                           "1 down 1, lost",
+                           "1.0000s |--- Block content='1' number=1",
+                           "put: done"};
     const char *at = picture;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         at = strstr(at, lines[i]);

@@ -1,0 +1,237 @@
+#include "sim/seen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SEEN_MOST (1u << 20)
+
+/* ---- hashing ----------------------------------------------------------- */
+
+struct hash {
+    uint64_t lanes[4];
+};
+
+static uint64_t stir(uint64_t h, uint64_t word)
+{
+    h = (h ^ word) * 0x9fb21c651e98df25u;
+    return h ^ h >> 29;
+}
+
+static void add(struct hash *h, uint64_t word)
+{
+    h->lanes[0] = stir(h->lanes[0], word);
+}
+
+static uint64_t word_at(const uint8_t *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+static void add_bytes(struct hash *h, const uint8_t *p, uint32_t n)
+{
+    add(h, n);
+    for (; n >= 32; p += 32, n -= 32)
+        for (unsigned lane = 0; lane < 4; lane++)
+            h->lanes[lane] = stir(h->lanes[lane], word_at(p + 8 * lane));
+    for (; n >= 8; p += 8, n -= 8)
+        add(h, word_at(p));
+    uint64_t rest = 0;
+    for (; n > 0; n--)
+        rest = rest << 8 | *p++;
+    add(h, rest);
+}
+
+static void add_args(const struct assay_sim *sim, struct hash *h, struct assay_range params, uint32_t args)
+{
+    for (uint16_t i = 0; i < params.count; i++) {
+        struct assay_span v = sim_arg(sim, args, i);
+        add_bytes(h, v.p, v.n);
+    }
+}
+
+/* ---- the parts of a world ---------------------------------------------- */
+
+static void add_engines(const struct assay_sim *sim, struct hash *h)
+{
+    for (unsigned i = 0; i < sim->nodes; i++) {
+        struct assay_span parts[ASSAY_ENGINE_PARTS];
+        unsigned count = sim->node[i].up ? assay_engine_parts(sim->engines[i], parts) : 0;
+        for (unsigned k = 0; k < count; k++)
+            add_bytes(h, parts[k].p, parts[k].n);
+    }
+}
+
+static void add_datagram(const struct assay_sim *sim, struct hash *h, const struct sim_datagram *d)
+{
+    add(h, (uint64_t)d->flow << 16 | (uint64_t)d->direction << 8 | d->mark);
+    add_bytes(h, sim->bytes.items + d->where, d->size);
+}
+
+static void add_nodes(const struct assay_sim *sim, struct hash *h)
+{
+    for (unsigned i = 0; i < sim->nodes; i++) {
+        const struct sim_node *n = &sim->node[i];
+        add(h, n->sid);
+        add(h, (uint64_t)n->deadline);
+        add(h, (uint64_t)n->life << 48 | (uint64_t)n->flow << 32 | (uint64_t)n->act << 16 | n->act_end);
+        add(h, (uint64_t)n->up | (uint64_t)n->calling << 1 | (uint64_t)n->blocked << 2 | (uint64_t)n->over << 3);
+        if (i != SIM_SERVER) {
+            uint16_t call = sim->model->acts[sim->model->actors[i - 1].acts.first].call;
+            add_args(sim, h, sim->model->calls[call].args, n->saved);
+            add(h, n->calling ? (uint64_t)sim->calls.items[n->call].began : 0);
+        }
+    }
+    for (uint32_t i = 1; i < sim->s.flows; i++) {
+        add(h, sim->flow[i].sid);
+        add(h, (uint64_t)sim->flow[i].client << 16 | sim->flow[i].life);
+    }
+}
+
+static void add_order(const struct assay_sim *sim, struct hash *h, uint32_t order)
+{
+    const struct sim_order *o = &sim->orders.items[order];
+    add(h, (uint64_t)o->token << 32 | (uint64_t)o->effect << 16 | o->flow);
+    add(h, (uint64_t)o->life << 8 | o->node);
+    add_args(sim, h, sim->model->effects[o->effect].args, o->args);
+}
+
+static void add_event(const struct assay_sim *sim, struct hash *h, const struct sim_event *e)
+{
+    add(h, (uint64_t)e->at);
+    add(h, (uint64_t)e->kind << 40 | (uint64_t)e->node << 32 | (uint64_t)e->life << 16 | e->held);
+    if (e->kind == SIM_ARRIVE)
+        add_datagram(sim, h, &e->datagram);
+    else if (e->kind == SIM_STORE || e->kind == SIM_COMPLETE)
+        add_order(sim, h, e->what);
+}
+
+/* In the order in which they will happen, whatever way they stand in the heap. */
+static void add_events(const struct assay_sim *sim, struct hash *h)
+{
+    uint64_t last_order = 0;
+    int64_t last = -1;
+    for (uint32_t n = 0; n < sim->s.events; n++) {
+        const struct sim_event *next = NULL;
+        for (uint32_t i = 0; i < sim->s.events; i++) {
+            const struct sim_event *e = &sim->events.items[i];
+            bool behind = e->at > last || (e->at == last && e->order > last_order);
+            if (behind && (!next || e->at < next->at || (e->at == next->at && e->order < next->order)))
+                next = e;
+        }
+        if (!next)
+            return;
+        last = next->at;
+        last_order = next->order;
+        add_event(sim, h, next);
+    }
+}
+
+static void add_waiting(const struct assay_sim *sim, struct hash *h)
+{
+    add(h, (uint64_t)(sim->s.box_tail - sim->s.box_head) << 32 | sim->s.parked);
+    for (uint32_t i = sim->s.box_head; i < sim->s.box_tail; i++)
+        add_datagram(sim, h, &sim->box.items[i]);
+    for (uint32_t i = 0; i < sim->s.parked; i++)
+        add_datagram(sim, h, &sim->parked[i]);
+}
+
+static void add_disk(const struct assay_sim *sim, struct hash *h)
+{
+    for (uint16_t i = 0; i < sim->model->logs_count; i++)
+        for (uint32_t row = 0; row < sim->s.row_count[i]; row++)
+            add_args(sim, h, sim->model->logs[i].columns, sim->rows[i].items[sim->s.row_first[i] + row]);
+    for (uint32_t i = 0; i < sim->s.puts; i++) {
+        const struct assay_table *t = &sim->model->tables[sim->puts.items[i].table];
+        add_args(sim, h, (struct assay_range){t->key, (uint16_t)(1u + t->columns.count)}, sim->puts.items[i].args);
+    }
+}
+
+/* Calls and effects so far: what promises are about. */
+static void add_past(const struct assay_sim *sim, struct hash *h)
+{
+    for (uint32_t i = 0; i < sim->s.calls; i++) {
+        const struct sim_call *c = &sim->calls.items[i];
+        add(h, (uint64_t)c->act << 32 | (uint64_t)c->life << 8 | c->node);
+        add_args(sim, h, sim->model->calls[sim->model->acts[c->act].call].args, c->args);
+    }
+    for (uint32_t i = 0; i < sim->s.results; i++) {
+        const struct sim_result *r = &sim->results.items[i];
+        add(h, (uint64_t)r->call << 32 | (uint32_t)r->outcome);
+        add(h, r->outcome == ASSAY_CALL_TIMEOUT ? (uint64_t)r->at : 0);
+    }
+    for (uint32_t i = 0; i < sim->s.dones; i++) {
+        const struct sim_done *d = &sim->dones.items[i];
+        add(h, (uint64_t)d->effect << 8 | d->node);
+        add_args(sim, h, sim->model->effects[d->effect].args, d->args);
+    }
+    add(h, (uint64_t)sim->s.calls << 40 | (uint64_t)sim->s.results << 20 | sim->s.dones);
+}
+
+uint64_t sim_world_key(struct assay_sim *sim, uint64_t extra)
+{
+    struct hash h = {{extra, 1, 2, 3}};
+    const struct sim_state *s = &sim->s;
+    add(&h, (uint64_t)s->now);
+    add(&h, (uint64_t)s->moved);
+    add(&h, (uint64_t)s->last_fault);
+    add(&h, (uint64_t)s->quiet);
+    add(&h, (uint64_t)(s->faults > 0) << 1 | s->full);
+    add_nodes(sim, &h);
+    add_events(sim, &h);
+    add_waiting(sim, &h);
+    add_disk(sim, &h);
+    add_past(sim, &h);
+    add_engines(sim, &h);
+    for (unsigned i = 1; i < 4; i++)
+        add(&h, h.lanes[i]);
+    uint64_t key = sim_mix(h.lanes[0]);
+    return key ? key : 1;
+}
+
+/* ---- the table --------------------------------------------------------- */
+
+static struct sim_seen_entry *slot_of(const struct sim_seen *seen, uint64_t key)
+{
+    uint32_t i = (uint32_t)key & (seen->capacity - 1);
+    while (seen->entries[i].key && seen->entries[i].key != key)
+        i = (i + 1) & (seen->capacity - 1);
+    return &seen->entries[i];
+}
+
+const struct sim_seen_entry *sim_seen_find(const struct sim_seen *seen, uint64_t key)
+{
+    const struct sim_seen_entry *e = seen->capacity ? slot_of(seen, key) : NULL;
+    return e && e->key ? e : NULL;
+}
+
+static bool grow(struct sim_seen *seen)
+{
+    struct sim_seen bigger = {.capacity = seen->capacity ? 2 * seen->capacity : 1024};
+    bigger.entries = calloc(bigger.capacity, sizeof *bigger.entries);
+    if (!bigger.entries)
+        return false;
+    for (uint32_t i = 0; i < seen->capacity; i++)
+        if (seen->entries[i].key)
+            *slot_of(&bigger, seen->entries[i].key) = seen->entries[i];
+    bigger.count = seen->count;
+    free(seen->entries);
+    *seen = bigger;
+    return true;
+}
+
+void sim_seen_add(struct sim_seen *seen, const struct sim_seen_entry *entry)
+{
+    if (seen->count >= SEEN_MOST || (2 * seen->count >= seen->capacity && !grow(seen)))
+        return;
+    struct sim_seen_entry *e = slot_of(seen, entry->key);
+    seen->count += e->key == 0;
+    *e = *entry;
+}
+
+void sim_seen_free(struct sim_seen *seen)
+{
+    free(seen->entries);
+    *seen = (struct sim_seen){0};
+}
