@@ -63,15 +63,15 @@ TYPOS = [
     ("dispatch", ("types", "Params", "pairs"), "assign", "assigns"),
     ("dispatch", ("machines", "Asker", "reconnect"), "pause", "after"),
     ("dispatch", ("frame",), "trim", "strip"),
-    ("drafts/pubsub", ("reliable", 0), "give-up", "give_up"),
-    ("drafts/pubsub", ("logs", "lines", "follow"), "cursor", "from"),
-    ("drafts/pubsub", ("impair",), "up-to", "upto"),
+    ("pubsub", ("reliable", 0), "give-up", "give_up"),
+    ("pubsub", ("logs", "lines", "follow"), "cursor", "from"),
+    ("pubsub", ("impair",), "up-to", "upto"),
 ]
 
 
 @pytest.mark.parametrize("spec,trail,key,typo", TYPOS, ids=lambda v: v if isinstance(v, str) else "")
 def test_refuses_a_misspelt_key(spec, trail, key, typo):
-    document = load(SPEC / f"{spec}.yaml")
+    document = load(next(path for path in (SPEC / f"{spec}.yaml", SPEC / f"drafts/{spec}.yaml") if path.exists()))
     mapping = at(document, trail)
     mapping[typo] = mapping.pop(key)
     assert not VALIDATOR.is_valid(document)

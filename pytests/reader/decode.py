@@ -3,6 +3,7 @@
 from . import expr
 from .compound import ObjectType, PairsType, RecordType
 from .structured import parse_object
+from .sums import around
 from .types import CalcType, ConstType, IntType
 from .values import ABSENT, Undefined
 from .wire import Endless, Fault, Reader, Short, Writer
@@ -139,7 +140,10 @@ class Decoding:
             field.read_constant(reader, field.lead)
             if partial and _takes_rest(field.type):
                 raise Short()
+            start = reader.bit // 8
             value = field.type.read(reader, self.scope, self.spec.lenient)
+            if field.sum is not None:
+                self._check_sum(field, reader, start, value)
         except Endless:
             raise
         except Fault as fault:
@@ -150,6 +154,11 @@ class Decoding:
             self._verify(field, value)
         self._store(field, value)
         self._tail(field, reader)
+
+    def _check_sum(self, field, reader, start, value):
+        """The bytes are the frame only where it is read as a whole."""
+        if reader.whole and value != around(field.sum, reader.data, start, reader.position - start):
+            raise Fault(field.fault, "%s is not the sum of the frame" % field.name)
 
     def _tail(self, field, reader):
         try:
@@ -217,7 +226,7 @@ class Decoding:
             field.type.verify(value, self.scope)
         if field.computed is not None:
             self.computed.append((field, value))
-        elif field.name == "_" and not isinstance(field.type, ConstType):
+        elif field.name == "_" and field.sum is None and not isinstance(field.type, ConstType):
             if value != padding(self.spec, field):
                 raise Fault(field.fault, "padding must be as an encoder writes it")
 
@@ -277,8 +286,10 @@ def padding(spec, field):
 def decode(spec, sender, picker, content):
     """The event of a whole frame's content."""
     decoding = Decoding(spec, sender, picker)
+    reader = Reader(content)
+    reader.whole = True
     try:
-        decoding.run(Reader(content))
+        decoding.run(reader)
     except Fault as fault:
         return Event(fault.event, decoding.values)
     except Short:

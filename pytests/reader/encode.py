@@ -4,6 +4,7 @@ from . import expr
 from .compound import ObjectType, PairsType
 from .decode import padding
 from .fields import text_of
+from .sums import around
 from .types import CalcType, ConstType
 from .values import ABSENT, SpecError, Undefined, Unfit
 from .wire import Fault, Reader, Short, Writer, find_delimiter
@@ -102,6 +103,8 @@ class Encoding:
             return self._pairs(field)
         if field.computed is not None:
             return field.computed.eval(self.scope, field.type.enum)
+        if field.sum is not None:
+            return 0  # until all is written
         if field.condition is not None:
             return self._conditional(field)
         return self._plain(field)
@@ -200,7 +203,7 @@ class Encoding:
         for condition, fault in self.message.where:
             if not expr.holds(condition, self.scope):
                 raise Unfit(fault)
-        content = writer.data()
+        content = self._summed(writer.data(), writer.spans)
         if self.frame.trimmed(content) != content or self.frame.ignores(content):
             raise Unfit("what the other side takes off is part of the content, or nothing is left")
         data = content + self._delimiter(content, bare)
@@ -208,6 +211,17 @@ class Encoding:
             raise Unfit("longer than the longest frame")
         values = {name: self.value(name) for name in self.fields}
         return Pattern(self.message.name, data, self._parts(data, writer.spans), values, self.free)
+
+    def _summed(self, content, spans):
+        """With the sum of the frame in its place."""
+        for field in self.frame.fields:
+            if field.sum is not None:
+                start, end = next((first // 8, last // 8) for name, first, last in spans if name == field.name)
+                total = Writer()
+                self.ready[field.name] = around(field.sum, content, start, end - start)
+                field.type.write(total, self.ready[field.name], self.scope)
+                content = content[:start] + total.data() + content[end:]
+        return content
 
     def _delimiter(self, content, bare):
         if self.frame.end != "delimiter":
@@ -223,6 +237,7 @@ class Encoding:
         while True:
             more = {field.name for field in self.fields.values()
                     if field.computed is not None and self._depends(field, loose)} - loose
+            more |= {field.name for field in self.fields.values() if field.sum is not None and loose} - loose
             more |= {self.fields[name].pairs for name in loose if self.fields[name].pairs is not None} - loose
             if not more:
                 return loose

@@ -2,6 +2,7 @@
 
 from . import expr
 from .compound import ObjectType, PairsType, RecordType
+from .sums import SUMS
 from .types import ConstType, data_bytes, pieces_of
 from .values import ABSENT, Record, SpecError, Unfit
 from .wire import Endless, Fault, Short, Writer, find_delimiter
@@ -14,6 +15,7 @@ class Field:
         self.name, self.type = str(name), types.make(tree)
         tree = tree if isinstance(tree, dict) else {}
         self.computed = expr.parse(tree["is"]) if "is" in tree else None
+        self.sum = self._sum_of_frame()
         self.default = expr.parse(tree["default"]) if "default" in tree else None
         self.condition = expr.parse(tree["if"]) if "if" in tree else None
         self.fault = str(tree.get("fault", "malformed"))
@@ -23,6 +25,18 @@ class Field:
         self.pairs = str(tree["pair"]) if "pair" in tree else None
         self.key = data_bytes(tree.get("key", name))
 
+    def _sum_of_frame(self):
+        """The name of the sum over the whole frame that this is, or None."""
+        if not isinstance(self.computed, expr.Call) or self.computed.name not in SUMS:
+            return None
+        args = self.computed.args
+        if len(args) != 1 or not isinstance(args[0], expr.Name) or args[0].name != "message":
+            return None
+        if getattr(self.type, "width", None) != SUMS[self.computed.name][1]:
+            raise SpecError("%s: a sum has the size of its kind" % self.name)
+        name, self.computed = self.computed.name, None
+        return name
+
     @property
     def carries(self):
         """Whether the field has a value under its name."""
@@ -31,7 +45,7 @@ class Field:
     @property
     def given(self):
         """Whether a sender gives its value; a JSON object is read, never written."""
-        return self.carries and self.computed is None and self.type.name != "calc" and not isinstance(self.type, ObjectType)
+        return self.carries and self.computed is None and self.sum is None and self.type.name != "calc" and not isinstance(self.type, ObjectType)
 
     def there(self, reader, growing):
         """Whether an optional field is there, by the bytes ahead."""

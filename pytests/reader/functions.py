@@ -3,6 +3,7 @@
 import re
 
 from .structured import PairsText
+from .sums import SUMS
 from .values import INT_MAX, INT_MIN, SpecError, Undefined, need
 
 _LINE = {0x5C: b"\\\\", 0x0D: b"\\r", 0x0A: b"\\n", 0x00: b"\\0"}
@@ -60,7 +61,12 @@ def _pair(pairs, name):
     return value
 
 
+def _sum(function):
+    return lambda value: function(need(value, "bytes"))
+
+
 FUNCTIONS = {
+    **{name: _sum(function) for name, (function, _) in SUMS.items()},
     "size": lambda value: len(need(value, "bytes")),
     "len": lambda value: len(need(value, "list")),
     "min": _extreme(min),

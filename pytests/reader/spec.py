@@ -10,10 +10,9 @@ from .typetable import DeclaredOnly, TypeTable, byte_class, flag
 from .values import Duration, SpecError, Undefined, parse_duration
 from .yamltree import parse
 
-DECLARED_KEYS = ["features", "fixtures", "functions", "signals", "recodes", "probe", "spontaneous", "reliable", "logs",
-                 "impair"]
-EVENTS = ["connect", "malformed", "unknown", "oversize", "eof", "eof-in-frame", "reset", "no-room", "shutdown",
-          "any-message"]
+DECLARED_KEYS = ["features", "fixtures", "functions", "signals", "recodes", "probe", "spontaneous"]
+EVENTS = ["connect", "malformed", "unknown", "oversize", "eof", "eof-in-frame", "reset", "no-room", "shutdown", "stale",
+          "given-up", "any-message"]
 
 
 class Frame:

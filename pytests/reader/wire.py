@@ -35,6 +35,7 @@ class Reader:
 
     def __init__(self, data, maximum=None):
         self.data, self.maximum, self.bit = data, maximum, 0
+        self.whole = False  # the bytes are those of a whole frame
 
     @property
     def position(self):
