@@ -15,6 +15,8 @@
  * The tables (`lamp_model`) are those that `assay gen c` writes. One event loop
  * for each core; each has an engine for each transport, connections and sockets
  * (which share their addresses). Files are written by threads that all loops share.
+ * What sessions share, the tables and logs of a spec, is one engine's: such a
+ * server runs one loop, and with tables listens on one transport.
  *
  * Threads. assay_server_stop(), assay_server_stop_taking(), assay_server_tell()
  * and assay_server_answer() may be called by any thread, the first two also
@@ -104,8 +106,9 @@ struct assay_server_config {
     const char *const *listen;
     size_t listen_count;
 
-    const char *data; /* folder of the files that effects name; NULL: the current one */
-    unsigned loops;   /* 0: one for each core that this process may use */
+    const char *data; /* folder of the files that effects name, and of PROTOCOL.db, where durable tables and logs are
+                         kept (one server's at a time); NULL: the current one */
+    unsigned loops;   /* 0: one for each core that this process may use; a spec with tables or logs runs one */
     bool trace;       /* tell each message and step on stderr; runs one loop */
     bool stats;       /* tell the counts of effects on stderr at the end */
     bool announce;    /* tell on stdout "listening on ADDRESS", a line each, once the server is open */
