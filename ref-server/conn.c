@@ -379,6 +379,19 @@ void assay_conn_admit(struct assay_service *service, int fd)
         atomic_fetch_sub(&server->sessions, 1);
 }
 
+/* There is room for its output, so that one that is full waits for effects to complete. False: no memory. */
+static bool tick_with_room(struct assay_turn *t, assay_sid sid)
+{
+    while (assay_turn_insist(t)) {
+        if (assay_tick(t->conn->service->engine, sid, assay_loop_now(t->shard->loop), &t->out) != ASSAY_FULL)
+            return true;
+        t->full = !assay_turn_make_room(t);
+        if (t->full)
+            return true;
+    }
+    return false;
+}
+
 void assay_conn_tick(struct assay_service *service, assay_sid sid)
 {
     struct assay_shard *s = service->shard;
@@ -392,11 +405,7 @@ void assay_conn_tick(struct assay_service *service, assay_sid sid)
     if (!assay_due(service->engine, now, &due) || due != sid)
         return;
     assay_turn_begin(&t, s, c);
-    enum assay_rc rc;
-    do {
-        rc = assay_turn_insist(&t) ? assay_tick(service->engine, sid, now, &t.out) : ASSAY_FULL;
-    } while (rc == ASSAY_FULL && assay_turn_flush(&t));
-    if (rc == ASSAY_FULL)
+    if (!tick_with_room(&t, sid))
         assay_conn_set(c, ASSAY_CONN_ABORT);
     assay_turn_settle(&t);
     assay_turn_end(&t);
