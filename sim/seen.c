@@ -169,13 +169,23 @@ static void add_past(const struct assay_sim *sim, struct hash *h)
     add(h, (uint64_t)sim->s.calls << 40 | (uint64_t)sim->s.results << 20 | sim->s.dones);
 }
 
+/* When the last fault was counts for calls that had begun before it. */
+static int64_t fault_that_counts(const struct assay_sim *sim)
+{
+    int64_t began = sim->s.now;
+    for (unsigned i = 1; i < sim->nodes; i++)
+        if (sim->node[i].calling && sim->calls.items[sim->node[i].call].began < began)
+            began = sim->calls.items[sim->node[i].call].began;
+    return sim->s.last_fault > began ? sim->s.last_fault : 0;
+}
+
 uint64_t sim_world_key(struct assay_sim *sim, uint64_t extra)
 {
     struct hash h = {{extra, 1, 2, 3}};
     const struct sim_state *s = &sim->s;
     add(&h, (uint64_t)s->now);
     add(&h, (uint64_t)s->moved);
-    add(&h, (uint64_t)s->last_fault);
+    add(&h, (uint64_t)fault_that_counts(sim));
     add(&h, (uint64_t)s->quiet);
     add(&h, (uint64_t)(s->faults > 0) << 1 | s->full);
     add_nodes(sim, &h);

@@ -35,26 +35,19 @@ static uint64_t memory_of(const struct assay_model *model, const struct assay_ma
     return sum;
 }
 
-static uint64_t memory_of_all(const struct assay_model *model, uint32_t sessions)
+static uint32_t memory_for(const struct assay_model *model, uint16_t machine, uint32_t sessions)
 {
-    uint64_t most = 0;
-    for (uint16_t i = 0; i < model->machines_count; i++) {
-        uint64_t one = memory_of(model, &model->machines[i]);
-        most = one > most ? one : most;
-    }
-    uint64_t sum = most * sessions;
+    uint64_t sum = memory_of(model, &model->machines[machine]) * sessions;
     if (model->reliables_count)
         sum += 16 * power_above(model->frame_max);
-    for (uint16_t i = 0; i < model->tables_count; i++)
-        sum += 4096;
-    return sum;
+    sum += 4096u * model->tables_count;
+    sum = sum > MEMORY_MOST ? MEMORY_MOST : sum;
+    return sum < model->limits.memory ? (uint32_t)sum : model->limits.memory;
 }
 
 void assay_sim_defaults(struct assay_sim_config *config, const struct assay_model *model)
 {
     uint32_t sessions = SESSIONS_EACH * (model->actors_count ? model->actors_count : 1u);
-    uint64_t memory = memory_of_all(model, sessions);
-    memory = memory > MEMORY_MOST ? MEMORY_MOST : memory;
     *config = (struct assay_sim_config){.model = model,
                                         .limits = model->limits,
                                         .leniencies = assay_leniencies_default(model),
@@ -64,7 +57,7 @@ void assay_sim_defaults(struct assay_sim_config *config, const struct assay_mode
                                         .away = 100 * MS};
     struct assay_limits *l = &config->limits;
     l->sessions = sessions < l->sessions ? sessions : l->sessions;
-    l->memory = memory < l->memory ? (uint32_t)memory : l->memory;
+    l->memory = 0;
     l->effects = EFFECTS_EACH * sessions < l->effects ? EFFECTS_EACH * sessions : l->effects;
     l->rows = l->rows == 0 || l->rows > 64 ? 64 : l->rows;
 }
@@ -146,8 +139,11 @@ static void configure(struct assay_sim *sim)
                                   .limits = sim->config.limits,
                                   .leniencies = sim->config.leniencies,
                                   .calls = !server};
-        if (!server)
-            sim->engine_config[i].limits.sessions = 1;
+        struct assay_limits *limits = &sim->engine_config[i].limits;
+        limits->sessions = server ? limits->sessions : 1;
+        limits->effects = server || limits->effects < EFFECTS_EACH ? limits->effects : EFFECTS_EACH;
+        if (limits->memory == 0)
+            limits->memory = memory_for(model, machine, limits->sessions);
         sim->engine_size[i] = assay_engine_size(&sim->engine_config[i]);
     }
 }

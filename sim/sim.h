@@ -21,7 +21,7 @@ struct assay_sim_config {
     const struct assay_model *model;        /* outlives the simulation */
     const struct assay_model *server_model; /* what the server really plays; NULL: the same. Else a copy of the model
                                                in which values differ, never the numbers of its tables */
-    struct assay_limits limits;             /* of each node; assay_sim_defaults() chooses small ones */
+    struct assay_limits limits; /* of each node; assay_sim_defaults() chooses small ones; memory 0: what it may need */
     uint64_t leniencies;
     uint64_t seed;   /* of seals, random values, bits that are flipped, random schedules */
     int64_t latency; /* of each way, ns */

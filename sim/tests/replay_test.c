@@ -224,6 +224,29 @@ static void test_forks_are_as_runs(void **state)
     free_world(&w);
 }
 
+/* Of equal worlds one is run: what is counted is all the same. Calls fail where three datagrams in a row are lost. */
+static void test_equal_worlds_count(void **state)
+{
+    (void)state;
+    const struct edit edits[] = {{"after: 20s", "after: 2500ms"}, {"extra: 4", "extra: 1000"}, {0}};
+    struct world w = world_of(LOCKSTEP, edits);
+    struct assay_sim_search search = {
+        .faults = 7, .first = 7, .kinds = ASSAY_IMPAIR_DROP | ASSAY_IMPAIR_DUPLICATE, .plain = true};
+    struct assay_sim_report each, once;
+    assert_true(assay_sim_explore(w.sim, &search, &each));
+    search.any_traffic = true;
+    assert_true(assay_sim_explore(w.sim, &search, &once));
+    assert_int_equal(each.finding.wrong, ASSAY_SIM_NOTHING);
+    assert_int_equal(each.count.schedules, 3 * 3 * 3 * 3 * 3 * 3 * 3);
+    assert_int_equal(each.worlds, 0);
+    assert_true(once.worlds > 0 && once.count.deliveries < each.count.deliveries / 2);
+    assert_int_equal(once.count.schedules, each.count.schedules);
+    assert_int_equal(once.count.calls, each.count.calls);
+    assert_int_equal(once.count.failed, each.count.failed);
+    assert_true(each.count.failed > 0);
+    free_world(&w);
+}
+
 /* ---- shrinking and drawing --------------------------------------------- */
 
 static void test_shrunk(void **state)
@@ -291,6 +314,7 @@ int main(void)
         cmocka_unit_test(test_the_same_every_time),
         cmocka_unit_test(test_a_finding_comes_back),
         cmocka_unit_test(test_forks_are_as_runs),
+        cmocka_unit_test(test_equal_worlds_count),
         cmocka_unit_test(test_shrunk),
         cmocka_unit_test(test_drawn),
         cmocka_unit_test(test_what_cannot_be),
