@@ -151,7 +151,9 @@ static void tell_failure(struct assay_sim *sim, const struct sim_options *o, con
     printf(":\n");
     assay_sim_schedule_write(&report->schedule, model, stdout);
     if (save(model, &report->schedule, path))
-        printf("\nreplay: assay sim %s --plan %s\n        assay link ... --plan %s\n", o->places[0], path, path);
+        printf("\nreplay: assay sim %s --plan %s\n        assay link --listen udp:ADDR:PORT --to udp:ADDR:PORT --plan "
+               "%s\n",
+               o->places[0], path, path);
 }
 
 static int search(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model)

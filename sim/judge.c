@@ -304,10 +304,19 @@ static bool traffic_is_small(const struct assay_sim *sim, struct assay_sim_findi
                  (unsigned long long)most);
 }
 
+/* Datagrams that the server has not taken by the end, as it had no room for what follows from them. */
+static bool input_waits(const struct assay_sim *sim)
+{
+    for (uint32_t i = 0; i < sim->s.parked; i++)
+        if (sim->parked[i].direction == ASSAY_LINK_UP)
+            return true;
+    return false;
+}
+
 bool sim_judge(struct assay_sim *sim, struct assay_sim_finding *f)
 {
     *f = (struct assay_sim_finding){.promise = ASSAY_NONE, .req = ASSAY_NONE};
-    if (sim->s.full)
+    if (sim->s.full || input_waits(sim))
         return wrong(f, ASSAY_SIM_FULL, ASSAY_NONE, req_of(sim), "an engine has no room");
     if (!sim_promises(sim, f) || !calls_end(sim, f))
         return false;

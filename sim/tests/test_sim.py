@@ -1,0 +1,116 @@
+"""`assay sim` from the command line, and its schedules against real processes."""
+
+import contextlib
+import re
+import subprocess
+
+import pytest
+
+from scripts.testing import ASSAY, ROOT, address_told, run
+
+SPECS = ROOT / "sim/tests/specs"
+LOCKSTEP = SPECS / "lockstep.yaml"
+FORGETFUL = [("if: number == next, do", "if: number <= next, do"), ("next: next + 1", "next: number + 1")]
+
+
+def sim(*options, code=0, **more):
+    return run(ASSAY, "sim", *options, code=code, **more)
+
+
+@pytest.fixture
+def forgetful(tmp_path):
+    """A receiver that keeps a block again when it comes again."""
+    text = LOCKSTEP.read_text()
+    for was, now in FORGETFUL:
+        assert was in text
+        text = text.replace(was, now)
+    path = tmp_path / "forgetful.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_right_protocol():
+    out = sim(LOCKSTEP, "--random", "50")
+    assert re.search(r"all sets of up to 2 faults: \d+ schedules", out)
+    assert "at random: 50 schedules" in out
+    assert "all promises are kept" in out
+
+
+def test_a_wrong_one(tmp_path):
+    out = sim(SPECS / "apprentice.yaml", code=1, cwd=tmp_path)
+    assert "broken: " in out and "12 where nothing goes wrong" in out
+    assert "schedule of 1 fault:" in out
+    plan = tmp_path / "apprentice.plan"
+    replayed = sim(SPECS / "apprentice.yaml", "--plan", plan, code=1)
+    assert replayed.split("broken: ")[1].splitlines()[0] in out
+    assert "all promises are kept" in sim(LOCKSTEP, "--plan", plan)
+
+
+def test_the_same_from_the_same_seed(tmp_path):
+    def told(*options):
+        text = sim(LOCKSTEP, "--faults", "1", *options)
+        return re.sub(r"[0-9.]+ s$", "", text, flags=re.MULTILINE)
+    assert told("--seed", "5", "--diagram") == told("--seed", "5", "--diagram")
+    assert told("--seed", "5", "--random", "500") != told("--seed", "6", "--random", "500")
+
+
+def test_random_for_a_time():
+    out = sim(LOCKSTEP, "--faults", "0", "--random", "200ms")
+    assert re.search(r"at random: \d+ schedules", out)
+
+
+def test_the_sets_can_be_cut():
+    out = sim(LOCKSTEP, "--most", "100", "--random", "0")
+    assert "cut by --most: 100 schedules" in out
+
+
+@pytest.mark.parametrize("options, told", [
+    (["--faults", "many"], "--faults"),
+    (["--random", "soon"], "--random"),
+    (["--plan", "/nonexistent"], "/nonexistent"),
+    (["--param", "nothing=1"], "nothing"),
+])
+def test_wrong_options(options, told):
+    done = subprocess.run([ASSAY, "sim", LOCKSTEP, *options], capture_output=True, text=True)
+    assert done.returncode == 4
+    assert told in done.stderr
+
+
+def test_a_spec_without_impair():
+    done = subprocess.run([ASSAY, "sim", ROOT / "spec/msglog.yaml"], capture_output=True, text=True)
+    assert done.returncode == 4
+    assert "impair" in done.stderr
+
+
+@contextlib.contextmanager
+def linked(server, plan):
+    command = [ASSAY, "link", "--listen", "udp:127.0.0.1:0", "--to", f"udp:{server}", "--plan", plan]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as link:
+        try:
+            _, host, port = address_told(link)
+            yield f"{host}:{port}"
+        finally:
+            link.terminate()
+
+
+def blocks_kept(spec, plan, stats):
+    """How many blocks a real server keeps that a real sender sends it through a link with this plan."""
+    orders = "connect\n" + "".join(f"call put content={i}\n" for i in range(1, 7))
+    with open(stats, "w") as errors, subprocess.Popen(
+            [ASSAY, "serve", spec, "--stats", "--listen", "udp:127.0.0.1:0"], stdout=subprocess.PIPE, stderr=errors,
+            text=True) as server:
+        try:
+            _, host, port = address_told(server)
+            with linked(f"{host}:{port}", plan) as address:
+                out = run(ASSAY, "drive", LOCKSTEP, f"udp:{address}", input=orders.encode())
+            assert out.count("result put") == 6, out
+        finally:
+            server.terminate()
+    return int(re.search(r"keep\D*(\d+)", stats.read_text())[1])
+
+
+def test_real_processes_meet_the_schedule(forgetful, tmp_path):
+    plan = tmp_path / "found.plan"
+    sim(forgetful, "--save", plan, code=1)
+    assert blocks_kept(forgetful, plan, tmp_path / "wrong") == 7
+    assert blocks_kept(LOCKSTEP, plan, tmp_path / "right") == 6
