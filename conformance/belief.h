@@ -196,6 +196,8 @@ bool assay_belief_fill(struct assay_belief_world *world, const struct assay_beli
 void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_t n);
 /* Where the first placeholder begins from `at` on; n: nowhere. */
 uint32_t assay_mark_find(struct assay_span bytes, uint32_t at);
+/* The number on the wire of the next message that the target takes. */
+uint64_t assay_belief_number(struct assay_belief_world *world, const struct assay_belief *b);
 void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
                         struct assay_bytes_buf *bytes);
 

@@ -110,10 +110,17 @@ void assay_build_input(struct assay_builder *b, uint8_t link, size_t input)
     b->steps[b->step_count - 1].from = link;
 }
 
+void assay_build_stamped(struct assay_builder *b, uint8_t link, size_t input, int32_t offset)
+{
+    assay_build_input(b, link, input);
+    b->steps[b->step_count - 1].stamp.offset = offset;
+    b->steps[b->step_count - 1].stamp.session = b->inputs.items[input].stamp.kind != ASSAY_STAMP_NONE;
+}
+
 void assay_build_acknowledge(struct assay_builder *b, uint8_t link)
 {
     if (b->explored.ack != SIZE_MAX)
-        assay_build_input(b, link, b->explored.ack);
+        assay_build_stamped(b, link, b->explored.ack, 0);
 }
 
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags)

@@ -38,6 +38,8 @@ void assay_build_begin(struct assay_builder *b, const char *state, const char *e
 void assay_build_send(struct assay_builder *b, uint8_t link, struct assay_blob bytes, uint8_t flags);
 /* An input of the alphabet: bytes, or a call. */
 void assay_build_input(struct assay_builder *b, uint8_t link, size_t input);
+/* The same with another number than its turn is, and the target's session. */
+void assay_build_stamped(struct assay_builder *b, uint8_t link, size_t input, int32_t offset);
 /* All that the target has sent on the link was seen. */
 void assay_build_acknowledge(struct assay_builder *b, uint8_t link);
 void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind);
@@ -84,6 +86,8 @@ assay_generator assay_generate_effects;  /* what observers have to show */
 assay_generator assay_generate_times;    /* timers, idle and slow peers */
 assay_generator assay_generate_faults;   /* effects that fail, memory that is short */
 assay_generator assay_generate_filled;   /* the same again until something is full */
+assay_generator assay_generate_lossy;    /* the tester is a network that loses, doubles, reorders and spoils */
+assay_generator assay_generate_copies;   /* what the target sends again */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */
 assay_generator assay_generate_calls;    /* clients: calls through to their result, and those that time out */
 assay_generator assay_generate_again;    /* clients: connecting again */

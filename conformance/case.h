@@ -38,7 +38,8 @@ enum assay_stamp_kind {
 };
 struct assay_stamp {
     uint8_t kind; /* enum assay_stamp_kind */
-    bool session; /* the target's session, too */
+    bool session; /* the target's session, too, */
+    bool stale;   /* or rather another one */
     int32_t offset;
 };
 

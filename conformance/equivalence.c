@@ -7,6 +7,7 @@
 #include "conformance/describe.h"
 #include "conformance/equivalence.h"
 #include "conformance/records.h"
+#include "core/code.h"
 
 #define PAIRS_MAX     48
 #define RANDOM_INPUTS 256
@@ -24,6 +25,7 @@ struct stimulus {
     struct assay_blob bytes;
     const char *label;
     const struct assay_input *call; /* instead of bytes; NULL: bytes */
+    struct assay_stamp stamp;
 };
 
 struct product {
@@ -41,7 +43,7 @@ struct product {
 
 /* ---- what is sent ------------------------------------------------------ */
 
-static void add_stimulus(struct product *p, struct assay_blob bytes, const char *label)
+static void add_stimulus(struct product *p, struct assay_blob bytes, const char *label, struct assay_stamp stamp)
 {
     if (p->datagrams && bytes.n > DATAGRAM_MAX)
         return;
@@ -49,13 +51,13 @@ static void add_stimulus(struct product *p, struct assay_blob bytes, const char 
         if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
             return;
     struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
-    *s = (struct stimulus){bytes, label, NULL};
+    *s = (struct stimulus){bytes, label, NULL, stamp};
 }
 
 static void add_call(struct product *p, const struct assay_input *call)
 {
     struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
-    *s = (struct stimulus){{NULL, 0}, call->label, call};
+    *s = (struct stimulus){{NULL, 0}, call->label, call, {0}};
 }
 
 static void add_inputs(struct product *p, const struct assay_inputs *inputs)
@@ -65,9 +67,9 @@ static void add_inputs(struct product *p, const struct assay_inputs *inputs)
             add_call(p, &inputs->items[i]);
             continue;
         }
-        add_stimulus(p, inputs->items[i].bytes, inputs->items[i].label);
+        add_stimulus(p, inputs->items[i].bytes, inputs->items[i].label, inputs->items[i].stamp);
         if (inputs->items[i].bare.n)
-            add_stimulus(p, inputs->items[i].bare, inputs->items[i].label);
+            add_stimulus(p, inputs->items[i].bare, inputs->items[i].label, (struct assay_stamp){0});
     }
 }
 
@@ -94,7 +96,7 @@ static void add_random(struct product *p, const struct assay_inputs *inputs, uin
         uint32_t n = from.n;
         if (next_random(&state) % 8 == 0)
             to[n++] = (uint8_t)next_random(&state);
-        add_stimulus(p, (struct assay_blob){to, n}, "random");
+        add_stimulus(p, (struct assay_blob){to, n}, "random", (struct assay_stamp){0});
     }
 }
 
@@ -225,8 +227,15 @@ static bool differ(struct product *p, size_t pair, const struct stimulus *s, uin
     next->right = assay_belief_copy(&p->right, p->pairs[pair].right);
     next->mutant = assay_belief_copy(&p->mutant, p->pairs[pair].mutant);
     assay_beliefs_fix(&(struct assay_belief_set){.items = {next->right}, .count = 1}, next->mutant->out.n);
+    struct assay_bytes_buf stamped = {0};
+    if (s && bytes.n == s->bytes.n && bytes.n) {
+        assay_buf_add(&stamped, bytes.p, bytes.n);
+        assay_belief_stamp(&p->right, next->right, s->stamp, &stamped);
+        bytes = (struct assay_blob){stamped.p, stamped.n};
+    }
     feed(&p->right, next->right, s, bytes, event);
     feed(&p->mutant, next->mutant, s, bytes, event);
+    free(stamped.p);
     /* who has reset the connection sees nothing any more but what was done */
     bool same = event == ASSAY_EV_RESET ? same_effects(p, next->right, next->mutant)
                                         : same_so_far(p, next->right, next->mutant);
@@ -255,11 +264,13 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
 
 static uint64_t key_of(const struct assay_belief_world *world, const struct assay_belief *b, uint64_t h)
 {
+    bool marks = b->marks > 0;
     const struct assay_model *model = world->config.model;
     struct assay_range vars = model->machines[world->config.machine].vars;
     uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
     h = mix(h, &state, sizeof state);
     h = mix(h, &b->in.n, sizeof b->in.n);
+    h = mix(h, &marks, sizeof marks);
     h = mix(mix(h, &wait, sizeof wait), &call, sizeof call);
     for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
         assay_val v = 0;
@@ -349,7 +360,7 @@ static bool expand(struct product *p, size_t pair)
 static bool cuts_differ(struct product *p, size_t pair, const struct assay_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->count; i++) {
-        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label, NULL};
+        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label, NULL, {0}};
         if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE || p->datagrams)
             continue;
         for (uint32_t cut = 1; cut < s.bytes.n && cut <= CUTS_MAX; cut++)
@@ -372,6 +383,30 @@ static bool reconnect_differs(struct product *p)
     return true;
 }
 
+static bool same_code(const struct assay_model *a, uint16_t x, const struct assay_model *b, uint16_t y)
+{
+    if (x == ASSAY_NONE || y == ASSAY_NONE)
+        return x == y;
+    uint32_t n = assay_code_end(a, x) - x;
+    return n == assay_code_end(b, y) - y && memcmp(a->code + x, b->code + y, n * sizeof *a->code) == 0;
+}
+
+/* Nor is time that goes by, nor what comes twice or in another order. */
+static bool reliable_differs(struct product *p)
+{
+    const struct assay_model *m = p->right.config.model, *n = p->mutant.config.model;
+    const struct assay_reliable *a = p->right.reliable, *b = p->mutant.reliable;
+    if (!a || !b)
+        return false;
+    if (a->bits == b->bits && a->order == b->order && a->duplicate == b->duplicate && a->window == b->window &&
+        a->factor == b->factor && same_code(m, a->first, n, b->first) && same_code(m, a->cap, n, b->cap) &&
+        same_code(m, a->give_up, n, b->give_up) && m->limits.seal == n->limits.seal)
+        return false;
+    p->result->found = ASSAY_DIFFERENT;
+    snprintf(p->result->trace, sizeof p->result->trace, "when messages are lost");
+    return true;
+}
+
 static bool open_pair(struct product *p)
 {
     struct assay_belief_set right = {0}, mutant = {0};
@@ -389,7 +424,7 @@ static bool search(struct product *p, const struct assay_inputs *inputs)
         snprintf(p->result->trace, sizeof p->result->trace, "on connecting");
         return true;
     }
-    if (reconnect_differs(p))
+    if (reconnect_differs(p) || reliable_differs(p))
         return true;
     for (size_t i = 0; i < p->count; i++)
         if (!p->pairs[i].right->ended && (expand(p, i) || cuts_differ(p, i, inputs)))

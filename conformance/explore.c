@@ -259,6 +259,19 @@ static bool expand(struct assay_explored *e, uint32_t node)
     return true;
 }
 
+struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, size_t first, size_t then)
+{
+    struct assay_reaction r = {0};
+    struct assay_belief *b = after(&e->world, e->nodes[node].belief, &e->inputs->items[first], ASSAY_EV_CONNECT, &r);
+    if (b && r.unacknowledged && e->ack != SIZE_MAX)
+        acknowledge(&e->world, b, &e->inputs->items[e->ack]);
+    r = (struct assay_reaction){.ended = true};
+    if (b && !b->ended)
+        assay_belief_free(after(&e->world, b, &e->inputs->items[then], ASSAY_EV_CONNECT, &r));
+    assay_belief_free(b);
+    return r;
+}
+
 /* Whether a client has a link on which nothing was done yet: over datagrams a link begins with the first one, and some
  * machines play only on links that calls make. */
 static bool has_bare_links(const struct assay_witness_config *config)

@@ -8,6 +8,9 @@
 #include "conformance/run.h"
 #include "net/socket.h"
 
+/* What is sent again is judged by when it was seen: this much later than it was sent, at most. */
+#define SLACK (20.0 * ASSAY_MS)
+
 static void one_round(struct assay_run_now *r)
 {
     memset(r->stand, ASSAY_STAND_WAITING, assay_run_cases(r));
@@ -70,6 +73,7 @@ static bool prepare(struct assay_run_now *r, const struct assay_run_options *o)
         .model = o->facts.model, .oracle = o->oracle, .guest = o->guest, .datagrams = o->datagrams};
     r->stage.screen = o->screen && o->oracle.terminal && o->target && assay_target_owned(o->target);
     assay_pace_init(&r->stage.pace, o->timeout_scale);
+    r->stage.oracle.slack = (int64_t)(SLACK * o->timeout_scale);
     mind_tolerances(r);
     r->stage.table = assay_socktable_new();
     r->stage.loop = assay_loop_new(r);

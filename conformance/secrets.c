@@ -201,6 +201,26 @@ static void set_slot(struct assay_env *env, uint16_t slot, assay_val v)
     env->known |= (uint64_t)1 << slot;
 }
 
+static bool session_is_bytes(const struct assay_belief_world *world)
+{
+    const struct assay_model *model = world->config.model;
+    uint16_t session = model->machines[world->config.machine].session;
+    return session != ASSAY_NONE && assay_type_is_bytes(model, model->vars[session].type);
+}
+
+static void spoil_value(const struct assay_belief_world *world, struct assay_env *env, uint16_t slot)
+{
+    struct assay_span old = assay_bytes(env, env->slots[slot]);
+    uint8_t *p = session_is_bytes(world) ? assay_scratch(env, old.n) : NULL;
+    if (!p) {
+        env->slots[slot] ^= !session_is_bytes(world);
+        return;
+    }
+    for (uint32_t i = 0; i < old.n; i++)
+        p[i] = old.p[i] ^ SPOILT_BYTE;
+    env->slots[slot] = assay_scratch_val(env, p, old.n);
+}
+
 static void put_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
                       struct assay_env *env)
 {
@@ -215,6 +235,20 @@ static void put_stamp(struct assay_belief_world *world, const struct assay_belie
         set_slot(env, r->ack_slot, number_of(world, env, w.first_sent + w.sent + offset));
     if (stamp.session && r->session != ASSAY_NONE && machine->session != ASSAY_NONE)
         set_slot(env, r->session, env->vars[machine->session - machine->vars.first]);
+    if (stamp.stale && r->session != ASSAY_NONE)
+        spoil_value(world, env, r->session);
+}
+
+uint64_t assay_belief_number(struct assay_belief_world *world, const struct assay_belief *b)
+{
+    struct assay_env *env = &world->lens.env;
+    struct assay_waiting w = {0};
+    assay_val vars[ASSAY_SLOTS_MAX];
+    assay_lens_clear(&world->lens);
+    assay_waiting(b->engine, b->sid, &w);
+    uint64_t number = bind_vars(world, b, env, vars) ? number_of(world, env, w.taken) : 0;
+    env->vars = NULL;
+    return number;
 }
 
 void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,

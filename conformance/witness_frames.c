@@ -45,7 +45,10 @@ static struct assay_blob body_of(struct assay_maker *m, const struct assay_input
     assay_frame_find(&m->lens.env, m->frame, m->from, bytes, 0, false);
     m->lens.env.frame = bytes.p;
     assay_decode(&m->lens.env, m->frame, m->from, bytes);
-    struct assay_span body = assay_bytes(&m->lens.env, m->lens.slots[m->model->fields[frame->body].slot]);
+    uint16_t slot = m->model->fields[frame->body].slot;
+    if (!(m->lens.env.known >> slot & 1)) /* a mutant may not read its own examples */
+        return (struct assay_blob){0};
+    struct assay_span body = assay_bytes(&m->lens.env, m->lens.slots[slot]);
     return assay_store_blob(m->store, body.p, body.n);
 }
 

@@ -1,0 +1,154 @@
+/* Where reliable messages flow. */
+#include "conformance/flow.h"
+
+#include <string.h>
+
+#include "core/code.h"
+
+/* ---- places ------------------------------------------------------------------ */
+
+static bool is_taken(const struct assay_builder *b, uint32_t node, size_t i)
+{
+    const struct assay_input *input = &b->inputs.items[i];
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    return input->stamp.kind == ASSAY_STAMP_NUMBER && input->bytes.n < 256 && r->stepped && !r->ended &&
+           r->event == b->model->messages[input->message].event && r->out_size > 0;
+}
+
+/* One that brings something about behind `before`. */
+static size_t next_input(struct assay_builder *b, uint32_t node, size_t before, size_t from)
+{
+    uint32_t usual = assay_reaction(&b->explored, node, before)->out_size;
+    uint16_t message = b->inputs.items[before].message;
+    for (size_t i = from; i < b->inputs.count; i++)
+        if (i != before && b->inputs.items[i].message == message && is_taken(b, node, i) &&
+            2 * assay_react_behind(&b->explored, node, before, i).out_size >= usual)
+            return i;
+    return SIZE_MAX;
+}
+
+static bool add_place(struct assay_builder *b, uint32_t node, size_t first, struct assay_flow_place *to)
+{
+    *to = (struct assay_flow_place){.node = node, .first = first};
+    to->other = next_input(b, node, first, 0);
+    if (to->other == SIZE_MAX)
+        return false;
+    to->third = next_input(b, node, first, to->other + 1);
+    if (to->third == SIZE_MAX)
+        to->third = to->other;
+    to->fourth = next_input(b, node, first, to->third + 1);
+    if (to->fourth == SIZE_MAX)
+        to->fourth = to->first;
+    return true;
+}
+
+static size_t first_taken(const struct assay_builder *b, uint32_t node)
+{
+    for (size_t i = 0; i < b->inputs.count; i++)
+        if (b->inputs.items[i].kind == ASSAY_INPUT_EXAMPLE && is_taken(b, node, i))
+            return i;
+    return SIZE_MAX;
+}
+
+/* The node of a state at which most comes of it. */
+static bool best_node(struct assay_builder *b, uint16_t state, uint32_t *best, size_t *input)
+{
+    uint32_t most = 0;
+    for (uint32_t node = 0; node < b->explored.count; node++) {
+        size_t i = b->explored.nodes[node].state == state ? first_taken(b, node) : SIZE_MAX;
+        if (i == SIZE_MAX || assay_reaction(&b->explored, node, i)->out_size <= most)
+            continue;
+        most = assay_reaction(&b->explored, node, i)->out_size;
+        *best = node;
+        *input = i;
+    }
+    return most > 0;
+}
+
+size_t assay_flow_places(struct assay_builder *b, struct assay_flow_place *places)
+{
+    size_t count = 0, first;
+    uint32_t best;
+    for (uint32_t node = 0; b->model->reliables_count && node < b->explored.count; node++) {
+        uint16_t state = b->explored.nodes[node].state;
+        if (count < ASSAY_FLOW_PLACES_MAX && assay_node_of(&b->explored, state) == node &&
+            best_node(b, state, &best, &first) && add_place(b, best, first, &places[count]))
+            count++;
+    }
+    return count;
+}
+
+/* ---- wrapping ------------------------------------------------------------------ */
+
+/* The number that messages begin with behind an opener, from the end of the numbers; UINT64_MAX: it opens nothing. */
+static uint64_t from_the_end(struct assay_builder *b, const struct assay_flow_place *p, struct assay_blob opener)
+{
+    const struct assay_node *n = &b->explored.nodes[p->node];
+    struct assay_belief_world *world = &b->explored.world;
+    struct assay_belief *copy = assay_belief_copy(world, b->explored.nodes[n->parent].belief);
+    struct assay_belief_set set = {.items = {copy}, .count = 1};
+    uint64_t number = UINT64_MAX;
+    if (!copy)
+        return number;
+    assay_beliefs_feed(world, &set, 0, (struct assay_span){opener.p, opener.n});
+    if (!copy->ended && assay_state(copy->engine, copy->sid) == n->state)
+        number = ((uint64_t)1 << world->reliable->bits) - assay_belief_number(world, copy);
+    assay_beliefs_clear(&set);
+    return number;
+}
+
+bool assay_flow_wrap(struct assay_builder *b, const struct assay_flow_place *p, struct assay_blob *opener)
+{
+    const struct assay_node *n = &b->explored.nodes[p->node];
+    uint16_t slot = b->model->reliables[0].session;
+    if (n->depth == 0 || slot == ASSAY_NONE)
+        return false;
+    struct assay_input input = b->inputs.items[n->path[n->depth - 1]];
+    if (!input.whole || !(input.known >> slot & 1))
+        return false;
+    struct assay_value *values = assay_store_copy(b->store, input.values, ASSAY_SLOTS_MAX * sizeof *values);
+    uint32_t size = values[slot].bytes.n;
+    input.values = values;
+    for (uint32_t at = 0; at < size; at++) {
+        uint8_t *p8 = assay_store(b->store, size + 1u);
+        memset(p8, 0xff, size);
+        p8[size - 1 - at] = 0xfe;
+        values[slot].bytes = (struct assay_blob){p8, size};
+        uint64_t left = assay_input_encode(b->store, &b->config, &input) ? from_the_end(b, p, input.bytes) : UINT64_MAX;
+        *opener = input.bytes;
+        if (left > 0 && left <= 3)
+            return true;
+    }
+    return false;
+}
+
+bool assay_flow_reopen(struct assay_builder *b, uint32_t node, struct assay_blob opener)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    struct assay_blob usual = b->inputs.items[n->path[n->depth - 1]].bytes;
+    for (size_t i = b->step_count; i > 0; i--) {
+        struct assay_step *s = &b->steps[i - 1];
+        if (s->kind == ASSAY_STEP_SEND && s->bytes.n == usual.n && memcmp(s->bytes.p, usual.p, usual.n) == 0) {
+            s->bytes = opener;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- secrets, sums ---------------------------------------------------------------- */
+
+bool assay_flow_has_secret(const struct assay_builder *b, size_t input)
+{
+    struct assay_blob bytes = b->inputs.items[input].bytes;
+    return assay_mark_find((struct assay_span){bytes.p, bytes.n}, 0) < bytes.n;
+}
+
+uint16_t assay_sum_req(const struct assay_model *model, uint16_t machine)
+{
+    struct assay_range fields = model->frames[model->machines[machine].frame_in].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++)
+        if (model->fields[i].sum)
+            return model->fields[i].req;
+    return ASSAY_NONE;
+}

@@ -1,0 +1,140 @@
+/* What the target sends again while it is not acknowledged: when, how often, and until when. */
+#include "conformance/build.h"
+#include "conformance/flow.h"
+
+#define COPIES  3
+#define PERCENT 100
+
+static void await(struct assay_builder *b)
+{
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+}
+
+static int64_t with_tolerance(const struct assay_builder *b, int64_t ns)
+{
+    return ns + ns / PERCENT * b->model->reliables[0].tolerance + 1;
+}
+
+static int64_t grown(const struct assay_builder *b, int64_t pause)
+{
+    int64_t next = pause / PERCENT * b->model->reliables[0].factor;
+    return next < b->explored.world.pause_cap ? next : b->explored.world.pause_cap;
+}
+
+static void begin(struct assay_builder *b, const struct assay_flow_place *p, const char *variant)
+{
+    assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[p->node].state), "copies", "%s", variant);
+    assay_build_path(b, 0, p->node);
+}
+
+static void finish(struct assay_builder *b, const char *text)
+{
+    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_TIMED, "%s", text);
+    b->all->cases[b->all->count - 1].req = b->model->reliables[0].req;
+}
+
+static void turn(struct assay_builder *b, size_t input)
+{
+    assay_build_stamped(b, 0, input, 0);
+    await(b);
+}
+
+/* Wait for `n` copies, the first of which comes after `pause`. Returns the pause behind them. */
+static int64_t copies(struct assay_builder *b, int64_t pause, int n)
+{
+    for (; n > 0; n--) {
+        assay_build_pause(b, with_tolerance(b, pause));
+        await(b);
+        pause = grown(b, pause);
+    }
+    return pause;
+}
+
+static void until_acknowledged(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    int64_t first = b->explored.world.pause_first;
+    begin(b, p, "until-acknowledged");
+    turn(b, p->first);
+    int64_t pause = copies(b, first, COPIES);
+    assay_build_acknowledge(b, 0);
+    assay_build_pause(b, with_tolerance(b, pause));
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    turn(b, p->other);
+    copies(b, first, 1);
+    assay_build_acknowledge(b, 0);
+    finish(b, "what is not acknowledged goes out again, with growing pauses, until it is");
+}
+
+static void the_rest(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    begin(b, p, "the-rest");
+    turn(b, p->first);
+    turn(b, p->other);
+    assay_build_stamped(b, 0, b->explored.ack, -1);
+    copies(b, b->explored.world.pause_first, 2);
+    assay_build_acknowledge(b, 0);
+    finish(b, "only what is not acknowledged goes out again");
+}
+
+/* Acknowledgements that acknowledge nothing: of what was not sent, of what was acknowledged. */
+static void not_by(struct assay_builder *b, const struct assay_flow_place *p, int32_t offset, const char *variant)
+{
+    begin(b, p, variant);
+    turn(b, p->first);
+    assay_build_stamped(b, 0, b->explored.ack, offset);
+    copies(b, b->explored.world.pause_first, 1);
+    assay_build_acknowledge(b, 0);
+    turn(b, p->other);
+    assay_build_acknowledge(b, 0);
+    finish(b, "an acknowledgement of something else does not keep it from going out again");
+}
+
+static void by_another_session(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    begin(b, p, "not-by-another-session");
+    turn(b, p->first);
+    assay_build_stamped(b, 0, b->explored.ack, 0);
+    b->steps[b->step_count - 1].stamp.stale = true;
+    copies(b, b->explored.world.pause_first, 1);
+    assay_build_acknowledge(b, 0);
+    finish(b, "an acknowledgement of another session does not keep it from going out again");
+}
+
+static void gives_up(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    int64_t first = b->explored.world.pause_first, waited = 0, most = b->explored.world.give_up;
+    if (most == INT64_MAX)
+        return;
+    begin(b, p, "gives-up");
+    turn(b, p->first);
+    for (int64_t pause = first; waited + pause + pause / 2 < most - most / PERCENT * b->model->reliables[0].tolerance;
+         pause = grown(b, pause)) {
+        assay_build_pause(b, with_tolerance(b, pause));
+        await(b);
+        waited += with_tolerance(b, pause);
+    }
+    assay_build_pause(b, with_tolerance(b, most) - waited);
+    await(b);
+    assay_build_pause(b, with_tolerance(b, b->explored.world.pause_cap < most ? b->explored.world.pause_cap : first));
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    assay_build_input(b, 0, p->other);
+    await(b);
+    finish(b, "what nobody acknowledges is given up, and not before its time");
+}
+
+void assay_generate_copies(struct assay_builder *b)
+{
+    struct assay_flow_place places[ASSAY_FLOW_PLACES_MAX];
+    size_t count = assay_flow_places(b, places);
+    for (size_t i = 0; i < count; i++) {
+        const struct assay_flow_place *p = &places[i];
+        if (!assay_reaction(&b->explored, p->node, p->first)->unacknowledged || b->explored.ack == SIZE_MAX)
+            continue;
+        until_acknowledged(b, p);
+        the_rest(b, p);
+        not_by(b, p, 1, "not-by-what-is-to-come");
+        not_by(b, p, -1, "not-by-an-old-one");
+        by_another_session(b, p);
+        gives_up(b, p);
+    }
+}
