@@ -31,18 +31,19 @@ static int earlier(int ms, int64_t now, int64_t until)
     return ms >= 0 && ms < left ? ms : left < INT32_MAX ? (int)left : INT32_MAX;
 }
 
-/* One wait, no longer than `until`, and what it brings. */
-static void round_of(struct assay_client *c, int64_t until)
+/* One wait, no longer than `until`, and what it brings. False: nothing. */
+static bool round_of(struct assay_client *c, int64_t until)
 {
     struct pollfd fds[ASSAY_CLIENT_FDS + 1];
     if (spin(c))
-        return;
+        return true;
     int waker = atomic_load(&c->waker), ms = earlier(assay_client_wait_ms(c), assay_client_now(c), until);
     unsigned count = assay_client_fds(c, fds);
     if (waker >= 0)
         fds[count++] = (struct pollfd){.fd = waker, .events = POLLIN};
     int ready = c->io.wait(c->io.user, fds, count, ms);
     assay_client_step(c, fds, ready < 0 ? 0 : count);
+    return ready > 0 || assay_client_has_event(c) || assay_client_wait_ms(c) == 0;
 }
 
 static bool idle(const struct assay_client *c)
@@ -54,7 +55,7 @@ static bool idle(const struct assay_client *c)
 static void await(struct assay_client *c)
 {
     while (!assay_client_has_event(c) && !idle(c))
-        round_of(c, ASSAY_CLOCK_NEVER);
+        (void)round_of(c, ASSAY_CLOCK_NEVER);
 }
 
 /* ---- events ------------------------------------------------------------------ */
@@ -255,7 +256,7 @@ static int flush_all(struct assay_client *c, int64_t until)
 {
     assay_link_flush(&c->own);
     while (sending(c, until)) {
-        round_of(c, until);
+        (void)round_of(c, until);
         take_all(c);
     }
     if (c->own.state != ASSAY_LINK_RUNNING || c->own.lost)
@@ -337,18 +338,22 @@ static bool run_is_over(struct assay_client *c, int *status)
     return false;
 }
 
+/* What can be done without waiting is done behind the deadline, too, unless there is no end of it. */
+#define LATE_ROUNDS 1000
+
 static int run_until(struct assay_client *c, int64_t until)
 {
     int status = ASSAY_CLIENT_OK;
-    for (bool late = false;;) {
+    unsigned quiet = 0; /* rounds in a row; one may only finish an effect, so that the next one reads on */
+    for (unsigned late = 0;;) {
         if (run_is_over(c, &status))
             return status;
         if (atomic_exchange(&c->stop, false))
             return assay_report(c, ASSAY_CLIENT_STOPPED, "stopped");
-        if (late)
+        if (late > 0 && (quiet >= 2 || late == LATE_ROUNDS))
             return assay_report(c, ASSAY_CLIENT_TIMEOUT, "not through in time");
-        late = assay_client_now(c) >= until; /* what can be done without waiting is done all the same */
-        round_of(c, until);
+        late += assay_client_now(c) >= until;
+        quiet = round_of(c, until) ? 0 : quiet + 1;
     }
 }
 

@@ -25,6 +25,7 @@ SPECS = {
     "msglog": ROOT / "spec/msglog.yaml",
     "relay": ROOT / "spec/relay.yaml",
     "dispatch": ROOT / "spec/dispatch.yaml",
+    "pubsub": next(p for p in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if p.exists()),
     "kinds": ROOT / "libclient/tests/kinds.yaml",
     "tagged": ROOT / "pytests/specs/tagged.yaml",
     "aside": ROOT / "libclient/tests/aside.yaml",
@@ -233,6 +234,15 @@ def test_faults_at_every_byte_in_memory(generated):
     archives = [BUILD / ("lib%s.a" % layer) for layer in ("libclient", "net", "core")]
     run("cc", "-std=c11", "-D_GNU_SOURCE", "-g", *SANITIZE, "-I", ROOT, "-I", BUILD / "stage/include", "-I", generated, "-o", program,
         ROOT / "libclient/tests/apps/memory.c", *[generated / (p + ".c") for p in protocols], *archives)
+    assert int(run(program).split()[0]) > 1000
+
+
+def test_faults_at_every_datagram_in_memory(generated):
+    """The same where datagrams get lost: libclient/tests/apps/lossy.c tells what is done to them."""
+    program = generated / "lossy"
+    archives = [BUILD / ("lib%s.a" % layer) for layer in ("libclient", "net", "core")]
+    run("cc", "-std=c11", "-D_GNU_SOURCE", "-g", "-O1", *SANITIZE, "-I", ROOT, "-I", BUILD / "stage/include", "-I", generated, "-o", program,
+        ROOT / "libclient/tests/apps/lossy.c", generated / "pubsub.c", *archives)
     assert int(run(program).split()[0]) > 1000
 
 
