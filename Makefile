@@ -152,20 +152,24 @@ test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test 
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q conformance/tests
 	conformance/tests/steady.sh 3 $(BUILD)/assay
 
-# ---- fuzzing: one generic harness each for decoding, a session and the spec reader ----
+# ---- fuzzing: one generic harness each for decoding, a session, peers over datagrams and the spec reader ----
 
-HARNESSES  := spec decode session
+HARNESSES  := spec decode session peers
 FUZZ_SPECS ?= $(wildcard spec/*.yaml)
 TIME       ?= 60
 fuzz_archives := $(foreach l,compiler core,$(BUILD)/lib$(l).a)
 
-$(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(fuzz_archives)
+fuzz_shared := $(patsubst %,$(BUILD)/fuzz/%.o,target forge account)
+
+$(HARNESSES:%=$(BUILD)/fuzz-%): $(BUILD)/fuzz-%: $(BUILD)/fuzz/fuzz_%.o $(fuzz_shared) $(fuzz_archives)
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(call syslibs,compiler)
-$(HARNESSES:%=$(BUILD)/replay-%): $(BUILD)/replay-%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/target.o $(BUILD)/fuzz/replay.o $(fuzz_archives)
+$(HARNESSES:%=$(BUILD)/replay-%): $(BUILD)/replay-%: $(BUILD)/fuzz/fuzz_%.o $(fuzz_shared) $(BUILD)/fuzz/replay.o $(fuzz_archives)
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
 $(BUILD)/fuzz-seeds: $(BUILD)/fuzz/seeds.o $(BUILD)/fuzz/target.o $(fuzz_archives)
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,compiler)
 DEPS += $(patsubst %.c,$(BUILD)/%.d,$(wildcard fuzz/*.c))
+# What looks on is nothing for the fuzzer to explore, and must be quick.
+$(BUILD)/fuzz/account.o $(BUILD)/fuzz/forge.o: CFLAGS += $(if $(filter fuzz,$(VARIANT)),-fno-sanitize=fuzzer-no-link)
 
 fuzz: ## fuzz every harness with every spec: TIME=60 seconds each, FUZZ_SPECS="my.yaml ..."
 	@scripts/deps fuzz

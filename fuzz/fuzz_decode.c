@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sums.h"
+
 struct decoding {
     struct assay_env env;
     assay_val slots[ASSAY_SLOTS_MAX];
     struct assay_decoded result;
 };
 
-static uint8_t *scratch[2], *encoded, *again;
+static uint8_t *scratch[2], *encoded, *again, *summed;
 static uint32_t scratch_cap, encoded_cap;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -26,7 +28,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
         scratch[i] = malloc(scratch_cap);
     encoded = malloc(encoded_cap);
     again = malloc(encoded_cap);
-    fuzz_require(scratch[0] && scratch[1] && encoded && again, "out of memory");
+    summed = malloc(encoded_cap);
+    fuzz_require(scratch[0] && scratch[1] && encoded && again && summed, "out of memory");
     return 0;
 }
 
@@ -83,6 +86,18 @@ static void check_direction(uint16_t frame, uint8_t from, uint64_t leniencies, c
     fuzz_require(encode(&two, frame, again, &m) && m == n && memcmp(again, encoded, n) == 0, "encoding twice differs");
 }
 
+/* The bytes as they are; where the frame has a sum, also with the right one. */
+static void check_sums(uint16_t frame, uint8_t from, uint64_t leniencies, const uint8_t *data, uint32_t size)
+{
+    struct decoding d;
+    check_direction(frame, from, leniencies, data, size);
+    if (size)
+        memcpy(summed, data, size);
+    begin(&d, 0, summed);
+    if (assay_sum_again(&d.env, frame, summed, size))
+        check_direction(frame, from, leniencies, summed, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct assay_model *model = fuzz_model();
@@ -90,9 +105,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (uint16_t i = 0; i < model->machines_count; i++) {
         const struct assay_machine *m = &model->machines[i];
         if (m->role == ASSAY_SERVER) {
-            check_direction(m->frame_in, ASSAY_CLIENT, 0, data, n);
-            check_direction(m->frame_in, ASSAY_CLIENT, assay_leniencies_default(model), data, n);
-            check_direction(m->frame_out, ASSAY_SERVER, 0, data, n);
+            check_sums(m->frame_in, ASSAY_CLIENT, 0, data, n);
+            check_sums(m->frame_in, ASSAY_CLIENT, assay_leniencies_default(model), data, n);
+            check_sums(m->frame_out, ASSAY_SERVER, 0, data, n);
         }
     }
     return 0;

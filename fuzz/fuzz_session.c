@@ -1,5 +1,5 @@
 /* A session under arbitrary input, splits, calls, closes, time and failing
- * effects. The input is a script (see enum action); it is run four ways, as it
+ * effects. The input is a script (script.h); it is run four ways, as it
  * stands and byte by byte, with and without gates, and all four must give the
  * same output and the same end. Where the borders of arrivals mean something
  * (datagrams, segments, streams) they are left as the script has them. */
@@ -8,17 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A script is a run of actions: one byte says which, the rest depends. */
-enum action {
-    ACTION_FEED,  /* a length byte, then that many bytes arrive */
-    ACTION_LONG,  /* a byte n, a byte shift, a byte: n << shift % 9 bytes arrive that count up from the last one */
-    ACTION_EOF,   /* the peer's end of stream: the script ends */
-    ACTION_RESET, /* the connection is reset: the script ends */
-    ACTION_TIME,  /* a byte n: 2^(n % 40) ns go by */
-    ACTION_STOP,  /* the host stops: the script ends */
-    ACTION_CALL,  /* a byte says which, a byte n, n bytes that its arguments are made from (clients) */
-    ACTION_COUNT,
-};
+#include "fuzz/script.h"
 
 enum {
     OUTPUT_CAP = 1 << 20,

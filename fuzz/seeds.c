@@ -6,8 +6,9 @@
  *
  * FOLDER/dict holds constants, tags and texts of the spec; FOLDER/decode the
  * spec's examples; FOLDER/session scripts for fuzz_session: each example alone,
- * then followed by the end of the stream, and all of them in a row.
- * --machines lists the spec's machines: number, name and role of each.
+ * then followed by the end of the stream, and all of them in a row. FOLDER/peers, where frames are datagrams: scripts
+ * for fuzz_peers, with what the engine has made up in the place of each field of bytes, so that some go all the way.
+ * --machines lists the spec's machines: number, harness, name and role of each.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +16,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/fields.h"
+#include "core/vm.h"
+#include "fuzz/script.h"
 #include "fuzz/target.h"
 
-enum { ACTION_FEED, ACTION_EOF = 2, ACTION_CALL = 6, CHUNK_MAX = 255 };
+enum { CHUNK_MAX = 255 };
 
 static void write_all(const char *folder, const char *kind, size_t number, const uint8_t *bytes, size_t n)
 {
@@ -85,10 +89,17 @@ static size_t add_feed(uint8_t *script, size_t at, struct assay_blob bytes)
     return at;
 }
 
+static bool has_peers(const struct assay_model *model, uint16_t machine)
+{
+    return model->frames[model->machines[machine].frame_in].end == ASSAY_END_DATAGRAM;
+}
+
 static int list_machines(const struct assay_model *model)
 {
     for (uint16_t i = 0; i < model->machines_count; i++)
-        printf("%u %s-%s\n", i, model->machines[i].name, model->machines[i].role == ASSAY_SERVER ? "server" : "client");
+        for (int peers = 0; peers <= has_peers(model, i); peers++)
+            printf("%u %s %s-%s\n", i, peers ? "peers" : "session", model->machines[i].name,
+                   model->machines[i].role == ASSAY_SERVER ? "server" : "client");
     return 0;
 }
 
@@ -98,6 +109,142 @@ static void write_calls(const struct assay_model *model, const char *folder)
     for (uint16_t i = 0; i < model->calls_count; i++) {
         uint8_t script[64] = {0, ACTION_CALL, (uint8_t)i, 9, 3, 'a', 'b', 'c', 1, 'x', 0, 0, 0};
         write_all(folder, "session", 2000u + i, script, 13);
+    }
+}
+
+/* ---- peers ------------------------------------------------------------- */
+
+enum { FIELDS_MAX = 256, PLACE_MIN = 6 };
+
+/* Where a field of bytes stands in an example that could hold what an engine has made up. */
+struct place {
+    uint16_t example;
+    uint32_t at, n;
+};
+
+static assay_val slots[ASSAY_SLOTS_MAX];
+
+static uint16_t places_in(const struct assay_env *env, struct assay_range fields, uint16_t example,
+                          struct place *places, uint16_t n)
+{
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count && n < FIELDS_MAX; i++) {
+        const struct assay_field *f = &env->model->fields[i];
+        if (f->form != ASSAY_FORM_BYTES || !assay_slot_known(env, f->slot) || !assay_is_bytes(env->model, f->type))
+            continue;
+        assay_val v = slots[f->slot];
+        if (assay_val_region(v) == ASSAY_REGION_FRAME && assay_val_size(v) >= PLACE_MIN)
+            places[n++] = (struct place){example, assay_val_offset(v), assay_val_size(v)};
+    }
+    return n;
+}
+
+static uint16_t find_places(const struct assay_model *model, uint8_t from, struct place *places)
+{
+    static uint8_t scratch[1 << 16];
+    uint16_t frame = model->machines[fuzz_machine()].frame_in, n = 0;
+    for (uint16_t i = 0; i < model->examples_count; i++) {
+        const struct assay_example *example = &model->examples[i];
+        struct assay_span all = {example->bytes.p, example->bytes.n};
+        struct assay_env env = {
+            .model = model, .slots = slots, .frame = all.p, .scratch = scratch, .scratch_cap = sizeof scratch};
+        if (!(example->from & from))
+            continue;
+        struct assay_decoded decoded = assay_decode(&env, frame, from, all);
+        if (decoded.message == ASSAY_NONE)
+            continue;
+        n = places_in(&env, model->frames[frame].fields, i, places, n);
+        n = places_in(&env, model->messages[decoded.message].fields, i, places, n);
+    }
+    return n;
+}
+
+struct peers_script {
+    uint8_t bytes[1 << 14];
+    size_t n;
+};
+
+static void put(struct peers_script *s, const void *bytes, size_t n)
+{
+    if (n > sizeof s->bytes - s->n)
+        return;
+    memcpy(s->bytes + s->n, bytes, n);
+    s->n += n;
+}
+
+static void put2(struct peers_script *s, enum peers_action action, uint8_t how)
+{
+    uint8_t bytes[2] = {(uint8_t)action, how};
+    put(s, bytes, 2);
+}
+
+/* One example as a datagram of peer 0, with `k` (script.h) in a place of it. */
+static void put_example(struct peers_script *s, const struct assay_example *example, const struct place *place,
+                        uint8_t k, bool turn)
+{
+    uint8_t bytes[CHUNK_MAX], head[4] = {turn ? PEERS_TURN : PEERS_FEED, 0, 2, 0};
+    uint32_t n = example->bytes.n;
+    if (n > sizeof bytes)
+        return;
+    memcpy(bytes, example->bytes.p, n);
+    if (place) {
+        memset(bytes + place->at, 0, place->n);
+        memcpy(bytes + place->at, ASSAY_MARK, sizeof ASSAY_MARK - 1);
+        bytes[place->at + sizeof ASSAY_MARK - 1] = k;
+    }
+    head[turn ? 3 : 2] = (uint8_t)n;
+    put(s, head, turn ? 4 : 3);
+    put(s, bytes, n);
+}
+
+static const uint8_t call_args[] = {3,   'a', 'b', 'c', 16,  't', 'o', 'k', 'e', 'n', 't', 'o', 'k', 'e', 'n',
+                                    't', 'o', 'k', 'e', 'n', '!', 1,   1,   1,   1,   1,   8,   1,   0};
+
+static void put_call(struct peers_script *s, uint8_t which)
+{
+    uint8_t head[4] = {PEERS_CALL, 0, which, sizeof call_args};
+    put(s, head, sizeof head);
+    put(s, call_args, sizeof call_args);
+}
+
+/* All examples in a row, one place of them changed; what comes then, in turn; rows; deadlines; a copy in between. */
+static void write_row(const struct assay_model *model, const char *folder, size_t number, uint8_t from,
+                      const struct place *place, uint8_t k, uint8_t flags)
+{
+    static struct peers_script s;
+    s.n = 0;
+    put(&s, &flags, 1);
+    put(&s, "", 1);
+    if (from == ASSAY_SERVER && model->calls_count)
+        put_call(&s, 0);
+    for (unsigned round = 0; round < 3; round++) {
+        for (uint16_t i = 0; i < model->examples_count; i++)
+            if (model->examples[i].from & from)
+                put_example(&s, &model->examples[i], place && place->example == i ? place : NULL, k, round > 0);
+        if (round == 0)
+            put2(&s, PEERS_FORK, 0);
+        for (uint8_t i = 0; from == ASSAY_SERVER && i < model->calls_count; i++)
+            put_call(&s, i);
+        put2(&s, PEERS_GROW, 0x30);
+        put2(&s, PEERS_ROWS, 8);
+        put2(&s, PEERS_DEADLINE, 3);
+        put2(&s, PEERS_COMPLETE, (uint8_t)round);
+    }
+    write_all(folder, "peers", number, s.bytes, s.n);
+}
+
+static void write_peers(const struct assay_model *model, const char *folder, uint8_t from)
+{
+    static struct place places[FIELDS_MAX];
+    static const uint8_t flags[] = {PEERS_MARKED | PEERS_JUDGE, PEERS_GATES | PEERS_CALLS,
+                                    PEERS_HOLD | PEERS_TRACE | PEERS_SMALL, PEERS_TIGHT | PEERS_MARKED};
+    uint16_t n = find_places(model, from, places);
+    size_t number = 0;
+    make_folder(folder, "peers");
+    for (unsigned i = 0; i < sizeof flags; i++) {
+        write_row(model, folder, number++, from, NULL, 0, flags[i]);
+        for (uint16_t k = 0; k < n; k++)
+            for (uint8_t which = 0; which < 4; which++)
+                write_row(model, folder, number++, from, &places[k], which, flags[i]);
     }
 }
 
@@ -133,5 +280,7 @@ int main(int argc, char **argv)
     }
     write_all(folder, "session", 999, all, all_n);
     write_calls(model, folder);
+    if (has_peers(model, fuzz_machine()))
+        write_peers(model, folder, peer);
     return 0;
 }
