@@ -144,22 +144,17 @@ static bool in_time(const struct assay_belief_world *world, const struct assay_c
     return gap + world->slack >= c->pause - tolerance && gap - world->slack <= sum_of(c->pause, tolerance);
 }
 
-static bool ack_again(struct assay_chunk *c)
-{
-    if (c->copies == 0)
-        return false;
-    c->copies--;
-    return true;
-}
-
 bool assay_copies_seen(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen)
 {
     for (uint32_t i = b->chunk_count; world->reliable && i > 0; i--) {
         struct assay_chunk *c = &b->chunks[i - 1];
-        if (!c->seen || c->kind == ASSAY_CHUNK_PLAIN || !same(bytes_of(b, c), seen))
+        bool ack = c->kind == ASSAY_CHUNK_ACK;
+        if (!c->seen || c->kind == ASSAY_CHUNK_PLAIN || !same(bytes_of(b, c), seen) || (ack && c->copies == 0))
             continue;
-        if (c->kind == ASSAY_CHUNK_ACK)
-            return ack_again(c);
+        if (ack) {
+            c->copies--;
+            return true;
+        }
         if (!in_time(world, c))
             return false;
         c->copies++;
