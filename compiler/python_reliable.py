@@ -212,11 +212,11 @@ class _Flow:
         return _encode(env, session.frame_out, _MESSAGES[message], False)
 
     def _emit(self, message, data):
+        """What no rule sends restarts no timer."""
         session = self.session
         session.out.append(data)
         if session.trace is not None:
             session.trace(True, _MESSAGES[message].name, data)
-        session._restart("send")
 
     def deadline(self):
         if not self.kept:

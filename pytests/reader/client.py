@@ -1,15 +1,18 @@
 """A blocking client that does the calls of a spec over a socket."""
 
+import os
 import socket
 import time
 
 from . import expr
+from .decode import Event
 from .encode import encode
 from .framing import Framer
 from .machine import Machine, Session
-from .rules import Planner
+from .rules import Plan, Planner
+from .shared import World
 from .spec import duration
-from .values import SpecError
+from .values import NoRoom, SpecError
 
 
 class CallError(Exception):
@@ -188,6 +191,102 @@ class Client:
             self.session.framer.close()
 
 
+class Live:
+    """A session over datagrams whose machine runs by itself, and whose calls await what becomes of it."""
+
+    def __init__(self, spec, address, effect=None):
+        self.spec, self.machine = spec, _ClientMachine(spec, effect=effect)
+        self.machine.world = World(spec, os.urandom(16))
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.connect(address)
+        self.session = self.machine.begin(Session(self.machine), time.monotonic_ns())[0]
+        self.session.peer = repr(address).encode()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def pump(self, until):
+        """Handle the next datagram, or what time brings; `until`: on the clock of time.monotonic()."""
+        now, due = time.monotonic_ns(), self.session.deadline()
+        wait = until - now / 1e9 if due is None else min((due - now) / 1e9, until - now / 1e9)
+        self.socket.settimeout(max(wait, 0.0005))
+        try:
+            data = self.socket.recv(65536)
+            self.session = self.machine.feed(self.session, data, time.monotonic_ns())[0]
+        except socket.timeout:
+            self.session = self.machine.advance(self.session, time.monotonic_ns())[0]
+        except ConnectionError:
+            pass  # nobody listens yet: it goes out again
+        self._flush()
+
+    def _flush(self):
+        for pattern in self.session.sent:
+            try:
+                self.socket.send(pattern.data)
+            except ConnectionError:
+                pass
+        self.session.take_output()
+
+    def run(self, holds, seconds=10.0):
+        """Go on until something holds; whether it does."""
+        until = time.monotonic() + seconds
+        while not holds() and time.monotonic() < until:
+            self.pump(min(until, time.monotonic() + 0.05))
+        return holds()
+
+    def call(self, call_name, /, **args):
+        """Do a call; raises CallError."""
+        tree = self.spec.calls[call_name]
+        until = time.monotonic() + duration(tree.get("within"), 10.0)
+        self.session.args = Client._arguments(self, tree.get("args", {}), args)
+        self.session.now = time.monotonic_ns()
+        for step in tree["steps"]:
+            if "await" in step:
+                self._await(step["await"], until)
+            else:
+                self._step(step, until)
+        self.session.args = {}
+
+    def _step(self, step, until):
+        while True:
+            try:
+                plan, = Planner(self.machine, self.session, {}, in_call=True).plans(step)
+                break
+            except NoRoom:  # acknowledgements make room
+                self._need_time(until)
+                self.pump(until)
+        self.session = self.machine._apply(self.session, Event("call"), plan)[0]
+        if plan.reliable:
+            self.session.flow.marks[str(step.get("as", ""))] = self.session.flow.next
+        self._flush()
+
+    @staticmethod
+    def _need_time(until):
+        if time.monotonic() >= until:
+            raise CallError("timeout")
+
+    def _await(self, tree, until):
+        while True:
+            for state, error in tree.get("or", {}).items():
+                if self.session.state == state:
+                    plan = Plan(self.session.vars, {})
+                    Planner(self.machine, self.session, {}, in_call=True)._do_error(error, plan)
+                    raise CallError(*plan.error)
+            if self._come_true(tree):
+                return
+            self._need_time(until)
+            self.pump(until)
+
+    def _come_true(self, tree):
+        if "state" in tree:
+            return self.session.state == tree["state"]
+        flow, what = self.session.flow, str(tree["delivered"])
+        return flow.acked >= (flow.next if what == "all" else flow.marks[what])
+
+
 class GivenUp(Exception):
     """There is no connection, and none will be tried any more."""
 
@@ -249,4 +348,4 @@ class Runner:
         return (self.machine.feed(session, data, now) if data else self.machine.close(session, now))[0]
 
 
-__all__ = ["CallError", "Client", "GivenUp", "Runner", "encode", "expr"]
+__all__ = ["CallError", "Client", "GivenUp", "Live", "Runner", "encode", "expr"]

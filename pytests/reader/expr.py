@@ -28,12 +28,12 @@ class Unresolved(SpecError):
 class Scope:
     """Names in layers, innermost first, with the types of the spec beside them."""
 
-    def __init__(self, layers=(), types=None, self_vars=None):
-        self.layers, self.types, self.self_vars = list(layers), types or {}, self_vars
+    def __init__(self, layers=(), types=None, self_vars=None, here=None):
+        self.layers, self.types, self.self_vars, self.here = list(layers), types or {}, self_vars, here
 
     def inner(self, names):
         """A scope with one more layer in front."""
-        return Scope([names] + self.layers, self.types, self.self_vars)
+        return Scope([names] + self.layers, self.types, self.self_vars, self.here)
 
     def __contains__(self, name):
         return any(name in layer for layer in self.layers)
@@ -108,6 +108,8 @@ class Name:
         except Unresolved:
             if want is not None and self.name in want.literals:
                 return want.value(self.name)
+            if self.name == "peer" and scope.here is not None:
+                return scope.here.peer
             raise
         if value is ABSENT:
             raise Undefined("%s is absent" % self.name)
@@ -121,7 +123,9 @@ class Attribute:
         self.base, self.name = base, name
 
     def eval(self, scope, _want=None):
-        """The variable or the literal."""
+        """The variable or the literal, or a column of a table's row."""
+        if _is_row(self.base, scope):
+            return self._column(_row(self.base, scope))
         if not isinstance(self.base, Name):
             raise SpecError(".%s: only self.variable, Type.literal and field.part are known" % self.name)
         if self.base.name in scope and self.base.name != "self":
@@ -132,6 +136,13 @@ class Attribute:
         if enum_type is None or self.name not in enum_type.literals:
             raise Unresolved("%s.%s: no such literal" % (self.base.name, self.name))
         return enum_type.value(self.name)
+
+    def _column(self, row):
+        if row is None:
+            raise Undefined("no such row")
+        if self.name not in row:
+            raise Unresolved("no column %s" % self.name)
+        return row[self.name]
 
     def _part(self, value):
         if value is ABSENT:
@@ -288,6 +299,16 @@ class Index:
         return base[index]
 
 
+def _is_row(node, scope):
+    """Whether this is `table[key]`."""
+    return isinstance(node, Index) and isinstance(node.base, Name) and node.base.name not in scope \
+        and scope.here is not None and scope.here.knows(node.base.name)
+
+
+def _row(node, scope):
+    return scope.here.row(node.base.name, node.index.eval(scope))
+
+
 class Slice:
     """`x[i..j]`, j exclusive."""
 
@@ -316,6 +337,14 @@ class Call:
         if self.name == "fits":
             number = need(self.args[0].eval(scope), "number")
             return scope.types[self._only_name(self.args[1:])].holds(number)
+        if self.name == "has":
+            if len(self.args) != 1 or not _is_row(self.args[0], scope):
+                raise SpecError("has() wants table[key]")
+            return _row(self.args[0], scope) is not None
+        if self.name in ("random", "seal", "sealed"):
+            if scope.here is None:
+                raise SpecError("%s(): there is no session here" % self.name)
+            return getattr(scope.here, self.name)(*[arg.eval(scope) for arg in self.args])
         if self.name not in FUNCTIONS:
             raise SpecError("%s(): no such function, or declared only" % self.name)
         return FUNCTIONS[self.name](*[arg.eval(scope) for arg in self.args])

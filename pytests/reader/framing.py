@@ -19,7 +19,7 @@ class Framer:
         self.picker = Picker(spec, sender)
         self.buffer, self.segments = b"", ()
         self.closed = self.said_eof = self.skipping = self.broken = False
-        self.mode = self.frame.end
+        self.mode, self.content = self.frame.end, b""  # the content of the last frame
         if self.frame.segments is not None and self.frame.segments in spec.lenient:
             self.mode = "undecided"
 
@@ -77,7 +77,7 @@ class Framer:
         return Event("eof-in-frame", complete_fields(self.spec, self.sender, self.picker, begun))
 
     def _decode(self, content):
-        content = self.frame.trimmed(content)
+        content = self.content = self.frame.trimmed(content)
         return BLANK if self.frame.ignores(content) else decode(self.spec, self.sender, self.picker, content)
 
     def _next_segment(self):

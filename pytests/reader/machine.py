@@ -7,11 +7,13 @@ sessions that a conforming implementation may now be in, our own first.
 from . import expr
 from .decode import Event
 from .framing import Framer
+from .reliable import Flow, Reliability
 from .rules import END, Planner
-from .values import ABSENT, SpecError, Undefined
+from .shared import World
+from .values import ABSENT, NoRoom, SpecError, Undefined
 
 FRAME_EVENTS = frozenset(["malformed", "unknown", "oversize"])
-LINK_EVENTS = frozenset(["connect", "eof", "eof-in-frame", "reset", "shutdown"])
+LINK_EVENTS = frozenset(["connect", "eof", "eof-in-frame", "reset", "shutdown", "no-room", "given-up"])
 
 
 class Session:
@@ -26,6 +28,10 @@ class Session:
         self.ended, self.finished, self.heard = None, False, False
         self.waiting = []
         self.rules_taken = []
+        self.peer = b""  # where the other side is
+        self.flow = Flow() if machine.reliability is not None else None
+        self.places = {}  # of a log: the row that is sent next, and up to which one they go without a new batch
+        self.declined = False  # what became of the last message
 
     def copy(self):
         """A session in the same state."""
@@ -34,13 +40,15 @@ class Session:
         other.framer = self.framer.copy()
         for name in ("sent", "effects", "waiting", "rules_taken"):
             setattr(other, name, list(getattr(self, name)))
-        other.vars, other.timers = dict(self.vars), dict(self.timers)
+        other.vars, other.timers, other.places = dict(self.vars), dict(self.timers), dict(self.places)
+        other.flow = None if self.flow is None else self.flow.copy()
         return other
 
     def key(self):
         """What tells two sessions apart for all that follows and for all that was seen."""
         return (self.framer.key(), self.state, tuple(sorted(self.vars.items())), tuple(sorted(self.timers.items())),
-                tuple(pattern.key() for pattern in self.sent), self.ended, len(self.waiting))
+                tuple(pattern.key() for pattern in self.sent), self.ended, len(self.waiting),
+                None if self.flow is None else self.flow.key())
 
     def output(self):
         """The bytes that ours sent so far."""
@@ -52,20 +60,27 @@ class Session:
         return data
 
     def deadline(self):
-        """When the next timer is due, or None."""
-        return min(self.timers.values()) if self.timers and not self.ended else None
+        """When the next timer is due, or what is to be sent again, or None."""
+        times = list(self.timers.values())
+        if self.flow is not None and self.flow.sent:
+            times.append(self.machine.reliability.due(self))
+        return min(times) if times and not self.ended else None
 
 
 class Machine:
     """The rules of one role, applied to sessions."""
 
-    def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None, own=None):
+    def __init__(self, spec, role="server", effect=None, ours_only=False, keep=None, own=None, world=None):
         """`own`: another machine than that of the transport. `effect` does one and says whether it worked, None: either is permitted; `ours_only` follows our own
-        outcomes; `keep` drops sessions that something seen speaks against."""
+        outcomes; `keep` drops sessions that something seen speaks against; `world`: what sessions share."""
         self.spec, self.role, self.other = spec, role, "client" if role == "server" else "server"
         self.own = own or spec.machines[role]
         self.effect = effect or (lambda session, name, args: True)
         self.ours_only, self.keep = ours_only, keep
+        self.world = world or World(spec)
+        self.reliability = Reliability(self) if spec.reliable is not None and spec.transport.datagrams else None
+        self.followed = {name: log for name, log in spec.logs.items()
+                         if log.follow is not None and spec.named_machines.get(log.follow.machine) is self.own}
 
     def initial_vars(self):
         """The variables at the start of a session."""
@@ -128,9 +143,12 @@ class Machine:
         if due is None or due > now or due == now and not inclusive:
             session.now = max(now, session.now)
             return [session]
-        name = next(name for name in self.own.timers if session.timers.get(name) == due)
-        del session.timers[name]
+        name = next((name for name in self.own.timers if session.timers.get(name) == due), None)
         session.now = max(due, session.now)
+        if name is None:
+            return [last for ticked in self.reliability.tick(session) for result in self.settle(ticked)
+                    for last in self._run_timers(result, now, inclusive)]
+        del session.timers[name]
         session.waiting.append(Event(name))
         return [last for result in self.settle(session) for last in self._run_timers(result, now, inclusive)]
 
@@ -149,6 +167,7 @@ class Machine:
             current = unsettled.pop(0)
             event = self._next_event(current)
             if event is None:
+                self._send_rows(current)
                 finished.append(current)
             else:
                 unsettled = self._possible(self.handle(current, event)) + unsettled
@@ -174,12 +193,23 @@ class Machine:
         session.heard = session.heard or event.is_message
         if self._is_frame(event):
             self._restart(session, "input")
+        if self.reliability is not None and self.reliability.concerns(event):
+            return self.reliability.arrived(session, event, session.framer.content)
+        return self.ruled(session, event)
+
+    def ruled(self, session, event):
+        """The sessions that the rule for an event may lead to."""
         rule = self._find(session, event)
         if rule is None:
             results = self._unhandled(session, event)
         else:
             session.rules_taken.append(rule)
-            results = self._apply_all(session, event, self._plans(session, event, rule))
+            try:
+                results = self._apply_all(session, event, self._plans(session, event, rule))
+            except NoRoom:
+                results = self.ruled(session, Event("no-room"))
+                for result in results:
+                    result.declined = True
         for result in results:
             if event.fatal and not result.ended:
                 result.ended = "fin"
@@ -245,18 +275,84 @@ class Machine:
         """Effects from `first` on, then all the rest of a plan."""
         for index in range(first, len(plan.effects)):
             name, args = plan.effects[index]
-            worked = self.effect(session, name, args)
+            worked = self._ordered(session, name, args)
             if worked is None:
                 return self._either(session, event, plan, index)
             session.effects.append((name, args, worked))
             if not worked:
                 return self._failed(session, event, plan)
-        session.vars = plan.vars
+        before, session.vars = session.vars, plan.vars
+        session.declined = plan.declined
+        if self.reliability is not None:
+            self._settle_places(session, plan, self.reliability.commit(session, plan, before))
         session.sent += plan.sends
         if plan.sends:
             self._restart(session, "send")
         self._go(session, plan)
         return [session]
+
+    def say(self, session, pattern):
+        """Send what no rule sends: that restarts no timer."""
+        session.sent.append(pattern)
+
+    # ---- what sessions share ----
+
+    def _ordered(self, session, name, args):
+        """Do an effect, and what it does to tables and logs; whether it worked, None: that is the host's affair."""
+        if name in self.spec.tables:
+            return self.world.put(name, args)
+        worked, to = self.effect(session, name, args), self.spec.effects[name].get("to")
+        if worked and isinstance(to, dict) and "log" in to:
+            self.world.add(str(to["log"]), args)
+        return worked
+
+    def _settle_places(self, session, plan, renewed):
+        """Where rows go on: a rule that sets the cursor, and a new numbering, have them sent from there."""
+        for name, log in self.followed.items():
+            if renewed or log.follow.cursor in plan.set:
+                session.places.pop(name, None)
+
+    def keeps_nothing(self, session):
+        """Whether a session stands where it began, so that its source is a stranger again."""
+        stateless = any("stateless" in rule for rule in self.own.rules(self.own.start))
+        return stateless and session.state == self.own.start and (session.flow is None or session.flow.idle)
+
+    def row_acknowledged(self, session, name, number):
+        """The cursor moves on."""
+        session.vars = {**session.vars, self.followed[name].follow.cursor: number + 1}
+
+    def _send_rows(self, session):
+        for name, log in self.followed.items():
+            while self._lacks_a_row(session, name, log) and self._send_row(session, name, log):
+                pass
+
+    def _lacks_a_row(self, session, name, log):
+        follow, there = log.follow, len(self.world.logs[name])
+        if session.ended or session.state not in follow.states or not Planner(self, session, {}).holds(follow.condition):
+            return False
+        first, until = session.places.get(name, (session.vars[follow.cursor],) * 2)
+        if first >= until and there - first >= self._amount(session, follow.batch, 1):
+            until = there
+        session.places[name] = first, until
+        waiting = sum(1 for one in session.flow.sent if one.row is not None and one.row[0] == name)
+        return first < until and waiting < self._amount(session, follow.window, self.spec.reliable.window)
+
+    def _amount(self, session, text, otherwise):
+        if text is None:
+            return otherwise
+        return max(1, Planner.parse(text).eval(self.spec.scope(session.vars, self_vars=session.vars)))
+
+    def _send_row(self, session, name, log):
+        number, until = session.places[name]
+        fields = {**self.world.logs[name][number], "number": number}
+        try:
+            plan, = Planner(self, session, fields).plans({"send": log.follow.send})
+        except NoRoom:
+            return False
+        plan.row = name, number
+        self._apply(session, Event("row"), plan)
+        session.places[name] = number + 1, until
+        return True
 
     def _either(self, session, event, plan, index):
         """An effect of which the host decides whether it works: both, done first."""

@@ -8,13 +8,14 @@ nothing of the rule has happened then.
 from . import expr
 from .compound import RecordType
 from .encode import Free, encode
+from .shared import Here
 from .typetable import flag
-from .values import ABSENT, SpecError, Undefined, Unfit
+from .values import ABSENT, NoRoom, Opaque, SpecError, Undefined, Unfit
 
 END = "End"
-_FLAT = ["let", "do", "set", "send", "goto", "close", "result", "error", "then", "choose", "maybe"]
+_FLAT = ["let", "do", "put", "set", "send", "goto", "close", "result", "error", "decline", "then", "choose", "maybe"]
 
-_BESIDE = frozenset(["when", "if", "else", "may", "ignore", "drop", "req", "level", "text", "name"])
+_BESIDE = frozenset(["when", "if", "else", "may", "ignore", "drop", "req", "level", "text", "name", "stateless", "as"])
 
 
 class Plan:
@@ -25,12 +26,15 @@ class Plan:
         self.effects, self.sends = [], []
         self.goto = self.close = self.result = self.error = None
         self.on_failure = None
+        self.reliable = []  # of what is sent: message, what was given, pattern, whether the plan has begun the numbering
+        self.set, self.declined, self.row = set(), False, None
 
     def copy(self):
         """A plan that goes on from here on its own."""
         other = Plan(self.vars, self.lets)
         other.effects, other.sends = list(self.effects), list(self.sends)
         other.goto, other.close, other.result, other.error = self.goto, self.close, self.result, self.error
+        other.reliable, other.set, other.declined, other.row = list(self.reliable), set(self.set), self.declined, self.row
         return other
 
 
@@ -45,12 +49,14 @@ def entries(tree):
 class Planner:
     """Works out rules for one session and one event."""
 
-    def __init__(self, machine, session, fields):
+    def __init__(self, machine, session, fields, in_call=False):
         self.machine, self.spec, self.session, self.fields = machine, machine.spec, session, fields
+        self.hiding = session.args if in_call else {}  # in a call its arguments hide variables
 
     def scope(self, lets, variables):
         """What expressions see: lets, fields, variables, arguments, params."""
-        return self.spec.scope(lets, self.fields, variables, self.session.args, self_vars=variables)
+        here = Here(self.machine.world, self.session)
+        return self.spec.scope(lets, self.fields, self.hiding, variables, self.session.args, self_vars=variables, here=here)
 
     def holds(self, condition):
         """Whether a guard is true with the variables as they are before the rule."""
@@ -75,6 +81,10 @@ class Planner:
         try:
             found = self._run(body, [Plan(self.session.vars, {})])
         except (Undefined, Unfit) as error:
+            return self._else(body, error)
+        except NoRoom as error:
+            if "else" not in body:
+                raise
             return self._else(body, error)
         if "else" in body:
             for plan in found:
@@ -111,31 +121,58 @@ class Planner:
             plan.effects.append((str(name), values))
         return [plan]
 
+    def _do_put(self, tree, plan):
+        """A row of a table: an effect of the table's name."""
+        scope = self.scope(plan.lets, plan.vars)
+        for place, columns in tree.items():
+            node = self.parse(place)
+            table = self.spec.tables[node.base.name]
+            given = {table.key: node.index, **{str(name): self.parse(text) for name, text in columns.items()}}
+            if set(given) != set(table.types):
+                raise SpecError("put: all columns are given")
+            values = {name: table.types[name].accept(value.eval(scope, table.types[name].enum)) for name, value in given.items()}
+            plan.effects.append((node.base.name, values))
+        return [plan]
+
+    @staticmethod
+    def _do_decline(tree, plan):
+        plan.declined = flag(tree)
+        return [plan]
+
     def _do_set(self, tree, plan):
         scope, fresh = self.scope(plan.lets, dict(plan.vars)), {}
         for name, text in tree.items():
             of = self.machine.own.vars[name][0]
             fresh[str(name)] = of.accept(self.parse(text).eval(scope, of.enum), scope)
         plan.vars.update(fresh)
+        plan.set |= set(fresh)
         return [plan]
 
     def _do_send(self, tree, plan):
         scope = self.scope(plan.lets, dict(plan.vars))
         for name, values in entries(tree):
-            plan.sends.append(self.pattern(name, values, scope))
+            plan.sends.append(self.pattern(name, values, scope, plan))
         return [plan]
 
-    def pattern(self, name, values, scope):
+    def pattern(self, name, values, scope, plan=None):
         """The frame of one send."""
-        types = self.machine.field_types(name)
+        types, reliability = self.machine.field_types(name), self.machine.reliability
         given = {str(field): self._sent(types[field], value, scope) for field, value in (values or {}).items()}
-        return encode(self.spec, self.machine.role, str(name), given, self.session.framer.bare)
+        if reliability is None or name not in self.spec.reliable.messages:
+            return encode(self.spec, self.machine.role, str(name), given, self.session.framer.bare)
+        count = reliability.count_of(self.session, plan)
+        if count is None:
+            raise NoRoom()
+        pattern = encode(self.spec, self.machine.role, str(name), {**given, **reliability.addressed(plan.vars, count)})
+        plan.reliable.append((str(name), given, pattern, reliability.renews(self.session.vars, plan.vars)))
+        return pattern
 
     def _sent(self, of, value, scope):
         if isinstance(of, RecordType):
             return self._record(of, value, scope)
         if not isinstance(value, dict):
-            return self.parse(value).eval(scope, of.enum)
+            found = self.parse(value).eval(scope, of.enum)
+            return Free(found) if isinstance(found, Opaque) else found
         if set(value) - {"any", "where"}:
             raise SpecError("%s: declared only" % ", ".join(value))
         ours = self.parse(value["any"]).eval(scope, of.enum)

@@ -1,6 +1,7 @@
 """A reference server made from the reader: one thread a connection, one for all datagrams of a transport."""
 
 import argparse
+import os
 import pathlib
 import socket
 import struct
@@ -8,6 +9,7 @@ import threading
 import time
 
 from .machine import Machine
+from .shared import World
 from .spec import load
 
 
@@ -79,7 +81,8 @@ class Server:
         self.piece = piece
         self.spec, self.host = spec, Host(spec, data)
         self.host.stop = self.close
-        self.machine = Machine(spec, "server", self.host, ours_only=True)
+        self.world = World(spec, os.urandom(16))
+        self.machine = Machine(spec, "server", self.host, ours_only=True, world=self.world)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = self.listener.getsockname()
         self.addresses = {spec.transport.name: self.address}
@@ -94,29 +97,57 @@ class Server:
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         listener.bind(("127.0.0.1", 0))
         self.addresses[spec.transport.name] = listener.getsockname()
-        machine = Machine(spec, "server", self.host, ours_only=True)
+        machine = Machine(spec, "server", self.host, ours_only=True, world=self.world)
         threading.Thread(target=self._serve_datagrams, args=(listener, machine), daemon=True).start()
         return listener
 
     def _serve_datagrams(self, listener, machine):
         sessions = {}
-        while True:
-            try:
-                data, peer = listener.recvfrom(65536)
-            except OSError:
-                return
-            try:
-                session = sessions.get(peer) or machine.connect()[0]
-                session = machine.feed(session, data)[0]
-            except Exception as error:
-                self.errors.append(error)
-                return
-            sessions[peer] = session
+        try:
+            while True:
+                now = time.monotonic_ns()
+                due = [session.deadline() for session in sessions.values() if session.deadline() is not None]
+                listener.settimeout(max(min(due) - now, 1) / 1e9 if due else None)
+                data, peer = self._receive(listener)
+                now = time.monotonic_ns()
+                if peer is not None:
+                    session = sessions.get(peer) or self._begin(machine, peer, now)
+                    sessions[peer] = machine.feed(session, data, now)[0]
+                for peer in list(sessions):  # time passed for all of them, and there may be rows for each
+                    self._go_on(listener, machine, sessions, peer, now)
+        except OSError:
+            return
+        except Exception as error:
+            self.errors.append(error)
+
+    @staticmethod
+    def _receive(listener):
+        try:
+            return listener.recvfrom(65536)
+        except socket.timeout:
+            return None, None
+
+    @staticmethod
+    def _begin(machine, peer, now):
+        session = machine.connect(now)[0]
+        session.peer = repr(peer).encode()
+        return session
+
+    @staticmethod
+    def _go_on(listener, machine, sessions, peer, now):
+        session = sessions[peer]
+        for _ in range(2):  # what comes when it goes on, is sent, too
             for pattern in session.sent:
                 listener.sendto(pattern.data, peer)
             session.take_output()
-            if session.ended:
-                del sessions[peer]
+            if not session.ended:
+                session = machine.advance(machine.settle(session)[0], now)[0]
+        sessions[peer] = session
+        for pattern in session.sent:
+            listener.sendto(pattern.data, peer)
+        session.take_output()
+        if session.ended or machine.keeps_nothing(session):
+            del sessions[peer]
 
     def __enter__(self):
         return self

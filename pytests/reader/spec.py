@@ -5,6 +5,7 @@ from fractions import Fraction
 
 from . import expr
 from .fields import fields_of
+from .section15 import Log, Reliable, Table, check
 from .types import data_bytes, data_number, pieces_of
 from .typetable import DeclaredOnly, TypeTable, byte_class, flag
 from .values import Duration, SpecError, Undefined, parse_duration
@@ -164,7 +165,12 @@ class Spec:
         self.effects = tree.get("effects", {})
         self.named_machines = self._machines(tree)
         self.transports = {str(name): Transport(str(name), detail or {}) for name, detail in tree["transports"].items()}
+        self.tables = {str(name): Table(detail, self.types) for name, detail in tree.get("tables", {}).items()}
+        self.logs = {str(name): Log(detail, self.types) for name, detail in tree.get("logs", {}).items()}
+        self.reliable = Reliable(tree["reliable"][0], self.all_frames["client"]) if "reliable" in tree else None
         self.calls = tree.get("calls", {})
+        self.seal_time = parse_duration(str(tree.get("limits", {}).get("seal", "60s")))
+        check(self)
         self.requirements = tree.get("requires", {})
         self.limits = tree.get("limits", {})
         self._views = {}
@@ -231,9 +237,9 @@ class Spec:
         """The messages that one side sends, in the order of the spec."""
         return [message for message in self.messages.values() if message.sent_by(sender)]
 
-    def scope(self, *layers, self_vars=None):
-        """A scope over the params, with these layers in front."""
-        return expr.Scope(list(layers) + [self.params], self.types, self_vars)
+    def scope(self, *layers, self_vars=None, here=None):
+        """A scope over the params, with these layers in front. `here`: what a session sees of the world."""
+        return expr.Scope(list(layers) + [self.params], self.types, self_vars, here)
 
     def constant(self, text, enum=None):
         """The value of an expression of constants."""

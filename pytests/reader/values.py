@@ -22,6 +22,14 @@ class Duration(int):
     """A time span in nanoseconds."""
 
 
+class NoRoom(Exception):
+    """As many messages as may be are not acknowledged."""
+
+
+class Opaque(bytes):
+    """Bytes of an implementation's own choice, which nobody can guess: seals, random values. Ours stand for all."""
+
+
 class _Absent:
     """Stands for a field that is not there."""
 
