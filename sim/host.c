@@ -271,15 +271,29 @@ static void unpark(struct assay_sim *sim, uint32_t i)
 
 static void make_call(struct assay_sim *sim, unsigned node);
 
-/* The engine was told something: what had to wait is tried again. */
-static void go_on(struct assay_sim *sim, unsigned node, uint16_t flow)
+/* Sessions of one engine wait for each other, too (for a row that is being written): all are tried, each in its order.
+ */
+static void feed_parked(struct assay_sim *sim, unsigned node)
 {
-    for (uint32_t i; sim->s.parked && (i = first_parked(sim, node, flow)) < sim->s.parked;) {
+    bool waits[SIM_FLOWS_MAX] = {false};
+    for (uint32_t i = 0; i < sim->s.parked;) {
         struct sim_datagram d = sim->parked[i];
-        if (!feed(sim, node, &d))
-            break;
-        unpark(sim, i);
+        if (!is_for(&d, node, node == SIM_SERVER ? d.flow : sim->node[node].flow) || waits[d.flow]) {
+            i++;
+        } else if (feed(sim, node, &d)) {
+            unpark(sim, i);
+        } else {
+            waits[d.flow] = true;
+            i++;
+        }
     }
+}
+
+/* The engine was told something: what had to wait is tried again. */
+static void go_on(struct assay_sim *sim, unsigned node)
+{
+    if (sim->s.parked)
+        feed_parked(sim, node);
     if (sim->node[node].blocked)
         make_call(sim, node);
     if (node == SIM_SERVER)
@@ -306,7 +320,7 @@ void sim_arrive(struct assay_sim *sim, const struct sim_datagram *d)
         return;
     }
     if (node == SIM_SERVER || sim->node[node].blocked)
-        go_on(sim, node, d->flow);
+        go_on(sim, node);
 }
 
 void sim_tick(struct assay_sim *sim, unsigned node)
@@ -318,7 +332,7 @@ void sim_tick(struct assay_sim *sim, unsigned node)
     uint16_t flow = flow_of(sim, node, sid);
     enum assay_rc rc = assay_tick(e, sid, sim->s.now, ready(sim));
     bool any = harvest(sim, node, flow);
-    go_on(sim, node, flow);
+    go_on(sim, node);
     if (!any && (rc == ASSAY_PENDING || rc == ASSAY_FULL) && sim->node[node].deadline <= sim->s.now) {
         sim->s.full = sim->s.full || rc == ASSAY_FULL;
         sim->node[node].deadline = ASSAY_NEVER; /* until something else happens to it */
@@ -333,7 +347,7 @@ void sim_store(struct assay_sim *sim, uint32_t order)
     if (o.node == SIM_SERVER && sim_disk_put(sim, o.effect, o.args))
         note_done(sim, o.node, o.effect, o.args);
     if (!o.token) { /* nobody waits for it */
-        go_on(sim, o.node, o.flow);
+        go_on(sim, o.node);
         return;
     }
     sim_push(sim, (struct sim_event){.at = sim->s.now + sim->config.effect - sim->config.effect / 2,
@@ -355,7 +369,7 @@ void sim_complete(struct assay_sim *sim, uint32_t order)
         rc = assay_complete(engine(sim, o.node), o.token, sim->s.now, true, ready(sim));
         any = harvest(sim, o.node, o.flow);
     }
-    go_on(sim, o.node, o.flow);
+    go_on(sim, o.node);
     uint16_t first = client ? sim->model->actors[o.node - 1].acts.first : 0;
     if (client && sim->looks[first] && !sim->node[o.node].over)
         sim->node[o.node].saved = sim_act_args(sim, o.node, first);
@@ -399,7 +413,7 @@ void sim_act(struct assay_sim *sim, unsigned node)
         return;
     }
     make_call(sim, node);
-    go_on(sim, node, n->flow);
+    go_on(sim, node);
 }
 
 /* ---- lives ------------------------------------------------------------- */

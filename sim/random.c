@@ -1,4 +1,4 @@
-/* Random schedules: rates from mild to bad, for a while; then the network is well. */
+/* Random schedules: rates from mild to bad, for a while; then the network is well, before anybody has to give up. */
 #include "sim/world.h"
 
 struct weather {
@@ -38,9 +38,14 @@ static int64_t draw_span(struct weather *w)
     return 1000 * (1 + (int64_t)(draw(w) % (uint64_t)most) / 1000);
 }
 
+static bool is_over(const struct assay_sim *sim, const struct weather *w)
+{
+    return sim->s.datagrams >= w->lasts || sim->s.now >= sim->trouble;
+}
+
 static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct assay_sim_fault *f)
 {
-    if (sim->s.datagrams >= w->lasts || !w->kinds || draw(w) % 1024 >= w->rate)
+    if (is_over(sim, w) || !w->kinds || draw(w) % 1024 >= w->rate)
         return false;
     unsigned at = (unsigned)(draw(w) % KINDS);
     while (!(w->kinds >> at & 1))
@@ -59,7 +64,7 @@ static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct as
 static bool draw_crash(const struct assay_sim *sim, struct weather *w, unsigned node, struct assay_sim_fault *f)
 {
     unsigned role = node == SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
-    if (sim->s.datagrams >= w->lasts || !(w->crashes & role) || !sim->node[node].up || draw(w) % 1024 >= w->crash_rate)
+    if (is_over(sim, w) || !(w->crashes & role) || !sim->node[node].up || draw(w) % 1024 >= w->crash_rate)
         return false;
     *f = (struct assay_sim_fault){.crash = true, .node = (uint8_t)node, .step = sim->s.steps + 1};
     return true;

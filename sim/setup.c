@@ -218,6 +218,19 @@ static void take_node(struct assay_sim *sim, struct spans *spans, unsigned node)
     }
 }
 
+/* Half of the shortest time after which a call, or a sender, gives up. */
+static int64_t before_giving_up(struct assay_sim *sim)
+{
+    int64_t least = ASSAY_NEVER, n;
+    for (uint16_t i = 0; i < sim->model->acts_count; i++) {
+        int64_t within = sim->model->calls[sim->model->acts[i].call].within;
+        least = within > 0 && within < least ? within : least;
+    }
+    if (sim->reliable && sim_number(sim, 1, sim->node[1].sid, sim->model->reliables[0].give_up, &n) && n < least)
+        least = n;
+    return least / 2;
+}
+
 static void measure(struct assay_sim *sim)
 {
     struct spans spans = {INT64_MAX, 0};
@@ -230,6 +243,7 @@ static void measure(struct assay_sim *sim)
     spans.least = spans.least < spans.most ? spans.least : spans.most;
     sim->delay = spans.least + spans.least / 4 + 2 * sim->config.latency;
     sim->linger = 2 * sim->delay;
+    sim->trouble = before_giving_up(sim);
     sim->horizon = 2 * spans.most + 10 * sim->delay;
 }
 

@@ -164,6 +164,7 @@ struct assay_sim {
     int64_t delay;   /* a fault's: longer than the first pause before something is sent again */
     int64_t linger;  /* for so long nothing is due when the world is at rest */
     int64_t horizon; /* after the last fault and call: then it should be */
+    int64_t trouble; /* random schedules are well from then on */
     uint64_t base;   /* datagrams of the run without faults */
     bool reliable, tracing;
 
