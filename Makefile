@@ -223,10 +223,11 @@ fanout-bench: ## lines stored and passed on to readers, beside recvfrom and send
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay fanout hand_fanout)
 	@python3 bench/fanout.py build/release spec/pubsub.yaml --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),2)
 
-bench: ## `assay serve` beside hand-written servers of the same protocols: PAIRS=5 SECONDS=1
+bench: ## `assay serve` beside hand-written servers of the same protocols, and `assay sim`: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
 	@python3 bench/run.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
+	@$(MAKE) --no-print-directory sim-bench
 
 # ---- libassay, and installing ----
 
