@@ -121,14 +121,14 @@ static enum assay_rc hand_over(struct assay_engine *e, struct assay_session *s, 
                                enum assay_origin origin, bool *owed)
 {
     struct assay_flow *flow = assay_flow_of(e, s);
-    uint64_t turn = flow->taken;
+    uint32_t numbering = flow->numbering;
     e->tx.done = e->tx.declined = e->cramped = false;
     enum assay_rc rc = assay_step(e, s, event, origin);
     if (rc == ASSAY_OK && e->tx.declined && e->cramped)
         assay_ahead_drop(e, flow); /* those in front come first: these come again */
     if ((rc != ASSAY_OK && rc != ASSAY_ENDED) || !e->tx.done)
         return rc;
-    if (!e->tx.declined && flow->taken == turn) /* else the numbering began anew */
+    if (!e->tx.declined && flow->numbering == numbering)
         advance(e, flow);
     *owed |= !e->tx.declined;
     return rc;
@@ -232,14 +232,15 @@ static enum assay_rc ahead_at_once(struct assay_engine *e, struct assay_session 
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     struct assay_ahead_of_turn *ahead = ahead_at(e, flow, count);
-    enum assay_rc rc = ASSAY_OK;
+    uint32_t numbering = flow->numbering;
     e->tx.done = e->tx.declined = false;
-    if (!ahead->done) {
-        rc = assay_step(e, s, event, ASSAY_ORIGIN_INPUT);
-        if ((rc == ASSAY_OK || rc == ASSAY_ENDED) && e->tx.done && !e->tx.declined) {
-            ahead->done = true;
-            flow->held++;
-        }
+    if (ahead->done)
+        return ASSAY_OK;
+    enum assay_rc rc = assay_step(e, s, event, ASSAY_ORIGIN_INPUT);
+    bool through = (rc == ASSAY_OK || rc == ASSAY_ENDED) && e->tx.done && !e->tx.declined;
+    if (through && flow->numbering == numbering) {
+        ahead->done = true;
+        flow->held++;
     }
     return rc;
 }

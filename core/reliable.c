@@ -233,6 +233,7 @@ static void renew(struct assay_engine *e, struct assay_flow *flow)
             from->due = e->now;
             from->pause = 0;
         }
+        from->numbered = false; /* for the next time */
         *kept_at(e, flow, to++) = *from;
         mark = i + 1 == flow->mark ? to - flow->base : mark;
     }
@@ -240,6 +241,7 @@ static void renew(struct assay_engine *e, struct assay_flow *flow)
     flow->base = flow->acked = flow->taken = 0;
     flow->mark = mark;
     flow->progress = e->now;
+    flow->numbering++;
     assay_ahead_drop(e, flow);
 }
 
@@ -379,8 +381,9 @@ static bool send_again(struct assay_engine *e, struct assay_session *s, struct a
 static enum assay_rc give_up(struct assay_engine *e, struct assay_session *s, struct assay_flow *flow)
 {
     uint64_t forgotten = flow->next;
+    uint32_t numbering = flow->numbering;
     enum assay_rc rc = assay_handle(e, s, ASSAY_EV_GIVEN_UP, ASSAY_ORIGIN_SELF);
-    if (rc == ASSAY_FULL || flow->next < forgotten) /* or the numbering began anew */
+    if (rc == ASSAY_FULL || flow->numbering != numbering)
         return rc;
     free_kept(e, flow, flow->base, forgotten);
     move_base(e, flow, forgotten);
@@ -423,12 +426,12 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
     struct assay_flow *flow = assay_flow_of(e, s);
     for (uint64_t i = flow->base; i < flow->next; i++)
         again = kept_at(e, flow, i)->due < again ? kept_at(e, flow, i)->due : again;
-    *waiting = (struct assay_waiting){.sent = (uint32_t)(flow->next - flow->base),
-                                      .held = flow->held,
-                                      .first_sent = flow->base,
-                                      .taken = flow->taken,
-                                      .again = again,
-                                      .gives_up =
-                                          flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER};
+    *waiting =
+        (struct assay_waiting){.sent = (uint32_t)(flow->next - flow->base),
+                               .held = flow->held,
+                               .first_sent = flow->base,
+                               .taken = flow->taken,
+                               .again = again,
+                               .gives_up = flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER};
     return true;
 }

@@ -35,6 +35,7 @@ struct assay_flow {
     assay_time retry;    /* when it may be hungry again, as there was no memory for a row */
     uint32_t head;       /* place of message base among those kept */
     uint32_t held;       /* messages ahead of their turn */
+    uint32_t numbering;  /* how many times numbers began anew */
 };
 
 /* What a session wants done as soon as it can be. */

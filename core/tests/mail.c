@@ -39,8 +39,9 @@ static const struct assay_type types[] = {
     [T_NUMBER] = {"u32", ASSAY_T_INT, 0, NONE, NONE, 0, UINT32_MAX},
     [T_BOOL] = {"bool", ASSAY_T_BOOL, 0, NONE, NONE, 0, 1},
 };
-static const struct assay_blob blobs[] = {BLOB("AA"), BLOB("\0"), BLOB("stale"), BLOB("lost"), BLOB("no-room")};
-enum { B_SESSION, B_NOBODY, B_STALE, B_LOST, B_NO_ROOM };
+static const struct assay_blob blobs[] = {BLOB("AA"),   BLOB("\0"),      BLOB("stale"),
+                                          BLOB("lost"), BLOB("no-room"), BLOB("GG")};
+enum { B_SESSION, B_NOBODY, B_STALE, B_LOST, B_NO_ROOM, B_ANOTHER };
 static const struct assay_param params[] = {{"text", "", T_TEXT, NONE}};
 static const struct assay_effect effects[] = {
     {.name = "show", .args = {0, 1}, .table = NONE, .log = NONE},
@@ -223,11 +224,14 @@ static void make_machine(unsigned side, const struct mail_options *options)
         CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_ARG), I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
     uint16_t end =
         CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_END));
+    uint16_t renew = CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_SESSION), I(SLOT, 0, MAIL_OWN),
+                          I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_NOTE));
     struct assay_rule *note = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE,
-                                   options->checks  ? check
-                                   : options->ends  ? end
-                                   : options->keeps ? keep
-                                                    : show);
+                                   options->checks   ? check
+                                   : options->renews ? renew
+                                   : options->ends   ? end
+                                   : options->keeps  ? keep
+                                                     : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
     rule(side, MAIL_S_LOST, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, show);
     if (options->relays) {
@@ -244,6 +248,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
     rule_everywhere(side, ASSAY_EV_STALE, CODE(I(BLOB, 0, B_STALE), I(EFFECT, 1, MAIL_EFFECT_SHOW)));
     rule_everywhere(side, ASSAY_EV_MALFORMED, CODE(I(INT, 0, 0), I(LOCAL, 0, 60)));
     rule_everywhere(side, ASSAY_EV_NO_ROOM, CODE(I(BLOB, 0, B_NO_ROOM), I(EFFECT, 1, MAIL_EFFECT_SHOW)));
+    if (options->renews)
+        rule(side, MAIL_S_LIVE, ASSAY_EV_GIVEN_UP, NONE, CODE(I(BLOB, 0, B_ANOTHER), I(SET, 0, var + MAIL_V_SESSION)));
     rule_everywhere(
         side, ASSAY_EV_GIVEN_UP,
         CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_LOST)));

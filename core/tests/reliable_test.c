@@ -563,6 +563,44 @@ static void what_waits_goes_along_to_a_new_session(void **unused)
     mail_close(&m);
 }
 
+static const struct mail_options renewing = {.order = ASSAY_ORDER_IN_ORDER, .renews = true};
+
+/* The first message of a numbering, too: what comes next is the first of the new one. */
+static void a_message_may_renew(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &renewing);
+    m.dead[0] = true;
+    mail_feed(&m, 0, SPAN("\1AA\0BB"));
+    assert_int_equal(waiting(&m, 0).taken, 0);
+    assert_int_equal(waiting(&m, 0).sent, 1);
+    mail_feed(&m, 0, SPAN("\1BB\0CC"));
+    assert_int_equal(waiting(&m, 0).taken, 0);
+    assert_int_equal(waiting(&m, 0).sent, 2);
+    uint32_t sent = m.sent;
+    assert_true(mail_step(&m, MAIL_FIRST / 2)); /* what was sent under the session before goes out at once */
+    assert_int_equal(m.sent, sent + 1);
+    assert_memory_equal(m.last, "\1CC\0BB", 6);
+    mail_close(&m);
+}
+
+static void who_gives_up_may_renew(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &renewing);
+    m.dead[1] = true;
+    mail_call(&m, 1, MAIL_CALL_POST, "a");
+    mail_run(&m, MAIL_GIVE_UP - 1);
+    m.dead[1] = false;
+    mail_run(&m, MAIL_GIVE_UP);
+    assert_int_equal(waiting(&m, 1).first_sent, 0);
+    assert_int_equal(waiting(&m, 1).sent, 1);
+    assert_memory_equal(m.last, "\1GG\0a", 5);
+    mail_close(&m);
+}
+
 /* ---- judges -------------------------------------------------------------------- */
 
 static void judges_are_told_of_what_no_rule_sent(void **unused)
@@ -645,6 +683,8 @@ int main(void)
         cmocka_unit_test(flush_ends_when_nothing_waits),
         cmocka_unit_test(other_sessions_are_stale),
         cmocka_unit_test(what_waits_goes_along_to_a_new_session),
+        cmocka_unit_test(a_message_may_renew),
+        cmocka_unit_test(who_gives_up_may_renew),
         cmocka_unit_test(judges_are_told_of_what_no_rule_sent),
         cmocka_unit_test(what_ends_the_session_is_acknowledged),
         cmocka_unit_test(room_is_kept_while_an_effect_is_in_flight),
