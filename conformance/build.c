@@ -62,7 +62,7 @@ static struct assay_step *put_step(struct assay_builder *b, uint8_t link, enum a
 {
     struct assay_step *s = assay_items_add((void **)&b->steps, &b->step_count, &b->step_cap, sizeof *s);
     s->kind = (uint8_t)kind;
-    s->link = link;
+    s->link = s->from = link;
     if (link >= b->current.links)
         b->current.links = (uint8_t)(link + 1);
     return s;

@@ -105,7 +105,9 @@ static void add_random(struct product *p, const struct assay_inputs *inputs, uin
 /* What an effect leaves for a judge to see, where there are observers. */
 static bool leaves_traces(const struct product *p, uint16_t effect)
 {
-    return p->observed && assay_effect_shows(&p->right.config.model->effects[effect]);
+    const struct assay_effect *e = &p->right.config.model->effects[effect];
+    bool kept = e->log != ASSAY_NONE || e->table != ASSAY_NONE; /* what it keeps shows on the wire */
+    return p->observed && !kept && assay_effect_shows(e);
 }
 
 /* To be told to stop once more changes nothing. */

@@ -10,7 +10,7 @@ static void fault_case(struct assay_builder *b, uint32_t node, size_t i, const c
     assay_build_begin(b, assay_build_state_name(b, state), name, "%s-%s",
                       b->model->messages[b->inputs.items[i].message].name, b->inputs.items[i].label);
     assay_build_path(b, 0, node);
-    assay_build_send(b, 0, b->inputs.items[i].bytes, 0);
+    assay_build_input(b, 0, i);
     assay_build_tail(b, 0, state, r);
     b->current.circumstance = b->config.circumstance;
     assay_build_finish(b, r->last_rule, ASSAY_CASE_EXCLUSIVE, "%s in state %s", name, assay_build_state_name(b, state));
@@ -41,6 +41,14 @@ static void fault_at_end(struct assay_builder *b, uint32_t node, const char *nam
     assay_build_finish(b, r.last_rule, ASSAY_CASE_EXCLUSIVE, "%s at the end in state %s", name, state);
 }
 
+/* The first node of a state, or one at which there is a secret to answer with. */
+static bool is_worth_it(const struct assay_builder *b, uint32_t node)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    return assay_node_of(&b->explored, n->state) == node ||
+           (n->belief->marks && n->depth && !b->explored.nodes[n->parent].belief->marks);
+}
+
 /* The same generator on the protocol as it goes under the circumstance. */
 static void generate_under(struct assay_builder *b, struct assay_circumstance circumstance, const char *name)
 {
@@ -51,8 +59,7 @@ static void generate_under(struct assay_builder *b, struct assay_circumstance ci
             fault_at_end(b, node, name);
             for (size_t i = 0; i < b->inputs.count; i++) {
                 const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-                if (r->faulted && !r->partial && earlier(b, node, i) < PER_RULE &&
-                    assay_node_of(&b->explored, b->explored.nodes[node].state) == node)
+                if (r->faulted && !r->partial && earlier(b, node, i) < PER_RULE && is_worth_it(b, node))
                     fault_case(b, node, i, name);
             }
         }

@@ -267,6 +267,59 @@ static void forged(struct assay_builder *b, const struct assay_flow_place *p)
                        "what the target gave to one address comes from another");
 }
 
+/* ---- what changes nothing ------------------------------------------------------------ */
+
+/* How far the way to a node is that of another, which goes on from there. False: not at all. */
+static bool on_the_way(const struct assay_builder *b, uint32_t node, uint32_t to)
+{
+    const struct assay_node *n = &b->explored.nodes[node], *t = &b->explored.nodes[to];
+    return n->depth <= t->depth && memcmp(n->path, t->path, n->depth * sizeof *n->path) == 0;
+}
+
+static bool seen_before(const struct assay_builder *b, uint32_t node, size_t input)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    for (size_t i = 0; i < input; i++) {
+        const struct assay_reaction *x = assay_reaction(&b->explored, node, i);
+        if (x->stepped && x->rule == r->rule && x->event == r->event && x->after == r->after)
+            return true;
+    }
+    return false;
+}
+
+static void stays(struct assay_builder *b, const struct assay_flow_place *p, uint32_t node, size_t i)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    const struct assay_node *to = &b->explored.nodes[p->node];
+    const struct assay_input *input = &b->inputs.items[i];
+    assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[node].state), "lossy", "behind-%s-%s",
+                      b->model->messages[input->message].name, input->label);
+    assay_build_path(b, 0, node);
+    assay_build_input(b, 0, i);
+    await(b, 0);
+    if (r->unacknowledged)
+        assay_build_acknowledge(b, 0);
+    for (uint32_t k = b->explored.nodes[node].depth; k < to->depth; k++) {
+        assay_build_input(b, 0, to->path[k]);
+        await(b, 0);
+    }
+    turn(b, p->first, true);
+    b->current.field_req = input->req;
+    assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "all goes on as if there had not been %s", input->label);
+}
+
+static void all_that_stays(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    for (uint32_t node = 0; node < b->explored.count; node++)
+        for (size_t i = 0; i < b->inputs.count && on_the_way(b, node, p->node); i++) {
+            const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+            if (r->stepped && !r->ended && r->after == b->explored.nodes[node].state &&
+                b->inputs.items[i].kind != ASSAY_INPUT_CALL && b->inputs.items[i].bytes.n < 1024 &&
+                !seen_before(b, node, i))
+                stays(b, p, node, i);
+        }
+}
+
 void assay_generate_lossy(struct assay_builder *b)
 {
     struct assay_flow_place places[ASSAY_FLOW_PLACES_MAX];
@@ -288,6 +341,7 @@ void assay_generate_lossy(struct assay_builder *b)
         if (i == 0) {
             openers(b, p);
             forged(b, p);
+            all_that_stays(b, p);
         }
     }
 }

@@ -12,7 +12,8 @@
 /* How a link stood when the last belief about it was given up. */
 struct last_words {
     bool set;
-    bool reliable; /* it is about acknowledgements, or what goes out again */
+    bool other; /* it is about no rule, but this requirement: */
+    uint16_t req;
     uint16_t rule, state, event;
     assay_time due; /* a timer might have fired then */
     char expected[1024], seen[1024];
@@ -324,19 +325,40 @@ static void take_upper_words(const struct assay_oracle *o, const struct link *l,
     describe_tale(o, &seen, &l->told, b->told_seen);
 }
 
-/* Nothing is owed: a copy that is late, or something came that is sent reliably, or acknowledges. */
-static bool is_about_copies(struct assay_oracle *o, const struct link *l, const struct assay_belief *b)
+/* Whether something was seen before, byte for byte. */
+static bool is_copy(const struct assay_belief *b, struct assay_span seen)
+{
+    for (uint32_t i = 0; i < b->chunk_count; i++)
+        if (b->chunks[i].size == seen.n && memcmp(b->out.p + b->chunks[i].at, seen.p, seen.n) == 0)
+            return true;
+    return false;
+}
+
+/* What came, or did not, is no rule's: an acknowledgement, a copy, a row of a log. */
+static bool is_of_no_rule(struct assay_oracle *o, const struct link *l, const struct assay_belief *b, uint16_t *req)
 {
     struct assay_belief_world *world = &o->world;
     const struct assay_model *model = world->config.model;
     struct assay_span rest = {l->seen.p + b->cursor, l->seen.n - b->cursor};
-    if (!world->reliable || assay_copies_overdue(b))
-        return world->reliable;
+    if (!world->reliable)
+        return false;
+    *req = world->reliable->req;
+    if (b->chunk < b->chunk_count)
+        return b->chunks[b->chunk].kind == ASSAY_CHUNK_ACK;
+    if (assay_copies_overdue(b))
+        return true;
+    if (rest.n == 0)
+        return false;
     assay_lens_clear(&world->lens);
     world->lens.env.frame = rest.p;
     struct assay_decoded d = assay_decode(&world->lens.env, model->machines[world->config.machine].frame_out,
                                           assay_target_role(model, world->config.machine), rest);
-    return rest.n && d.message != ASSAY_NONE && (d.message == world->reliable->ack || world->reliables[d.message]);
+    if (d.message == ASSAY_NONE || (d.message != world->reliable->ack && !world->reliables[d.message]))
+        return false;
+    if (d.message != world->reliable->ack && !is_copy(b, rest) && model->logs_count &&
+        model->logs[0].machine == world->config.machine)
+        *req = model->logs[0].req;
+    return true;
 }
 
 static void take_words(struct assay_oracle *o, struct link *l, const struct assay_belief *b, bool upper,
@@ -353,7 +375,7 @@ static void take_words(struct assay_oracle *o, struct link *l, const struct assa
     words->rule = owes ? b->chunks[b->chunk].rule : b->last_rule;
     words->event = owes ? b->chunks[b->chunk].event : b->last_event;
     words->state = owes ? b->chunks[b->chunk].state : b->last_state;
-    words->reliable = owes ? b->chunks[b->chunk].kind == ASSAY_CHUNK_ACK : is_about_copies(o, l, b);
+    words->other = is_of_no_rule(o, l, b, &words->req);
     words->expected[0] = words->seen[0] = '\0';
     describe_expected(&o->world, &expected, b);
     describe_seen(o, &seen, l, b->cursor);
@@ -603,9 +625,9 @@ void assay_oracle_blame(const struct assay_oracle *o, uint8_t link, struct assay
     blame->rule = words->rule;
     blame->state = words->state;
     blame->event = words->event;
-    if (words->reliable) {
+    if (words->other) {
         blame->rule = ASSAY_NONE;
-        blame->req = o->world.reliable->req;
+        blame->req = words->req;
     } else if (words->rule != ASSAY_NONE) {
         blame->req = model->rules[words->rule].req;
         blame->level = model->rules[words->rule].level;

@@ -188,6 +188,16 @@ static bool blames_right(const struct assay_model *model, const struct assay_mut
            passed_over(model, &result->blame, req);
 }
 
+/* Where what one link was told is sent on another, a hash of what is done to each alone says nothing. */
+static bool crosses(const struct assay_case *c)
+{
+    for (size_t i = 0; i < c->step_count; i++)
+        if (c->steps[i].kind == ASSAY_STEP_SEND && c->steps[i].stamp.kind == ASSAY_STAMP_NONE &&
+            c->steps[i].from != c->steps[i].link)
+            return true;
+    return false;
+}
+
 /* Try the cases; the first kill counts, one that blames the right requirement is better. */
 static void try_cases(struct scorer *s, struct bench *b, const struct assay_mutant *mutant, struct assay_score_row *row)
 {
@@ -196,7 +206,8 @@ static void try_cases(struct scorer *s, struct bench *b, const struct assay_muta
         const struct assay_case *c = &b->suite->cases[b->order[k]];
         struct assay_memory_result result;
         s->score.cases_run++;
-        if (assay_memory_hash(&memory, c) == b->hashes[b->order[k]] || !assay_memory_run(&memory, c, &result) ||
+        bool same = assay_memory_hash(&memory, c) == b->hashes[b->order[k]] && !crosses(c);
+        if (same || !assay_memory_run(&memory, c, &result) ||
             result.passed)
             continue;
         row->right = blames_right(&b->model, mutant, c, &result);

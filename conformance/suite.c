@@ -29,6 +29,7 @@ static assay_generator *const for_datagram_servers[] = {
     assay_generate_rules,
     assay_generate_effects,
     assay_generate_times,
+    assay_generate_faults,
     assay_generate_lossy,
     assay_generate_copies,
     NULL,
