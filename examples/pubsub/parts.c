@@ -444,6 +444,12 @@ static void note_progress(struct app *app)
         (void)take_first(&app->on_way);
 }
 
+/* All that there was is stored, or lost: the program is through. */
+static bool is_done(const struct app *app)
+{
+    return app->role->writes && app->input.ended && app->input.size == 0 && app->on_way.count == 0;
+}
+
 /* ---- the session --------------------------------------------------------------------------- */
 
 static void session_lost(struct app *app)
@@ -511,7 +517,7 @@ static void refused(struct app *app)
 
 static void unreachable(struct app *app)
 {
-    if (app->stopping) {
+    if (app->stopping || (app->registered && is_done(app))) {
         app->phase = PHASE_OVER;
     } else if (app->registered || app->options.wait) {
         if (!app->troubled)
@@ -611,12 +617,6 @@ static bool is_in(const struct app *app, const char *state)
     return strcmp(assay_client_state(base(app)), state) == 0;
 }
 
-/* All that there was is stored: the program is through. */
-static bool is_done(const struct app *app)
-{
-    return app->role->writes && app->input.ended && app->input.size == 0 && app->on_way.count == 0;
-}
-
 static void leave(struct app *app)
 {
     app->phase = PHASE_LEAVING;
@@ -628,7 +628,10 @@ static void leave(struct app *app)
 /* Registered, and no call runs. */
 static void live(struct app *app)
 {
-    if (is_in(app, "Lost") || is_in(app, "Refused")) {
+    bool gone = is_in(app, "Lost") || is_in(app, "Refused");
+    if (gone && (app->stopping || is_done(app))) {
+        app->phase = PHASE_OVER;
+    } else if (gone) {
         start_register(app);
     } else if (app->stopping || (is_done(app) && app->flushed)) {
         leave(app);
@@ -671,7 +674,9 @@ static void go_on(struct app *app)
 {
     stop(app);
     let_go(app);
-    if (app->phase == PHASE_DOWN && now_ms() >= app->retry)
+    if (app->phase == PHASE_DOWN && now_ms() >= app->retry && assay_client_connected(base(app)))
+        start_register(app);
+    else if (app->phase == PHASE_DOWN && now_ms() >= app->retry)
         begin_session(app);
     for (int i = 0; i < WINDOW && is_free(app); i++) {
         live(app);
@@ -881,6 +886,10 @@ static void run(struct app *app)
     app->terminal = NULL;
     note_progress(app);
     tell_lost(app, UINT64_MAX);
+    if (app->input.size > 0) {
+        say(app, "what follows line %" PRIu64 " was not written", app->input.number);
+        fail(app, EX_TEMPFAIL);
+    }
 }
 
 int app_main(const struct role *role, int argc, char **argv)

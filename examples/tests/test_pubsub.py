@@ -307,6 +307,35 @@ def test_lines_that_may_be_lost_are_told(place):
     assert reader.lines()[-1] == "ann: x4"
 
 
+def test_writer_whose_server_is_gone_ends_when_nothing_is_left(place):
+    place.serve()
+    writer = place.start("ann", *place.command("writer", "ann", "--param", "give_up=400ms"), stdin=subprocess.PIPE)
+    writer.process.stdin.write(b"one\n")
+    writer.process.stdin.flush()
+    await_lines(place.reader("bob"), 1)
+    place.server.kill()
+    writer.process.stdin.write(text_of(numbered("ann", 30)).encode())
+    writer.process.stdin.close()
+    assert writer.wait() == 69
+    assert "lines 2 to 31: the server did not say that they are stored" in writer.said()
+
+
+def test_writer_that_is_ended_tells_what_it_did_not_write(place):
+    place.serve()
+    writer = place.start("ann", *place.command("writer", "ann"), stdin=subprocess.PIPE)
+    writer.process.stdin.write(b"one\n")
+    writer.process.stdin.flush()
+    await_lines(place.reader("bob"), 1)
+    place.server.kill()
+    writer.process.stdin.write(text_of(numbered("ann", 200)).encode())
+    writer.process.stdin.flush()
+    wait_until(lambda: not struct.unpack("i", fcntl.ioctl(writer.process.stdin, termios.FIONREAD, bytes(4)))[0], "that all is read")
+    assert writer.end() == 69
+    told = re.search(r"lines 2 to (\d+): the server did not say", writer.said())
+    rest = re.search(r"what follows line (\d+) was not written", writer.said())
+    assert told and rest and told[1] == rest[1], writer.said()
+
+
 # ---- what is refused, and how it ends --------------------------------------------------
 
 

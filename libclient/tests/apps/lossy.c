@@ -536,12 +536,12 @@ int main(void)
         for (enum fault what = DROP; what < FAULTS; what++, runs++)
             (void)run((struct fault_at){what, i}, none, 4);
     for (unsigned i = 0; i < count; i++)
-        for (unsigned k = i; k < i + 4; k++)
+        for (unsigned k = i; k < i + 3; k++)
             for (enum fault what = DROP; what < FAULTS; what++)
                 for (enum fault then = DROP; then < FAULTS; then++, runs++)
                     (void)run((struct fault_at){what, i}, (struct fault_at){then, k}, 4);
     count = run(none, none, LINES);
-    for (unsigned i = 0; i < count; i += 3)
+    for (unsigned i = 0; i < count; i += 6)
         for (enum fault what = DROP; what < FAULTS; what++, runs++)
             (void)run((struct fault_at){what, i}, none, LINES);
     printf("%u runs\n", runs);
