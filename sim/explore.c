@@ -5,6 +5,12 @@
 
 #define ASKS_EVERY 256u
 
+/* A world on the way, with the counts as they were. */
+struct mark {
+    struct sim_seen_entry before;
+    uint64_t deliveries; /* that it took to get there */
+};
+
 struct explorer {
     struct assay_sim *sim;
     const struct assay_sim_search *search;
@@ -12,7 +18,7 @@ struct explorer {
     struct assay_sim_schedule path; /* what has gone wrong so far */
     size_t least;                   /* faults of those schedules that are judged; the others were before */
     struct sim_seen seen;
-    struct sim_seen_entry *trail; /* worlds on the way here, with the counts as they were */
+    struct mark *trail; /* worlds on the way here */
     size_t trail_count, trail_cap;
     bool over;
 };
@@ -60,6 +66,7 @@ static int64_t span_of(const struct assay_sim *sim, const struct variety *v)
 static void count(struct assay_sim_count *to, const struct assay_sim *sim)
 {
     to->schedules++;
+    to->whole += sim->s.deliveries;
     to->calls += sim->s.calls;
     to->failed += sim->s.failed;
 }
@@ -166,20 +173,20 @@ static uint64_t faults_to_come(const struct explorer *x, unsigned left)
 static struct sim_seen_entry so_far(const struct explorer *x, uint64_t key)
 {
     const struct assay_sim_count *c = &x->report->count;
-    return (struct sim_seen_entry){key, c->schedules, c->calls, c->failed};
+    return (struct sim_seen_entry){key, c->schedules, c->calls, c->failed, c->whole};
 }
 
 static bool note_on_trail(struct explorer *x, uint64_t key)
 {
     if (x->trail_count == x->trail_cap) {
         size_t cap = x->trail_cap ? 2 * x->trail_cap : 64;
-        struct sim_seen_entry *grown = realloc(x->trail, cap * sizeof *grown);
+        struct mark *grown = realloc(x->trail, cap * sizeof *grown);
         if (!grown)
             return false;
         x->trail = grown;
         x->trail_cap = cap;
     }
-    x->trail[x->trail_count++] = so_far(x, key);
+    x->trail[x->trail_count++] = (struct mark){so_far(x, key), x->sim->s.deliveries};
     return true;
 }
 
@@ -199,6 +206,7 @@ static bool was_here(struct explorer *x, unsigned left)
     x->report->count.schedules += e->schedules;
     x->report->count.calls += e->calls;
     x->report->count.failed += e->failed;
+    x->report->count.whole += e->deliveries + e->schedules * x->sim->s.deliveries;
     return true;
 }
 
@@ -206,10 +214,13 @@ static bool was_here(struct explorer *x, unsigned left)
 static void leave_trail(struct explorer *x, size_t base)
 {
     while (x->trail_count > base) {
-        struct sim_seen_entry was = x->trail[--x->trail_count], now = so_far(x, was.key);
-        now.schedules -= was.schedules;
-        now.calls -= was.calls;
-        now.failed -= was.failed;
+        const struct mark *mark = &x->trail[--x->trail_count];
+        const struct sim_seen_entry *was = &mark->before;
+        struct sim_seen_entry now = so_far(x, was->key);
+        now.schedules -= was->schedules;
+        now.calls -= was->calls;
+        now.failed -= was->failed;
+        now.deliveries -= was->deliveries + now.schedules * mark->deliveries;
         if (!x->over)
             sim_seen_add(&x->seen, &now);
     }

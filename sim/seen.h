@@ -12,6 +12,7 @@
 struct sim_seen_entry {
     uint64_t key; /* 0: free */
     uint64_t schedules, calls, failed;
+    uint64_t deliveries; /* of these schedules, from here on */
 };
 struct sim_seen {
     struct sim_seen_entry *entries;

@@ -63,6 +63,7 @@ struct assay_sim_finding {
 
 struct assay_sim_count {
     uint64_t schedules, datagrams, deliveries, steps;
+    uint64_t whole;         /* deliveries of all these schedules, each counted from its start */
     uint64_t calls, failed; /* of these schedules, and those of them that did not end well */
 };
 

@@ -243,6 +243,7 @@ static void test_equal_worlds_count(void **state)
     assert_int_equal(once.count.schedules, each.count.schedules);
     assert_int_equal(once.count.calls, each.count.calls);
     assert_int_equal(once.count.failed, each.count.failed);
+    assert_int_equal(once.count.whole, each.count.whole);
     assert_true(each.count.failed > 0);
     free_world(&w);
 }
