@@ -68,7 +68,8 @@ static void measure(struct assay_engine *e)
     e->args_need = 2 * args_max;
     e->events_cap = at_least(2 * turns * e->events_need, EVENTS_MIN);
     e->args_cap = at_least(2 * turns * e->args_need, ARGS_MIN);
-    e->garbage_cap = 2 * turns * e->undo_cap + 2 * e->window;
+    e->garbage_need = 2 * e->undo_cap + e->window + 1; /* all that was ahead may be dropped behind a rule */
+    e->garbage_cap = 2 * turns * e->undo_cap + 2 * e->window + 1;
     e->scratch_need = e->model->scratch + e->model->frame_max + e->row_bytes;
     e->env.scratch_cap = e->scratch_need + at_least(e->scratch_need / 4, SCRATCH_MIN);
 }
@@ -389,10 +390,11 @@ static enum assay_rc first_due(struct assay_engine *e, struct assay_session *s, 
 {
     if (s->wants & ASSAY_WANT_TURN)
         return assay_turns(e, s);
+    s->wants &= (uint8_t)~ASSAY_WANT_AWAIT; /* if a call still waits, it is asked behind this */
     for (unsigned i = 0; i <= e->timers_count; i++)
         if (assay_session_deadlines(e, s)[i] == due)
             return fire(e, s, i);
-    return e->reliable && !s->wants ? assay_flow_tick(e, s) : ASSAY_OK;
+    return e->reliable && assay_flow_of(e, s)->due <= e->now ? assay_flow_tick(e, s) : ASSAY_OK;
 }
 
 enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out)
@@ -407,7 +409,8 @@ enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_PENDING;
     s->early = ASSAY_NONE;
     assay_no_fields(e);
-    return assay_leave(e, s, due <= now ? first_due(e, s, due) : ASSAY_OK, false);
+    enum assay_rc rc = assay_leave(e, s, due <= now ? first_due(e, s, due) : ASSAY_OK, false);
+    return rc == ASSAY_OK && (s->wants & ASSAY_WANT_AWAIT) ? ASSAY_FULL : rc;
 }
 
 /* ---- calls ------------------------------------------------------------- */

@@ -321,16 +321,17 @@ static enum assay_rc complete_suspended(struct assay_engine *e, struct assay_ses
                                         bool done)
 {
     s->pend = done ? ASSAY_PEND_DONE : ASSAY_PEND_FAILED;
+    struct assay_flight was = *flight;
     enum assay_rc rc = ASSAY_OK;
-    if (s->origin == ASSAY_ORIGIN_SELF || s->origin == ASSAY_ORIGIN_HELD) {
-        struct assay_flight was = *flight;
-        rc = s->origin == ASSAY_ORIGIN_SELF ? go_on_by_itself(e, s) : assay_receive_resume(e, s);
-        *flight = rc == ASSAY_FULL ? was : *flight;
-    }
-    if (rc == ASSAY_FULL)
+    assay_flight_end(e, flight); /* what comes next may need its place */
+    if (s->origin == ASSAY_ORIGIN_SELF)
+        rc = go_on_by_itself(e, s);
+    else if (s->origin == ASSAY_ORIGIN_HELD)
+        rc = assay_receive_resume(e, s);
+    if (rc == ASSAY_FULL) {
         s->pend = ASSAY_PEND_FLIGHT;
-    else
-        assay_flight_end(e, flight);
+        assay_flight_again(e, flight, &was);
+    }
     return rc;
 }
 

@@ -36,7 +36,7 @@ bool assay_queue_has_room(const struct assay_engine *e)
 {
     return e->events_cap - e->events_count >= e->events_need && e->args_cap - e->args_count >= e->args_need &&
            e->env.scratch_cap - e->env.scratch_used >= e->scratch_need &&
-           (e->garbage_cap - e->garbage_count >= 2 * e->undo_cap || e->events_head == e->events_count);
+           (e->garbage_cap - e->garbage_count >= e->garbage_need || e->events_head == e->events_count);
 }
 
 bool assay_next_event(struct assay_engine *e, struct assay_event *event)
@@ -106,4 +106,13 @@ void assay_flight_end(struct assay_engine *e, struct assay_flight *flight)
     flight->session = ASSAY_TIMERS_OUT;
     flight->next = e->flights_free;
     e->flights_free = (uint32_t)(flight - e->flights) + 1;
+}
+
+void assay_flight_again(struct assay_engine *e, struct assay_flight *flight, const struct assay_flight *was)
+{
+    uint32_t *link = &e->flights_free, id = (uint32_t)(flight - e->flights) + 1;
+    while (*link != id)
+        link = &e->flights[*link - 1].next;
+    *link = flight->next;
+    *flight = *was;
 }

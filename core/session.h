@@ -141,7 +141,7 @@ struct assay_engine {
 
     struct assay_undo *undo;
     assay_val *garbage; /* bytes of variables that queued events may still show */
-    uint32_t undo_count, undo_cap, garbage_count, garbage_cap;
+    uint32_t undo_count, undo_cap, garbage_count, garbage_cap, garbage_need;
 
     struct assay_queued *events;
     assay_val *arg_values;
@@ -239,6 +239,8 @@ assay_token assay_flight_start(struct assay_engine *e, struct assay_session *s, 
                                bool gate);
 struct assay_flight *assay_flight_find(struct assay_engine *e, assay_token token);
 void assay_flight_end(struct assay_engine *e, struct assay_flight *flight);
+/* It ended, but it is in flight still, as it was: nothing has come of what should have come next. */
+void assay_flight_again(struct assay_engine *e, struct assay_flight *flight, const struct assay_flight *was);
 
 /* ---- actions.c: rule bodies -------------------------------------------- */
 

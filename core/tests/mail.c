@@ -220,6 +220,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
     uint16_t first_rule = rules_n;
     uint16_t show = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
     uint16_t check = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_CHECK));
+    uint16_t twice = CODE(I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_CHECK), I(SLOT, 0, MAIL_OWN),
+                          I(EFFECT, 1, MAIL_EFFECT_CHECK));
     uint16_t keep =
         CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_ARG), I(SLOT, 0, MAIL_OWN), I(EFFECT, 1, MAIL_EFFECT_SHOW));
     uint16_t end =
@@ -227,7 +229,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
     uint16_t renew = CODE(I(SLOT, 0, MAIL_OWN), I(SET, 0, var + MAIL_V_SESSION), I(SLOT, 0, MAIL_OWN),
                           I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_NOTE));
     struct assay_rule *note = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_NOTE, NONE,
-                                   options->checks   ? check
+                                   options->twice    ? twice
+                                   : options->checks ? check
                                    : options->renews ? renew
                                    : options->ends   ? end
                                    : options->keeps  ? keep
@@ -328,7 +331,8 @@ const struct assay_model *mail_model(const struct mail_options *options)
     make_machine(1, options);
     make_transitions();
     model = (struct assay_model){.protocol = "mail",
-                                 .limits = {2, options->memory ? options->memory : 4096, 8, 1024, 1024, 0, 0, 0},
+                                 .limits = {2, options->memory ? options->memory : 4096,
+                                            options->effects ? options->effects : 8, 1024, 1024, 0, 0, 0},
                                  .scratch = 256,
                                  .frame_max = 48,
                                  .out_max = 45,

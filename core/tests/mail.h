@@ -41,6 +41,8 @@ struct mail_options {
     bool judge;
     bool logs; /* the server's sessions follow a log of texts while `reads`; Plain sets the cursor to its size */
     int64_t batch, row_window, cursor;
+    bool twice;       /* that effect is done twice for each note */
+    uint32_t effects; /* in flight at most; 0: 8 */
     bool renews;    /* whoever gets a note takes its text for the session and passes it on as a note; who gives up takes
                        another session */
     bool strangers; /* the server begins in state Stranger: Plain and what is stale are answered by stateless rules,

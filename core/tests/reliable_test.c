@@ -375,6 +375,32 @@ static void effects_of_messages_that_were_ahead(void **unused)
     mail_close(&m);
 }
 
+/* With no more effects in flight than one, an effect makes room for the next one of its rule. */
+static void one_effect_behind_another(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    struct mail_options options = checked;
+    options.twice = true;
+    options.effects = 1;
+    mail_open(&m, &options);
+    m.sides[0].holds = true;
+    mail_feed(&m, 0, SPAN("\1AA\1b"));
+    for (int i = 0; i < 3; i++) {
+        mail_feed(&m, 0, SPAN("\1AA\0a"));
+        if (i < 2)
+            mail_complete(&m, 0, true);
+    }
+    assert_int_equal(waiting(&m, 0).taken, 1);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(m.sides[0].tokens_n, 1);
+        mail_complete(&m, 0, true);
+    }
+    assert_int_equal(m.sides[0].tokens_n, 0);
+    assert_int_equal(waiting(&m, 0).taken, 2);
+    mail_close(&m);
+}
+
 /* ---- other orders, other answers to duplicates ------------------------------- */
 
 static void without_order_each_is_shown_at_once(void **unused)
@@ -677,6 +703,7 @@ int main(void)
         cmocka_unit_test(a_declined_message_is_handled_anew),
         cmocka_unit_test(acknowledged_means_done),
         cmocka_unit_test(effects_of_messages_that_were_ahead),
+        cmocka_unit_test(one_effect_behind_another),
         cmocka_unit_test(without_order_each_is_shown_at_once),
         cmocka_unit_test(duplicates_are_answered),
         cmocka_unit_test(impossible_acknowledgements_change_nothing),
