@@ -20,18 +20,15 @@ static bool all_acted(const struct assay_sim *sim)
     return sim->node[SIM_SERVER].up;
 }
 
-/* Nothing is on its way, nobody works, no message waits. */
-static bool is_quiet(const struct assay_sim *sim)
-{
-    return sim->s.events == 0 && all_acted(sim) && !(sim->reliable && sim_waits(sim));
-}
-
-/* At rest when everything is done and nothing more is due for a while; or when it has had all the time there is. */
+/* At rest when everything is done, nothing is on its way and nothing more came of it for a while, but for what idle
+ * nodes say now and then; or when the world has had all the time there is. */
 static bool at_rest(struct assay_sim *sim, int64_t next)
 {
     if (next == ASSAY_NEVER || sim->s.full || sim->memory || next - sim->s.moved > sim->horizon)
         return true;
-    if (!is_quiet(sim)) {
+    if (sim->s.events)
+        return false;
+    if (!all_acted(sim) || (sim->reliable && sim_waits(sim))) {
         sim->s.quiet = ASSAY_NEVER;
         return false;
     }
@@ -116,6 +113,25 @@ void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link
         sim_launch(sim, faults, count);
     else
         next_event(sim);
+}
+
+#define IDLE_STEPS 100000
+
+uint64_t sim_idle(struct assay_sim *sim, int64_t span)
+{
+    uint64_t before = sim->s.datagrams;
+    int64_t end = sim->s.now + span;
+    for (int i = 0; i < IDLE_STEPS; i++) {
+        unsigned node = 0;
+        int64_t next = first_deadline(sim, &node);
+        bool launch = sim->s.box_head < sim->s.box_tail;
+        if (sim->s.events && sim->events.items[0].at < next)
+            next = sim->events.items[0].at;
+        if (!launch && next > end)
+            break;
+        sim_step(sim, launch ? SIM_LAUNCH : SIM_EVENT, NULL, 0);
+    }
+    return sim->s.datagrams - before;
 }
 
 /* ---- schedules --------------------------------------------------------- */

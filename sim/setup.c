@@ -275,6 +275,8 @@ struct assay_sim *assay_sim_new(const struct assay_sim_config *config, char erro
     sim_begin(sim, config->seed, false);
     sim_run(sim, NULL);
     sim->base = sim->s.datagrams;
+    sim->base_end = sim->s.now;
+    sim->idle = sim_idle(sim, sim->horizon);
     return sim->memory ? give_up(sim, error, "no memory") : sim;
 }
 

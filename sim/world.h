@@ -161,9 +161,11 @@ struct assay_sim {
     uint64_t seed;  /* of the run */
     bool near_wrap;
 
-    int64_t delay;   /* a fault's: longer than the first pause before something is sent again */
-    int64_t linger;  /* for so long nothing is due when the world is at rest */
-    int64_t horizon; /* after the last fault and call: then it should be */
+    int64_t delay;    /* a fault's: longer than the first pause before something is sent again */
+    int64_t linger;   /* for so long nothing is due when the world is at rest */
+    int64_t horizon;  /* after the last fault and call: then it should be */
+    int64_t base_end; /* when that is over; `idle` datagrams are sent in a horizon of time behind it */
+    uint64_t idle;
     int64_t trouble; /* random schedules are well from then on */
     uint64_t base;   /* datagrams of the run without faults */
     bool reliable, tracing;
@@ -262,6 +264,8 @@ enum sim_next { SIM_REST, SIM_LAUNCH, SIM_EVENT };
 enum sim_next sim_peek(struct assay_sim *sim, unsigned *node);
 /* Do it: with the faults that a datagram meets. */
 void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link_fault *const *faults, size_t count);
+/* Go on for a time though the world is at rest; returns how many datagrams were sent. */
+uint64_t sim_idle(struct assay_sim *sim, int64_t span);
 /* To the end, as a schedule says (NULL: nothing goes wrong any more). */
 void sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule);
 
