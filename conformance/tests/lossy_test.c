@@ -1,0 +1,153 @@
+/* Datagrams that get lost: secrets are learned, copies judged, and what is wrong about either is found. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "conformance/belief.h"
+#include "conformance/score.h"
+#include "conformance/tests/loaded.h"
+
+#define SPEC "spec/drafts/pubsub.yaml"
+
+static const uint8_t hello[] = {0x11, 0,    0,    0,    0x9e, 0xe2, 0xd4, 0xc2, 0,    0,    0,
+                                0,    0,    0,    0,    0,    0x20, 0x20, 0x20, 0x20, 0x20, 0x20,
+                                0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20, 0x20};
+
+struct judged {
+    struct assay_spec *spec;
+    struct assay_oracle *oracle;
+    struct assay_oracle_config config;
+};
+
+static int setup(void **state)
+{
+    struct judged *j = calloc(1, sizeof *j);
+    assert_non_null(j);
+    j->spec = load_spec(SPEC);
+    j->config = (struct assay_oracle_config){.model = assay_spec_model(j->spec), .seed = 7};
+    j->config.machine = j->config.model->server;
+    j->oracle = assay_oracle_new(&j->config, 2);
+    assert_non_null(j->oracle);
+    assay_oracle_connect(j->oracle, 0, 0);
+    assay_oracle_connect(j->oracle, 1, 0);
+    *state = j;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct judged *j = *state;
+    assay_oracle_free(j->oracle);
+    assay_spec_free(j->spec);
+    free(j);
+    return 0;
+}
+
+/* An example of the spec with that message. */
+static struct assay_span example(const struct judged *j, const char *message)
+{
+    const struct assay_model *model = j->config.model;
+    uint16_t wanted = message_named(model, message);
+    for (uint16_t i = 0; i < model->examples_count; i++)
+        if (model->examples[i].message == wanted && model->examples[i].fault == ASSAY_NONE)
+            return (struct assay_span){model->examples[i].bytes.p, model->examples[i].bytes.n};
+    fail_msg("no example of %s", message);
+    return (struct assay_span){0};
+}
+
+/* An answer to Hello as some target gives it: the example's bytes, with its own cookie, and the right sum. */
+static uint32_t challenge(const struct judged *j, uint8_t cookie, uint8_t *bytes)
+{
+    struct assay_belief_world world = {0};
+    struct assay_span from = example(j, "Challenge");
+    assert_true(assay_belief_world_init(&world, &j->config));
+    memcpy(bytes, from.p, from.n);
+    memset(bytes + 16, cookie, 16);
+    memcpy(bytes + 16, ASSAY_MARK, 5); /* spoiling writes the sum anew, and over what is here */
+    memset(bytes + 21, 0, 3);
+    assay_marks_spoil(&world, bytes, from.n);
+    assay_belief_world_free(&world);
+    return from.n;
+}
+
+static void ask(const struct judged *j, uint8_t link)
+{
+    assay_oracle_sent(j->oracle, link, 0, (struct assay_span){hello, sizeof hello});
+}
+
+static void test_what_only_the_target_can_say_is_learned(void **state)
+{
+    struct judged *j = *state;
+    uint8_t bytes[64], registering[64];
+    uint8_t mark[16] = {0xa5, 0x5a, 0xf1, 0x0e, 0x9d, 1};
+    bool known;
+    struct assay_span from = example(j, "Register");
+    memcpy(registering, from.p, from.n);
+    memcpy(registering + 16, mark, sizeof mark);
+    struct assay_span template = {registering, from.n};
+    (void)assay_oracle_fill(j->oracle, 0, 0, (struct assay_stamp){0}, template, &known);
+    assert_false(known);
+    ask(j, 0);
+    uint32_t n = challenge(j, 0x77, bytes);
+    assert_true(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n}));
+    struct assay_span filled = assay_oracle_fill(j->oracle, 0, 0, (struct assay_stamp){0}, template, &known);
+    assert_true(known);
+    assert_int_equal(filled.n, from.n);
+    assert_memory_equal(filled.p + 16, bytes + 16, 16);
+    (void)assay_oracle_fill(j->oracle, 1, 1, (struct assay_stamp){0}, template, &known);
+    assert_false(known); /* the other link was told nothing */
+}
+
+static void test_nothing_but_the_secret_may_differ(void **state)
+{
+    struct judged *j = *state;
+    uint8_t bytes[64];
+    ask(j, 0);
+    uint32_t n = challenge(j, 0x77, bytes);
+    bytes[4] ^= 1; /* the sum */
+    assert_false(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n}));
+}
+
+static void test_what_was_learned_stays(void **state)
+{
+    struct judged *j = *state;
+    uint8_t bytes[64];
+    uint32_t n = challenge(j, 0x77, bytes);
+    ask(j, 0);
+    assert_true(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n}));
+    assert_false(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n})); /* one answer a question */
+}
+
+/* All that is wrong about acknowledging, sending again, logs, seals and sums. */
+static void test_wrong_servers_are_found(void **state)
+{
+    static const char *const kinds[] = {"reliable-wrong", "log-wrong", "effect-not-awaited", "address-forgotten",
+                                        "sum-ignored"};
+    struct judged *j = *state;
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
+        struct assay_score_options options = {.seed = 1, .filter = kinds[k]};
+        struct assay_score *score = assay_score_make(j->spec, j->config.model, &options);
+        assert_non_null(score);
+        for (size_t i = 0; i < score->count; i++)
+            if (!score->rows[i].right)
+                print_error("%s: %s\n", score->rows[i].kind, score->rows[i].text);
+        assert_true(score->count > 0);
+        assert_int_equal(score->right, score->count);
+        assay_score_free(score);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_only_the_target_can_say_is_learned, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_but_the_secret_may_differ, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_learned_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_servers_are_found, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
