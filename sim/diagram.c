@@ -19,7 +19,7 @@ struct canvas {
     struct assay_sim *sim;
     FILE *to;
     char line[LINE];
-    bool up[SIM_NODES_MAX];
+    bool up[ASSAY_SIM_NODES_MAX];
     unsigned astray; /* datagrams to where nobody is any more: not all are drawn */
     int64_t last;
 };
@@ -28,14 +28,14 @@ struct canvas {
 
 static unsigned column(const struct canvas *c, unsigned node)
 {
-    if (node == SIM_SERVER)
+    if (node == ASSAY_SIM_SERVER)
         return TIME_WIDTH + (c->sim->nodes - 2) * NEAR + FAR;
     return TIME_WIDTH + (node - 1) * NEAR;
 }
 
 static const char *name_of(const struct canvas *c, unsigned node)
 {
-    return node == SIM_SERVER ? "server" : c->sim->model->actors[node - 1].name;
+    return node == ASSAY_SIM_SERVER ? "server" : c->sim->model->actors[node - 1].name;
 }
 
 static void put(struct canvas *c, unsigned at, const char *text)
@@ -120,8 +120,8 @@ static void say_value(struct text *t, const struct assay_model *model, uint16_t 
 
 static void say_args(const struct canvas *c, struct text *t, struct assay_range params, uint32_t args)
 {
-    sim_load_args(c->sim, params, args, 0);
-    for (uint16_t i = 0; i < params.count && i < SIM_ARGS_MAX; i++) {
+    assay_sim_load_args(c->sim, params, args, 0);
+    for (uint16_t i = 0; i < params.count && i < ASSAY_SIM_ARGS_MAX; i++) {
         const struct assay_param *p = &c->sim->model->params[params.first + i];
         say(t, " %s=", p->name);
         say_value(t, c->sim->model, p->type, c->sim->values[i], c->sim->spans[i]);
@@ -158,11 +158,11 @@ static void say_fields(struct text *t, const struct assay_model *model, const st
     }
 }
 
-static void say_message(const struct canvas *c, struct text *t, const struct sim_datagram *d)
+static void say_message(const struct canvas *c, struct text *t, const struct assay_sim_datagram *d)
 {
     struct assay_sim *sim = c->sim;
     const struct assay_model *model = sim->model;
-    unsigned node = d->direction == ASSAY_LINK_UP ? SIM_SERVER : sim->flow[d->flow].client;
+    unsigned node = d->direction == ASSAY_LINK_UP ? ASSAY_SIM_SERVER : sim->flow[d->flow].client;
     uint16_t frame = model->machines[sim->engine_config[node].machine].frame_in;
     struct assay_span content = {sim->bytes.items + d->where, d->size};
     struct assay_env env = {.model = model,
@@ -171,7 +171,8 @@ static void say_message(const struct canvas *c, struct text *t, const struct sim
                             .scratch = sim->scratch,
                             .scratch_cap = sim->scratch_cap,
                             .leniencies = sim->config.leniencies};
-    struct assay_decoded decoded = assay_decode(&env, frame, node == SIM_SERVER ? ASSAY_CLIENT : ASSAY_SERVER, content);
+    struct assay_decoded decoded =
+        assay_decode(&env, frame, node == ASSAY_SIM_SERVER ? ASSAY_CLIENT : ASSAY_SERVER, content);
     if (decoded.message == ASSAY_NONE || model->messages[decoded.message].event != decoded.event) {
         say(t, "(%s)", model->events[decoded.event].name);
         return;
@@ -185,7 +186,7 @@ static void say_message(const struct canvas *c, struct text *t, const struct sim
 
 static const char *const faults[] = {"lost", "truncated", "corrupted", "delayed", "swapped", "duplicated"};
 
-static void say_place(struct text *t, const struct sim_trace *e, const char *why)
+static void say_place(struct text *t, const struct assay_sim_trace *e, const char *why)
 {
     say(t, "%u %s %u", e->datagram.flow, e->datagram.direction == ASSAY_LINK_UP ? "up" : "down", e->datagram.ordinal);
     for (unsigned i = 0; i < sizeof faults / sizeof *faults; i++)
@@ -196,11 +197,11 @@ static void say_place(struct text *t, const struct sim_trace *e, const char *why
 }
 
 /* From `from` to `to`: a shaft with the label in it, a head where it arrives, X where it is lost. */
-static void draw_arrow(struct canvas *c, const struct sim_trace *e, char shaft, const char *why)
+static void draw_arrow(struct canvas *c, const struct assay_sim_trace *e, char shaft, const char *why)
 {
     struct text label = {0}, place = {0};
-    bool up = e->datagram.direction == ASSAY_LINK_UP, gone = e->kind == SIM_T_LOST;
-    unsigned left = column(c, e->node), right = column(c, SIM_SERVER);
+    bool up = e->datagram.direction == ASSAY_LINK_UP, gone = e->kind == ASSAY_SIM_T_LOST;
+    unsigned left = column(c, e->node), right = column(c, ASSAY_SIM_SERVER);
     begin(c, e->at);
     say_message(c, &label, &e->datagram);
     memset(c->line + left + 1, shaft, right - left - 1);
@@ -215,47 +216,47 @@ static void draw_arrow(struct canvas *c, const struct sim_trace *e, char shaft, 
     end(c);
 }
 
-static void draw_sent(struct canvas *c, const struct sim_trace *e)
+static void draw_sent(struct canvas *c, const struct assay_sim_trace *e)
 {
     draw_arrow(c, e, '-', NULL);
 }
-static void draw_lost(struct canvas *c, const struct sim_trace *e)
+static void draw_lost(struct canvas *c, const struct assay_sim_trace *e)
 {
     if (!e->faults && ++c->astray > ASTRAY)
         return;
     draw_arrow(c, e, '-', e->why);
 }
-static void draw_arrived(struct canvas *c, const struct sim_trace *e)
+static void draw_arrived(struct canvas *c, const struct assay_sim_trace *e)
 {
-    static const char *const marks[] = {[SIM_PLAIN] = "arrives",
-                                        [SIM_COPY] = "the copy arrives",
-                                        [SIM_LATE] = "arrives late",
-                                        [SIM_SWAPPED] = "arrives out of its turn",
-                                        [SIM_CHANGED] = "arrives changed"};
+    static const char *const marks[] = {[ASSAY_SIM_PLAIN] = "arrives",
+                                        [ASSAY_SIM_COPY] = "the copy arrives",
+                                        [ASSAY_SIM_LATE] = "arrives late",
+                                        [ASSAY_SIM_SWAPPED] = "arrives out of its turn",
+                                        [ASSAY_SIM_CHANGED] = "arrives changed"};
     draw_arrow(c, e, '~', marks[e->datagram.mark]);
 }
 
-static void draw_text(struct canvas *c, const struct sim_trace *e, const struct text *t)
+static void draw_text(struct canvas *c, const struct assay_sim_trace *e, const struct text *t)
 {
     begin(c, e->at);
     put(c, column(c, e->node) + 2, t->p);
     end(c);
 }
 
-static void draw_done(struct canvas *c, const struct sim_trace *e)
+static void draw_done(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
-    const struct sim_done *d = &c->sim->dones.items[e->what];
+    const struct assay_sim_done *d = &c->sim->dones.items[e->what];
     const struct assay_effect *effect = &c->sim->model->effects[d->effect];
     say(&t, "* %s", effect->name);
     say_args(c, &t, effect->args, d->args);
     draw_text(c, e, &t);
 }
 
-static void draw_call(struct canvas *c, const struct sim_trace *e)
+static void draw_call(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
-    const struct sim_call *call = &c->sim->calls.items[e->what];
+    const struct assay_sim_call *call = &c->sim->calls.items[e->what];
     const struct assay_call *def = &c->sim->model->calls[c->sim->model->acts[call->act].call];
     say(&t, "call %s", def->name);
     say_args(c, &t, def->args, call->args);
@@ -270,20 +271,20 @@ static const char *outcome_of(const struct canvas *c, const struct assay_call *c
     return outcome == ASSAY_CALL_OK        ? "done"
            : outcome == ASSAY_CALL_CLOSED  ? "closed"
            : outcome == ASSAY_CALL_TIMEOUT ? "out of time"
-           : outcome == SIM_CRASHED        ? "crashed"
+           : outcome == ASSAY_SIM_CRASHED  ? "crashed"
                                            : "protocol error";
 }
 
-static void draw_result(struct canvas *c, const struct sim_trace *e)
+static void draw_result(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
-    const struct sim_result *r = &c->sim->results.items[e->what];
+    const struct assay_sim_result *r = &c->sim->results.items[e->what];
     const struct assay_call *call = &c->sim->model->calls[c->sim->model->acts[c->sim->calls.items[r->call].act].call];
     say(&t, "%s: %s", call->name, outcome_of(c, call, r->outcome));
     draw_text(c, e, &t);
 }
 
-static void draw_crash(struct canvas *c, const struct sim_trace *e)
+static void draw_crash(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
     say(&t, "%s crashes", name_of(c, e->node));
@@ -291,7 +292,7 @@ static void draw_crash(struct canvas *c, const struct sim_trace *e)
     c->up[e->node] = false;
 }
 
-static void draw_restart(struct canvas *c, const struct sim_trace *e)
+static void draw_restart(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
     c->up[e->node] = true;
@@ -299,10 +300,10 @@ static void draw_restart(struct canvas *c, const struct sim_trace *e)
     draw_text(c, e, &t);
 }
 
-static void (*const drawers[])(struct canvas *, const struct sim_trace *) = {
-    [SIM_T_SENT] = draw_sent,   [SIM_T_LOST] = draw_lost,      [SIM_T_ARRIVED] = draw_arrived,
-    [SIM_T_DONE] = draw_done,   [SIM_T_CALL] = draw_call,      [SIM_T_RESULT] = draw_result,
-    [SIM_T_CRASH] = draw_crash, [SIM_T_RESTART] = draw_restart};
+static void (*const drawers[])(struct canvas *, const struct assay_sim_trace *) = {
+    [ASSAY_SIM_T_SENT] = draw_sent,   [ASSAY_SIM_T_LOST] = draw_lost,      [ASSAY_SIM_T_ARRIVED] = draw_arrived,
+    [ASSAY_SIM_T_DONE] = draw_done,   [ASSAY_SIM_T_CALL] = draw_call,      [ASSAY_SIM_T_RESULT] = draw_result,
+    [ASSAY_SIM_T_CRASH] = draw_crash, [ASSAY_SIM_T_RESTART] = draw_restart};
 
 static void draw_head(struct canvas *c)
 {

@@ -7,7 +7,7 @@
 
 /* A world on the way, with the counts as they were. */
 struct mark {
-    struct sim_seen_entry before;
+    struct assay_sim_seen_entry before;
     uint64_t deliveries; /* that it took to get there */
 };
 
@@ -17,7 +17,7 @@ struct explorer {
     struct assay_sim_report *report;
     struct assay_sim_schedule path; /* what has gone wrong so far */
     size_t least;                   /* faults of those schedules that are judged; the others were before */
-    struct sim_seen seen;
+    struct assay_sim_seen seen;
     struct mark *trail; /* worlds on the way here */
     size_t trail_count, trail_cap;
     bool over;
@@ -85,7 +85,7 @@ static void end_schedule(struct explorer *x)
     if (x->path.count < x->least)
         return;
     count(&x->report->count, x->sim);
-    if (!sim_judge(x->sim, &finding) && !(finding.wrong == ASSAY_SIM_TRAFFIC && x->search->any_traffic)) {
+    if (!assay_sim_judge(x->sim, &finding) && !(finding.wrong == ASSAY_SIM_TRAFFIC && x->search->any_traffic)) {
         x->report->finding = finding;
         x->over = !assay_sim_schedule_copy(&x->report->schedule, &x->path) || true;
     } else if (is_enough(x)) {
@@ -105,33 +105,33 @@ static bool push(struct explorer *x, const struct assay_sim_fault *fault)
 }
 
 /* Steps that a branch takes are counted once, by whoever takes them. */
-static void step(struct explorer *x, enum sim_next next, const struct assay_link_fault *fault)
+static void step(struct explorer *x, enum assay_sim_next next, const struct assay_link_fault *fault)
 {
     uint64_t deliveries = x->sim->s.deliveries;
-    sim_step(x->sim, next, &fault, fault ? 1 : 0);
+    assay_sim_step(x->sim, next, &fault, fault ? 1 : 0);
     x->report->count.deliveries += x->sim->s.deliveries - deliveries;
-    x->report->count.datagrams += next == SIM_LAUNCH;
+    x->report->count.datagrams += next == ASSAY_SIM_LAUNCH;
     x->report->count.steps++;
 }
 
 static void branch_fault(struct explorer *x, unsigned left, const struct variety *v)
 {
     struct assay_sim_fault fault = {.link = {.kind = v->kind, .span = span_of(x->sim, v)}};
-    sim_settle(x->sim, &fault.link);
+    assay_sim_settle(x->sim, &fault.link);
     if (!push(x, &fault))
         return;
-    step(x, SIM_LAUNCH, &fault.link);
+    step(x, ASSAY_SIM_LAUNCH, &fault.link);
     explore(x, left - 1);
     x->path.count--;
     if (!x->over)
-        sim_restore(x->sim, left);
+        assay_sim_restore(x->sim, left);
 }
 
 static void branch_faults(struct explorer *x, unsigned left)
 {
     if (x->search->kinds == 0 || (x->search->first && x->sim->s.datagrams >= x->search->first))
         return;
-    if (!sim_save(x->sim, left)) {
+    if (!assay_sim_save(x->sim, left)) {
         x->over = true;
         return;
     }
@@ -143,19 +143,19 @@ static void branch_faults(struct explorer *x, unsigned left)
 /* Nothing happens to a node between its own events: crashes fall in front of these. */
 static void branch_crash(struct explorer *x, unsigned left, unsigned node)
 {
-    unsigned role = node == SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
+    unsigned role = node == ASSAY_SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
     struct assay_sim_fault fault = {.crash = true, .node = (uint8_t)node, .step = x->sim->s.steps + 1};
     if (!(x->search->crashes & role) || !x->sim->node[node].up)
         return;
-    if (!sim_save(x->sim, left) || !push(x, &fault)) {
+    if (!assay_sim_save(x->sim, left) || !push(x, &fault)) {
         x->over = true;
         return;
     }
-    sim_crash(x->sim, node);
+    assay_sim_crash(x->sim, node);
     explore(x, left - 1);
     x->path.count--;
     if (!x->over)
-        sim_restore(x->sim, left);
+        assay_sim_restore(x->sim, left);
 }
 
 /* ---- worlds seen before ------------------------------------------------ */
@@ -170,10 +170,10 @@ static uint64_t faults_to_come(const struct explorer *x, unsigned left)
     return open < left ? open : left;
 }
 
-static struct sim_seen_entry so_far(const struct explorer *x, uint64_t key)
+static struct assay_sim_seen_entry so_far(const struct explorer *x, uint64_t key)
 {
     const struct assay_sim_count *c = &x->report->count;
-    return (struct sim_seen_entry){key, c->schedules, c->calls, c->failed, c->whole};
+    return (struct assay_sim_seen_entry){key, c->schedules, c->calls, c->failed, c->whole};
 }
 
 static bool note_on_trail(struct explorer *x, uint64_t key)
@@ -197,8 +197,8 @@ static bool was_here(struct explorer *x, unsigned left)
     uint64_t missing = x->path.count < x->least ? x->least - x->path.count : 0;
     if (!x->search->any_traffic || (first ? sent > first : left == 0))
         return false;
-    uint64_t key = sim_world_key(x->sim, to_come << 48 | missing << 32 | (first ? sent : 0));
-    const struct sim_seen_entry *e = sim_seen_find(&x->seen, key);
+    uint64_t key = assay_sim_world_key(x->sim, to_come << 48 | missing << 32 | (first ? sent : 0));
+    const struct assay_sim_seen_entry *e = assay_sim_seen_find(&x->seen, key);
     if (!e) {
         (void)note_on_trail(x, key);
         return false;
@@ -215,25 +215,25 @@ static void leave_trail(struct explorer *x, size_t base)
 {
     while (x->trail_count > base) {
         const struct mark *mark = &x->trail[--x->trail_count];
-        const struct sim_seen_entry *was = &mark->before;
-        struct sim_seen_entry now = so_far(x, was->key);
+        const struct assay_sim_seen_entry *was = &mark->before;
+        struct assay_sim_seen_entry now = so_far(x, was->key);
         now.schedules -= was->schedules;
         now.calls -= was->calls;
         now.failed -= was->failed;
         now.deliveries -= was->deliveries + now.schedules * mark->deliveries;
         if (!x->over)
-            sim_seen_add(&x->seen, &now);
+            assay_sim_seen_add(&x->seen, &now);
     }
 }
 
 static void run_on(struct explorer *x, unsigned left)
 {
-    enum sim_next next;
+    enum assay_sim_next next;
     unsigned node = 0;
-    while (!x->over && (next = sim_peek(x->sim, &node)) != SIM_REST) {
-        if (next == SIM_LAUNCH && was_here(x, left))
+    while (!x->over && (next = assay_sim_peek(x->sim, &node)) != ASSAY_SIM_REST) {
+        if (next == ASSAY_SIM_LAUNCH && was_here(x, left))
             return;
-        if (left && next == SIM_LAUNCH)
+        if (left && next == ASSAY_SIM_LAUNCH)
             branch_faults(x, left);
         else if (left)
             branch_crash(x, left, node);
@@ -257,9 +257,9 @@ static void black_out(struct explorer *x)
 {
     uint64_t first = 1;
     for (; !x->over && first <= x->sim->base; first++) {
-        sim_begin(x->sim, x->path.seed, x->path.near_wrap);
+        assay_sim_begin(x->sim, x->path.seed, x->path.near_wrap);
         x->path.blackout = first;
-        sim_run(x->sim, &x->path);
+        assay_sim_run(x->sim, &x->path);
         x->report->count.datagrams += x->sim->s.datagrams;
         x->report->count.deliveries += x->sim->s.deliveries;
         x->report->count.steps += x->sim->s.steps;
@@ -274,7 +274,7 @@ static void explore_all(struct explorer *x)
     unsigned most = x->search->faults;
     for (unsigned faults = 0; faults <= 2 && faults <= most && !x->over; faults++) {
         x->least = faults;
-        sim_begin(x->sim, x->path.seed, x->path.near_wrap);
+        assay_sim_begin(x->sim, x->path.seed, x->path.near_wrap);
         explore(x, faults < 2 ? faults : most);
     }
     x->least = 0;
@@ -289,15 +289,15 @@ bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *sea
     explore_all(&x);
     x.path.near_wrap = sim->reliable && search->wraps;
     if (x.path.near_wrap && !x.over) {
-        sim_seen_free(&x.seen);
+        assay_sim_seen_free(&x.seen);
         explore_all(&x);
     }
     assay_sim_schedule_free(&x.path);
     report->worlds = x.seen.count;
-    sim_seen_free(&x.seen);
+    assay_sim_seen_free(&x.seen);
     free(x.trail);
     if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !report->cut)
-        sim_try_random(sim, search, report);
+        assay_sim_try_random(sim, search, report);
     report->shrunk_from = (unsigned)report->schedule.count;
     if (report->finding.wrong != ASSAY_SIM_NOTHING)
         assay_sim_shrink(sim, &report->schedule, &report->finding);
@@ -307,9 +307,9 @@ bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *sea
 void assay_sim_replay(struct assay_sim *sim, const struct assay_sim_schedule *schedule,
                       struct assay_sim_finding *finding, struct assay_sim_count *total)
 {
-    sim_begin(sim, schedule->seed, schedule->near_wrap);
-    sim_run(sim, schedule);
-    sim_judge(sim, finding);
+    assay_sim_begin(sim, schedule->seed, schedule->near_wrap);
+    assay_sim_run(sim, schedule);
+    assay_sim_judge(sim, finding);
     if (!total)
         return;
     count(total, sim);

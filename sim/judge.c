@@ -40,15 +40,15 @@ struct place {
 
 static const char *name_of(const struct assay_sim *sim, unsigned node)
 {
-    return node == SIM_SERVER ? "server" : sim->model->actors[node - 1].name;
+    return node == ASSAY_SIM_SERVER ? "server" : sim->model->actors[node - 1].name;
 }
 
-static bool is_call(const struct place *p, const struct sim_call *c)
+static bool is_call(const struct place *p, const struct assay_sim_call *c)
 {
     return p->sim->model->acts[c->act].call == p->promise->call;
 }
 
-static bool is_done(const struct place *p, const struct sim_done *d)
+static bool is_done(const struct place *p, const struct assay_sim_done *d)
 {
     return d->effect == p->promise->effect && d->node == p->node;
 }
@@ -60,12 +60,12 @@ static bool same(struct assay_span a, struct assay_span b)
 
 static struct assay_span value_of_call(const struct place *p, uint32_t call)
 {
-    return sim_arg(p->sim, p->sim->calls.items[call].args, p->promise->call_arg);
+    return assay_sim_arg(p->sim, p->sim->calls.items[call].args, p->promise->call_arg);
 }
 
 static struct assay_span value_of_done(const struct place *p, uint32_t done)
 {
-    return sim_arg(p->sim, p->sim->dones.items[done].args, p->promise->effect_arg);
+    return assay_sim_arg(p->sim, p->sim->dones.items[done].args, p->promise->effect_arg);
 }
 
 static bool ended_well(const struct assay_sim *sim, uint32_t call)
@@ -117,7 +117,7 @@ static bool counts_agree(const struct place *p, uint32_t call)
                  name_of(p->sim, p->node), made, made == 1 ? "" : "s");
 }
 
-/* The call whose effect this is: calls of equal values in their order. SIM_NONE: nobody's. */
+/* The call whose effect this is: calls of equal values in their order. ASSAY_SIM_NONE: nobody's. */
 static uint32_t call_behind(const struct place *p, uint32_t done)
 {
     struct assay_span v = value_of_done(p, done);
@@ -127,24 +127,24 @@ static uint32_t call_behind(const struct place *p, uint32_t done)
     for (uint32_t i = 0; i < p->sim->s.calls; i++)
         if (is_call(p, &p->sim->calls.items[i]) && same(value_of_call(p, i), v) && nth-- == 0)
             return i;
-    return SIM_NONE;
+    return ASSAY_SIM_NONE;
 }
 
 /* Those of one client come in the order in which it made its calls. */
 static bool keeps_order(const struct place *p)
 {
-    uint32_t last[SIM_NODES_MAX];
+    uint32_t last[ASSAY_SIM_NODES_MAX];
     char text[48], before[48];
-    for (unsigned i = 0; i < SIM_NODES_MAX; i++)
-        last[i] = SIM_NONE;
+    for (unsigned i = 0; i < ASSAY_SIM_NODES_MAX; i++)
+        last[i] = ASSAY_SIM_NONE;
     for (uint32_t i = 0; i < p->sim->s.dones; i++) {
         if (!is_done(p, &p->sim->dones.items[i]))
             continue;
         uint32_t call = call_behind(p, i);
-        if (call == SIM_NONE)
+        if (call == ASSAY_SIM_NONE)
             continue;
         unsigned who = p->sim->calls.items[call].node;
-        if (last[who] != SIM_NONE && last[who] > call)
+        if (last[who] != ASSAY_SIM_NONE && last[who] > call)
             return wrong(p->finding, ASSAY_SIM_ORDER, p->index, p->promise->req,
                          "at %s %s of %s comes behind that of %s, which %s called later", name_of(p->sim, p->node),
                          p->sim->model->effects[p->promise->effect].name, show(p, value_of_call(p, call), text),
@@ -164,21 +164,21 @@ static uint32_t place_of_call(const struct place *p, uint32_t call)
             return nth;
         nth++;
     }
-    return SIM_NONE;
+    return ASSAY_SIM_NONE;
 }
 
 /* Two places show what both have in one order. */
 static bool agree(const struct place *a, const struct place *b)
 {
-    uint32_t last = 0, last_call = SIM_NONE;
+    uint32_t last = 0, last_call = ASSAY_SIM_NONE;
     char text[48], before[48];
     for (uint32_t i = 0; i < a->sim->s.dones; i++) {
         if (!is_done(a, &a->sim->dones.items[i]))
             continue;
-        uint32_t call = call_behind(a, i), at = call == SIM_NONE ? SIM_NONE : place_of_call(b, call);
-        if (at == SIM_NONE)
+        uint32_t call = call_behind(a, i), at = call == ASSAY_SIM_NONE ? ASSAY_SIM_NONE : place_of_call(b, call);
+        if (at == ASSAY_SIM_NONE)
             continue;
-        if (last_call != SIM_NONE && at < last)
+        if (last_call != ASSAY_SIM_NONE && at < last)
             return wrong(a->finding, ASSAY_SIM_ORDER, a->index, a->promise->req,
                          "%s and %s do not show %s and %s in one order", name_of(a->sim, a->node),
                          name_of(a->sim, b->node), show(a, value_of_call(a, last_call), before),
@@ -199,7 +199,7 @@ static bool holds_at(const struct place *p)
 
 static bool is_place(const struct assay_promise *promise, unsigned node)
 {
-    return promise->at >> (node == SIM_SERVER ? 63 : node - 1) & 1;
+    return promise->at >> (node == ASSAY_SIM_SERVER ? 63 : node - 1) & 1;
 }
 
 static bool promise_holds(struct assay_sim *sim, uint16_t index, struct assay_sim_finding *finding)
@@ -215,7 +215,7 @@ static bool promise_holds(struct assay_sim *sim, uint16_t index, struct assay_si
     return true;
 }
 
-bool sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding)
+bool assay_sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding)
 {
     for (uint16_t i = 0; i < sim->model->promises_count; i++)
         if (!promise_holds(sim, i, finding))
@@ -240,7 +240,7 @@ static uint16_t req_of_call(const struct assay_sim *sim, uint32_t call)
     return req_of(sim);
 }
 
-static const struct sim_result *result_of(const struct assay_sim *sim, uint32_t call)
+static const struct assay_sim_result *result_of(const struct assay_sim *sim, uint32_t call)
 {
     for (uint32_t i = 0; i < sim->s.results; i++)
         if (sim->results.items[i].call == call)
@@ -249,7 +249,7 @@ static const struct sim_result *result_of(const struct assay_sim *sim, uint32_t 
 }
 
 /* The network was well for at least half of the time that the call had. */
-static bool had_time(const struct assay_sim *sim, const struct sim_call *c, const struct sim_result *r)
+static bool had_time(const struct assay_sim *sim, const struct assay_sim_call *c, const struct assay_sim_result *r)
 {
     int64_t within = sim->model->calls[sim->model->acts[c->act].call].within;
     int64_t well = sim->s.last_fault > c->began ? sim->s.last_fault : c->began;
@@ -259,8 +259,8 @@ static bool had_time(const struct assay_sim *sim, const struct sim_call *c, cons
 static bool calls_end(struct assay_sim *sim, struct assay_sim_finding *f)
 {
     for (uint32_t i = 0; i < sim->s.calls; i++) {
-        const struct sim_call *c = &sim->calls.items[i];
-        const struct sim_result *r = result_of(sim, i);
+        const struct assay_sim_call *c = &sim->calls.items[i];
+        const struct assay_sim_result *r = result_of(sim, i);
         const char *name = sim->model->calls[sim->model->acts[c->act].call].name;
         if (!r)
             return wrong(f, ASSAY_SIM_STUCK, ASSAY_NONE, req_of_call(sim, i), "%s of %s never ends", name,
@@ -281,13 +281,13 @@ static unsigned waiting(const struct assay_sim *sim, unsigned node, assay_sid si
     return sid && sim->node[node].up && assay_waiting(sim->engines[node], sid, &w) ? w.sent + w.held : 0;
 }
 
-bool sim_waits(const struct assay_sim *sim)
+bool assay_sim_waits(const struct assay_sim *sim)
 {
     for (unsigned i = 1; i < sim->nodes; i++)
         if (waiting(sim, i, sim->node[i].sid))
             return true;
     for (uint32_t i = 1; i < sim->s.flows; i++)
-        if (waiting(sim, SIM_SERVER, sim->flow[i].sid))
+        if (waiting(sim, ASSAY_SIM_SERVER, sim->flow[i].sid))
             return true;
     return false;
 }
@@ -320,14 +320,14 @@ static bool input_waits(const struct assay_sim *sim)
     return false;
 }
 
-bool sim_judge(struct assay_sim *sim, struct assay_sim_finding *f)
+bool assay_sim_judge(struct assay_sim *sim, struct assay_sim_finding *f)
 {
     *f = (struct assay_sim_finding){.promise = ASSAY_NONE, .req = ASSAY_NONE};
     if (sim->s.full || input_waits(sim))
         return wrong(f, ASSAY_SIM_FULL, ASSAY_NONE, req_of(sim), "an engine has no room");
-    if (!sim_promises(sim, f) || !calls_end(sim, f))
+    if (!assay_sim_promises(sim, f) || !calls_end(sim, f))
         return false;
-    if (sim->reliable && sim_waits(sim))
+    if (sim->reliable && assay_sim_waits(sim))
         return wrong(f, ASSAY_SIM_WAITS, ASSAY_NONE, req_of(sim),
                      "messages wait to be acknowledged, or for one before them, for ever");
     return traffic_is_small(sim, f);

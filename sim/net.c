@@ -5,25 +5,25 @@
 
 #define SWAP_SPAN 100000000 /* as a link waits for the datagrams that are to pass */
 
-static void lost(struct assay_sim *sim, const struct sim_datagram *d, unsigned faults, const char *why)
+static void lost(struct assay_sim *sim, const struct assay_sim_datagram *d, unsigned faults, const char *why)
 {
     if (sim->tracing)
-        sim_note(sim, (struct sim_trace){.kind = SIM_T_LOST,
-                                         .node = sim->flow[d->flow].client,
-                                         .faults = (uint8_t)faults,
-                                         .why = why,
-                                         .datagram = *d});
+        assay_sim_note(sim, (struct assay_sim_trace){.kind = ASSAY_SIM_T_LOST,
+                                                     .node = sim->flow[d->flow].client,
+                                                     .faults = (uint8_t)faults,
+                                                     .why = why,
+                                                     .datagram = *d});
 }
 
 /* Those that wait for others to pass: this one did. */
-static bool has_gone(struct assay_sim *sim, uint32_t i, const struct sim_datagram *passed)
+static bool has_gone(struct assay_sim *sim, uint32_t i, const struct assay_sim_datagram *passed)
 {
-    struct sim_event *e = &sim->events.items[i];
-    return e->held && e->kind == SIM_ARRIVE && e->datagram.flow == passed->flow &&
+    struct assay_sim_event *e = &sim->events.items[i];
+    return e->held && e->kind == ASSAY_SIM_ARRIVE && e->datagram.flow == passed->flow &&
            e->datagram.direction == passed->direction && e->datagram.ordinal != passed->ordinal && --e->held == 0;
 }
 
-static void let_go(struct assay_sim *sim, const struct sim_datagram *passed, int64_t at)
+static void let_go(struct assay_sim *sim, const struct assay_sim_datagram *passed, int64_t at)
 {
     uint32_t ready[16], count = 0;
     for (uint32_t i = 0; i < sim->s.events && count < 16; i++)
@@ -32,28 +32,29 @@ static void let_go(struct assay_sim *sim, const struct sim_datagram *passed, int
     sim->s.held -= count;
     for (uint32_t n = 0; n < count; n++)
         for (uint32_t i = 0; i < sim->s.events; i++) {
-            const struct sim_event *e = &sim->events.items[i];
-            if (e->kind == SIM_ARRIVE && e->datagram.mark == SIM_SWAPPED && e->datagram.flow == passed->flow &&
-                e->datagram.direction == passed->direction && e->datagram.ordinal == ready[n]) {
-                sim_retime(sim, i, at);
+            const struct assay_sim_event *e = &sim->events.items[i];
+            if (e->kind == ASSAY_SIM_ARRIVE && e->datagram.mark == ASSAY_SIM_SWAPPED &&
+                e->datagram.flow == passed->flow && e->datagram.direction == passed->direction &&
+                e->datagram.ordinal == ready[n]) {
+                assay_sim_retime(sim, i, at);
                 break;
             }
         }
 }
 
-static void send(struct assay_sim *sim, struct sim_datagram d, int64_t at, uint16_t held)
+static void send(struct assay_sim *sim, struct assay_sim_datagram d, int64_t at, uint16_t held)
 {
     sim->s.held += held > 0;
-    sim_push(sim, (struct sim_event){.at = at, .kind = SIM_ARRIVE, .held = held, .datagram = d});
+    assay_sim_push(sim, (struct assay_sim_event){.at = at, .kind = ASSAY_SIM_ARRIVE, .held = held, .datagram = d});
 }
 
-static void change(struct assay_sim *sim, struct sim_datagram *d, const struct assay_link_fault *f)
+static void change(struct assay_sim *sim, struct assay_sim_datagram *d, const struct assay_link_fault *f)
 {
     uint32_t from = d->where;
-    if (!SIM_ROOM(sim, sim->bytes, (uint64_t)sim->s.bytes + d->size))
+    if (!ASSAY_SIM_ROOM(sim, sim->bytes, (uint64_t)sim->s.bytes + d->size))
         return;
-    d->where = sim_keep(sim, sim->bytes.items + from, d->size);
-    d->mark = SIM_CHANGED;
+    d->where = assay_sim_keep(sim, sim->bytes.items + from, d->size);
+    d->mark = ASSAY_SIM_CHANGED;
     if (f->kind == ASSAY_LINK_TRUNCATE)
         d->size = f->size < d->size ? (uint32_t)f->size : d->size;
     else if (f->size < d->size)
@@ -66,7 +67,7 @@ struct way {
     bool lost;
 };
 
-static void meet(struct assay_sim *sim, struct sim_datagram *d, const struct assay_link_fault *f, struct way *way)
+static void meet(struct assay_sim *sim, struct assay_sim_datagram *d, const struct assay_link_fault *f, struct way *way)
 {
     if (f->kind == ASSAY_LINK_DROP)
         way->lost = true;
@@ -79,17 +80,17 @@ static void meet(struct assay_sim *sim, struct sim_datagram *d, const struct ass
     else if (f->kind == ASSAY_LINK_SWAP)
         way->held = f->size ? (uint16_t)f->size : 1;
     if (f->kind == ASSAY_LINK_DELAY)
-        d->mark = SIM_LATE;
+        d->mark = ASSAY_SIM_LATE;
     if (f->kind == ASSAY_LINK_SWAP) {
-        d->mark = SIM_SWAPPED;
+        d->mark = ASSAY_SIM_SWAPPED;
         way->at += f->span ? f->span : SWAP_SPAN;
     }
 }
 
 /* The client that had this address has crashed, and will not come back to it. */
-static bool for_nobody(const struct assay_sim *sim, const struct sim_datagram *d)
+static bool for_nobody(const struct assay_sim *sim, const struct assay_sim_datagram *d)
 {
-    const struct sim_flow *f = &sim->flow[d->flow];
+    const struct assay_sim_flow *f = &sim->flow[d->flow];
     return d->direction == ASSAY_LINK_DOWN && sim->node[f->client].life != f->life;
 }
 
@@ -100,9 +101,9 @@ static void note_fault(struct assay_sim *sim, uint32_t count, int64_t over)
     sim->s.moved = over > sim->s.moved ? over : sim->s.moved;
 }
 
-void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count)
+void assay_sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count)
 {
-    struct sim_datagram d = sim->box.items[sim->s.box_head++];
+    struct assay_sim_datagram d = sim->box.items[sim->s.box_head++];
     struct way way = {.at = sim->s.now + sim->config.latency, .again = ASSAY_NEVER};
     unsigned met = 0;
     sim->s.datagrams++;
@@ -118,25 +119,27 @@ void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *fau
         return;
     }
     if (sim->tracing)
-        sim_note(sim, (struct sim_trace){
-                          .kind = SIM_T_SENT, .node = sim->flow[d.flow].client, .faults = (uint8_t)met, .datagram = d});
+        assay_sim_note(sim, (struct assay_sim_trace){.kind = ASSAY_SIM_T_SENT,
+                                                     .node = sim->flow[d.flow].client,
+                                                     .faults = (uint8_t)met,
+                                                     .datagram = d});
     send(sim, d, way.at, way.held);
     if (way.again != ASSAY_NEVER) {
-        struct sim_datagram copy = d;
-        copy.mark = SIM_COPY;
+        struct assay_sim_datagram copy = d;
+        copy.mark = ASSAY_SIM_COPY;
         send(sim, copy, way.at + way.again, 0);
     }
     if (sim->s.held > (way.held > 0))
         let_go(sim, &d, way.at);
 }
 
-void sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault)
+void assay_sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault)
 {
-    const struct sim_datagram *d = &sim->box.items[sim->s.box_head];
+    const struct assay_sim_datagram *d = &sim->box.items[sim->s.box_head];
     uint64_t draw = sim->seed;
     for (uint32_t i = 0; i < d->size; i++)
         draw = (draw ^ sim->bytes.items[d->where + i]) * 0x100000001b3u;
-    draw = sim_mix(draw);
+    draw = assay_sim_mix(draw);
     fault->flow = d->flow;
     fault->direction = d->direction;
     fault->at = d->ordinal;

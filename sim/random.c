@@ -11,12 +11,12 @@ struct weather {
 
 static uint64_t draw(struct weather *w)
 {
-    return sim_mix(w->state++);
+    return assay_sim_mix(w->state++);
 }
 
 static struct weather weather_of(const struct assay_sim *sim, const struct assay_sim_search *search, uint64_t nth)
 {
-    struct weather w = {.state = sim_mix(sim->config.seed) ^ nth << 20};
+    struct weather w = {.state = assay_sim_mix(sim->config.seed) ^ nth << 20};
     w.rate = 20 + (unsigned)(draw(&w) % 400);
     w.crash_rate = search->crashes ? (unsigned)(draw(&w) % 24) : 0;
     w.lasts = 1 + draw(&w) % (3 * sim->base + 8);
@@ -57,13 +57,13 @@ static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct as
         f->link.span = draw_span(w);
     if (f->link.kind == ASSAY_LINK_SWAP)
         f->link.size = 1 + draw(w) % 3;
-    sim_settle(sim, &f->link);
+    assay_sim_settle(sim, &f->link);
     return true;
 }
 
 static bool draw_crash(const struct assay_sim *sim, struct weather *w, unsigned node, struct assay_sim_fault *f)
 {
-    unsigned role = node == SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
+    unsigned role = node == ASSAY_SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
     if (is_over(sim, w) || !(w->crashes & role) || !sim->node[node].up || draw(w) % 1024 >= w->crash_rate)
         return false;
     *f = (struct assay_sim_fault){.crash = true, .node = (uint8_t)node, .step = sim->s.steps + 1};
@@ -72,22 +72,22 @@ static bool draw_crash(const struct assay_sim *sim, struct weather *w, unsigned 
 
 static bool run(struct assay_sim *sim, struct weather *w, struct assay_sim_schedule *path)
 {
-    enum sim_next next;
+    enum assay_sim_next next;
     unsigned node = 0;
-    while ((next = sim_peek(sim, &node)) != SIM_REST) {
+    while ((next = assay_sim_peek(sim, &node)) != ASSAY_SIM_REST) {
         struct assay_sim_fault f;
         const struct assay_link_fault *met = &f.link;
-        bool hit = next == SIM_LAUNCH && draw_fault(sim, w, &f);
-        if (next == SIM_EVENT && draw_crash(sim, w, node, &f)) {
+        bool hit = next == ASSAY_SIM_LAUNCH && draw_fault(sim, w, &f);
+        if (next == ASSAY_SIM_EVENT && draw_crash(sim, w, node, &f)) {
             if (!assay_sim_schedule_add(path, &f))
                 return false;
-            sim_crash(sim, node);
-            if ((next = sim_peek(sim, &node)) == SIM_REST)
+            assay_sim_crash(sim, node);
+            if ((next = assay_sim_peek(sim, &node)) == ASSAY_SIM_REST)
                 return true;
         }
         if (hit && !assay_sim_schedule_add(path, &f))
             return false;
-        sim_step(sim, next, &met, hit);
+        assay_sim_step(sim, next, &met, hit);
     }
     return true;
 }
@@ -98,9 +98,9 @@ static bool try_one(struct assay_sim *sim, const struct assay_sim_search *search
     struct assay_sim_finding finding;
     struct weather w = weather_of(sim, search, nth);
     path->count = 0;
-    path->seed = sim_mix(sim->config.seed + nth) >> 1; /* plans hold no more */
+    path->seed = assay_sim_mix(sim->config.seed + nth) >> 1; /* plans hold no more */
     path->near_wrap = sim->reliable && draw(&w) % 4 == 0;
-    sim_begin(sim, path->seed, path->near_wrap);
+    assay_sim_begin(sim, path->seed, path->near_wrap);
     if (!run(sim, &w, path))
         return false;
     struct assay_sim_count *c = &report->random;
@@ -110,14 +110,14 @@ static bool try_one(struct assay_sim *sim, const struct assay_sim_search *search
     c->steps += sim->s.steps;
     c->calls += sim->s.calls;
     c->failed += sim->s.failed;
-    if (sim_judge(sim, &finding))
+    if (assay_sim_judge(sim, &finding))
         return true;
     report->finding = finding;
     (void)assay_sim_schedule_copy(&report->schedule, path);
     return false;
 }
 
-void sim_try_random(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report)
+void assay_sim_try_random(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report)
 {
     struct assay_sim_schedule path = {0};
     bool go = true;

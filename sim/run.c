@@ -17,7 +17,7 @@ static bool all_acted(const struct assay_sim *sim)
     for (unsigned i = 1; i < sim->nodes; i++)
         if (sim->node[i].calling || !sim->node[i].up)
             return false;
-    return sim->node[SIM_SERVER].up;
+    return sim->node[ASSAY_SIM_SERVER].up;
 }
 
 /* At rest when everything is done, nothing is on its way and nothing more came of it for a while, but for what idle
@@ -28,68 +28,71 @@ static bool at_rest(struct assay_sim *sim, int64_t next)
         return true;
     if (sim->s.events)
         return false;
-    if (!all_acted(sim) || (sim->reliable && sim_waits(sim))) {
+    if (!all_acted(sim) || (sim->reliable && assay_sim_waits(sim))) {
         sim->s.quiet = ASSAY_NEVER;
         return false;
     }
     if (sim->s.quiet == ASSAY_NEVER)
         sim->s.quiet = sim->s.now;
-    return next - sim->s.quiet > sim->linger && sim_promises(sim, NULL);
+    return next - sim->s.quiet > sim->linger && assay_sim_promises(sim, NULL);
 }
 
-static unsigned concerns(const struct assay_sim *sim, const struct sim_event *e)
+static unsigned concerns(const struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    if (e->kind != SIM_ARRIVE)
+    if (e->kind != ASSAY_SIM_ARRIVE)
         return e->node;
-    return e->datagram.direction == ASSAY_LINK_UP ? SIM_SERVER : sim->flow[e->datagram.flow].client;
+    return e->datagram.direction == ASSAY_LINK_UP ? ASSAY_SIM_SERVER : sim->flow[e->datagram.flow].client;
 }
 
-enum sim_next sim_peek(struct assay_sim *sim, unsigned *node)
+enum assay_sim_next assay_sim_peek(struct assay_sim *sim, unsigned *node)
 {
     if (sim->s.box_head < sim->s.box_tail)
-        return SIM_LAUNCH;
+        return ASSAY_SIM_LAUNCH;
     int64_t timer = first_deadline(sim, node), next = timer;
     if (sim->s.events && sim->events.items[0].at <= timer) {
         next = sim->events.items[0].at;
         *node = concerns(sim, &sim->events.items[0]);
     }
-    return at_rest(sim, next) ? SIM_REST : SIM_EVENT;
+    return at_rest(sim, next) ? ASSAY_SIM_REST : ASSAY_SIM_EVENT;
 }
 
 /* ---- events ------------------------------------------------------------ */
 
-static void arrive(struct assay_sim *sim, const struct sim_event *e)
+static void arrive(struct assay_sim *sim, const struct assay_sim_event *e)
 {
     sim->s.held -= e->held > 0; /* those that were to pass it did not come */
-    sim_arrive(sim, &e->datagram);
+    assay_sim_arrive(sim, &e->datagram);
 }
 
-static void store(struct assay_sim *sim, const struct sim_event *e)
+static void store(struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    sim_store(sim, e->what);
+    assay_sim_store(sim, e->what);
 }
 
-static void complete(struct assay_sim *sim, const struct sim_event *e)
+static void complete(struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    sim_complete(sim, e->what);
+    assay_sim_complete(sim, e->what);
 }
 
-static void act(struct assay_sim *sim, const struct sim_event *e)
+static void act(struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    sim_act(sim, e->node);
+    assay_sim_act(sim, e->node);
 }
 
-static void restart(struct assay_sim *sim, const struct sim_event *e)
+static void restart(struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    sim_note(sim, (struct sim_trace){.kind = SIM_T_RESTART, .node = e->node});
-    if (e->node == SIM_SERVER)
-        sim_start_server(sim);
+    assay_sim_note(sim, (struct assay_sim_trace){.kind = ASSAY_SIM_T_RESTART, .node = e->node});
+    if (e->node == ASSAY_SIM_SERVER)
+        assay_sim_start_server(sim);
     else
-        sim_start_client(sim, e->node);
+        assay_sim_start_client(sim, e->node);
 }
 
-static void (*const doers[])(struct assay_sim *, const struct sim_event *) = {
-    [SIM_ARRIVE] = arrive, [SIM_STORE] = store, [SIM_COMPLETE] = complete, [SIM_ACT] = act, [SIM_RESTART] = restart};
+static void (*const doers[])(struct assay_sim *, const struct assay_sim_event *) = {[ASSAY_SIM_ARRIVE] = arrive,
+                                                                                    [ASSAY_SIM_STORE] = store,
+                                                                                    [ASSAY_SIM_COMPLETE] = complete,
+                                                                                    [ASSAY_SIM_ACT] = act,
+                                                                                    [ASSAY_SIM_RESTART] = restart};
 
 static void next_event(struct assay_sim *sim)
 {
@@ -97,27 +100,28 @@ static void next_event(struct assay_sim *sim)
     int64_t timer = first_deadline(sim, &node);
     if (sim->s.events == 0 || sim->events.items[0].at > timer) {
         sim->s.now = timer > sim->s.now ? timer : sim->s.now;
-        sim_tick(sim, node);
+        assay_sim_tick(sim, node);
         return;
     }
-    struct sim_event e = sim_pop(sim);
+    struct assay_sim_event e = assay_sim_pop(sim);
     sim->s.now = e.at > sim->s.now ? e.at : sim->s.now;
-    if (e.kind == SIM_ARRIVE || e.life == sim->node[e.node].life)
+    if (e.kind == ASSAY_SIM_ARRIVE || e.life == sim->node[e.node].life)
         doers[e.kind](sim, &e);
 }
 
-void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link_fault *const *faults, size_t count)
+void assay_sim_step(struct assay_sim *sim, enum assay_sim_next next, const struct assay_link_fault *const *faults,
+                    size_t count)
 {
     sim->s.steps++;
-    if (next == SIM_LAUNCH)
-        sim_launch(sim, faults, count);
+    if (next == ASSAY_SIM_LAUNCH)
+        assay_sim_launch(sim, faults, count);
     else
         next_event(sim);
 }
 
 #define IDLE_STEPS 100000
 
-uint64_t sim_idle(struct assay_sim *sim, int64_t span)
+uint64_t assay_sim_idle(struct assay_sim *sim, int64_t span)
 {
     uint64_t before = sim->s.datagrams;
     int64_t end = sim->s.now + span;
@@ -129,7 +133,7 @@ uint64_t sim_idle(struct assay_sim *sim, int64_t span)
             next = sim->events.items[0].at;
         if (!launch && next > end)
             break;
-        sim_step(sim, launch ? SIM_LAUNCH : SIM_EVENT, NULL, 0);
+        assay_sim_step(sim, launch ? ASSAY_SIM_LAUNCH : ASSAY_SIM_EVENT, NULL, 0);
     }
     return sim->s.datagrams - before;
 }
@@ -142,7 +146,7 @@ uint64_t sim_idle(struct assay_sim *sim, int64_t span)
 static size_t met_by(const struct assay_sim *sim, const struct assay_sim_schedule *schedule,
                      const struct assay_link_fault *met[MET_MAX])
 {
-    const struct sim_datagram *d = &sim->box.items[sim->s.box_head];
+    const struct assay_sim_datagram *d = &sim->box.items[sim->s.box_head];
     size_t count = 0;
     for (size_t i = 0; i < schedule->count && count < MET_MAX; i++) {
         const struct assay_sim_fault *f = &schedule->faults[i];
@@ -158,24 +162,24 @@ static void crash_as_said(struct assay_sim *sim, const struct assay_sim_schedule
 {
     for (size_t i = 0; i < schedule->count; i++)
         if (schedule->faults[i].crash && schedule->faults[i].step == sim->s.steps + 1)
-            sim_crash(sim, schedule->faults[i].node);
+            assay_sim_crash(sim, schedule->faults[i].node);
 }
 
-void sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
+void assay_sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
 {
     const struct assay_link_fault *met[MET_MAX];
-    enum sim_next next;
+    enum assay_sim_next next;
     unsigned node;
-    while ((next = sim_peek(sim, &node)) != SIM_REST) {
+    while ((next = assay_sim_peek(sim, &node)) != ASSAY_SIM_REST) {
         size_t count = 0;
         if (schedule) {
             crash_as_said(sim, schedule);
-            if ((next = sim_peek(sim, &node)) == SIM_REST)
+            if ((next = assay_sim_peek(sim, &node)) == ASSAY_SIM_REST)
                 return;
-            if (next == SIM_LAUNCH)
+            if (next == ASSAY_SIM_LAUNCH)
                 count = met_by(sim, schedule, met);
             sim->s.blackout |= schedule->blackout && sim->s.datagrams + 1 >= schedule->blackout;
         }
-        sim_step(sim, next, met, count);
+        assay_sim_step(sim, next, met, count);
     }
 }

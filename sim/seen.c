@@ -46,7 +46,7 @@ static void add_bytes(struct hash *h, const uint8_t *p, uint32_t n)
 static void add_args(const struct assay_sim *sim, struct hash *h, struct assay_range params, uint32_t args)
 {
     for (uint16_t i = 0; i < params.count; i++) {
-        struct assay_span v = sim_arg(sim, args, i);
+        struct assay_span v = assay_sim_arg(sim, args, i);
         add_bytes(h, v.p, v.n);
     }
 }
@@ -63,7 +63,7 @@ static void add_engines(const struct assay_sim *sim, struct hash *h)
     }
 }
 
-static void add_datagram(const struct assay_sim *sim, struct hash *h, const struct sim_datagram *d)
+static void add_datagram(const struct assay_sim *sim, struct hash *h, const struct assay_sim_datagram *d)
 {
     add(h, (uint64_t)d->flow << 16 | (uint64_t)d->direction << 8 | d->mark);
     add_bytes(h, sim->bytes.items + d->where, d->size);
@@ -72,12 +72,12 @@ static void add_datagram(const struct assay_sim *sim, struct hash *h, const stru
 static void add_nodes(const struct assay_sim *sim, struct hash *h)
 {
     for (unsigned i = 0; i < sim->nodes; i++) {
-        const struct sim_node *n = &sim->node[i];
+        const struct assay_sim_node *n = &sim->node[i];
         add(h, n->sid);
         add(h, (uint64_t)n->deadline);
         add(h, (uint64_t)n->life << 48 | (uint64_t)n->flow << 32 | (uint64_t)n->act << 16 | n->act_end);
         add(h, (uint64_t)n->up | (uint64_t)n->calling << 1 | (uint64_t)n->blocked << 2 | (uint64_t)n->over << 3);
-        if (i != SIM_SERVER) {
+        if (i != ASSAY_SIM_SERVER) {
             uint16_t call = sim->model->acts[sim->model->actors[i - 1].acts.first].call;
             add_args(sim, h, sim->model->calls[call].args, n->saved);
             add(h, n->calling ? (uint64_t)sim->calls.items[n->call].began : 0);
@@ -91,19 +91,19 @@ static void add_nodes(const struct assay_sim *sim, struct hash *h)
 
 static void add_order(const struct assay_sim *sim, struct hash *h, uint32_t order)
 {
-    const struct sim_order *o = &sim->orders.items[order];
+    const struct assay_sim_order *o = &sim->orders.items[order];
     add(h, (uint64_t)o->token << 32 | (uint64_t)o->effect << 16 | o->flow);
     add(h, (uint64_t)o->life << 8 | o->node);
     add_args(sim, h, sim->model->effects[o->effect].args, o->args);
 }
 
-static void add_event(const struct assay_sim *sim, struct hash *h, const struct sim_event *e)
+static void add_event(const struct assay_sim *sim, struct hash *h, const struct assay_sim_event *e)
 {
     add(h, (uint64_t)e->at);
     add(h, (uint64_t)e->kind << 40 | (uint64_t)e->node << 32 | (uint64_t)e->life << 16 | e->held);
-    if (e->kind == SIM_ARRIVE)
+    if (e->kind == ASSAY_SIM_ARRIVE)
         add_datagram(sim, h, &e->datagram);
-    else if (e->kind == SIM_STORE || e->kind == SIM_COMPLETE)
+    else if (e->kind == ASSAY_SIM_STORE || e->kind == ASSAY_SIM_COMPLETE)
         add_order(sim, h, e->what);
 }
 
@@ -113,9 +113,9 @@ static void add_events(const struct assay_sim *sim, struct hash *h)
     uint64_t last_order = 0;
     int64_t last = -1;
     for (uint32_t n = 0; n < sim->s.events; n++) {
-        const struct sim_event *next = NULL;
+        const struct assay_sim_event *next = NULL;
         for (uint32_t i = 0; i < sim->s.events; i++) {
-            const struct sim_event *e = &sim->events.items[i];
+            const struct assay_sim_event *e = &sim->events.items[i];
             bool behind = e->at > last || (e->at == last && e->order > last_order);
             if (behind && (!next || e->at < next->at || (e->at == next->at && e->order < next->order)))
                 next = e;
@@ -152,17 +152,17 @@ static void add_disk(const struct assay_sim *sim, struct hash *h)
 static void add_past(const struct assay_sim *sim, struct hash *h)
 {
     for (uint32_t i = 0; i < sim->s.calls; i++) {
-        const struct sim_call *c = &sim->calls.items[i];
+        const struct assay_sim_call *c = &sim->calls.items[i];
         add(h, (uint64_t)c->act << 32 | (uint64_t)c->life << 8 | c->node);
         add_args(sim, h, sim->model->calls[sim->model->acts[c->act].call].args, c->args);
     }
     for (uint32_t i = 0; i < sim->s.results; i++) {
-        const struct sim_result *r = &sim->results.items[i];
+        const struct assay_sim_result *r = &sim->results.items[i];
         add(h, (uint64_t)r->call << 32 | (uint32_t)r->outcome);
         add(h, r->outcome == ASSAY_CALL_TIMEOUT ? (uint64_t)r->at : 0);
     }
     for (uint32_t i = 0; i < sim->s.dones; i++) {
-        const struct sim_done *d = &sim->dones.items[i];
+        const struct assay_sim_done *d = &sim->dones.items[i];
         add(h, (uint64_t)d->effect << 8 | d->node);
         add_args(sim, h, sim->model->effects[d->effect].args, d->args);
     }
@@ -179,10 +179,10 @@ static int64_t fault_that_counts(const struct assay_sim *sim)
     return sim->s.last_fault > began ? sim->s.last_fault : 0;
 }
 
-uint64_t sim_world_key(struct assay_sim *sim, uint64_t extra)
+uint64_t assay_sim_world_key(struct assay_sim *sim, uint64_t extra)
 {
     struct hash h = {{extra, 1, 2, 3}};
-    const struct sim_state *s = &sim->s;
+    const struct assay_sim_state *s = &sim->s;
     add(&h, (uint64_t)s->now);
     add(&h, (uint64_t)s->moved);
     add(&h, (uint64_t)fault_that_counts(sim));
@@ -196,13 +196,13 @@ uint64_t sim_world_key(struct assay_sim *sim, uint64_t extra)
     add_engines(sim, &h);
     for (unsigned i = 1; i < 4; i++)
         add(&h, h.lanes[i]);
-    uint64_t key = sim_mix(h.lanes[0]);
+    uint64_t key = assay_sim_mix(h.lanes[0]);
     return key ? key : 1;
 }
 
 /* ---- the table --------------------------------------------------------- */
 
-static struct sim_seen_entry *slot_of(const struct sim_seen *seen, uint64_t key)
+static struct assay_sim_seen_entry *slot_of(const struct assay_sim_seen *seen, uint64_t key)
 {
     uint32_t i = (uint32_t)key & (seen->capacity - 1);
     while (seen->entries[i].key && seen->entries[i].key != key)
@@ -210,15 +210,15 @@ static struct sim_seen_entry *slot_of(const struct sim_seen *seen, uint64_t key)
     return &seen->entries[i];
 }
 
-const struct sim_seen_entry *sim_seen_find(const struct sim_seen *seen, uint64_t key)
+const struct assay_sim_seen_entry *assay_sim_seen_find(const struct assay_sim_seen *seen, uint64_t key)
 {
-    const struct sim_seen_entry *e = seen->capacity ? slot_of(seen, key) : NULL;
+    const struct assay_sim_seen_entry *e = seen->capacity ? slot_of(seen, key) : NULL;
     return e && e->key ? e : NULL;
 }
 
-static bool grow(struct sim_seen *seen)
+static bool grow(struct assay_sim_seen *seen)
 {
-    struct sim_seen bigger = {.capacity = seen->capacity ? 2 * seen->capacity : 1024};
+    struct assay_sim_seen bigger = {.capacity = seen->capacity ? 2 * seen->capacity : 1024};
     bigger.entries = calloc(bigger.capacity, sizeof *bigger.entries);
     if (!bigger.entries)
         return false;
@@ -231,17 +231,17 @@ static bool grow(struct sim_seen *seen)
     return true;
 }
 
-void sim_seen_add(struct sim_seen *seen, const struct sim_seen_entry *entry)
+void assay_sim_seen_add(struct assay_sim_seen *seen, const struct assay_sim_seen_entry *entry)
 {
     if (seen->count >= SEEN_MOST || (2 * seen->count >= seen->capacity && !grow(seen)))
         return;
-    struct sim_seen_entry *e = slot_of(seen, entry->key);
+    struct assay_sim_seen_entry *e = slot_of(seen, entry->key);
     seen->count += e->key == 0;
     *e = *entry;
 }
 
-void sim_seen_free(struct sim_seen *seen)
+void assay_sim_seen_free(struct assay_sim_seen *seen)
 {
     free(seen->entries);
-    *seen = (struct sim_seen){0};
+    *seen = (struct assay_sim_seen){0};
 }

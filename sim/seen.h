@@ -9,23 +9,23 @@
 
 #include "sim/world.h"
 
-struct sim_seen_entry {
+struct assay_sim_seen_entry {
     uint64_t key; /* 0: free */
     uint64_t schedules, calls, failed;
     uint64_t deliveries; /* of these schedules, from here on */
 };
-struct sim_seen {
-    struct sim_seen_entry *entries;
+struct assay_sim_seen {
+    struct assay_sim_seen_entry *entries;
     uint32_t capacity, count;
 };
 
 /* Of the world as it stands, and of what else bears on what comes; never 0. How many datagrams there were does not
  * count. */
-uint64_t sim_world_key(struct assay_sim *sim, uint64_t extra);
+uint64_t assay_sim_world_key(struct assay_sim *sim, uint64_t extra);
 
-const struct sim_seen_entry *sim_seen_find(const struct sim_seen *seen, uint64_t key);
+const struct assay_sim_seen_entry *assay_sim_seen_find(const struct assay_sim_seen *seen, uint64_t key);
 /* Where there is no memory it is forgotten. */
-void sim_seen_add(struct sim_seen *seen, const struct sim_seen_entry *entry);
-void sim_seen_free(struct sim_seen *seen);
+void assay_sim_seen_add(struct assay_sim_seen *seen, const struct assay_sim_seen_entry *entry);
+void assay_sim_seen_free(struct assay_sim_seen *seen);
 
 #endif

@@ -84,10 +84,10 @@ static const char *obstacle(const struct assay_model *model)
         return "more than 8 clients";
     if (transport_of(model) == ASSAY_NONE)
         return "no transport of datagrams has a machine at both ends";
-    if (model->logs_count > SIM_LOGS_MAX)
+    if (model->logs_count > ASSAY_SIM_LOGS_MAX)
         return "more than 8 logs";
     for (uint16_t i = 0; i < model->calls_count; i++)
-        if (model->calls[i].args.count > SIM_ARGS_MAX)
+        if (model->calls[i].args.count > ASSAY_SIM_ARGS_MAX)
             return "a call with more than 64 arguments";
     return NULL;
 }
@@ -98,7 +98,7 @@ static const char *obstacle(const struct assay_model *model)
 static bool number_again(struct assay_sim *sim, unsigned side, const struct assay_model *model)
 {
     uint32_t n = model->code_count, ints = model->ints_count;
-    struct sim_numbered *to = &sim->numbered[side];
+    struct assay_sim_numbered *to = &sim->numbered[side];
     if (!sim->reliable || n > ASSAY_NONE - 2u || ints > ASSAY_NONE - 1u)
         return true;
     to->model = *model;
@@ -131,7 +131,7 @@ static void configure(struct assay_sim *sim)
     const struct assay_model *model = sim->model;
     const struct assay_transport *t = &model->transports[transport_of(model)];
     for (unsigned i = 0; i < sim->nodes; i++) {
-        bool server = i == SIM_SERVER;
+        bool server = i == ASSAY_SIM_SERVER;
         uint16_t machine = server ? t->server : model->calls[model->acts[model->actors[i - 1].acts.first].call].machine;
         sim->engine_config[i] =
             (struct assay_config){.model = server && sim->config.server_model ? sim->config.server_model : model,
@@ -199,7 +199,7 @@ static void take_span(struct spans *spans, int64_t span)
 static void take_code(struct assay_sim *sim, struct spans *spans, unsigned node, assay_sid sid, uint16_t code)
 {
     int64_t span;
-    if (sim_number(sim, node, sid, code, &span))
+    if (assay_sim_number(sim, node, sid, code, &span))
         take_span(spans, span);
 }
 
@@ -208,7 +208,7 @@ static void take_node(struct assay_sim *sim, struct spans *spans, unsigned node)
     const struct assay_model *model = sim->model;
     const struct assay_machine *machine = &model->machines[sim->engine_config[node].machine];
     assay_sid sid = sim->node[node].sid;
-    if (node == SIM_SERVER)
+    if (node == ASSAY_SIM_SERVER)
         assay_open(sim->engines[node], 0, &sid, &sim->out);
     for (uint16_t i = 0; i < machine->timers.count; i++)
         take_code(sim, spans, node, sid, model->timers[machine->timers.first + i].after);
@@ -226,7 +226,7 @@ static int64_t before_giving_up(struct assay_sim *sim)
         int64_t within = sim->model->calls[sim->model->acts[i].call].within;
         least = within > 0 && within < least ? within : least;
     }
-    if (sim->reliable && sim_number(sim, 1, sim->node[1].sid, sim->model->reliables[0].give_up, &n) && n < least)
+    if (sim->reliable && assay_sim_number(sim, 1, sim->node[1].sid, sim->model->reliables[0].give_up, &n) && n < least)
         least = n;
     return least / 2;
 }
@@ -234,7 +234,7 @@ static int64_t before_giving_up(struct assay_sim *sim)
 static void measure(struct assay_sim *sim)
 {
     struct spans spans = {INT64_MAX, 0};
-    sim_begin(sim, sim->config.seed, false);
+    assay_sim_begin(sim, sim->config.seed, false);
     for (unsigned i = 0; i < sim->nodes; i++)
         take_node(sim, &spans, i);
     for (uint16_t i = 0; i < sim->model->calls_count; i++)
@@ -272,19 +272,19 @@ struct assay_sim *assay_sim_new(const struct assay_sim_config *config, char erro
         return give_up(sim, error, "no memory");
     note_looks(sim);
     measure(sim);
-    sim_begin(sim, config->seed, false);
-    sim_run(sim, NULL);
+    assay_sim_begin(sim, config->seed, false);
+    assay_sim_run(sim, NULL);
     sim->base = sim->s.datagrams;
     sim->base_end = sim->s.now;
-    sim->idle = sim_idle(sim, sim->horizon);
+    sim->idle = assay_sim_idle(sim, sim->horizon);
     return sim->memory ? give_up(sim, error, "no memory") : sim;
 }
 
 static void free_snapshots(struct assay_sim *sim)
 {
     for (unsigned i = 0; i < sim->snapshots_count; i++) {
-        struct sim_snapshot *s = &sim->snapshots[i];
-        for (unsigned k = 0; k < SIM_NODES_MAX; k++)
+        struct assay_sim_snapshot *s = &sim->snapshots[i];
+        for (unsigned k = 0; k < ASSAY_SIM_NODES_MAX; k++)
             free(s->engines[k]);
         free(s->flows);
         free(s->events);
@@ -320,9 +320,9 @@ void assay_sim_free(struct assay_sim *sim)
                            sim->numbered[1].machines};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++)
         free(owned[i]);
-    for (unsigned i = 0; i < SIM_LOGS_MAX; i++)
+    for (unsigned i = 0; i < ASSAY_SIM_LOGS_MAX; i++)
         free(sim->rows[i].items);
-    for (unsigned i = 0; i < SIM_NODES_MAX; i++)
+    for (unsigned i = 0; i < ASSAY_SIM_NODES_MAX; i++)
         free(sim->engines[i]);
     free(sim);
 }

@@ -5,22 +5,22 @@
 #include "core/vm.h"
 #include "sim/world.h"
 
-uint32_t sim_keep_args(struct assay_sim *sim, struct assay_range params, const assay_val *values,
-                       const struct assay_span *spans)
+uint32_t assay_sim_keep_args(struct assay_sim *sim, struct assay_range params, const assay_val *values,
+                             const struct assay_span *spans)
 {
     uint32_t where = sim->s.bytes;
     for (uint16_t i = 0; i < params.count; i++) {
         bool bytes = assay_is_bytes(sim->model, sim->model->params[params.first + i].type);
         uint32_t n = bytes ? spans[i].n : 8;
-        sim_keep(sim, &n, sizeof n);
-        sim_keep(sim, bytes ? (const void *)spans[i].p : &values[i], n);
+        assay_sim_keep(sim, &n, sizeof n);
+        assay_sim_keep(sim, bytes ? (const void *)spans[i].p : &values[i], n);
     }
     return where;
 }
 
-uint32_t sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_t args, unsigned from)
+uint32_t assay_sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_t args, unsigned from)
 {
-    for (unsigned i = from; i < from + params.count && i < SIM_ARGS_MAX; i++) {
+    for (unsigned i = from; i < from + params.count && i < ASSAY_SIM_ARGS_MAX; i++) {
         uint32_t n;
         memcpy(&n, sim->bytes.items + args, sizeof n);
         sim->spans[i] = (struct assay_span){sim->bytes.items + args + sizeof n, n};
@@ -32,7 +32,7 @@ uint32_t sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_
     return args;
 }
 
-struct assay_span sim_arg(const struct assay_sim *sim, uint32_t args, unsigned index)
+struct assay_span assay_sim_arg(const struct assay_sim *sim, uint32_t args, unsigned index)
 {
     uint32_t n;
     for (;; index--) {
@@ -80,7 +80,7 @@ static struct assay_env env_of(struct assay_sim *sim, unsigned node, bool vars, 
     return env;
 }
 
-bool sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t code, int64_t *n)
+bool assay_sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t code, int64_t *n)
 {
     assay_val v;
     struct assay_env env = env_of(sim, node, true, sid);
@@ -90,12 +90,12 @@ bool sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t co
     return true;
 }
 
-uint32_t sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act)
+uint32_t assay_sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act)
 {
     const struct assay_act *a = &sim->model->acts[act];
     struct assay_range params = sim->model->calls[a->call].args;
     struct assay_env env = env_of(sim, node, sim->looks[act], sim->node[node].sid);
-    for (uint16_t i = 0; i < params.count && i < SIM_ARGS_MAX; i++) {
+    for (uint16_t i = 0; i < params.count && i < ASSAY_SIM_ARGS_MAX; i++) {
         uint16_t code = i < a->args.count ? sim->model->act_args[a->args.first + i] : ASSAY_NONE;
         assay_val v = 0;
         if (code == ASSAY_NONE)
@@ -105,5 +105,5 @@ uint32_t sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act)
         sim->values[i] = v;
         sim->spans[i] = known && bytes ? assay_bytes(&env, v) : (struct assay_span){NULL, 0};
     }
-    return sim_keep_args(sim, params, sim->values, sim->spans);
+    return assay_sim_keep_args(sim, params, sim->values, sim->spans);
 }

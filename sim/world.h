@@ -9,43 +9,43 @@
 
 #include "sim/sim.h"
 
-#define SIM_NODES_MAX  (ASSAY_SIM_CLIENTS_MAX + 1)
-#define SIM_LOGS_MAX   8
-#define SIM_FLOWS_MAX  256
-#define SIM_PARKED_MAX 256
-#define SIM_ARGS_MAX   64
-#define SIM_NONE       UINT32_MAX
-#define SIM_SERVER     0
+#define ASSAY_SIM_NODES_MAX  (ASSAY_SIM_CLIENTS_MAX + 1)
+#define ASSAY_SIM_LOGS_MAX   8
+#define ASSAY_SIM_FLOWS_MAX  256
+#define ASSAY_SIM_PARKED_MAX 256
+#define ASSAY_SIM_ARGS_MAX   64
+#define ASSAY_SIM_NONE       UINT32_MAX
+#define ASSAY_SIM_SERVER     0
 
-enum sim_event_kind {
-    SIM_ARRIVE,   /* a datagram */
-    SIM_STORE,    /* an effect is done ... */
-    SIM_COMPLETE, /* ... and the engine is told */
-    SIM_ACT,      /* a client makes its next call */
-    SIM_RESTART,
+enum assay_sim_event_kind {
+    ASSAY_SIM_ARRIVE,   /* a datagram */
+    ASSAY_SIM_STORE,    /* an effect is done ... */
+    ASSAY_SIM_COMPLETE, /* ... and the engine is told */
+    ASSAY_SIM_ACT,      /* a client makes its next call */
+    ASSAY_SIM_RESTART,
 };
 
 /* A datagram: `where` in the bytes. */
-struct sim_datagram {
+struct assay_sim_datagram {
     uint32_t where, size;
     uint32_t ordinal; /* of its flow and direction, from 1 */
     uint16_t flow;
     uint8_t direction; /* enum assay_link_direction */
-    uint8_t mark;      /* enum sim_mark */
+    uint8_t mark;      /* enum assay_sim_mark */
 };
-enum sim_mark { SIM_PLAIN, SIM_COPY, SIM_LATE, SIM_SWAPPED, SIM_CHANGED };
+enum assay_sim_mark { ASSAY_SIM_PLAIN, ASSAY_SIM_COPY, ASSAY_SIM_LATE, ASSAY_SIM_SWAPPED, ASSAY_SIM_CHANGED };
 
-struct sim_event {
+struct assay_sim_event {
     int64_t at;
     uint64_t order;
     uint8_t kind, node;
     uint16_t life; /* of the node: events of an older one are void */
     uint16_t held; /* ARRIVE: it waits for so many others to pass it */
     uint32_t what; /* STORE, COMPLETE: in orders */
-    struct sim_datagram datagram;
+    struct assay_sim_datagram datagram;
 };
 
-struct sim_node {
+struct assay_sim_node {
     assay_sid sid; /* a client's session */
     int64_t deadline;
     uint32_t call;  /* in calls: the one that runs */
@@ -58,68 +58,68 @@ struct sim_node {
 };
 
 /* An address of a client. Flow 0 is none. */
-struct sim_flow {
+struct assay_sim_flow {
     assay_sid sid; /* of the server; 0: none */
     uint32_t sent[ASSAY_LINK_DIRECTIONS];
     uint16_t life;
     uint8_t client;
 };
 
-struct sim_order {
+struct assay_sim_order {
     uint32_t args;
     assay_token token;
     uint16_t effect, flow, life;
     uint8_t node;
 };
-struct sim_done {
+struct assay_sim_done {
     int64_t at;
     uint32_t args;
     uint16_t effect;
     uint8_t node;
 };
-struct sim_call {
+struct assay_sim_call {
     int64_t began;
     uint32_t args;
     uint16_t act, life;
     uint8_t node;
 };
-#define SIM_CRASHED (-100) /* outcome of a call */
-struct sim_result {
+#define ASSAY_SIM_CRASHED (-100) /* outcome of a call */
+struct assay_sim_result {
     int64_t at;
     uint32_t call;
     int32_t outcome;
 };
-struct sim_put { /* a row of a durable table */
+struct assay_sim_put { /* a row of a durable table */
     uint32_t args;
     uint16_t table;
 };
 
-enum sim_trace_kind {
-    SIM_T_SENT,
-    SIM_T_LOST,    /* `why` tells where */
-    SIM_T_ARRIVED, /* not in its turn, or changed */
-    SIM_T_DONE,
-    SIM_T_CALL,
-    SIM_T_RESULT,
-    SIM_T_CRASH,
-    SIM_T_RESTART,
+enum assay_sim_trace_kind {
+    ASSAY_SIM_T_SENT,
+    ASSAY_SIM_T_LOST,    /* `why` tells where */
+    ASSAY_SIM_T_ARRIVED, /* not in its turn, or changed */
+    ASSAY_SIM_T_DONE,
+    ASSAY_SIM_T_CALL,
+    ASSAY_SIM_T_RESULT,
+    ASSAY_SIM_T_CRASH,
+    ASSAY_SIM_T_RESTART,
 };
-struct sim_trace {
+struct assay_sim_trace {
     int64_t at;
     uint8_t kind, node, faults; /* faults: bit set of 1 << enum assay_link_kind */
     const char *why;
     uint32_t what; /* in dones, calls, results */
-    struct sim_datagram datagram;
+    struct assay_sim_datagram datagram;
 };
 
-#define SIM_LIST(type)                                                                                                 \
+#define ASSAY_SIM_LIST(type)                                                                                           \
     struct {                                                                                                           \
         type *items;                                                                                                   \
         uint32_t capacity;                                                                                             \
     }
 
 /* What a snapshot holds, beside nodes, flows, events, parked datagrams and engines. */
-struct sim_state {
+struct assay_sim_state {
     int64_t last_fault;        /* when its last trace was gone */
     int64_t now, moved, quiet; /* moved: a fault, or a call began or ended; quiet: since when, or ASSAY_NEVER */
     uint64_t order, steps, datagrams, deliveries;
@@ -127,23 +127,23 @@ struct sim_state {
     uint64_t astray; /* datagrams to addresses of crashed clients */
     uint32_t events, parked, flows, held;
     uint32_t bytes, box_head, box_tail, orders, dones, calls, results, puts, trace;
-    uint32_t row_first[SIM_LOGS_MAX], row_count[SIM_LOGS_MAX];
+    uint32_t row_first[ASSAY_SIM_LOGS_MAX], row_count[ASSAY_SIM_LOGS_MAX];
     uint32_t faults;
     bool full; /* no room that will not come back */
 };
 
-struct sim_snapshot {
-    struct sim_state state;
-    struct sim_node nodes[SIM_NODES_MAX];
-    struct sim_flow *flows;
-    struct sim_event *events;
-    struct sim_datagram *parked;
+struct assay_sim_snapshot {
+    struct assay_sim_state state;
+    struct assay_sim_node nodes[ASSAY_SIM_NODES_MAX];
+    struct assay_sim_flow *flows;
+    struct assay_sim_event *events;
+    struct assay_sim_datagram *parked;
     uint32_t flows_cap, events_cap, parked_cap;
-    struct assay_engine *engines[SIM_NODES_MAX];
+    struct assay_engine *engines[ASSAY_SIM_NODES_MAX];
 };
 
 /* A model in which reliable messages are numbered otherwise. */
-struct sim_numbered {
+struct assay_sim_numbered {
     struct assay_model model;
     uint32_t *code;
     int64_t *ints;
@@ -153,10 +153,10 @@ struct sim_numbered {
 struct assay_sim {
     struct assay_sim_config config;
     const struct assay_model *model;
-    struct sim_numbered numbered[2]; /* for `near_wrap`: of clients, of the server */
-    struct assay_config engine_config[SIM_NODES_MAX];
-    size_t engine_size[SIM_NODES_MAX];
-    struct assay_engine *engines[SIM_NODES_MAX];
+    struct assay_sim_numbered numbered[2]; /* for `near_wrap`: of clients, of the server */
+    struct assay_config engine_config[ASSAY_SIM_NODES_MAX];
+    size_t engine_size[ASSAY_SIM_NODES_MAX];
+    struct assay_engine *engines[ASSAY_SIM_NODES_MAX];
     unsigned nodes; /* 1 + clients */
     uint64_t seed;  /* of the run */
     bool near_wrap;
@@ -170,29 +170,29 @@ struct assay_sim {
     uint64_t base;   /* datagrams of the run without faults */
     bool reliable, tracing;
 
-    struct sim_state s;
-    struct sim_node node[SIM_NODES_MAX];
-    struct sim_flow flow[SIM_FLOWS_MAX];
-    struct sim_datagram parked[SIM_PARKED_MAX];
-    SIM_LIST(struct sim_event) events;
-    SIM_LIST(uint8_t) bytes;
-    SIM_LIST(struct sim_datagram) box; /* what was sent and has not gone yet */
-    SIM_LIST(struct sim_order) orders;
-    SIM_LIST(struct sim_done) dones;
-    SIM_LIST(struct sim_call) calls;
-    SIM_LIST(struct sim_result) results;
-    SIM_LIST(struct sim_put) puts;
-    SIM_LIST(uint32_t) rows[SIM_LOGS_MAX];
-    SIM_LIST(struct sim_trace) trace;
-    struct sim_snapshot *snapshots;
+    struct assay_sim_state s;
+    struct assay_sim_node node[ASSAY_SIM_NODES_MAX];
+    struct assay_sim_flow flow[ASSAY_SIM_FLOWS_MAX];
+    struct assay_sim_datagram parked[ASSAY_SIM_PARKED_MAX];
+    ASSAY_SIM_LIST(struct assay_sim_event) events;
+    ASSAY_SIM_LIST(uint8_t) bytes;
+    ASSAY_SIM_LIST(struct assay_sim_datagram) box; /* what was sent and has not gone yet */
+    ASSAY_SIM_LIST(struct assay_sim_order) orders;
+    ASSAY_SIM_LIST(struct assay_sim_done) dones;
+    ASSAY_SIM_LIST(struct assay_sim_call) calls;
+    ASSAY_SIM_LIST(struct assay_sim_result) results;
+    ASSAY_SIM_LIST(struct assay_sim_put) puts;
+    ASSAY_SIM_LIST(uint32_t) rows[ASSAY_SIM_LOGS_MAX];
+    ASSAY_SIM_LIST(struct assay_sim_trace) trace;
+    struct assay_sim_snapshot *snapshots;
     unsigned snapshots_count;
     bool *looks; /* by act: its arguments look at variables */
     bool memory; /* there was none: everything after it is void */
 
     /* of the moment */
     struct assay_out out;
-    assay_val values[SIM_ARGS_MAX], slots[ASSAY_SLOTS_MAX];
-    struct assay_span spans[SIM_ARGS_MAX];
+    assay_val values[ASSAY_SIM_ARGS_MAX], slots[ASSAY_SLOTS_MAX];
+    struct assay_span spans[ASSAY_SIM_ARGS_MAX];
     assay_val *vars;
     uint8_t *scratch;
     uint32_t scratch_cap;
@@ -201,85 +201,87 @@ struct assay_sim {
 
 /* ---- world.c: memory, events, snapshots --------------------------------- */
 
-bool sim_grow(struct assay_sim *sim, void **items, uint32_t *capacity, uint64_t need, size_t size);
-#define SIM_ROOM(sim, list, need)                                                                                      \
+bool assay_sim_grow(struct assay_sim *sim, void **items, uint32_t *capacity, uint64_t need, size_t size);
+#define ASSAY_SIM_ROOM(sim, list, need)                                                                                \
     ((need) <= (list).capacity ||                                                                                      \
-     sim_grow((sim), (void **)&(list).items, &(list).capacity, (need), sizeof *(list).items))
+     assay_sim_grow((sim), (void **)&(list).items, &(list).capacity, (need), sizeof *(list).items))
 
 /* Append bytes; returns where. */
-uint32_t sim_keep(struct assay_sim *sim, const void *p, uint32_t n);
-void sim_push(struct assay_sim *sim, struct sim_event event);
-struct sim_event sim_pop(struct assay_sim *sim);
-void sim_retime(struct assay_sim *sim, uint32_t index, int64_t at);
-void sim_note(struct assay_sim *sim, struct sim_trace trace);
+uint32_t assay_sim_keep(struct assay_sim *sim, const void *p, uint32_t n);
+void assay_sim_push(struct assay_sim *sim, struct assay_sim_event event);
+struct assay_sim_event assay_sim_pop(struct assay_sim *sim);
+void assay_sim_retime(struct assay_sim *sim, uint32_t index, int64_t at);
+void assay_sim_note(struct assay_sim *sim, struct assay_sim_trace trace);
 
-void sim_begin(struct assay_sim *sim, uint64_t seed, bool near_wrap);
-bool sim_save(struct assay_sim *sim, unsigned level);
-void sim_restore(struct assay_sim *sim, unsigned level);
+void assay_sim_begin(struct assay_sim *sim, uint64_t seed, bool near_wrap);
+bool assay_sim_save(struct assay_sim *sim, unsigned level);
+void assay_sim_restore(struct assay_sim *sim, unsigned level);
 
-uint64_t sim_mix(uint64_t x);
+uint64_t assay_sim_mix(uint64_t x);
 
 /* ---- values.c: arguments as bytes --------------------------------------- */
 
-uint32_t sim_keep_args(struct assay_sim *sim, struct assay_range params, const assay_val *values,
-                       const struct assay_span *spans);
+uint32_t assay_sim_keep_args(struct assay_sim *sim, struct assay_range params, const assay_val *values,
+                             const struct assay_span *spans);
 /* Into sim->values and sim->spans, which point into the bytes; returns where it ends. */
-uint32_t sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_t args, unsigned from);
+uint32_t assay_sim_load_args(struct assay_sim *sim, struct assay_range params, uint32_t args, unsigned from);
 /* One of them. */
-struct assay_span sim_arg(const struct assay_sim *sim, uint32_t args, unsigned index);
+struct assay_span assay_sim_arg(const struct assay_sim *sim, uint32_t args, unsigned index);
 /* The arguments of an act, over the client's variables as they are. */
-uint32_t sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act);
+uint32_t assay_sim_act_args(struct assay_sim *sim, unsigned node, uint16_t act);
 /* An expression over the variables of a session; false: undefined. */
-bool sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t code, int64_t *n);
+bool assay_sim_number(struct assay_sim *sim, unsigned node, assay_sid sid, uint16_t code, int64_t *n);
 
 /* ---- host.c: what programs around engines do ---------------------------- */
 
-void sim_start_server(struct assay_sim *sim);
-void sim_start_client(struct assay_sim *sim, unsigned node);
-void sim_crash(struct assay_sim *sim, unsigned node);
-void sim_arrive(struct assay_sim *sim, const struct sim_datagram *d);
-void sim_tick(struct assay_sim *sim, unsigned node);
-void sim_act(struct assay_sim *sim, unsigned node);
-void sim_store(struct assay_sim *sim, uint32_t order);
-void sim_complete(struct assay_sim *sim, uint32_t order);
+void assay_sim_start_server(struct assay_sim *sim);
+void assay_sim_start_client(struct assay_sim *sim, unsigned node);
+void assay_sim_crash(struct assay_sim *sim, unsigned node);
+void assay_sim_arrive(struct assay_sim *sim, const struct assay_sim_datagram *d);
+void assay_sim_tick(struct assay_sim *sim, unsigned node);
+void assay_sim_act(struct assay_sim *sim, unsigned node);
+void assay_sim_store(struct assay_sim *sim, uint32_t order);
+void assay_sim_complete(struct assay_sim *sim, uint32_t order);
 
 /* ---- disk.c ------------------------------------------------------------- */
 
 /* An effect of the server is done: whether it counts (a row that is there already does not). */
-bool sim_disk_put(struct assay_sim *sim, uint16_t effect, uint32_t args);
-void sim_disk_crash(struct assay_sim *sim);
-void sim_disk_load(struct assay_sim *sim, struct assay_engine *e);
+bool assay_sim_disk_put(struct assay_sim *sim, uint16_t effect, uint32_t args);
+void assay_sim_disk_crash(struct assay_sim *sim);
+void assay_sim_disk_load(struct assay_sim *sim, struct assay_engine *e);
 
 /* ---- net.c -------------------------------------------------------------- */
 
 /* The next datagram that was sent goes, and meets these faults. */
-void sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count);
+void assay_sim_launch(struct assay_sim *sim, const struct assay_link_fault *const *faults, size_t count);
 /* What a fault that leaves something open means for the next datagram. */
-void sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault);
+void assay_sim_settle(const struct assay_sim *sim, struct assay_link_fault *fault);
 
 /* ---- run.c -------------------------------------------------------------- */
 
-enum sim_next { SIM_REST, SIM_LAUNCH, SIM_EVENT };
+enum assay_sim_next { ASSAY_SIM_REST, ASSAY_SIM_LAUNCH, ASSAY_SIM_EVENT };
 /* What comes next; `node`: whom the event concerns. */
-enum sim_next sim_peek(struct assay_sim *sim, unsigned *node);
+enum assay_sim_next assay_sim_peek(struct assay_sim *sim, unsigned *node);
 /* Do it: with the faults that a datagram meets. */
-void sim_step(struct assay_sim *sim, enum sim_next next, const struct assay_link_fault *const *faults, size_t count);
+void assay_sim_step(struct assay_sim *sim, enum assay_sim_next next, const struct assay_link_fault *const *faults,
+                    size_t count);
 /* Go on for a time though the world is at rest; returns how many datagrams were sent. */
-uint64_t sim_idle(struct assay_sim *sim, int64_t span);
+uint64_t assay_sim_idle(struct assay_sim *sim, int64_t span);
 /* To the end, as a schedule says (NULL: nothing goes wrong any more). */
-void sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule);
+void assay_sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule);
 
 /* ---- random.c ----------------------------------------------------------- */
 
 /* As many random schedules as the search says, or until one finds something. */
-void sim_try_random(struct assay_sim *sim, const struct assay_sim_search *search, struct assay_sim_report *report);
+void assay_sim_try_random(struct assay_sim *sim, const struct assay_sim_search *search,
+                          struct assay_sim_report *report);
 
 /* ---- judge.c ------------------------------------------------------------ */
 
 /* Whether all promises in words are kept by now. */
-bool sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding);
+bool assay_sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding);
 /* At rest: everything. */
-bool sim_judge(struct assay_sim *sim, struct assay_sim_finding *finding);
-bool sim_waits(const struct assay_sim *sim);
+bool assay_sim_judge(struct assay_sim *sim, struct assay_sim_finding *finding);
+bool assay_sim_waits(const struct assay_sim *sim);
 
 #endif
