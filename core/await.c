@@ -39,6 +39,8 @@ enum assay_rc assay_await(struct assay_engine *e, struct assay_session *s)
 bool assay_op_state(struct assay_vm *vm, uint32_t ins)
 {
     (void)ins;
+    if (!vm->env->engine) /* a look at bytes outside of any session */
+        return false;
     vm->stack[vm->depth++] = assay_session_of(vm->env)->state;
     return true;
 }
@@ -46,6 +48,8 @@ bool assay_op_state(struct assay_vm *vm, uint32_t ins)
 bool assay_op_acked(struct assay_vm *vm, uint32_t ins)
 {
     const struct assay_engine *e = vm->env->engine;
+    if (!e)
+        return false;
     const struct assay_flow *flow = e->reliable ? assay_flow_of(e, assay_session_of(vm->env)) : NULL;
     vm->stack[vm->depth++] = !flow || flow->acked >= (assay_ins_a(ins) ? flow->next : flow->mark);
     return true;
