@@ -89,6 +89,22 @@ static void test_nothing_is_sent_again(void **state)
     assert_int_equal(size, 1);
 }
 
+/* A sender that never gives up: only total loss shows it. */
+static void test_nobody_gives_up(void **state)
+{
+    (void)state;
+    const struct edit edits[] = {{"after: 20s", "after: 0s"}, {"    within: 25s\n", ""}, {0}};
+    struct assay_spec *spec = edited(LOCKSTEP, edits);
+    struct assay_sim *sim = simulated(assay_spec_model(spec), NULL);
+    struct assay_sim_report report = searched(sim, assay_spec_model(spec), 1, 0);
+    check(report.finding, ASSAY_SIM_STUCK);
+    assert_int_equal(report.schedule.count, 0);
+    assert_int_equal(report.schedule.blackout, 1);
+    assay_sim_schedule_free(&report.schedule);
+    assay_sim_free(sim);
+    assay_spec_free(spec);
+}
+
 /* Any acknowledgement is taken for that of the block under way. */
 static void test_an_old_acknowledgement_is_believed(void **state)
 {
