@@ -220,12 +220,19 @@ static void test_lines_in_memory_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lockstep_is_right),          cmocka_unit_test(test_pubsub_is_right),
-        cmocka_unit_test(test_sorcerers_apprentice),       cmocka_unit_test(test_a_block_is_kept_again),
-        cmocka_unit_test(test_nothing_is_sent_again),      cmocka_unit_test(test_an_old_acknowledgement_is_believed),
-        cmocka_unit_test(test_a_call_that_never_works),    cmocka_unit_test(test_acknowledged_before_it_is_stored),
-        cmocka_unit_test(test_duplicates_are_delivered),   cmocka_unit_test(test_numbers_wrap_elsewhere),
-        cmocka_unit_test(test_a_cursor_that_is_not_saved), cmocka_unit_test(test_lines_in_memory_alone),
+        cmocka_unit_test(test_lockstep_is_right),
+        cmocka_unit_test(test_pubsub_is_right),
+        cmocka_unit_test(test_sorcerers_apprentice),
+        cmocka_unit_test(test_a_block_is_kept_again),
+        cmocka_unit_test(test_nothing_is_sent_again),
+        cmocka_unit_test(test_an_old_acknowledgement_is_believed),
+        cmocka_unit_test(test_nobody_gives_up),
+        cmocka_unit_test(test_a_call_that_never_works),
+        cmocka_unit_test(test_acknowledged_before_it_is_stored),
+        cmocka_unit_test(test_duplicates_are_delivered),
+        cmocka_unit_test(test_numbers_wrap_elsewhere),
+        cmocka_unit_test(test_a_cursor_that_is_not_saved),
+        cmocka_unit_test(test_lines_in_memory_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
