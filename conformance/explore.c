@@ -69,12 +69,13 @@ static uint64_t output_hash(const struct assay_belief *b, struct mark from)
     return h;
 }
 
-/* The state of the call that waits, or of the machine. */
+/* The state of the call that waits for messages, or of the machine. */
 static uint16_t state_of(const struct assay_belief *b)
 {
     uint16_t wait, state = assay_state(b->engine, b->sid);
     assay_running(b->engine, b->sid, &wait);
-    return wait == ASSAY_NONE ? state : wait;
+    bool waits = wait != ASSAY_NONE && b->world->config.model->states[wait].kind != ASSAY_STATE_AWAIT;
+    return waits ? wait : state;
 }
 
 static bool is_unacknowledged(const struct assay_belief *b)
@@ -259,15 +260,19 @@ static bool expand(struct assay_explored *e, uint32_t node)
     return true;
 }
 
-struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, size_t first, size_t then)
+struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count,
+                                         size_t then)
 {
     struct assay_reaction r = {0};
-    struct assay_belief *b = after(&e->world, e->nodes[node].belief, &e->inputs->items[first], ASSAY_EV_CONNECT, &r);
-    if (b && r.unacknowledged && e->ack != SIZE_MAX)
-        acknowledge(&e->world, b, &e->inputs->items[e->ack]);
-    r = (struct assay_reaction){.ended = true};
-    if (b && !b->ended)
-        assay_belief_free(after(&e->world, b, &e->inputs->items[then], ASSAY_EV_CONNECT, &r));
+    struct assay_belief *b = assay_belief_copy(&e->world, e->nodes[node].belief);
+    for (size_t i = 0; b && i <= count && !r.ended; i++) {
+        struct assay_belief *next =
+            after(&e->world, b, &e->inputs->items[i < count ? inputs[i] : then], ASSAY_EV_CONNECT, &r);
+        assay_belief_free(b);
+        b = next;
+        if (b && r.unacknowledged && i < count && e->ack != SIZE_MAX)
+            acknowledge(&e->world, b, &e->inputs->items[e->ack]);
+    }
     assay_belief_free(b);
     return r;
 }

@@ -68,8 +68,9 @@ struct assay_reaction assay_react(struct assay_explored *e, uint32_t node, struc
 struct assay_reaction assay_react_input(struct assay_explored *e, uint32_t node, size_t input,
                                         enum assay_builtin_event event);
 
-/* What `then` does behind `first`, everything that was sent being acknowledged in between. */
-struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, size_t first, size_t then);
+/* What `then` does behind some others, everything that was sent being acknowledged in between. */
+struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count,
+                                         size_t then);
 
 /* Repeat an input at a node until another rule or an `else` takes it. Returns how many times it was sent, that
  * one included, and what then happened; 0: not within `most` times. */

@@ -5,49 +5,65 @@
 
 #include "core/code.h"
 
+#define SMALL 256u /* bytes of inputs that are sent often */
+
 /* ---- places ------------------------------------------------------------------ */
 
 static bool is_taken(const struct assay_builder *b, uint32_t node, size_t i)
 {
     const struct assay_input *input = &b->inputs.items[i];
     const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-    return input->stamp.kind == ASSAY_STAMP_NUMBER && input->bytes.n < 256 && r->stepped && !r->ended &&
+    return input->stamp.kind == ASSAY_STAMP_NUMBER && input->bytes.n < SMALL && r->stepped && !r->ended &&
            r->event == b->model->messages[input->message].event && r->out_size > 0;
 }
 
-/* One that brings something about behind `before`. */
-static size_t next_input(struct assay_builder *b, uint32_t node, size_t before, size_t from)
+/* One that brings something about behind those before it. */
+static size_t next_input(struct assay_builder *b, uint32_t node, const size_t *before, size_t count)
 {
-    uint32_t usual = assay_reaction(&b->explored, node, before)->out_size;
-    uint16_t message = b->inputs.items[before].message;
-    for (size_t i = from; i < b->inputs.count; i++)
-        if (i != before && b->inputs.items[i].message == message && is_taken(b, node, i) &&
-            2 * assay_react_behind(&b->explored, node, before, i).out_size >= usual)
+    uint32_t usual = assay_reaction(&b->explored, node, before[0])->out_size;
+    uint32_t told = assay_reaction(&b->explored, node, before[0])->told;
+    const struct assay_input *first = &b->inputs.items[before[0]];
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_input *input = &b->inputs.items[i];
+        bool used = false;
+        for (size_t k = 0; k < count; k++)
+            used = used || before[k] == i;
+        if (used || input->message != first->message || input->stamp.kind != ASSAY_STAMP_NUMBER ||
+            input->bytes.n >= SMALL)
+            continue;
+        struct assay_reaction r = assay_react_behind(&b->explored, node, before, count, i);
+        if (!r.ended && 2 * r.out_size >= usual && r.told >= told)
             return i;
+    }
     return SIZE_MAX;
 }
 
 static bool add_place(struct assay_builder *b, uint32_t node, size_t first, struct assay_flow_place *to)
 {
-    *to = (struct assay_flow_place){.node = node, .first = first};
-    to->other = next_input(b, node, first, 0);
-    if (to->other == SIZE_MAX)
-        return false;
-    to->third = next_input(b, node, first, to->other + 1);
-    if (to->third == SIZE_MAX)
-        to->third = to->other;
-    to->fourth = next_input(b, node, first, to->third + 1);
-    if (to->fourth == SIZE_MAX)
-        to->fourth = to->first;
+    size_t inputs[4] = {first};
+    for (size_t i = 1; i < 4; i++) {
+        inputs[i] = next_input(b, node, inputs, i);
+        if (inputs[i] == SIZE_MAX && i == 1)
+            return false;
+        if (inputs[i] == SIZE_MAX)
+            inputs[i] = inputs[i - 2];
+    }
+    *to = (struct assay_flow_place){node, inputs[0], inputs[1], inputs[2], inputs[3]};
     return true;
 }
 
+/* An example, if one will do. */
 static size_t first_taken(const struct assay_builder *b, uint32_t node)
 {
-    for (size_t i = 0; i < b->inputs.count; i++)
-        if (b->inputs.items[i].kind == ASSAY_INPUT_EXAMPLE && is_taken(b, node, i))
-            return i;
-    return SIZE_MAX;
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        bool example = b->inputs.items[i].kind == ASSAY_INPUT_EXAMPLE;
+        if (is_taken(b, node, i) && (example || found == SIZE_MAX))
+            found = i;
+        if (found == i && example)
+            break;
+    }
+    return found;
 }
 
 /* The node of a state at which most comes of it. */
@@ -67,8 +83,8 @@ static bool best_node(struct assay_builder *b, uint16_t state, uint32_t *best, s
 
 size_t assay_flow_places(struct assay_builder *b, struct assay_flow_place *places)
 {
-    size_t count = 0, first;
-    uint32_t best;
+    size_t count = 0, first = 0;
+    uint32_t best = 0;
     for (uint32_t node = 0; b->model->reliables_count && node < b->explored.count; node++) {
         uint16_t state = b->explored.nodes[node].state;
         if (count < ASSAY_FLOW_PLACES_MAX && assay_node_of(&b->explored, state) == node &&

@@ -23,6 +23,8 @@ static assay_generator *const for_datagrams[] = {
     assay_generate_rules,
     assay_generate_times,
     assay_generate_calls,
+    assay_generate_lossy,
+    assay_generate_copies,
     NULL,
 };
 static assay_generator *const for_datagram_servers[] = {

@@ -42,6 +42,39 @@ static bool brings(const struct assay_call *call, uint32_t ins, uint16_t arg)
            (op == ASSAY_OP_VAR && call->first_var != ASSAY_NONE && assay_ins_b(ins) == call->first_var + arg);
 }
 
+static const struct {
+    int8_t pops, pushes; /* pops -1: as many as `a` says */
+} stack_of[] = {
+#define X(name, pops, pushes, text) {pops, pushes},
+    ASSAY_OPS(X)
+#undef X
+};
+
+/* The variable that what is pushed at `pc` is popped into, if nothing else becomes of it; ASSAY_NONE. */
+static uint16_t popped_into(const struct assay_model *model, uint32_t pc, uint32_t end)
+{
+    int depth = 0; /* of what stands above it */
+    while (++pc < end) {
+        uint32_t ins = model->code[pc];
+        enum assay_op op = assay_ins_op(ins);
+        depth -= stack_of[op].pops < 0 ? (int)assay_ins_a(ins) : stack_of[op].pops;
+        if (depth < 0)
+            return op == ASSAY_OP_SET ? (uint16_t)assay_ins_b(ins) : ASSAY_NONE;
+        depth += stack_of[op].pushes;
+    }
+    return ASSAY_NONE;
+}
+
+/* The machine's variable that the call puts the argument in; ASSAY_NONE: none. */
+static uint16_t kept_in(const struct assay_model *model, const struct assay_call *call, uint16_t arg)
+{
+    uint16_t rule = rule_of_call(model, call), code = rule == ASSAY_NONE ? ASSAY_NONE : model->rules[rule].body;
+    for (uint32_t pc = code, end = code == ASSAY_NONE ? pc : assay_code_end(model, code); pc < end; pc++)
+        if (brings(call, model->code[pc], arg) && popped_into(model, pc, end) != ASSAY_NONE)
+            return popped_into(model, pc, end);
+    return ASSAY_NONE;
+}
+
 static const struct assay_field *field_of_slot(const struct assay_maker *m, uint16_t frame, uint16_t message,
                                                uint16_t slot)
 {
@@ -52,15 +85,19 @@ static const struct assay_field *field_of_slot(const struct assay_maker *m, uint
     return f;
 }
 
+/* The field that `arg` goes to in some code; `kept`: or what stands in that variable. */
 static const struct assay_field *filled_in(const struct assay_maker *m, const struct assay_call *call, uint16_t code,
-                                           uint16_t arg, uint16_t *message)
+                                           uint16_t arg, uint16_t kept, uint16_t *message)
 {
     const struct assay_model *model = m->model;
     uint16_t frame = model->machines[call->machine].frame_out, slot = ASSAY_NONE;
     if (code == ASSAY_NONE)
         return NULL;
     for (uint32_t pc = code, end = assay_code_end(model, code); pc < end; pc++) {
-        if (brings(call, model->code[pc], arg) && assay_ins_op(model->code[pc + 1]) == ASSAY_OP_OUT)
+        uint32_t ins = model->code[pc];
+        bool here =
+            kept == ASSAY_NONE ? brings(call, ins, arg) : assay_ins_op(ins) == ASSAY_OP_VAR && assay_ins_b(ins) == kept;
+        if (here && assay_ins_op(model->code[pc + 1]) == ASSAY_OP_OUT)
             slot = (uint16_t)assay_ins_b(model->code[pc + 1]);
         if (assay_ins_op(model->code[pc]) != ASSAY_OP_SEND || slot == ASSAY_NONE)
             continue;
@@ -78,13 +115,17 @@ static const struct assay_field *filled_by(const struct assay_maker *m, const st
     uint16_t rule = rule_of_call(model, call);
     const struct assay_field *f = NULL;
     if (rule != ASSAY_NONE)
-        f = filled_in(m, call, model->rules[rule].body, arg, message);
+        f = filled_in(m, call, model->rules[rule].body, arg, ASSAY_NONE, message);
     for (uint16_t r = 0; !f && call->first_var != ASSAY_NONE && r < model->rules_count; r++) {
         uint16_t state = model->rules[r].state;
         if (state != ASSAY_NONE && model->states[state].kind == ASSAY_STATE_WAIT &&
             &model->calls[model->states[state].call] == call)
-            f = filled_in(m, call, model->rules[r].body, arg, message);
+            f = filled_in(m, call, model->rules[r].body, arg, ASSAY_NONE, message);
     }
+    uint16_t kept = f ? ASSAY_NONE : kept_in(model, call, arg);
+    for (uint16_t r = 0; kept != ASSAY_NONE && !f && r < model->rules_count; r++)
+        if (model->rules[r].machine == call->machine)
+            f = filled_in(m, call, model->rules[r].body, arg, kept, message);
     return f;
 }
 
@@ -162,6 +203,9 @@ static void bytes_values(struct assay_maker *m, const struct assay_call *call, u
         f && m->config->spec ? assay_spec_samples(m->config->spec, (uint16_t)(f - m->model->fields), &samples) : 0;
     for (size_t i = 0; i < count; i++)
         add(a, assay_store_text(m->store, "%s-sample-%zu", p->name, i + 1), (struct assay_value){.bytes = samples[i]});
+    const struct assay_type *filled = f && f->type != ASSAY_NONE ? &m->model->types[f->type] : t;
+    if (filled->min > 3 || filled->max < 3)
+        add_size(m, a, p->name, filled->min, t);
     add_size(m, a, p->name, 3, t);
     add_size(m, a, p->name, t->min, t);
     add_size(m, a, p->name, t->min + 1, t);
@@ -174,11 +218,23 @@ static void bytes_values(struct assay_maker *m, const struct assay_call *call, u
     add_binary(m, a, p->name, t);
 }
 
+/* What a call that does not name the argument has. */
+static void add_default(struct assay_maker *m, const struct assay_param *p, struct arguments *a)
+{
+    assay_val v;
+    assay_lens_clear(&m->lens);
+    if (p->init == ASSAY_NONE || m->model->types[p->type].kind >= ASSAY_T_BYTES ||
+        !assay_eval(&m->lens.env, p->init, &v))
+        return;
+    add(a, assay_number_label(m, p->name, (int64_t)v), (struct assay_value){.n = (int64_t)v});
+}
+
 static void values_of(struct assay_maker *m, const struct assay_call *call, uint16_t arg, struct arguments *a)
 {
     const struct assay_param *p = &m->model->params[call->args.first + arg];
     const struct assay_type *t = &m->model->types[p->type];
     a->count = 0;
+    add_default(m, p, a);
     switch ((enum assay_type_kind)t->kind) {
     case ASSAY_T_ENUM:
         named_values(m, p, a);
