@@ -53,7 +53,7 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
             "Judge an implementation by a spec. TARGET is tcp:HOST:PORT (tcp:[::1]:5555) or udp:HOST:PORT of a server "
             "that runs,\n"
             "or exec:COMMAND, which is started here: it prints the ADDR:PORT where it listens, or finds a free\n"
-            "port in place of {port}.\n"
+            "port in place of {port}. {data} becomes an empty folder of its own for each start.\n"
             "A client is started anew for each case: --role client with exec:COMMAND, in which {address} (or {host} "
             "and\n"
             "{port}) becomes the address that it has to use. It is told what to do on its standard input and tells "

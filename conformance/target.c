@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,8 @@
 #include "net/socket.h"
 #include "net/socktable.h"
 
-#define TRIES 5 /* ports, where the target's own choice is not printed */
+#define DEPTH_OPEN 16 /* descriptors, where a folder is removed */
+#define TRIES      5  /* ports, where the target's own choice is not printed */
 
 #define KEPT_MAX (16u << 20)
 
@@ -34,7 +36,8 @@ struct assay_target {
     bool holds;                 /* its stdin is kept open */
     enum assay_carrier carrier; /* that is judged now */
     struct assay_announced announced;
-    unsigned port; /* that {port} became; 0: none */
+    unsigned port;    /* that {port} became; 0: none */
+    char folder[256]; /* that {data} became; empty: none */
     struct assay_lines out, err;
     struct assay_process process;
     struct kept kept[2]; /* by enum assay_stream */
@@ -183,12 +186,39 @@ static unsigned free_port(void)
     return port;
 }
 
-/* The command with every {port} replaced; the caller frees it. */
+static int remove_one(const char *path, const struct stat *s, int kind, struct FTW *where)
+{
+    (void)s;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static void remove_folder(struct assay_target *t)
+{
+    if (t->folder[0])
+        nftw(t->folder, remove_one, DEPTH_OPEN, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    t->folder[0] = '\0';
+}
+
+/* An empty folder for each start: what one case had it keep is not there for the next. */
+static void make_folder(struct assay_target *t)
+{
+    const char *in = getenv("TMPDIR");
+    remove_folder(t);
+    snprintf(t->folder, sizeof t->folder, "%s/assay-XXXXXX", in && *in ? in : "/tmp");
+    if (!mkdtemp(t->folder))
+        t->folder[0] = '\0'; /* the command fails with an empty name, and tells */
+}
+
+/* The command with what stands in braces replaced; the caller frees it. */
 static char *fill_in(struct assay_target *t)
 {
-    static const char *const names[] = {"{port}", "{peer_host}", "{peer_port}", NULL};
+    static const char *const names[] = {"{port}", "{peer_host}", "{peer_port}", "{data}", NULL};
     char port[16] = "", peer[16] = "";
-    const char *texts[] = {port, "127.0.0.1", peer};
+    const char *texts[] = {port, "127.0.0.1", peer, t->folder};
+    if (strstr(t->command, "{data}"))
+        make_folder(t);
     t->port = strstr(t->command, names[0]) ? free_port() : 0;
     snprintf(port, sizeof port, "%u", t->port);
     snprintf(peer, sizeof peer, "%u", free_port()); /* of a peer: nobody listens there */
@@ -234,6 +264,7 @@ void assay_target_free(struct assay_target *t)
     if (!t)
         return;
     assay_target_stop(t);
+    remove_folder(t);
     for (size_t i = 0; i < 2; i++)
         free(t->kept[i].p);
     free(t->command);

@@ -5,7 +5,8 @@
  *
  * A started target either prints an address ("listening on tcp:127.0.0.1:4711", or any
  * ADDR:PORT, on stdout or stderr), or its command holds {port}, which becomes a free port;
- * when it ends before it listens it is tried again with another one.
+ * when it ends before it listens it is tried again with another one. {data} becomes an empty
+ * folder of its own for each start, which is removed afterwards.
  */
 #ifndef ASSAY_CONFORMANCE_TARGET_H
 #define ASSAY_CONFORMANCE_TARGET_H
