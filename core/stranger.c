@@ -99,8 +99,19 @@ static enum assay_rc handle(struct assay_engine *e, struct assay_session *s, str
     return rc == ASSAY_OK ? assay_frames(e, s, in, &used, input) : rc;
 }
 
+/* The host has not been told of effects behind these cuts. */
+static void forget_gates(struct assay_engine *e, uint16_t from)
+{
+    for (uint16_t i = from; i < e->out->cuts_len; i++) {
+        struct assay_flight *flight = assay_flight_find(e, e->out->cuts[i].gate);
+        if (flight)
+            assay_flight_end(e, flight);
+    }
+}
+
 static void take_back(struct assay_engine *e, struct assay_session *s, uint32_t len, uint16_t cuts)
 {
+    forget_gates(e, cuts);
     e->out->len = len;
     e->out->cuts_len = cuts;
     e->events_count = e->args_count = 0;

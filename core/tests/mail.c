@@ -189,6 +189,14 @@ static void make_strangers(unsigned side)
     rule(side, MAIL_S_LIVE, ASSAY_EV_RESET, NONE, CODE(I(GOTO, 0, state + MAIL_S_STRANGER)));
 }
 
+static void make_greeting(unsigned side)
+{
+    struct assay_rule *greet = rule(side, MAIL_S_STRANGER, ASSAY_EV_CONNECT, NONE,
+                                    CODE(I(BLOB, 0, B_ANOTHER), I(EFFECT, 1, MAIL_EFFECT_CHECK)));
+    greet->flags = ASSAY_RULE_GATE;
+    greet->out_max = 0;
+}
+
 static void make_log(const struct mail_options *options)
 {
     ints[4] = options->batch;
@@ -266,6 +274,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
         make_log(options);
     if (options->strangers)
         make_strangers(side);
+    if (options->greets)
+        make_greeting(side);
     machines[side] = (struct assay_machine){
         .name = side ? "client" : "server",
         .role = side ? ASSAY_CLIENT : ASSAY_SERVER,
@@ -449,8 +459,11 @@ void mail_complete(struct mail *mail, unsigned side, bool done)
 struct assay_engine *mail_engine(const struct mail_options *options, unsigned side)
 {
     const struct assay_model *made = mail_model(options);
-    struct assay_config config = {
-        .model = made, .machine = (uint16_t)side, .limits = made->limits, .judge = options->judge};
+    struct assay_config config = {.model = made,
+                                  .machine = (uint16_t)side,
+                                  .limits = made->limits,
+                                  .judge = options->judge,
+                                  .gates = options->greets};
     size_t size = assay_engine_size(&config);
     void *block = malloc(size);
     assert(block);

@@ -189,6 +189,28 @@ static void without_room_nothing_happened(void **state)
     free(d.engine);
 }
 
+/* An effect of a session that is taken back is no more in flight. */
+static void what_is_taken_back_leaves_no_effect(void **unused)
+{
+    (void)unused;
+    struct mail_options options = strangers;
+    struct door d;
+    options.greets = true;
+    options.effects = 1;
+    open_door(&d, &options);
+    d.out.cap = 1;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(knock(&d, SPAN("one"), SPAN("\3\0\0\0")), ASSAY_FULL);
+        assert_int_equal(d.out.cuts_len, 0);
+    }
+    d.out.cap = sizeof d.bytes;
+    assert_int_equal(knock(&d, SPAN("one"), SPAN("\3\0\0\0")), ASSAY_OK);
+    assert_int_not_equal(d.sid, 0);
+    assert_int_not_equal(d.token, 0);
+    assert_int_equal(settle(&d, assay_complete(d.engine, d.token, 0, true, &d.out)), ASSAY_ENDED);
+    free(d.engine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +221,7 @@ int main(void)
         cmocka_unit_test(when_all_are_taken_only_stateless_rules_are_followed),
         cmocka_unit_test(machines_without_stateless_rules_keep_all_and_refuse),
         cmocka_unit_test(without_room_nothing_happened),
+        cmocka_unit_test(what_is_taken_back_leaves_no_effect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
