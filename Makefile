@@ -305,9 +305,6 @@ spec_of = $(or $(spec_$(1)),$(1))
 $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
 	@mkdir -p $(@D)
 	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
-$(BUILD)/generated/%.c: spec/drafts/%.yaml $(BUILD)/assay
-	@mkdir -p $(@D)
-	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
 
 define example
 $(BUILD)/examples/$(1): $(wildcard examples/$(1).c examples/$(1)/*.c) $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a

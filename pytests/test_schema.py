@@ -71,7 +71,7 @@ TYPOS = [
 
 @pytest.mark.parametrize("spec,trail,key,typo", TYPOS, ids=lambda v: v if isinstance(v, str) else "")
 def test_refuses_a_misspelt_key(spec, trail, key, typo):
-    document = load(next(path for path in (SPEC / f"{spec}.yaml", SPEC / f"drafts/{spec}.yaml") if path.exists()))
+    document = load(SPEC / f"{spec}.yaml")
     mapping = at(document, trail)
     mapping[typo] = mapping.pop(key)
     assert not VALIDATOR.is_valid(document)

@@ -16,7 +16,7 @@ from conftest import ROOT, program
 from scripts.testing import PATIENCE, address_told
 
 pytestmark = pytest.mark.timeout(240)
-SPEC = next(path for path in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if path.exists())
+SPEC = ROOT / "spec/pubsub.yaml"
 HELLO, CHALLENGE, REGISTER, WELCOME, LINE, ENTRY, ACK, BEAT, LEAVE, REFUSE = range(1, 11)
 TAKEN, FULL, GONE = 1, 2, 3
 

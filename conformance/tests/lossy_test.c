@@ -11,7 +11,7 @@
 #include "conformance/score.h"
 #include "conformance/tests/loaded.h"
 
-#define SPEC "spec/drafts/pubsub.yaml"
+#define SPEC "spec/pubsub.yaml"
 
 static const uint8_t hello[] = {0x11, 0,    0,    0,    0x9e, 0xe2, 0xd4, 0xc2, 0,    0,    0,
                                 0,    0,    0,    0,    0,    0x20, 0x20, 0x20, 0x20, 0x20, 0x20,

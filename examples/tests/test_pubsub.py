@@ -20,7 +20,7 @@ import pytest
 
 from scripts.testing import ASSAY, BUILD, PATIENCE, ROOT, free_port, wait_until
 
-SPEC = next(p for p in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if p.exists())
+SPEC = ROOT / "spec/pubsub.yaml"
 QUICK = ["--param", "first=20ms", "--param", "cap=200ms", "--param", "beat=300ms"]
 BAD_LINE = ["--drop", "rate=30%", "--duplicate", "rate=10%", "--swap", "rate=10%", "--corrupt", "rate=5%", "--delay", "1ms..20ms@rate=20%"]
 

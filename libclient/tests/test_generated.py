@@ -25,7 +25,7 @@ SPECS = {
     "msglog": ROOT / "spec/msglog.yaml",
     "relay": ROOT / "spec/relay.yaml",
     "dispatch": ROOT / "spec/dispatch.yaml",
-    "pubsub": next(p for p in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if p.exists()),
+    "pubsub": ROOT / "spec/pubsub.yaml",
     "kinds": ROOT / "libclient/tests/kinds.yaml",
     "tagged": ROOT / "pytests/specs/tagged.yaml",
     "aside": ROOT / "libclient/tests/aside.yaml",

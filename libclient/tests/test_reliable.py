@@ -16,7 +16,7 @@ import pytest
 
 from scripts.testing import ASSAY, PATIENCE, ROOT, address_told, run, serving, wait_until
 
-PUBSUB = next(path for path in (ROOT / "spec/pubsub.yaml", ROOT / "spec/drafts/pubsub.yaml") if path.exists())
+PUBSUB = ROOT / "spec/pubsub.yaml"
 ANN, BOB = b"0123456789abcdef", b"fedcba9876543210"
 QUICK = {"first": 0.02, "cap": 0.1}
 FAULTS = ["--drop", "rate=20%", "--duplicate", "0ms..5ms@rate=10%", "--swap", "2/20ms@rate=10%", "--corrupt", "rate=5%"]

@@ -9,6 +9,7 @@ from .decode import decode
 from .encode import FreePart
 from .machine import Machine
 from .pick import Picker
+from .shared import World
 from .wire import find_delimiter
 
 
@@ -41,8 +42,10 @@ class Outcome:
 class _Link:
     """What one connection was fed, as the set of sessions that may be there."""
 
-    def __init__(self, machine):
+    def __init__(self, machine, number):
         self.machine, self.sessions = machine, machine.connect()
+        for session in self.sessions:
+            session.peer = b"link %d" % number
         self.held = [b""] * len(self.sessions)
         self.reset = False
 
@@ -123,14 +126,16 @@ def host_decides(spec):
     return effect
 
 
-def play(spec, links, steps, effect=None, seen=None, joins=True, role="server"):
+def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=None):
     """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
 
-    `joins`: where segments count, writes may reach the server joined.
+    `joins`: where segments count, writes may reach the server joined. `world`: what the links share.
     """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
     effect = effect or host_decides(spec)
-    played, now = [_Link(Machine(spec, role, effect, keep=witness)) for witness in witnesses], 0
+    world = world or World(spec)
+    machines = [Machine(spec, role, effect, keep=witness, world=world) for witness in witnesses]
+    played, now = [_Link(machine, number) for number, machine in enumerate(machines)], 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
         if "send" in step:
@@ -143,6 +148,9 @@ def play(spec, links, steps, effect=None, seen=None, joins=True, role="server"):
         elif "pause" in step:
             now += step["pause"]
             for each in played:
+                each.advance(now)
+        if spec.logs:
+            for each in played:  # there may be rows for it
                 each.advance(now)
     return played
 

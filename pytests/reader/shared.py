@@ -39,6 +39,10 @@ class World:
         text = b"".join(b"%d:" % len(value) + value for value in values)
         return Opaque(hashlib.sha256(self.key + b"seal%d:" % span + text).digest()[:16])
 
+    def is_seal(self, given, values, span):
+        """Whether bytes stand for these values, and were made in this span of time or the one before."""
+        return any(given == self.seal(values, made) for made in (span, span - 1))
+
 
 class Here:
     """What expressions see of the world, from one session."""
@@ -67,7 +71,7 @@ class Here:
     def sealed(self, given, *values):
         """sealed(bytes, a, ...): of this span of time, or of the last one."""
         values = [_bytes(value) for value in values]
-        return any(given == self.world.seal(values, span) for span in (self.span, self.span - 1))
+        return self.world.is_seal(given, values, self.span)
 
 
 def _bytes(value):

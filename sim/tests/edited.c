@@ -8,21 +8,9 @@
 /* cmocka wants the above first */
 #include <cmocka.h>
 
-/* Specs that are no more than drafts yet stand in a folder of their own. */
-static FILE *open_spec(const char *path)
-{
-    char draft[256];
-    const char *name = strrchr(path, '/');
-    FILE *in = fopen(path, "r");
-    if (in || !name)
-        return in;
-    snprintf(draft, sizeof draft, "%.*s/drafts%s", (int)(name - path), path, name);
-    return fopen(draft, "r");
-}
-
 static char *text_of(const char *path)
 {
-    FILE *in = open_spec(path);
+    FILE *in = fopen(path, "r");
     size_t cap = 1 << 18;
     char *text = malloc(cap);
     assert_non_null(in);
