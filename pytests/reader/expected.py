@@ -42,10 +42,8 @@ class Outcome:
 class _Link:
     """What one connection was fed, as the set of sessions that may be there."""
 
-    def __init__(self, machine, number):
+    def __init__(self, machine):
         self.machine, self.sessions = machine, machine.connect()
-        for session in self.sessions:
-            session.peer = b"link %d" % number
         self.held = [b""] * len(self.sessions)
         self.reset = False
 
@@ -55,6 +53,8 @@ class _Link:
     def send(self, data, now, may_join):
         """One write. While segments count, a write may reach the server joined with the one behind it."""
         fed, held = [], []
+        if self.machine.spec.transport.datagrams:
+            self.sessions = [self._begun_again(session, now) for session in self.sessions]
         for session, before in zip(self.sessions, self.held):
             whole = before + data
             if may_join and _counts_segments(session):
@@ -64,6 +64,14 @@ class _Link:
                 fed.append(after)
                 held.append(b"")
         self._keep(fed, held)
+
+    def _begun_again(self, session, now):
+        """A datagram behind the end of a session is the first one of another."""
+        if not session.ended:
+            return session
+        other = self.machine.connect(now)[0]
+        other.sent = session.sent + other.sent
+        return other
 
     def _keep(self, sessions, held):
         alike = {(session.key(), waiting): session for session, waiting in zip(sessions, held)}
@@ -126,16 +134,15 @@ def host_decides(spec):
     return effect
 
 
-def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=None):
+def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=World):
     """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
 
-    `joins`: where segments count, writes may reach the server joined. `world`: what the links share.
+    `joins`: where segments count, writes may reach the server joined. Each link has a `world` of its own.
     """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
     effect = effect or host_decides(spec)
-    world = world or World(spec)
-    machines = [Machine(spec, role, effect, keep=witness, world=world) for witness in witnesses]
-    played, now = [_Link(machine, number) for number, machine in enumerate(machines)], 0
+    played = [_Link(Machine(spec, role, effect, keep=witness, world=world(spec))) for witness in witnesses]
+    now = 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
         if "send" in step:
@@ -148,9 +155,6 @@ def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", 
         elif "pause" in step:
             now += step["pause"]
             for each in played:
-                each.advance(now)
-        if spec.logs:
-            for each in played:  # there may be rows for it
                 each.advance(now)
     return played
 
