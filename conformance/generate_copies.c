@@ -35,7 +35,7 @@ static void finish(struct assay_builder *b, const char *text)
 
 static void turn(struct assay_builder *b, size_t input)
 {
-    assay_build_stamped(b, 0, input, 0);
+    assay_build_input(b, 0, input);
     await(b);
 }
 
@@ -122,19 +122,70 @@ static void gives_up(struct assay_builder *b, const struct assay_flow_place *p)
     finish(b, "what nobody acknowledges is given up, and not before its time");
 }
 
+/* ---- where ------------------------------------------------------------------------ */
+
+/* Better than none: an input; a call that does not wait for what it sends. */
+static int worth(const struct assay_builder *b, uint32_t node, size_t i)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    const struct assay_input *input = &b->inputs.items[i];
+    if (!r->stepped || r->ended || !r->unacknowledged || r->after != b->explored.nodes[node].state ||
+        input->bytes.n >= 256)
+        return 0;
+    if (input->kind != ASSAY_INPUT_CALL)
+        return input->stamp.kind == ASSAY_STAMP_NUMBER ? 3 : 0;
+    return r->result ? 2 : 1;
+}
+
+static size_t best_input(const struct assay_builder *b, uint32_t node)
+{
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < b->inputs.count; i++)
+        if (worth(b, node, i) > (best == SIZE_MAX ? 0 : worth(b, node, best)))
+            best = i;
+    return best;
+}
+
+/* The same kind of input with something else in it. */
+static size_t another(struct assay_builder *b, uint32_t node, size_t first)
+{
+    const struct assay_input *x = &b->inputs.items[first];
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_input *y = &b->inputs.items[i];
+        bool like = x->kind == ASSAY_INPUT_CALL ? y->kind == x->kind && y->call == x->call
+                                                : y->kind != ASSAY_INPUT_CALL && y->message == x->message;
+        if (like && i != first)
+            if (worth(b, node, i) && assay_react_behind(&b->explored, node, &first, 1, i).unacknowledged)
+                return i;
+    }
+    return SIZE_MAX;
+}
+
+static void copies_at(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    bool waits = worth(b, p->node, p->first) == 1;
+    until_acknowledged(b, p);
+    if (!waits)
+        the_rest(b, p);
+    not_by(b, p, 1, "not-by-what-is-to-come");
+    not_by(b, p, -1, "not-by-an-old-one");
+    by_another_session(b, p);
+    gives_up(b, p);
+}
+
 void assay_generate_copies(struct assay_builder *b)
 {
-    struct assay_flow_place places[ASSAY_FLOW_PLACES_MAX];
-    size_t count = assay_flow_places(b, places);
-    for (size_t i = 0; i < count; i++) {
-        const struct assay_flow_place *p = &places[i];
-        if (!assay_reaction(&b->explored, p->node, p->first)->unacknowledged || b->explored.ack == SIZE_MAX)
+    for (uint32_t node = 0; b->model->reliables_count && b->explored.ack != SIZE_MAX && node < b->explored.count;
+         node++) {
+        struct assay_flow_place p = {.node = node, .first = best_input(b, node)};
+        bool before = false;
+        for (uint32_t i = 0; i < node; i++)
+            before =
+                before || (b->explored.nodes[i].state == b->explored.nodes[node].state && best_input(b, i) != SIZE_MAX);
+        if (before || p.first == SIZE_MAX)
             continue;
-        until_acknowledged(b, p);
-        the_rest(b, p);
-        not_by(b, p, 1, "not-by-what-is-to-come");
-        not_by(b, p, -1, "not-by-an-old-one");
-        by_another_session(b, p);
-        gives_up(b, p);
+        p.other = another(b, node, p.first);
+        if (p.other != SIZE_MAX)
+            copies_at(b, &p);
     }
 }

@@ -7,6 +7,14 @@
 
 /* ---- examples ---------------------------------------------------------- */
 
+/* What both sides acknowledge with stands in one example for both. */
+static bool from_tester(const struct assay_maker *m, const struct assay_example *x)
+{
+    const struct assay_model *model = m->model;
+    bool ack = model->reliables_count && x->fault == ASSAY_NONE && x->message == model->reliables[0].ack;
+    return (x->from & m->from) || (ack && (model->messages[x->message].from & m->from));
+}
+
 static void take_values(struct assay_maker *m, uint16_t message, struct assay_input *input)
 {
     struct assay_value *values = assay_store(m->store, ASSAY_SLOTS_MAX * sizeof *values);
@@ -65,7 +73,7 @@ static void add_examples(struct assay_maker *m)
         struct assay_input input = {
             .message = x->message, .kind = ASSAY_INPUT_RAW, .req = ASSAY_NONE, .bytes = x->bytes};
         number = i && m->model->examples[i - 1].message == x->message ? number + 1 : 1;
-        if (!(x->from & m->from) || !assay_known_in(m->model, m->frame, x->message))
+        if (!from_tester(m, x) || !assay_known_in(m->model, m->frame, x->message))
             continue;
         if (x->fault == ASSAY_NONE && !read_example(m, x, &input))
             continue;
@@ -82,7 +90,7 @@ static void add_examples(struct assay_maker *m)
 /* Whether an example is of a message and its encoding is its own bytes, so that other inputs can be changed from it. */
 static bool is_base(struct assay_maker *m, const struct assay_example *x, uint16_t message, struct assay_input *base)
 {
-    if (!(x->from & m->from) || x->fault != ASSAY_NONE || x->other_form || x->message != message ||
+    if (!from_tester(m, x) || x->fault != ASSAY_NONE || x->other_form || x->message != message ||
         !read_example(m, x, base) || base->message != message)
         return false;
     put_seals(m, base);
@@ -126,7 +134,7 @@ static void add_framed(struct assay_maker *m, const struct assay_input *base)
     struct assay_range fields = m->model->frames[m->frame].fields;
     for (uint16_t i = 0; i < m->model->examples_count; i++) {
         const struct assay_example *x = &m->model->examples[i];
-        if (!(x->from & m->from) || x->fault != ASSAY_NONE || x->other_form || !read_example(m, x, &other) ||
+        if (!from_tester(m, x) || x->fault != ASSAY_NONE || x->other_form || !read_example(m, x, &other) ||
             other.message == base->message)
             continue;
         for (uint32_t k = fields.first; k < (uint32_t)fields.first + fields.count; k++) {
@@ -171,7 +179,7 @@ static struct assay_blob usual_session(struct assay_maker *m)
     uint16_t slot = model->reliables[0].session;
     for (uint16_t i = 0; i < model->examples_count; i++) {
         const struct assay_example *x = &model->examples[i];
-        if ((x->from & m->from) && x->fault == ASSAY_NONE && read_example(m, x, &input) && (input.known >> slot & 1) &&
+        if (from_tester(m, x) && x->fault == ASSAY_NONE && read_example(m, x, &input) && (input.known >> slot & 1) &&
             (input.message == model->reliables[0].ack || assay_is_reliable(model, input.message)))
             return input.values[slot].bytes;
     }
