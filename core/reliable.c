@@ -197,6 +197,7 @@ bool assay_reliable_keep(struct assay_engine *e, struct assay_session *s, uint16
 void assay_reliable_mark(struct assay_engine *e, struct assay_session *s)
 {
     e->tx.marked = true;
+    e->tx.mark_numbered = renewed(e, s);
     e->tx.mark = next_count(e, s, assay_flow_of(e, s));
 }
 
@@ -264,9 +265,11 @@ void assay_reliable_commit(struct assay_engine *e, struct assay_session *s)
         flow->progress = e->now;
     for (; e->tx.kept; e->tx.kept--)
         start_kept(e, flow, flow->next++);
+    if (e->tx.marked && !e->tx.mark_numbered)
+        flow->mark = e->tx.mark;
     if (fresh)
         renew(e, flow);
-    if (e->tx.marked)
+    if (e->tx.mark_numbered)
         flow->mark = e->tx.mark;
     assay_flow_plan(e, flow);
 }

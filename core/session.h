@@ -77,8 +77,8 @@ struct assay_tx {
     uint16_t state, wait, call;
     uint64_t start, stop; /* timers */
     bool end, abort, finished, sent, sent_before;
-    bool done, declined; /* the rule is through; it did not take its message */
-    bool marked;
+    bool done, declined;        /* the rule is through; it did not take its message */
+    bool marked, mark_numbered; /* what the call waits for; it is of the numbering that this rule began */
     uint32_t gated;
     uint32_t kept; /* reliable messages */
     uint64_t mark;

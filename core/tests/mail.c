@@ -197,6 +197,16 @@ static void make_greeting(unsigned side)
     greet->out_max = 0;
 }
 
+/* The call renews behind what it waits for. */
+static void make_renewing(unsigned side)
+{
+    unsigned state = side * MAIL_STATES, var = side * MAIL_VARS, event = MAIL_EV_CALL + side * MAIL_CALLS;
+    uint32_t note[] = {I(SLOT, 0, 0), I(OUT, 0, MAIL_OWN), I(SEND, 0, MAIL_NOTE)};
+    rule(side, MAIL_S_LIVE, (uint16_t)(event + MAIL_CALL_NOTE), NONE,
+         CODE(note[0], note[1], note[2], I(MARK, 0, 0), I(BLOB, 0, B_ANOTHER), I(SET, 0, var + MAIL_V_SESSION),
+              I(GOTO, 0, state + MAIL_S_NOTE)));
+}
+
 static void make_log(const struct mail_options *options)
 {
     ints[4] = options->batch;
@@ -269,6 +279,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
     vars[var + MAIL_V_SESSION] = (struct assay_var){"session", T_ID, CODE(I(BLOB, 0, B_SESSION))};
     vars[var + MAIL_V_FIRST].init = CODE(I(WIDE, 0, 0));
     vars[var + MAIL_V_ARG].type = T_TEXT;
+    if (options->renews)
+        make_renewing(side);
     make_calls(side);
     if (options->logs && side == 0)
         make_log(options);

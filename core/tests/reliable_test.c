@@ -611,6 +611,23 @@ static void a_message_may_renew(void **unused)
     mail_close(&m);
 }
 
+static void a_call_waits_for_what_went_along(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    mail_open(&m, &renewing);
+    m.dead[1] = true;
+    mail_call(&m, 1, MAIL_CALL_POST, "a");
+    mail_feed(&m, 1, SPAN("\2AA\0\1"));
+    assert_int_equal(m.sides[1].results, 1);
+    mail_call(&m, 1, MAIL_CALL_NOTE, "b");
+    mail_feed(&m, 1, SPAN("\2AA\0\2"));
+    assert_int_equal(m.sides[1].results, 1);
+    mail_feed(&m, 1, SPAN("\2GG\0\1"));
+    assert_int_equal(m.sides[1].results, 2);
+    mail_close(&m);
+}
+
 static void who_gives_up_may_renew(void **unused)
 {
     (void)unused;
@@ -711,6 +728,7 @@ int main(void)
         cmocka_unit_test(other_sessions_are_stale),
         cmocka_unit_test(what_waits_goes_along_to_a_new_session),
         cmocka_unit_test(a_message_may_renew),
+        cmocka_unit_test(a_call_waits_for_what_went_along),
         cmocka_unit_test(who_gives_up_may_renew),
         cmocka_unit_test(judges_are_told_of_what_no_rule_sent),
         cmocka_unit_test(what_ends_the_session_is_acknowledged),
