@@ -684,6 +684,14 @@ def test_a_question_that_nobody_takes(generated, driver):
     assert said == "error ask closed udp%%3A%s%%3A%%20ask%%3A%%20nobody%%20takes%%20datagrams%%20there\n" % asked.replace(":", "%3A")
 
 
+def test_a_driven_python_client_obeys_orders_first(generated):
+    """One that was given before something came is done before that is looked at: the judge relies on it."""
+    program = "exec:%s %s --drive {address}" % (sys.executable, generated / "generated/kinds_client.py")
+    done = subprocess.run([ASSAY, "test", SPECS["kinds"], program, "--role", "client", "--filter", "*listen*", "--jobs", "8"],
+                          capture_output=True, timeout=240)
+    assert done.returncode == 0 and b" pass, " in done.stdout, done.stdout[-3000:]
+
+
 def test_a_driven_python_client_helps_with_its_command_line(generated):
     program = generated / "generated/kinds_client.py"
     for options, code, why in ((["--help"], 0, b""), ([], 2, b""), (["--drive", "127.0.0.1:1", "--rnu"], 2, b"--rnu: nothing like it is known"),
