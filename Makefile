@@ -155,7 +155,7 @@ test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test 
 # ---- fuzzing: one generic harness each for decoding, a session, peers over datagrams and the spec reader ----
 
 HARNESSES  := spec decode session peers
-FUZZ_SPECS ?= $(wildcard spec/*.yaml)
+FUZZ_SPECS ?= $(wildcard spec/*.yaml fuzz/specs/*.yaml)
 TIME       ?= 60
 fuzz_archives := $(foreach l,compiler core,$(BUILD)/lib$(l).a)
 
