@@ -86,18 +86,21 @@ class _Flow:
         return len(self.kept) + len(sent) < _RELIABLE.window
 
     def commit(self, sent, fresh, mark):
+        """The rule is done. `mark`: how many are to be acknowledged, and whether of the numbering that it began."""
         now = self.session.now
         if not self.kept:
             self.progress = now
         for kept in sent:
             kept.pause, kept.due = self.first, now + self.first
         self.kept.extend(sent)
+        if mark is not None and not mark[1]:
+            self.mark = mark[0]
         if fresh:
             self._renew()
         for kept in sent:
             kept.fresh = False
-        if mark is not None:
-            self.mark = mark
+        if mark is not None and mark[1]:
+            self.mark = mark[0]
 
     def _renew(self):
         """What waits goes out again at once, under numbers that begin anew."""

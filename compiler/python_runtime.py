@@ -1796,7 +1796,7 @@ class _Body:
         elif op == "DECLINE":
             self.declined = True
         elif op == "MARK" and self.session.flow is not None:
-            self.mark = self.session.flow.next_count(self.kept, self._fresh())
+            self.mark = self.session.flow.next_count(self.kept, self._fresh()), self._fresh()
 
     def _fresh(self):
         return self.session.flow.renewed(self.before)
