@@ -121,8 +121,11 @@ help: ## this list
 PYTHON = $(shell scripts/python)
 VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
 # Those whose server a client can stop are started for each such case: too slow under valgrind.
-SERVED := $(wildcard spec/*.yaml)
 served_as_one := spec/dispatch.yaml
+# One whose server keeps rows is started for each case: a part of its suite is enough.
+served_in_part := spec/pubsub.yaml
+SERVED := $(filter-out $(served_in_part),$(wildcard spec/*.yaml))
+served_in_part_with = FILTER='$(1)' PARAMS='--param first=200ms --param cap=400ms --param give_up=2s --param beat=1s --param lease=3s'
 valgrind_layers := core base compiler libclient
 # Of the server those that count neither on time nor on how much memory it takes.
 valgrind_server := $(addprefix $(BUILD)/ref-server/tests/,embed_test logfile_test peers_test pool_test spool_test)
@@ -137,10 +140,12 @@ valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrin
 	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
 	@set -e; for spec in $(filter-out $(served_as_one),$(SERVED)); do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay; done
 	@set -e; for spec in $(served_as_one); do scripts/served --one $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay; done
+	@$(call served_in_part_with,pubsub/live/copies/*) scripts/served $(BUILD)/assay $(served_in_part) $(VALGRIND) $(BUILD)/assay
 
 served-asan: ## the bundled suites against a server built with sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay
 	@set -e; for spec in $(SERVED); do scripts/served build/asan/assay $$spec build/asan/assay; done
+	@$(call served_in_part_with,pubsub/live/lossy/*) scripts/served build/asan/assay $(served_in_part) build/asan/assay
 
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q libclient/tests
