@@ -269,8 +269,8 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 
-/* Where all stands that an engine knows between calls (its events taken): with equal bytes there, one block goes on as it
- * did before. Blocks elsewhere hold other addresses. Returns how many parts there are. */
+/* Where all stands that an engine knows between calls (its events taken): with equal bytes there, one block goes on as
+ * it did before. Blocks elsewhere hold other addresses. Returns how many parts there are. */
 #define ASSAY_ENGINE_PARTS 3
 unsigned assay_engine_parts(const struct assay_engine *e, struct assay_span parts[ASSAY_ENGINE_PARTS]);
 
