@@ -236,6 +236,13 @@ static size_t ack_of(const struct assay_inputs *inputs)
     return SIZE_MAX;
 }
 
+/* A link of datagrams begins with the first one: a call that sends none makes no link, and cannot be judged. */
+static bool makes_no_link(const struct assay_explored *e, uint32_t node, const struct assay_input *input,
+                          const struct assay_reaction *r)
+{
+    return input->kind == ASSAY_INPUT_CALL && e->world.datagrams && e->nodes[node].depth == 0 && r->out_size == 0;
+}
+
 static bool expand(struct assay_explored *e, uint32_t node)
 {
     size_t inputs = e->inputs->count;
@@ -250,9 +257,15 @@ static bool expand(struct assay_explored *e, uint32_t node)
         if (!applies(e, node, &e->inputs->items[i]))
             continue;
         struct assay_belief *b = after(&e->world, e->nodes[node].belief, &e->inputs->items[i], ASSAY_EV_CONNECT, r);
+        if (b && makes_no_link(e, node, &e->inputs->items[i], r)) {
+            *r = (struct assay_reaction){
+                .event = ASSAY_NONE, .rule = ASSAY_NONE, .after = ASSAY_NONE, .next = ASSAY_NODES_MAX};
+            assay_belief_free(b);
+            continue;
+        }
         if (b && r->unacknowledged && e->ack != SIZE_MAX)
             acknowledge(&e->world, b, &e->inputs->items[e->ack]);
-        if (b && !r->ended && !r->partial && r->stepped)
+        if (b && !b->ended && !r->partial && r->stepped)
             r->next = add_node(e, b, node, i);
         else
             assay_belief_free(b);

@@ -51,6 +51,10 @@ static void whole_call(struct assay_builder *b, uint32_t node, size_t input)
     assay_build_path(b, 0, node);
     assay_build_input(b, 0, input);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    if (r->unacknowledged) {
+        assay_build_acknowledge(b, 0);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    }
     answer(b, 0, r->after);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s with %s", call->name, b->inputs.items[input].label);
 }
@@ -60,13 +64,16 @@ static void call_again(struct assay_builder *b, uint32_t node, size_t input)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
     const struct assay_call *call = &b->model->calls[b->inputs.items[input].call];
-    if (r->ended || call->opens != ASSAY_NONE)
+    bool over = r->next < ASSAY_NODES_MAX && !b->explored.nodes[r->next].belief->calling;
+    if (r->ended || call->opens != ASSAY_NONE || (b->model->reliables_count && !over))
         return;
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[node].state), call->name, "three-times");
     assay_build_path(b, 0, node);
     for (int i = 0; i < 3; i++) {
         assay_build_input(b, 0, input);
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        if (r->unacknowledged)
+            assay_build_acknowledge(b, 0);
         answer(b, 0, r->after);
     }
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s three times", call->name);
