@@ -490,6 +490,14 @@ static void open_anew(struct assay_belief_world *world, struct assay_belief_set 
     run_open(world, set, b, now, NULL);
 }
 
+void assay_beliefs_share(struct assay_belief_world *world, const struct assay_belief *best,
+                         struct assay_belief_set *other, int64_t now)
+{
+    for (size_t i = 0; i < other->count; i++)
+        if (other->items[i]->rows.n < best->rows.n && assay_rows_take(other->items[i], &best->rows))
+            give_rows(world, other->items[i], now);
+}
+
 void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen)
 {
     for (size_t i = 0; i < set->count; i++)

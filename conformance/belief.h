@@ -150,6 +150,11 @@ void assay_beliefs_tick(struct assay_belief_world *world, struct assay_belief_se
 /* Timers that may have fired by `now` fork the belief, those that must have leave only that. */
 void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now);
 
+/* What the sessions of one link have added to logs and tables is there for those of others. `best`: the belief about
+ * that link. */
+void assay_beliefs_share(struct assay_belief_world *world, const struct assay_belief *best,
+                         struct assay_belief_set *other, int64_t now);
+
 /* Hold what was seen (all of it, from the first byte on) against a belief. False: it disagrees. */
 bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief *belief, struct assay_span seen);
 
@@ -184,6 +189,8 @@ bool assay_gives_up_at(const struct assay_belief *b, int64_t due);
 
 /* belief_rows.c: the host of logs. */
 bool assay_rows_add(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event);
+/* What other links have added, behind what it knows. False: nothing. */
+bool assay_rows_take(struct assay_belief *b, const struct assay_bytes_buf *all);
 bool assay_rows_next(struct assay_belief *b, struct assay_hunger *hunger);
 enum assay_rc assay_rows_give(struct assay_belief *b, int64_t now, const void *hunger, struct assay_out *out);
 

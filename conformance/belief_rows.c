@@ -1,4 +1,5 @@
-/* The host of logs: their rows as a belief holds them, and giving them to sessions that follow. */
+/* The host of logs: their rows as a belief holds them, and giving them to sessions that follow. What one session adds,
+ * to tables, too, is there for those of other links. */
 #include <string.h>
 
 #include "conformance/belief.h"
@@ -7,9 +8,10 @@
 
 /* Each row: this, then for each column a value and its bytes. */
 struct row {
-    uint32_t size; /* all of it */
-    uint16_t log, count;
+    uint32_t size;       /* all of it */
+    uint16_t log, count; /* log: or a table and OF_TABLE */
 };
+#define OF_TABLE 0x8000u
 struct column {
     assay_val value;
     uint32_t n;
@@ -57,6 +59,11 @@ static bool is_bytes(const struct assay_model *model, uint16_t log, uint16_t col
     return assay_type_is_bytes(model, model->params[model->logs[log].columns.first + column].type);
 }
 
+static bool is_bytes_arg(const struct assay_model *model, const struct assay_effect *effect, uint16_t arg)
+{
+    return assay_type_is_bytes(model, model->params[effect->args.first + arg].type);
+}
+
 static bool same_unique(const struct assay_model *model, uint16_t log, const struct columns *x,
                         const struct assay_event *event)
 {
@@ -88,23 +95,44 @@ static bool is_there(const struct assay_model *model, const struct assay_belief 
     return false;
 }
 
+/* The arguments of the effect are the row's columns; of a table the key comes first. */
 bool assay_rows_add(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event)
 {
     const struct assay_model *model = world->config.model;
-    uint16_t log = model->effects[event->effect.effect].log;
-    struct row row = {.size = sizeof row, .log = log, .count = event->count};
-    if (log == ASSAY_NONE || event->count > COLUMNS_MAX || is_there(model, b, log, event))
+    const struct assay_effect *effect = &model->effects[event->effect.effect];
+    bool table = effect->table != ASSAY_NONE;
+    struct row row = {.size = sizeof row, .log = effect->log, .count = event->count};
+    if (table)
+        row.log = (uint16_t)(effect->table | OF_TABLE);
+    if (row.log == ASSAY_NONE || event->count > COLUMNS_MAX || (!table && is_there(model, b, row.log, event)))
         return false;
     for (uint16_t i = 0; i < event->count; i++)
-        row.size += (uint32_t)sizeof(struct column) + (is_bytes(model, log, i) ? event->spans[i].n : 0);
+        row.size += (uint32_t)sizeof(struct column) + (is_bytes_arg(model, effect, i) ? event->spans[i].n : 0);
     if (!assay_buf_reserve(&b->rows, b->rows.n + row.size))
         return false;
     assay_buf_add(&b->rows, (const uint8_t *)&row, sizeof row);
     for (uint16_t i = 0; i < event->count; i++) {
-        struct assay_span s = is_bytes(model, log, i) ? event->spans[i] : (struct assay_span){0};
-        struct column c = {is_bytes(model, log, i) ? 0 : event->values[i], s.n};
+        bool bytes = is_bytes_arg(model, effect, i);
+        struct assay_span s = bytes ? event->spans[i] : (struct assay_span){0};
+        struct column c = {bytes ? 0 : event->values[i], s.n};
         assay_buf_add(&b->rows, (const uint8_t *)&c, sizeof c);
         assay_buf_add(&b->rows, s.p, s.n);
+    }
+    return true;
+}
+
+bool assay_rows_take(struct assay_belief *b, const struct assay_bytes_buf *all)
+{
+    uint32_t at = b->rows.n;
+    struct columns columns;
+    if (at >= all->n)
+        return false;
+    assay_buf_add(&b->rows, all->p + at, all->n - at);
+    for (; at < b->rows.n; at += row_at(b, at).size) {
+        uint16_t log = row_at(b, at).log;
+        read_columns(b, at, &columns);
+        if (log & OF_TABLE)
+            assay_restore(b->engine, (uint16_t)(log & ~OF_TABLE), columns.values, columns.spans);
     }
     return true;
 }

@@ -267,6 +267,53 @@ static void forged(struct assay_builder *b, const struct assay_flow_place *p)
                        "what the target gave to one address comes from another");
 }
 
+/* ---- what others do ------------------------------------------------------------------ */
+
+/* What one link adds comes to the other. */
+static void beside_another(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    begin(b, p, "seen-by-another");
+    assay_build_path(b, 1, p->node);
+    for (int i = 0; i < 2; i++) {
+        assay_build_stamped(b, (uint8_t)i, i ? p->other : p->first, 0);
+        for (uint8_t link = 0; link < 2; link++) {
+            await(b, link);
+            assay_build_acknowledge(b, link);
+        }
+    }
+    finish(b, p, "what one sends comes to the other one, too");
+    if (b->model->logs_count)
+        b->all->cases[b->all->count - 1].req = b->model->logs[0].req;
+}
+
+/* What one link has made its own is not another's. */
+static void belongs(struct assay_builder *b, const struct assay_flow_place *p)
+{
+    const struct assay_node *n = &b->explored.nodes[p->node];
+    uint16_t rules[8];
+    size_t count = 0;
+    if (n->depth == 0)
+        return;
+    uint16_t message = b->inputs.items[n->path[n->depth - 1]].message;
+    for (size_t i = 0; i < b->inputs.count && count < 8; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, p->node, i);
+        const struct assay_input *input = &b->inputs.items[i];
+        bool before = !r->stepped || input->message != message || !input->whole;
+        for (size_t k = 0; k < count; k++)
+            before = before || rules[k] == r->rule;
+        if (before)
+            continue;
+        rules[count++] = r->rule;
+        begin(b, p, assay_store_text(b->store, "beside-%s", input->label));
+        assay_build_path(b, 1, n->parent);
+        assay_build_input(b, 1, i);
+        await(b, 1);
+        turn(b, p->first, true);
+        b->current.field_req = input->req;
+        assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "another one sends %s", input->label);
+    }
+}
+
 /* ---- what changes nothing ------------------------------------------------------------ */
 
 /* How far the way to a node is that of another, which goes on from there. False: not at all. */
@@ -341,6 +388,10 @@ void assay_generate_lossy(struct assay_builder *b)
         if (i == 0) {
             openers(b, p);
             forged(b, p);
+            if (!b->arrives && (b->model->logs_count || b->model->tables_count)) {
+                beside_another(b, p);
+                belongs(b, p);
+            }
             all_that_stays(b, p);
         }
     }

@@ -187,6 +187,20 @@ static struct assay_span filled(struct run *run, const struct assay_step *s)
     return (struct assay_span){run->filled.p, run->filled.n};
 }
 
+/* What one session keeps is there for all. */
+static bool share(struct run *run, uint8_t link, size_t step)
+{
+    const struct assay_belief *b = mute(run) ? NULL : end_of(run, link);
+    for (uint8_t i = 0; b && b->rows.n && i < run->c->links; i++) {
+        if (i == link)
+            continue;
+        assay_beliefs_share(&run->world, b, &run->links[i].set, run->now);
+        if (!show(run, i, step))
+            return false;
+    }
+    return true;
+}
+
 static bool step_send(struct run *run, const struct assay_step *s, size_t step)
 {
     struct assay_span bytes = filled(run, s);
@@ -195,7 +209,7 @@ static bool step_send(struct run *run, const struct assay_step *s, size_t step)
         assay_oracle_sent(run->oracle, s->link, run->now, bytes);
     if (!mute(run))
         assay_beliefs_feed(&run->world, &run->links[s->link].set, run->now, bytes);
-    return show(run, s->link, step);
+    return share(run, s->link, step) && show(run, s->link, step);
 }
 
 static bool step_await(struct run *run, const struct assay_step *s, size_t step)

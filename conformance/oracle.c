@@ -182,6 +182,16 @@ void assay_oracle_unsure(struct assay_oracle *o, uint8_t link, int64_t ns)
     o->links[link].beliefs.unsure = ns;
 }
 
+static struct assay_belief *best_of(const struct assay_belief_set *set);
+
+static void share(struct assay_oracle *o, uint8_t link, int64_t now)
+{
+    const struct assay_belief *best = best_of(&o->links[link].beliefs);
+    for (uint8_t i = 0; best && best->rows.n && i < o->link_count; i++)
+        if (i != link)
+            assay_beliefs_share(&o->world, best, &o->links[i].beliefs, now);
+}
+
 void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
 {
     struct link *l = &o->links[link];
@@ -189,6 +199,8 @@ void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
     if (link > 0)
         count_tries(o, link, now);
     l->connected = assay_beliefs_open(&o->world, &l->beliefs, now);
+    for (uint8_t i = 0; i < o->link_count; i++)
+        share(o, i, now);
     if (l->connected && l->has_first)
         assay_beliefs_call(&o->world, &l->beliefs, now, &l->first);
 }
@@ -199,6 +211,7 @@ void assay_oracle_sent(struct assay_oracle *o, uint8_t link, int64_t now, struct
     assay_oracle_time(o, now);
     assay_beliefs_fix(&l->beliefs, l->seen.n);
     assay_beliefs_feed(&o->world, &l->beliefs, now, bytes);
+    share(o, link, now);
 }
 
 void assay_oracle_shut(struct assay_oracle *o, uint8_t link, int64_t now)
