@@ -6,6 +6,7 @@ server=""
 start_server() {
     server_says=$1
     shift
+    : > "$server_says" # what a server before it said is not read as its own
     "$@" > "$server_says" &
     server=$!
 }
