@@ -22,8 +22,8 @@ static uint32_t session_memory(const struct assay_model *model, uint16_t machine
     return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
 }
 
-#define HEAP_RELIABLE 65536u /* for messages that wait */
-#define HEAP_TABLES   16384u
+#define HEAP_RELIABLE 24576u /* for messages that wait */
+#define HEAP_TABLES   8192u
 #define ROWS_MAX      64u
 
 static void add_shared(const struct assay_model *model, struct assay_limits *limits)

@@ -11,6 +11,7 @@
 
 #define PAIRS_MAX     48
 #define RANDOM_INPUTS 256
+#define RANDOM_SPOILT 16    /* where a sum tells that they are spoilt */
 #define INPUT_MAX     8192u /* longer ones are tried on a fresh pair only */
 #define CUTS_MAX      12
 #define DATAGRAM_MAX  65507u /* what UDP carries */
@@ -37,7 +38,7 @@ struct product {
     size_t stimulus_count, stimulus_cap;
     struct assay_store store;
     const char *circumstance;
-    bool datagrams, observed;
+    bool datagrams, observed, summed;
     struct assay_equivalence_result *result;
 };
 
@@ -85,7 +86,7 @@ static uint64_t next_random(uint64_t *state)
 static void add_random(struct product *p, const struct assay_inputs *inputs, uint64_t seed)
 {
     uint64_t state = seed * 2654435761u + 88172645463325252u;
-    for (int i = 0; i < RANDOM_INPUTS && inputs->count; i++) {
+    for (int i = 0; i < (p->summed ? RANDOM_SPOILT : RANDOM_INPUTS) && inputs->count; i++) {
         const struct assay_blob from = inputs->items[next_random(&state) % inputs->count].bytes;
         if (from.n > 256 || from.n == 0)
             continue;
@@ -500,6 +501,15 @@ static bool is_datagram(const struct assay_oracle_config *right)
     return right->model->frames[machine->frame_in].end == ASSAY_END_DATAGRAM;
 }
 
+static bool has_sum(const struct assay_model *model, uint16_t machine)
+{
+    struct assay_range fields = model->frames[model->machines[machine].frame_in].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++)
+        if (model->fields[i].sum)
+            return true;
+    return false;
+}
+
 bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
                        const struct assay_model *mutant, bool observed, struct assay_equivalence_result *result)
 {
@@ -518,6 +528,7 @@ bool assay_equivalence(const struct assay_oracle_config *right, const struct ass
     p->result = result;
     p->datagrams = is_datagram(right);
     p->observed = observed;
+    p->summed = has_sum(right->model, right->machine);
     add_inputs(p, right_inputs);
     assay_inputs_make(&p->store, &config, &own);
     add_inputs(p, &own);
