@@ -37,9 +37,10 @@ enum assay_stamp_kind {
     ASSAY_STAMP_ACK,    /* of an acknowledgement: the next that the target has not sent, and `offset` */
 };
 struct assay_stamp {
-    uint8_t kind; /* enum assay_stamp_kind */
-    bool session; /* the target's session, too, */
-    bool stale;   /* or rather another one */
+    uint8_t kind;    /* enum assay_stamp_kind */
+    bool session;    /* the target's session, too, */
+    bool stale;      /* or rather another one */
+    uint16_t spoilt; /* 1 + the byte that is changed when all is filled in; 0: none */
     int32_t offset;
 };
 

@@ -119,19 +119,11 @@ static void ahead(struct assay_builder *b, const struct assay_flow_place *p, int
 
 /* ---- spoilt ------------------------------------------------------------------ */
 
-static struct assay_blob flipped(struct assay_builder *b, struct assay_blob from, uint32_t at)
-{
-    uint8_t *p = assay_store(b->store, from.n + 1u);
-    memcpy(p, from.p, from.n);
-    p[at] ^= 0x10;
-    return (struct assay_blob){p, from.n};
-}
-
 static void spoilt(struct assay_builder *b, const struct assay_flow_place *p, uint32_t at)
 {
-    const struct assay_input *input = &b->inputs.items[p->first];
     begin(b, p, assay_store_text(b->store, "spoilt-%u", (unsigned)at));
-    assay_build_send(b, 0, flipped(b, input->bytes, at), 0);
+    assay_build_stamped(b, 0, p->first, 0);
+    b->steps[b->step_count - 1].stamp.spoilt = (uint16_t)(at + 1);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     turn(b, p->first, true);
     assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "byte %u is spoilt on its way: it changes nothing",

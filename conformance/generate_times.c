@@ -69,6 +69,8 @@ static void restarted_case(struct assay_builder *b, uint32_t node, int64_t due, 
         assay_build_pause(b, due / 2);
         assay_build_input(b, 0, input);
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        if (assay_reaction(&b->explored, node, input)->unacknowledged)
+            assay_build_acknowledge(b, 0);
     }
     assay_build_pause(b, due + timer->late + 1);
     assay_build_step(b, 0, ASSAY_STEP_AWAIT);

@@ -12,6 +12,7 @@
 #define MARK_LEAST  8u /* bytes of a placeholder */
 #define MARKS_MAX   8u /* in one message */
 #define SPOILT_BYTE 0x5a
+#define SPOILING    0x10 /* the bit that is changed */
 
 uint32_t assay_mark_find(struct assay_span bytes, uint32_t at)
 {
@@ -251,8 +252,8 @@ uint64_t assay_belief_number(struct assay_belief_world *world, const struct assa
     return number;
 }
 
-void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
-                        struct assay_bytes_buf *bytes)
+static void fill_in(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
+                    struct assay_bytes_buf *bytes)
 {
     const struct assay_model *model = world->config.model;
     struct assay_env *env = &world->lens.env;
@@ -276,4 +277,12 @@ void assay_belief_stamp(struct assay_belief_world *world, const struct assay_bel
     }
     env->vars = NULL;
     free(out);
+}
+
+void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
+                        struct assay_bytes_buf *bytes)
+{
+    fill_in(world, b, stamp, bytes);
+    if (stamp.spoilt && stamp.spoilt <= bytes->n)
+        bytes->p[stamp.spoilt - 1] ^= SPOILING;
 }

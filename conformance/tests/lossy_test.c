@@ -122,23 +122,33 @@ static void test_what_was_learned_stays(void **state)
     assert_false(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n})); /* one answer a question */
 }
 
+/* All mutants of that kind are found, and for what they break. */
+static void found(const struct judged *j, uint8_t role, const char *kind)
+{
+    struct assay_score_options options = {.seed = 1, .role = role, .filter = kind};
+    struct assay_score *score = assay_score_make(j->spec, j->config.model, &options);
+    assert_non_null(score);
+    for (size_t i = 0; i < score->count; i++)
+        if (!score->rows[i].right)
+            print_error("%s: %s\n", score->rows[i].kind, score->rows[i].text);
+    assert_true(score->count > 0);
+    assert_int_equal(score->right, score->count);
+    assay_score_free(score);
+}
+
 /* All that is wrong about acknowledging, sending again, logs, seals and sums. */
 static void test_wrong_servers_are_found(void **state)
 {
     static const char *const kinds[] = {"reliable-wrong", "log-wrong", "effect-not-awaited", "address-forgotten",
                                         "sum-ignored"};
-    struct judged *j = *state;
-    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++) {
-        struct assay_score_options options = {.seed = 1, .filter = kinds[k]};
-        struct assay_score *score = assay_score_make(j->spec, j->config.model, &options);
-        assert_non_null(score);
-        for (size_t i = 0; i < score->count; i++)
-            if (!score->rows[i].right)
-                print_error("%s: %s\n", score->rows[i].kind, score->rows[i].text);
-        assert_true(score->count > 0);
-        assert_int_equal(score->right, score->count);
-        assay_score_free(score);
-    }
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        found(*state, ASSAY_SERVER, kinds[k]);
+}
+
+static void test_wrong_clients_are_found(void **state)
+{
+    found(*state, ASSAY_CLIENT, "reliable-wrong");
+    found(*state, ASSAY_CLIENT, "sum-ignored");
 }
 
 int main(void)
@@ -148,6 +158,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_but_the_secret_may_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_was_learned_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_servers_are_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_clients_are_found, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
