@@ -9,12 +9,13 @@
 #include "conformance/records.h"
 #include "core/code.h"
 
-#define PAIRS_MAX     48
-#define RANDOM_INPUTS 256
-#define RANDOM_SPOILT 16    /* where a sum tells that they are spoilt */
-#define INPUT_MAX     8192u /* longer ones are tried on a fresh pair only */
-#define CUTS_MAX      12
-#define DATAGRAM_MAX  65507u /* what UDP carries */
+#define PAIRS_MAX       48
+#define RANDOM_INPUTS   256
+#define RANDOM_SPOILT   16    /* where a sum tells that they are spoilt */
+#define INPUT_MAX       8192u /* longer ones are tried on a fresh pair only */
+#define CUTS_MAX        12
+#define MARK_AND_NUMBER 13u    /* bytes */
+#define DATAGRAM_MAX    65507u /* what UDP carries */
 
 struct pair {
     struct assay_belief *right, *mutant;
@@ -265,6 +266,18 @@ static uint64_t mix(uint64_t h, const void *p, size_t n)
     return h;
 }
 
+/* Which placeholder it is makes no difference. */
+static uint64_t mix_value(uint64_t h, struct assay_span s)
+{
+    h = mix(h, &s.n, sizeof s.n);
+    for (uint32_t at = 0; at < s.n;) {
+        uint32_t mark = assay_mark_find(s, at);
+        h = mix(h, s.p + at, mark - at);
+        at = mark + MARK_AND_NUMBER;
+    }
+    return h;
+}
+
 static uint64_t key_of(const struct assay_belief_world *world, const struct assay_belief *b, uint64_t h)
 {
     bool marks = b->marks > 0;
@@ -280,7 +293,7 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
         struct assay_span s = {0};
         assay_var(b->engine, b->sid, (uint16_t)i, &v, &s);
         bool bytes = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES;
-        h = bytes ? mix(mix(h, &s.n, sizeof s.n), s.p, s.n) : mix(h, &v, sizeof v);
+        h = bytes ? mix_value(h, s) : mix(h, &v, sizeof v);
     }
     return h;
 }

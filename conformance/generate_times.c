@@ -1,5 +1,6 @@
 /* Timers: nothing before they are due, what they do when they are, and what starts them anew. */
 #include "conformance/build.h"
+#include "core/code.h"
 #include "core/engine.h"
 
 static bool runs_in(const struct assay_model *model, const struct assay_timer *timer, uint16_t state)
@@ -128,6 +129,28 @@ static void left_case(struct assay_builder *b, uint32_t node, int64_t due, const
                        assay_build_state_name(b, state), timer->name);
 }
 
+/* Timers that are due behind the first one, which may start again and again meanwhile. */
+static void outlasted_cases(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *first)
+{
+    struct assay_range timers = b->model->machines[b->config.machine].timers;
+    struct assay_lens *lens = &b->explored.world.lens;
+    uint16_t state = b->explored.nodes[node].state;
+    for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++) {
+        const struct assay_timer *timer = &b->model->timers[i];
+        assay_val after;
+        assay_lens_clear(lens);
+        if (timer == first || !runs_in(b->model, timer, state) || !assay_eval(&lens->env, timer->after, &after) ||
+            (int64_t)after <= due)
+            continue;
+        assay_build_begin(b, assay_build_state_name(b, state), timer->name, "outlasts-%s", first->name);
+        assay_build_path(b, 0, node);
+        assay_build_pause(b, (int64_t)after + timer->late + 1);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED, "%s runs out in state %s behind %s",
+                           timer->name, assay_build_state_name(b, state), first->name);
+    }
+}
+
 void assay_generate_times(struct assay_builder *b)
 {
     struct assay_range timers = b->model->machines[b->config.machine].timers;
@@ -146,6 +169,8 @@ void assay_generate_times(struct assay_builder *b)
         restarted_case(b, node, due, timer);
         slow_case(b, node, due, timer);
         left_case(b, node, due, timer);
+        if (b->model->reliables_count)
+            outlasted_cases(b, node, due, timer);
     }
     if (timers.count && !ran)
         assay_build_note(b, "timer %s does not run with these params: no case waits for it",
