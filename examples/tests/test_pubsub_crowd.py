@@ -1,5 +1,6 @@
 """Twenty writers and twenty readers over a bad line, with programs that are killed; and what strangers are sent."""
 
+import collections
 import ctypes
 import random
 import select
@@ -29,11 +30,12 @@ def place(tmp_path):
 
 class Watch:
     """What goes to and from a server on the loopback interface. An address is unproven until the server, as it was last started,
-    has welcomed it. `larger`: datagrams to unproven addresses that were longer than what these had sent last."""
+    has welcomed it. `larger`: datagrams to unproven addresses for which these had sent none of that length
+    that was not answered yet. (Several may be on their way at once: the last one sent need not be the one that is answered.)"""
 
     def __init__(self, port):
         self.port, self.larger, self.seen, self.proven = port, [], 0, set()
-        self.sent, self.lock, self.over = {}, threading.Lock(), threading.Event()
+        self.sent, self.lock, self.over = collections.defaultdict(list), threading.Lock(), threading.Event()
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
         self.socket.setsockopt(socket.SOL_SOCKET, 33, 64 * MIB)  # SO_RCVBUFFORCE
         self.filter()
@@ -62,13 +64,21 @@ class Watch:
         body = datagram[8:length]
         with self.lock:
             if target == self.port:
-                self.sent[source] = len(body)
+                self.sent[source].append(len(body))
             elif source == self.port:
                 self.seen += 1
-                if target not in self.proven and len(body) > self.sent.get(target, 0):
-                    self.larger.append((target, self.sent.get(target, 0), body))
+                if target not in self.proven:
+                    self.answered(target, body)
                 if body and body[0] & 15 == WELCOME:
                     self.proven.add(target)
+
+    def answered(self, target, body):
+        asked = self.sent[target]
+        enough = min((n for n in asked if n >= len(body)), default=None)
+        if enough is None:
+            self.larger.append((target, list(asked), body))
+        else:
+            asked.remove(enough)
 
     def forget(self):
         """The server is gone, and starts anew. What it sent lies before a datagram of our own."""
