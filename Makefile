@@ -76,11 +76,15 @@ tests_$(1) := $$(patsubst %.c,$(BUILD)/%,$$(wildcard $(1)/tests/*_test.c))
 helpers_$(1) := $$(patsubst %.c,$(BUILD)/%.o,$$(filter-out %_test.c,$$(wildcard $(1)/tests/*.c)))
 $$(tests_$(1)): $(BUILD)/%: $(BUILD)/%.o $$(helpers_$(1)) $(BUILD)/lib$(1).a $$(foreach l,$$(uses_$(1)),$(BUILD)/lib$$(l).a)
 	$$(call tell,LINK  ,$$@) $$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(call syslibs,$(1) $$(uses_$(1))) -lcmocka
-test-$(1): $$(tests_$(1))
-	@set -e; for t in $$(tests_$(1)); do echo "== $$$$t"; ./$$$$t; done
+test-$(1): $$(tests_$(1):%=run-%)
 DEPS += $$(src_$(1):%.c=$(BUILD)/%.d) $$(tests_$(1):%=%.d) $$(helpers_$(1):%.o=%.d)
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+# Each test program is a target of its own, so that `make -j2 -O unit` runs them side by side.
+runs := $(foreach l,$(LAYERS),$(tests_$(l):%=run-%))
+$(runs): run-%: %
+	@echo "== $<" && ./$<
 
 $(BUILD)/assay: $(BUILD)/cli/main.o $(foreach l,cli $(uses_cli),$(BUILD)/lib$(l).a)
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(call syslibs,$(LAYERS))
@@ -108,7 +112,7 @@ deps: ## install what building and testing need (apt-get; sudo only when not roo
 	@scripts/deps test
 
 unit-build: $(foreach l,$(LAYERS),$(tests_$(l)))
-unit: $(foreach l,$(LAYERS),test-$(l)) ## all unit tests; test-LAYER: those of one
+unit: $(runs) ## all unit tests; test-LAYER: those of one
 
 clean: ## remove everything built
 	rm -rf build
@@ -136,11 +140,17 @@ purity: $(BUILD)/libcore.a ## core needs no symbol outside an allow-list
 layers: ## includes are as ARCHITECTURE.md's table says; the engine names no protocol
 	@scripts/layers
 
-valgrind: $(BUILD)/assay $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server) ## unit tests and a served suite under valgrind
-	@set -e; for t in $(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server); do echo "== valgrind $$t"; $(VALGRIND) $$t; done
-	@set -e; for spec in $(filter-out $(served_as_one),$(SERVED)); do scripts/served $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay; done
-	@set -e; for spec in $(served_as_one); do scripts/served --one $(BUILD)/assay $$spec $(VALGRIND) $(BUILD)/assay; done
-	@$(call served_in_part_with,pubsub/live/copies/the-rest) scripts/served $(BUILD)/assay $(served_in_part) $(VALGRIND) $(BUILD)/assay
+# One target for each program and for each spec, as of the unit tests.
+valgrind_runs := $(patsubst %,valgrind-%,$(foreach l,$(valgrind_layers),$(tests_$(l))) $(valgrind_server))
+$(valgrind_runs): valgrind-%: %
+	@echo "== $@" && $(VALGRIND) $<
+
+valgrind_served := $(wildcard spec/*.yaml)
+$(valgrind_served:%=valgrind-%): valgrind-%: % $(BUILD)/assay
+	@echo "== $@" && $(if $(filter $<,$(served_in_part)),$(call served_in_part_with,pubsub/live/copies/the-rest)) \
+	    scripts/served $(if $(filter $<,$(served_as_one)),--one) $(BUILD)/assay $< $(VALGRIND) $(BUILD)/assay
+
+valgrind: $(valgrind_served:%=valgrind-%) $(valgrind_runs) ## unit tests and a served suite under valgrind
 
 served-asan: ## the bundled suites against a server built with sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay

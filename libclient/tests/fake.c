@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PATIENCE_S 10
+#define PATIENCE_S 60
 
 static int listen_somewhere(char address[64])
 {

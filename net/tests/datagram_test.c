@@ -31,7 +31,7 @@ static int bound(const char *text, struct assay_address *at)
 static void await(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
-    assert_int_equal(poll(&p, 1, 10000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
 }
 
 static ssize_t receive(int fd, void *bytes, size_t size, struct assay_path *path)
@@ -169,7 +169,7 @@ static void a_port_is_bound_once_unless_it_is_shared(void **state)
         int client = assay_udp_connect(&at, 0, &error);
         assert_int_equal(assay_udp_send(client, "x", 1, NULL), 1);
         struct pollfd p[2] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
-        assert_int_equal(poll(p, 2, 10000), 1);
+        assert_int_equal(poll(p, 2, 60000), 1);
         uint8_t byte;
         assert_int_equal(assay_udp_receive(p[0].revents ? first : second, &byte, 1, NULL), 1);
         counts[p[0].revents ? 0 : 1]++;

@@ -36,7 +36,7 @@ static int listen_on(const char *text, struct assay_address *bound)
 static void await(int fd, short events)
 {
     struct pollfd p = {.fd = fd, .events = events};
-    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
 }
 
 struct pair {
@@ -117,15 +117,16 @@ static void connections_have_no_delay(void **state)
 static void a_connection_tells_how_long_it_was_there(void **state)
 {
     (void)state;
+    int64_t before = assay_clock_now();
     struct pair p = connected("127.0.0.1:0");
-    int64_t began = assay_clock_now(), later = began + 60 * ASSAY_MS;
-    assert_true(assay_connection_age(p.server) <= 20 * ASSAY_MS);
+    int64_t later = assay_clock_now() + 60 * ASSAY_MS, young = assay_connection_age(p.server);
+    assert_true(young <= assay_clock_now() - before + 20 * ASSAY_MS);
     while (assay_clock_now() < later)
         poll(NULL, 0, 5);
     assert_int_equal(assay_send(p.client, "x", 1), 1);
     await(p.server, POLLIN);
     int64_t age = assay_connection_age(p.server), quiet = assay_connection_quiet(p.server);
-    assert_true(age >= 50 * ASSAY_MS && age <= assay_clock_now() - began + 20 * ASSAY_MS);
+    assert_true(age >= 50 * ASSAY_MS && age <= assay_clock_now() - before + 20 * ASSAY_MS);
     assert_true(quiet < age);
     end(&p);
 }
@@ -161,7 +162,7 @@ static void sharing_sockets_take_all_connections_between_them(void **state)
     }
     while (got < 32) {
         struct pollfd p[2] = {{.fd = listeners[0], .events = POLLIN}, {.fd = listeners[1], .events = POLLIN}};
-        assert_true(poll(p, 2, 5000) > 0);
+        assert_true(poll(p, 2, 60000) > 0);
         for (int i = 0; i < 2; i++)
             for (int fd; (fd = assay_accept(listeners[i])) >= 0; got++)
                 close(fd);

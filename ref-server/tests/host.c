@@ -17,7 +17,7 @@
 #include "net/socket.h"
 #include "ref-server/tests/host.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 
 struct assay_limits host_limits(void)
 {
@@ -26,7 +26,7 @@ struct assay_limits host_limits(void)
                                  .effects = 4096,
                                  .output = 64u << 10,
                                  .drain = 1u << 20,
-                                 .drain_time = 2 * ASSAY_SECOND};
+                                 .drain_time = 20 * ASSAY_SECOND};
 }
 
 static int arguments(char **argv)

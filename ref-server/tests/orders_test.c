@@ -230,7 +230,7 @@ static void a_reader_that_stops_holds_up_its_writers_alone(void **state)
 static void await_errors(const struct host *host, const char *expected)
 {
     static char all[4096];
-    int64_t until = assay_clock_after(assay_clock_now(), 10 * ASSAY_SECOND);
+    int64_t until = assay_clock_after(assay_clock_now(), 60 * ASSAY_SECOND);
     all[0] = '\0';
     while (!strstr(all, expected) && assay_clock_now() < until) {
         struct pollfd p = {.fd = host->errors, .events = POLLIN};
@@ -310,7 +310,7 @@ static void nobody_reading_stderr_delays_the_end_by_drain_time(void **state)
         int64_t then = assay_clock_now();
         host_signal(&host, SIGTERM);
         assert_int_equal(host_wait_done(&host), ASSAY_SERVER_STOPPED);
-        assert_true(seconds_since(then) >= 0.3 && seconds_since(then) < 5);
+        assert_true(seconds_since(then) >= 0.3 && seconds_since(then) < 30);
         close(fd);
     }
 }
@@ -328,7 +328,7 @@ static void a_second_signal_waits_for_no_reader(void **state)
     int64_t then = assay_clock_now();
     host_signal(&host, SIGTERM);
     assert_int_equal(host_wait_done(&host), ASSAY_SERVER_INTERRUPTED);
-    assert_true(seconds_since(then) < 5);
+    assert_true(seconds_since(then) < 30);
     close(fd);
 }
 
@@ -461,10 +461,10 @@ static uint32_t write_until(const struct host *host, int number, int until)
             struct pollfd ready = {.fd = fd, .events = POLLIN};
             int n = snprintf(line, sizeof line, "w%d %u\n", number, confirmed);
             struct pollfd writable = {.fd = fd, .events = POLLOUT};
-            poll(&writable, 1, 10000);
+            poll(&writable, 1, 60000);
             if (assay_send(fd, line, (size_t)n) != n)
                 break;
-            poll(&ready, 1, 10000);
+            poll(&ready, 1, 60000);
             got = assay_receive(fd, answer, sizeof answer);
             if (got == n && memcmp(answer + 1, line + 1, (size_t)n - 1) == 0 && answer[0] == '+')
                 confirmed++;

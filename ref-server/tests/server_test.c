@@ -162,7 +162,7 @@ static void ipv6_is_served(void **state)
     int fd = assay_connect(&all[0], &error);
     assert_true(fd >= 0);
     struct pollfd p = {.fd = fd, .events = POLLOUT};
-    assert_int_equal(poll(&p, 1, 10000), 1);
+    assert_int_equal(poll(&p, 1, 60000), 1);
     say_text(fd, "twice 4\n");
     hear_text(fd, "8\n");
     close(fd);

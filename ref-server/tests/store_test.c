@@ -128,7 +128,7 @@ static void refuses(const char *why)
 
 static struct assay_batch *come_back(void)
 {
-    int64_t until = assay_clock_after(assay_clock_now(), 30 * ASSAY_SECOND);
+    int64_t until = assay_clock_after(assay_clock_now(), 60 * ASSAY_SECOND);
     struct assay_batch *batch;
     while (!(batch = assay_inbox_take(&inbox))) {
         assert_true(assay_clock_now() < until);
