@@ -5,6 +5,7 @@ ASSAY_BUILD names the build folder; without it `make` has built build/debug.
 
 import contextlib
 import os
+import random
 import re
 import socket
 import subprocess
@@ -18,10 +19,12 @@ PATIENCE = 60  # seconds until something is taken to hang
 
 
 def free_port(kind=socket.SOCK_STREAM):
-    """A port that nobody listens on, now."""
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody uses, and that the system gives to nobody who asks for any: those begin at 32768."""
+    for port in random.SystemRandom().sample(range(10000, 32768), 100):
+        with socket.socket(socket.AF_INET, kind) as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 def wait_until(holds, what, seconds=PATIENCE):
