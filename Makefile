@@ -197,6 +197,7 @@ fuzz-replay: ## run the corpus and every crash found once more, under sanitizers
 
 # ---- benchmarks ----
 
+$(BUILD)/load_udp $(BUILD)/fanout: $(BUILD)/bench/loopback.o
 $(BUILD)/load $(BUILD)/append $(BUILD)/load_udp $(BUILD)/fanout: $(BUILD)/%: $(BUILD)/bench/%.o
 	$(call tell,LINK  ,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 $(BUILD)/hand_udp $(BUILD)/hand_fanout: $(BUILD)/hand_%: $(BUILD)/bench/hand_%.o
@@ -237,6 +238,10 @@ udp-bench: ## `assay serve` over datagrams beside recvfrom and sendto: PAIRS=5 S
 fanout-bench: ## lines stored and passed on to readers, beside recvfrom and sendto: PAIRS=5 SECONDS=2
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay fanout hand_fanout)
 	@python3 bench/fanout.py build/release spec/pubsub.yaml --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),2)
+
+store-bench: ## `assay serve` with many lines stored, beside few: ROWS=10000000 PAIRS=3 DATA=FOLDER (kept; 2 GB)
+	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay fanout)
+	@python3 bench/store.py build/release --rows $(or $(ROWS),10000000) --pairs $(or $(PAIRS),3) $(if $(DATA),--data $(DATA))
 
 bench: ## `assay serve` beside hand-written servers of the same protocols, and `assay sim`: PAIRS=5 SECONDS=1
 	@scripts/deps bench
@@ -341,5 +346,5 @@ $(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pub
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) $(PUBSUB:%=$(BUILD)/examples/pubsub/%) ## build the examples
 
 .PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
-        fuzz fuzz-replay examples core-bench lines-bench sim-bench link-bench udp-bench fanout-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
+        fuzz fuzz-replay examples core-bench lines-bench sim-bench link-bench udp-bench fanout-bench store-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d

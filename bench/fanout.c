@@ -2,11 +2,14 @@
  * protocol of hand_fanout.c. Writers keep a number of lines unacknowledged; what is lost is sent again. Written by
  * hand, so that the clients' share of the machine is small.
  *
- * usage: fanout pubsub|plain PORT WRITERS READERS IN_FLIGHT SECONDS
+ * usage: fanout pubsub|plain PORT WRITERS READERS IN_FLIGHT SECONDS [LINES CURSOR STEP]
  *
- * Prints one line of JSON: lines acknowledged and lines delivered a second. */
+ * Ends early when so many LINES were delivered and acknowledged. The first reader asks for lines from CURSOR on, each
+ * of the others from STEP behind the one before (default: 0, 0, 0).
+ *
+ * Prints one line of JSON: lines acknowledged and lines delivered a second, the seconds that took, and the milliseconds
+ * that a registration took in the mean. */
 #include <endian.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "bench/loopback.h"
 
 enum { CLIENTS_MAX = 512, HEADER = 16, TEXT = 32, AGAIN_MS = 200, TRIES = 50, PUBSUB_VERSION = 0x10 };
 enum kind { HELLO = 1, CHALLENGE, REGISTER, WELCOME, LINE, ENTRY, ACK };
@@ -25,12 +29,12 @@ struct client {
     bool reads;
     uint8_t session[8];
     uint16_t sent, acked, taken; /* numbers on the wire */
-    uint64_t id;
+    uint64_t first, cursor;      /* a number for the line after `acked` that no other line has; of a reader */
 };
 
 static struct client clients[CLIENTS_MAX];
 static struct pollfd polled[CLIENTS_MAX];
-static uint64_t acknowledged, delivered;
+static uint64_t acknowledged, delivered, lines_max;
 static int in_flight;
 
 /* ---- pubsub ----------------------------------------------------------------- */
@@ -90,16 +94,26 @@ static void pubsub_join(struct client *c, int number)
     body[32] = c->reads ? 0x80 : 0;
     body[34] = 1;  /* batch */
     body[36] = 64; /* window */
+    memcpy(body + 37, &(uint64_t){htobe64(c->cursor)}, 8);
     int user = snprintf((char *)body + 45, sizeof body - 45, "user%d", number);
     memcpy(c->session, &(uint64_t){htobe64((uint64_t)number << 32 | 0x100u)}, sizeof c->session);
     c->sent = c->acked = c->taken = 0x100;
     ask(c, REGISTER, body, 45 + (size_t)user, WELCOME, answer);
 }
 
+/* Names of lines are drawn, so that they have no order that an index could do well with (splitmix64). */
+static uint64_t scatter(uint64_t n)
+{
+    n += 0x9e3779b97f4a7c15u;
+    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9u;
+    n = (n ^ n >> 27) * 0x94d049bb133111ebu;
+    return n ^ n >> 31;
+}
+
 static void pubsub_write(struct client *c, uint16_t number)
 {
     uint8_t body[8 + TEXT];
-    uint64_t id = c->id + number;
+    uint64_t id = scatter(c->first + (uint16_t)(number - c->acked));
     memcpy(body, &id, sizeof id);
     memset(body + 8, 'x', TEXT);
     post(c, LINE, number, body, sizeof body);
@@ -113,6 +127,7 @@ static void pubsub_take(struct client *c, const uint8_t *d, size_t n)
         uint16_t more = (uint16_t)(next - c->acked);
         if (more <= (uint16_t)(c->sent - c->acked)) {
             acknowledged += more;
+            c->first += more;
             c->acked = next;
         }
     } else if ((d[0] & 0x0f) == ENTRY) {
@@ -166,23 +181,6 @@ struct protocol {
 static const struct protocol protocols[] = {{"pubsub", pubsub_join, pubsub_write, pubsub_take},
                                             {"plain", plain_join, plain_write, plain_take}};
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int open_to(int port)
-{
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-        exit(EXIT_FAILURE);
-    return fd;
-}
-
 static void write_more(const struct protocol *protocol, struct client *c)
 {
     while ((uint16_t)(c->sent - c->acked) < in_flight)
@@ -195,13 +193,18 @@ static void write_again(const struct protocol *protocol, struct client *c)
         protocol->write(c, n);
 }
 
+static bool done(void)
+{
+    return lines_max > 0 && acknowledged + delivered >= lines_max;
+}
+
 static void serve(const struct protocol *protocol, int writers, int count, double until)
 {
     uint8_t d[2048];
-    double moved = now();
+    double moved = bench_now();
     for (int i = 0; i < writers; i++)
         write_more(protocol, &clients[i]);
-    for (double t = now(); t < until; t = now()) {
+    for (double t = bench_now(); t < until && !done(); t = bench_now()) {
         uint64_t before = acknowledged;
         poll(polled, (nfds_t)count, AGAIN_MS / 4);
         for (int i = 0; i < count; i++) {
@@ -222,24 +225,41 @@ static void serve(const struct protocol *protocol, int writers, int count, doubl
     }
 }
 
+static void join_all(const struct protocol *protocol, int port, int writers, int count, uint64_t from, uint64_t step)
+{
+    for (int i = 0; i < count; i++) {
+        struct client *c = &clients[i];
+        *c = (struct client){.fd = bench_open(port),
+                             .reads = i >= writers,
+                             .first = (uint64_t)getpid() << 40 | (uint64_t)i << 32,
+                             .cursor = i < writers ? 0 : from + (uint64_t)(i - writers) * step};
+        polled[i] = (struct pollfd){.fd = c->fd, .events = POLLIN};
+        protocol->join(c, i);
+    }
+}
+
+static uint64_t number(char **argv, int argc, int i)
+{
+    return i < argc ? strtoull(argv[i], NULL, 10) : 0;
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 7)
+    if (argc < 7 || argc > 10)
         return EXIT_FAILURE;
     const struct protocol *protocol = &protocols[strcmp(argv[1], "pubsub") ? 1 : 0];
     int writers = atoi(argv[3]), count = writers + atoi(argv[4]);
     in_flight = atoi(argv[5]);
-    if (writers < 1 || count > CLIENTS_MAX || in_flight < 1 || in_flight > 64)
+    lines_max = number(argv, argc, 7);
+    if (writers < 0 || count < 1 || count > CLIENTS_MAX || in_flight < 1 || in_flight > 64)
         return EXIT_FAILURE;
     make_crc_table();
-    for (int i = 0; i < count; i++) {
-        clients[i] = (struct client){
-            .fd = open_to(atoi(argv[2])), .reads = i >= writers, .id = (uint64_t)getpid() << 32 | (uint64_t)i << 20};
-        polled[i] = (struct pollfd){.fd = clients[i].fd, .events = POLLIN};
-        protocol->join(&clients[i], i);
-    }
-    double began = now();
+    double began = bench_now();
+    join_all(protocol, atoi(argv[2]), writers, count, number(argv, argc, 8), number(argv, argc, 9));
+    double joined = (bench_now() - began) / count * 1e3;
+    began = bench_now();
     serve(protocol, writers, count, began + atof(argv[6]));
-    double took = now() - began;
-    printf("{\"acknowledged\": %.0f, \"delivered\": %.0f}\n", (double)acknowledged / took, (double)delivered / took);
+    double took = bench_now() - began;
+    printf("{\"acknowledged\": %.0f, \"delivered\": %.0f, \"seconds\": %.3f, \"joined\": %.2f}\n",
+           (double)acknowledged / took, (double)delivered / took, took, joined);
 }

@@ -24,7 +24,7 @@ def measure(build, command, protocol, readers, in_flight, seconds):
                              capture_output=True, text=True, preexec_fn=pinned(last=True))
         result = json.loads(out.stdout)
         result["moved"] = result["acknowledged"] + result["delivered"]
-        result["cpu"] = (cpu(pid) - before) / max(result["moved"] * seconds, 1) * 1e6
+        result["cpu"] = (cpu(pid) - before) / max(result["moved"] * result["seconds"], 1) * 1e6
         return result
 
 

@@ -4,36 +4,19 @@
  * usage: load_udp PORT SOCKETS IN_FLIGHT SECONDS SIZE
  *
  * Prints one line of JSON. */
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "bench/loopback.h"
 
 enum { SOCKETS_MAX = 256, SIZE_MAX_ = 1400, LOST_AFTER_MS = 100 };
 
 static unsigned char bytes[65536];
 static struct pollfd sockets[SOCKETS_MAX];
 static uint64_t answered, lost;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static int open_to(int port)
-{
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((uint16_t)port)};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&to, sizeof to) < 0)
-        exit(EXIT_FAILURE);
-    return fd;
-}
 
 static void fill(int count, int in_flight, size_t size)
 {
@@ -59,10 +42,10 @@ int main(int argc, char **argv)
     if (count < 1 || count > SOCKETS_MAX || size > SIZE_MAX_)
         return EXIT_FAILURE;
     for (int i = 0; i < count; i++)
-        sockets[i] = (struct pollfd){.fd = open_to(atoi(argv[1])), .events = POLLIN};
+        sockets[i] = (struct pollfd){.fd = bench_open(atoi(argv[1])), .events = POLLIN};
     fill(count, in_flight, size);
-    double began = now(), until = began + atof(argv[4]);
-    while (now() < until) {
+    double began = bench_now(), until = began + atof(argv[4]);
+    while (bench_now() < until) {
         if (poll(sockets, (nfds_t)count, LOST_AFTER_MS) == 0) {
             lost += (uint64_t)count * (uint64_t)in_flight;
             fill(count, in_flight, size);
@@ -72,5 +55,5 @@ int main(int argc, char **argv)
                 take(sockets[i].fd, size);
     }
     printf("{\"answered\": %llu, \"per_second\": %.0f, \"lost\": %llu}\n", (unsigned long long)answered,
-           (double)answered / (now() - began), (unsigned long long)lost);
+           (double)answered / (bench_now() - began), (unsigned long long)lost);
 }
