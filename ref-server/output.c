@@ -76,8 +76,14 @@ static uint32_t datagram_end(const struct assay_out *out, uint16_t n)
     return n + 1u < out->cuts_len ? out->cuts[n + 1].at : out->len;
 }
 
+static unsigned lose(struct assay_turn *t, unsigned count)
+{
+    atomic_fetch_add(&t->shard->server->lost_out, count);
+    return count;
+}
+
 /* How many of these have left; fewer than `count`: the socket has no room. Any other error is one datagram's own: the
- * network may lose it as well. */
+ * network may lose it as well, as it may what is said to strangers, who get no memory to wait in. */
 static unsigned send_some(struct assay_turn *t, const uint32_t *ends, unsigned count)
 {
     struct assay_peer *peer = t->conn->peer;
@@ -85,10 +91,10 @@ static unsigned send_some(struct assay_turn *t, const uint32_t *ends, unsigned c
         int n = assay_udp_send_some(peer->at->watch.fd, t->out.bytes, ends, count, &peer->path);
         if (n >= 0)
             return (unsigned)n;
-        if (errno != EAGAIN) {
-            atomic_fetch_add(&t->shard->server->lost_out, 1);
-            return 1;
-        }
+        if (errno != EAGAIN || !peer->met)
+            return lose(t, 1);
+    } else if (!peer->met) {
+        return lose(t, count);
     }
     assay_peer_wait(t->shard, peer);
     return 0;
@@ -125,7 +131,7 @@ static void lose_datagrams(struct assay_turn *t)
     uint16_t n = 0;
     for (; n < out->cuts_len && out->cuts[n].gate == 0; n++)
         lost = datagram_end(out, n);
-    atomic_fetch_add(&t->shard->server->lost_out, n);
+    lose(t, n);
     drop_cuts(out, n);
     consume(out, lost);
 }

@@ -1,8 +1,8 @@
 /* Sessions over datagrams: whom they are with, and what waits for them. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "net/random.h"
 #include "ref-server/turn.h"
 
 /* Datagrams of one socket in a round, so that others get their turn. */
@@ -11,7 +11,8 @@
 /* Datagrams that are still read from a socket that stops: more than it has room for. */
 #define DRAIN_MAX 65536u
 
-/* Bytes that wait for one session; what comes on top is lost. */
+/* Memory that datagrams which wait take, for one session; what comes on top is lost. All together take as much as
+ * `limits.memory` says. */
 #define HELD_MAX (1u << 20)
 
 /* ---- the table --------------------------------------------------------- */
@@ -33,11 +34,13 @@ bool assay_peers_open(struct assay_service *service)
 {
     struct assay_peers *p = &service->peers;
     uint32_t buckets = 16;
+    uint64_t secret[2];
     while (buckets < service->limits.sessions && buckets < 1u << 24)
         buckets *= 2;
     p->buckets = calloc(buckets, sizeof(struct assay_peer *));
     p->mask = buckets - 1;
-    p->key = ((uint64_t)assay_clock_now() ^ (uint64_t)getpid() << 40 ^ (uint64_t)(uintptr_t)p->buckets) | 1;
+    assay_secret(secret);
+    p->key = secret[0] | 1;
     return p->buckets && open_arrivals(service);
 }
 
@@ -155,6 +158,7 @@ void assay_peer_release(struct assay_conn *c)
     *at = peer->next;
     leave_line(p, peer);
     stop_waiting(peer);
+    p->held -= peer->held;
     p->count--;
     assay_pool_give(&service->shard->pool, peer, peer->cap);
     c->peer = NULL;
@@ -209,8 +213,10 @@ static struct assay_peer *admit(struct assay_listener *at, const struct assay_pa
 
 static void drop_first(struct assay_turn *t)
 {
-    t->conn->peer->held -= t->conn->in->size;
-    assay_held_give(t->shard, t->conn);
+    struct assay_conn *c = t->conn;
+    c->peer->held -= c->in->cap;
+    c->service->peers.held -= c->in->cap;
+    assay_held_give(t->shard, c);
 }
 
 /* A datagram behind the end of a session begins the next one. */
@@ -225,10 +231,10 @@ static void feed(struct assay_turn *t)
 }
 
 /* Whether one without a session is still needed: its last words wait for room, or what it said waits for an effect of
- * somebody else. Strangers who wait are no more than sessions may be. */
+ * somebody else. Those who wait are no more than sessions may be. */
 static bool lingers(const struct assay_conn *c)
 {
-    return c->peer->waits || (c->in && c->service->peers.count <= c->service->limits.sessions);
+    return (c->peer->waits || c->in) && c->service->peers.count <= c->service->limits.sessions;
 }
 
 void assay_peer_finish(struct assay_turn *t)
@@ -255,12 +261,15 @@ void assay_peer_finish(struct assay_turn *t)
 static bool hold(struct assay_shard *s, struct assay_peer *peer, struct assay_span in)
 {
     struct assay_conn *c = peer->conn;
-    struct assay_held *held = peer->held + in.n <= HELD_MAX ? assay_held_make(s, in, in.n) : NULL;
+    struct assay_peers *all = &c->service->peers;
+    bool room = peer->held < HELD_MAX && (!c->in || all->held < c->service->limits.memory);
+    struct assay_held *held = room ? assay_held_make(s, in, in.n) : NULL;
     if (!held)
         return false;
     *(c->in ? &peer->last->next : &c->in) = held;
     peer->last = held;
-    peer->held += in.n;
+    peer->held += held->cap;
+    all->held += held->cap;
     return true;
 }
 

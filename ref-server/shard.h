@@ -102,9 +102,10 @@ struct assay_peer {
     struct assay_listener *at;
     struct assay_path path;
     struct assay_held *last; /* of conn->in */
-    uint32_t held;           /* bytes in conn->in */
+    uint32_t held;           /* memory that conn->in takes */
     uint32_t cap;
     bool waits; /* in the list of its listener */
+    bool met;   /* it has, or had, a session */
     struct assay_peer *next_waiting;
     struct assay_peer *next;          /* of the same bucket */
     struct assay_peer *newer, *older; /* by the last datagram that came */
@@ -114,6 +115,7 @@ struct assay_peer {
 struct assay_peers {
     struct assay_peer **buckets;
     uint32_t mask, count;
+    uint64_t held;                  /* of all of them */
     uint64_t key;                   /* of the hash */
     struct assay_arrival *arrivals; /* datagrams of one call, and the room for them */
     uint8_t *room;

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "core/tests/models.h"
 #include "ref-server/tests/host.h"
 #include "ref-server/tests/models.h"
 
@@ -38,6 +40,12 @@ static void full_once(void)
 {
     refused = 1;
     why = ENOBUFS;
+}
+
+static void full_for_ever(void)
+{
+    refused = UINT32_MAX - 1;
+    why = EAGAIN;
 }
 
 static const char *const both[] = {"tcp:127.0.0.1:0", "udp:127.0.0.1:0"};
@@ -98,12 +106,36 @@ static void other_errors_lose_one_datagram(void **state)
     host_end(&host);
 }
 
+/* There may be as many of them as somebody cares to make up. */
+static void strangers_do_not_wait_for_room(void **state)
+{
+    (void)state;
+    enum { STRANGERS = 300 };
+    struct assay_model model = *sums_over_both();
+    struct assay_machine machines[2] = {model.machines[0], model.machines[1]};
+    struct host host = {.config = {.listen = both, .listen_count = 2, .stats = true}};
+    machines[1].stateless = true; /* what stays in its start state has no session */
+    model.machines = machines;
+    host_start(&host, &model, full_for_ever);
+    for (int i = 0; i < STRANGERS; i++) {
+        int fd = dial_udp(&host, 1);
+        tell(fd, "twice 1");
+        close(fd);
+    }
+    host_signal(&host, SIGTERM);
+    assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
+    if (!strstr(host_errors(&host), "0 received, 300 to be sent"))
+        fail_msg("%s", host_errors(&host));
+    host_remove(&host);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_wait_for_room),
         cmocka_unit_test(last_words_wait_for_room),
         cmocka_unit_test(other_errors_lose_one_datagram),
+        cmocka_unit_test(strangers_do_not_wait_for_room),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -236,6 +236,61 @@ static void datagrams_wait_for_effects_in_order(void **state)
     host_end(&host);
 }
 
+static struct assay_server_order *kept;
+
+/* What `apply` orders is done when `tell` says so. */
+static enum assay_server_answer take_its_time(void *user, const struct assay_server_effect *effect,
+                                              struct assay_server_order *order)
+{
+    (void)user;
+    if (strcmp(effect->name, "apply") == 0) {
+        kept = order;
+        return ASSAY_SERVER_LATER;
+    }
+    assay_server_answer(kept, true);
+    return ASSAY_SERVER_DONE;
+}
+
+/* Say so many that wait for one that takes its time, then let it go. Returns how many the server had no room for. */
+static unsigned long long lost_of(unsigned count, const char *datagram, struct assay_limits limits)
+{
+    static const char what[] = "lost for want of room: ";
+    struct host host = {.config = {.listen = both + 1, .listen_count = 1, .application = take_its_time, .stats = true},
+                        .limits = limits};
+    unsigned long long lost = 0;
+    host_start(&host, desk_model("shown"), NULL);
+    int slow = dial_udp(&host, 0), other = dial_udp(&host, 0);
+    tell(slow, "aslow");
+    for (unsigned i = 0; i < count; i++) {
+        tell(slow, datagram);
+        if (i % 20 > 0)
+            continue;
+        tell(other, "gx"); /* the kernel loses none of them */
+        told(other, "+x");
+    }
+    tell(other, "vgo");
+    told(other, "+go");
+    told(slow, "+slow");
+    host_signal(&host, SIGTERM);
+    assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
+    const char *at = strstr(host_errors(&host), what);
+    if (at)
+        sscanf(at + strlen(what), "%llu received", &lost);
+    close(slow), close(other);
+    host_remove(&host);
+    return lost;
+}
+
+static void what_waits_is_bounded(void **state)
+{
+    (void)state;
+    struct assay_limits limits = host_limits();
+    assert_int_equal(lost_of(1000, "gy", limits), 0);
+    assert_true(lost_of(20000, "", limits) > 0); /* of no size, but not for nothing */
+    limits.memory = 1 << 16;
+    assert_true(lost_of(2000, "gy", limits) > 0);
+}
+
 /* ---- the end ----------------------------------------------------------- */
 
 static void sigterm_answers_datagrams_that_came(void **state)
@@ -317,6 +372,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(silent_longest_gives_way),
         cmocka_unit_test(the_end_of_a_session_begins_another),
         cmocka_unit_test(datagrams_wait_for_effects_in_order),
+        cmocka_unit_test(what_waits_is_bounded),
         cmocka_unit_test(sigterm_answers_datagrams_that_came),
         cmocka_unit_test(stop_leaves_the_ports_and_the_last_connection),
         cmocka_unit_test(datagrams_alone_are_served_and_stopped),
