@@ -10,7 +10,8 @@
 
 struct cases {
     const char *places[1]; /* SPEC */
-    const char *filter, *role, *transport;
+    const char *filter;
+    struct assay_cli_side side;
     struct assay_arg_list params, lenient;
     uint64_t seed;
     int64_t call_timeout;
@@ -23,8 +24,11 @@ static enum assay_args_result read_args(struct cases *c, int argc, char **argv)
         {"list", ASSAY_ARG_FLAG, &c->list, NULL, "ids with level and requirement (default)"},
         {"json", ASSAY_ARG_FLAG, &c->json, NULL, "stimuli and permitted outcomes, for a second judge"},
         {"filter", ASSAY_ARG_STRING, &c->filter, "GLOB", "only cases whose id matches"},
-        {"role", ASSAY_ARG_STRING, &c->role, "ROLE", "what is judged: server (default) or client"},
-        {"transport", ASSAY_ARG_STRING, &c->transport, "NAME", "the spec's transport that it is judged on (the first)"},
+        {"role", ASSAY_ARG_STRING, &c->side.role, "ROLE", "what is judged: server (default) or client"},
+        {"transport", ASSAY_ARG_STRING, &c->side.transport, "NAME",
+         "the spec's transport that it is judged on (the first)"},
+        {"machine", ASSAY_ARG_STRING, &c->side.machine, "NAME",
+         "which of a spec's clients is judged (the transport's)"},
         {"call-timeout", ASSAY_ARG_DURATION, &c->call_timeout, "TIME",
          "what a client's calls may take (as the spec says)"},
         {"seed", ASSAY_ARG_UINT, &c->seed, "N", "of every random choice (1)"},
@@ -70,7 +74,7 @@ static int show(const struct cases *c, const struct assay_spec *spec, const stru
                                           .model = &settings->model,
                                           .leniencies = &settings->leniencies,
                                           .call_timeout = c->call_timeout};
-    if (!assay_cli_side(&options, &settings->model, c->role, c->transport))
+    if (!assay_cli_side(&options, &settings->model, &c->side))
         return ASSAY_EXIT_USAGE;
     uint64_t leniencies = settings->leniencies;
     if (options.role == ASSAY_CLIENT && c->lenient.count == 0)

@@ -10,7 +10,8 @@
 
 struct mutants {
     const char *places[1]; /* SPEC */
-    const char *filter, *role, *transport;
+    const char *filter;
+    struct assay_cli_side side;
     uint64_t seed;
     bool list;
 };
@@ -20,8 +21,9 @@ static enum assay_args_result read_args(struct mutants *m, int argc, char **argv
     const struct assay_arg options[] = {
         {"list", ASSAY_ARG_FLAG, &m->list, NULL, "every mutant with the case that kills it"},
         {"filter", ASSAY_ARG_STRING, &m->filter, "GLOB", "only these kinds of mutation"},
-        {"role", ASSAY_ARG_STRING, &m->role, "ROLE", "who is made wrong: server (default) or client"},
-        {"transport", ASSAY_ARG_STRING, &m->transport, "NAME", "the spec's transport on which (the first)"},
+        {"role", ASSAY_ARG_STRING, &m->side.role, "ROLE", "who is made wrong: server (default) or client"},
+        {"transport", ASSAY_ARG_STRING, &m->side.transport, "NAME", "the spec's transport on which (the first)"},
+        {"machine", ASSAY_ARG_STRING, &m->side.machine, "NAME", "which of a spec's clients (the transport's)"},
         {"seed", ASSAY_ARG_UINT, &m->seed, "N", "of every random choice (1)"},
         {0},
     };
@@ -88,11 +90,12 @@ static int measure(const struct mutants *m, const struct assay_spec *spec)
 {
     const struct assay_model *model = assay_spec_model(spec);
     struct assay_suite_options side = {0};
-    if (!assay_cli_side(&side, model, m->role, m->transport))
+    if (!assay_cli_side(&side, model, &m->side))
         return ASSAY_EXIT_USAGE;
     struct assay_score_options options = {.seed = m->seed,
                                           .transport = side.transport,
                                           .role = side.role,
+                                          .machine = side.machine,
                                           .filter = m->filter,
                                           .progress = isatty(STDERR_FILENO) ? progress : NULL};
     /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */

@@ -46,13 +46,13 @@ static uint64_t key_of(const struct assay_belief_world *world, const struct assa
 
 /* Where a belief stood before something was done to it. */
 struct mark {
-    uint32_t out, told;
+    uint32_t out, chunks, told;
     bool ended;
 };
 
 static struct mark mark_of(const struct assay_belief *b)
 {
-    return (struct mark){b->out.n, b->tale.count, b->ended};
+    return (struct mark){b->out.n, b->chunk_count, b->tale.count, b->ended};
 }
 
 static uint64_t output_hash(const struct assay_belief *b, struct mark from)
@@ -97,6 +97,7 @@ static struct assay_reaction reaction_of(const struct assay_belief *b, struct ma
                                .after = ASSAY_NONE,
                                .steps = b->steps,
                                .out_size = b->out.n - from.out,
+                               .messages = b->chunk_count - from.chunks,
                                .told = b->tale.count - from.told,
                                .finished = b->finished,
                                .out_hash = output_hash(b, from),
@@ -240,7 +241,7 @@ static size_t ack_of(const struct assay_inputs *inputs)
 static bool makes_no_link(const struct assay_explored *e, uint32_t node, const struct assay_input *input,
                           const struct assay_reaction *r)
 {
-    return input->kind == ASSAY_INPUT_CALL && e->world.datagrams && e->nodes[node].depth == 0 && r->out_size == 0;
+    return input->kind == ASSAY_INPUT_CALL && e->world.datagrams && e->nodes[node].depth == 0 && r->messages == 0;
 }
 
 static bool expand(struct assay_explored *e, uint32_t node)

@@ -29,6 +29,7 @@ struct assay_reaction {
     uint16_t event, rule, after;
     uint16_t last_event, last_rule; /* of the last step */
     uint32_t steps, out_size;
+    uint32_t messages; /* that it sent; of datagrams empty ones, too */
     uint32_t told;     /* entries that the application above was told */
     bool result;       /* a call ended well */
     bool finished;     /* ended: the machine is through */

@@ -116,6 +116,7 @@ static bool start(struct scorer *s, struct bench *b, const struct assay_spec *sp
         return false;
     struct assay_suite_options options = {.transport = wanted->transport,
                                           .role = wanted->role,
+                                          .machine = wanted->machine,
                                           .seed = wanted->seed,
                                           .params = b->options,
                                           .faults = true,

@@ -28,9 +28,10 @@ struct assay_score {
 
 struct assay_score_options {
     uint64_t seed;
-    uint16_t transport; /* in model->transports */
-    uint8_t role;       /* enum assay_role: whose machine is made wrong; 0: the server's */
-    const char *filter; /* glob over kinds of mutation, or NULL */
+    uint16_t transport;  /* in model->transports */
+    uint8_t role;        /* enum assay_role: whose machine is made wrong; 0: the server's */
+    const char *machine; /* as in struct assay_suite_options */
+    const char *filter;  /* glob over kinds of mutation, or NULL */
     void (*progress)(void *context, size_t done, size_t of);
     void *context;
 };
