@@ -184,11 +184,13 @@ static void note_settled(struct assay_engine *e)
 struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assay_config *config)
 {
     struct assay_engine *e = mem;
-    if (size < assay_engine_size(config) ||
-        config->model->machines[config->machine].timers.count > ASSAY_TIMERS_PER_MACHINE)
+    if (size < sizeof *e || config->model->machines[config->machine].timers.count > ASSAY_TIMERS_PER_MACHINE)
         return NULL;
     prepare(e, config);
-    e->block_size = lay_out(e, mem);
+    e->block_size = lay_out(e, NULL);
+    if (size < e->block_size)
+        return NULL;
+    (void)lay_out(e, mem);
     assay_heap_init(&e->heap, e->heap.bytes, e->heap.orders, assay_heap_units(config->limits.memory));
     e->env.model = e->model;
     e->env.vars_first = e->machine->vars.first;
@@ -203,26 +205,80 @@ struct assay_engine *assay_engine_init(void *mem, size_t size, const struct assa
     return e;
 }
 
-/* Events, their arguments and scratch do not outlive a call: what stands before and between them is all, and of rows
- * those that were ever used. */
-unsigned assay_engine_parts(const struct assay_engine *e, struct assay_span parts[ASSAY_ENGINE_PARTS])
+static struct assay_span between(const void *from, const void *to)
 {
-    const uint8_t *base = (const uint8_t *)e;
-    parts[0] = (struct assay_span){base, (uint32_t)((const uint8_t *)e->events - base)};
-    parts[1] = (struct assay_span){e->rows.block, (uint32_t)(e->rows.used * e->rows.size)};
-    parts[2] = (struct assay_span){e->heap.orders, (uint32_t)(e->env.scratch - e->heap.orders)};
-    return ASSAY_ENGINE_PARTS;
+    return (struct assay_span){from, (uint32_t)((const uint8_t *)to - (const uint8_t *)from)};
+}
+
+/* Of what a session keeps for `reliable`, most is room that nothing stands in. */
+#define SESSION_PARTS 4u
+static struct assay_span session_part(const struct assay_engine *e, uint32_t index)
+{
+    uint32_t nth = index / SESSION_PARTS;
+    struct assay_session *s = assay_session_at(e, nth < e->sessions_used ? nth : e->config.limits.sessions);
+    const uint8_t *end = (const uint8_t *)s + e->session_size;
+    if (!e->reliable)
+        return between(index % SESSION_PARTS ? end : (const uint8_t *)s, end);
+    struct assay_flow *flow = assay_flow_of(e, s);
+    struct assay_kept *kept = assay_flow_kept(e, flow);
+    uint32_t count = (uint32_t)(flow->next - flow->base), first = e->window - flow->head;
+    first = count < first ? count : first;
+    switch (index % SESSION_PARTS) {
+    case 0:
+        return between(s, kept);
+    case 1:
+        return between(kept + flow->head, kept + flow->head + first);
+    case 2:
+        return between(kept, kept + (count - first));
+    default:
+        return between(assay_flow_ahead(e, flow), end);
+    }
+}
+
+/* Events, their arguments and scratch do not outlive a call, and what was never used is nobody's. */
+static struct assay_span fixed_part(const struct assay_engine *e, uint32_t index)
+{
+    switch (index) {
+    case 0:
+        return between(e, &e->env);
+    case 1:
+        return between(&e->sessions, e + 1);
+    case 2:
+        return between(e->timers.entries, e->undo);
+    case 3:
+        return between(e->garbage, e->garbage + e->garbage_count);
+    case 4:
+        return between(e->garbage + e->garbage_cap, e->events);
+    default:
+        return (struct assay_span){e->rows.block, (uint32_t)(e->rows.used * e->rows.size)};
+    }
+}
+#define ENGINE_PARTS 2u /* the engine itself */
+#define FIXED_PARTS  6u
+
+bool assay_engine_part(const struct assay_engine *e, struct assay_engine_walk *walk, struct assay_span *part)
+{
+    bool spare = e->dead == e->config.limits.sessions + 1; /* it is let go with the next call */
+    uint32_t parts = FIXED_PARTS + SESSION_PARTS * (e->sessions_used + spare);
+    for (uint32_t i; (i = walk->part) < parts;) {
+        *part = i < FIXED_PARTS ? fixed_part(e, i) : session_part(e, i - FIXED_PARTS);
+        walk->part++;
+        if (part->n)
+            return true;
+    }
+    return assay_heap_part(&e->heap, &walk->unit, part);
 }
 
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from)
 {
     const uint8_t *base = (const uint8_t *)from;
-    struct assay_span parts[ASSAY_ENGINE_PARTS];
-    unsigned count = assay_engine_parts(from, parts);
-    for (unsigned i = 0; i < count; i++)
-        if (parts[i].n)
-            memcpy((uint8_t *)to + (parts[i].p - base), parts[i].p, parts[i].n);
+    struct assay_engine_walk walk = {.part = ENGINE_PARTS};
+    struct assay_span part;
+    *to = *from;
+    while (assay_engine_part(from, &walk, &part))
+        memcpy((uint8_t *)to + (part.p - base), part.p, part.n);
     (void)lay_out(to, (uint8_t *)to);
+    memcpy(to->heap.orders, from->heap.orders, from->heap.units);
     link_envs(to);
     to->events_head = to->events_count = 0;
     to->out = NULL;

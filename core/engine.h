@@ -269,10 +269,12 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 
-/* Where all stands that an engine knows between calls (its events taken): with equal bytes there, one block goes on as
- * it did before. Blocks elsewhere hold other addresses. Returns how many parts there are. */
-#define ASSAY_ENGINE_PARTS 3
-unsigned assay_engine_parts(const struct assay_engine *e, struct assay_span parts[ASSAY_ENGINE_PARTS]);
+/* Where all stands that an engine knows between calls (its events taken), part by part: with equal bytes there, one
+ * block goes on as it did before. Blocks elsewhere hold other addresses. False: there are no more parts. */
+struct assay_engine_walk { /* zeroed at first */
+    uint32_t part, unit;
+};
+bool assay_engine_part(const struct assay_engine *e, struct assay_engine_walk *walk, struct assay_span *part);
 
 /* Copy a whole engine into another block of the same size and config; its events are to be taken first. */
 void assay_engine_copy(struct assay_engine *to, const struct assay_engine *from);

@@ -2,9 +2,10 @@
 
 #include "core/heap.h"
 
-/* Free blocks of one order form a doubly linked list; the links stand in the blocks, as 1 + unit, 0 is none. */
+/* Free blocks of one order form a doubly linked list; the links stand in the blocks, as 1 + unit, 0 is none. The order
+ * stands there for assay_heap_part(). */
 struct links {
-    uint32_t next, prev;
+    uint32_t next, prev, order;
 };
 
 static struct links links_of(const struct assay_heap *heap, uint32_t unit)
@@ -22,7 +23,7 @@ static void set_links(struct assay_heap *heap, uint32_t unit, struct links links
 static void insert(struct assay_heap *heap, uint32_t unit, uint32_t order)
 {
     uint32_t next = heap->free[order];
-    set_links(heap, unit, (struct links){next, 0});
+    set_links(heap, unit, (struct links){next, 0, order});
     if (next) {
         struct links after = links_of(heap, next - 1);
         after.prev = unit + 1;
@@ -88,6 +89,7 @@ bool assay_heap_alloc(struct assay_heap *heap, uint32_t size, uint32_t *offset)
         insert(heap, unit + (1u << order), order);
     }
     *offset = unit * ASSAY_HEAP_UNIT;
+    memset(heap->bytes + *offset + size, 0, ((size_t)ASSAY_HEAP_UNIT << wanted) - size);
     return true;
 }
 
@@ -102,4 +104,22 @@ void assay_heap_free(struct assay_heap *heap, uint32_t offset, uint32_t size)
         unit &= ~(1u << order);
     }
     insert(heap, unit, order);
+}
+
+bool assay_heap_part(const struct assay_heap *heap, uint32_t *unit, struct assay_span *part)
+{
+    uint32_t from = *unit, to = from;
+    if (from >= heap->units)
+        return false;
+    part->p = heap->bytes + (size_t)from * ASSAY_HEAP_UNIT;
+    if (heap->orders[from]) {
+        part->n = sizeof(struct links);
+        *unit = from + (1u << (heap->orders[from] - 1));
+        return true;
+    }
+    while (to < heap->units && !heap->orders[to])
+        to++;
+    part->n = (to - from) * ASSAY_HEAP_UNIT;
+    *unit = to;
+    return true;
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/value.h"
+
 #define ASSAY_HEAP_UNIT   32u /* smallest block */
 #define ASSAY_HEAP_ORDERS 27
 
@@ -26,8 +28,12 @@ uint32_t assay_heap_units(uint32_t size);
 /* All free. `bytes` (aligned to 4) and `orders` belong to the heap from now on. */
 void assay_heap_init(struct assay_heap *heap, uint8_t *bytes, uint8_t *orders, uint32_t units);
 
-/* Room for size > 0 bytes; false: there is none. */
+/* Room for size > 0 bytes, zeros behind them up to the block's end; false: there is none. */
 bool assay_heap_alloc(struct assay_heap *heap, uint32_t size, uint32_t *offset);
 void assay_heap_free(struct assay_heap *heap, uint32_t offset, uint32_t size);
+
+/* All that stands in the heap: blocks in use, side by side, and the beginnings of free ones. What `orders` and `free`
+ * hold follows from it. `*unit` is 0 at first; false: that was all. */
+bool assay_heap_part(const struct assay_heap *heap, uint32_t *unit, struct assay_span *part);
 
 #endif

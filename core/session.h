@@ -93,6 +93,9 @@ struct assay_engine {
     struct assay_config config;
     const struct assay_model *model;
     const struct assay_machine *machine;
+    struct assay_choices *choices;
+
+    /* of the call that is running; all of it is set anew by the next one */
     struct assay_env env;  /* what the event brought */
     struct assay_env made; /* the message being made */
     assay_val slots[ASSAY_SLOTS_MAX], made_slots[ASSAY_SLOTS_MAX];
@@ -101,7 +104,6 @@ struct assay_engine {
     struct assay_tx tx;
     assay_time now;
     struct assay_out *out;
-    struct assay_choices *choices;
 
     uint8_t *sessions;
     size_t session_size, block_size;

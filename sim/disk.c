@@ -30,7 +30,7 @@ static bool add_row(struct assay_sim *sim, uint16_t log, uint32_t args)
         return false;
     sim->rows[log].items[at] = args;
     sim->s.row_count[log]++;
-    assay_log_grew(sim->engines[ASSAY_SIM_SERVER], log, sim->s.row_count[log]);
+    assay_log_grew(assay_sim_engine(sim, ASSAY_SIM_SERVER), log, sim->s.row_count[log]);
     return true;
 }
 

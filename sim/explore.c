@@ -9,6 +9,7 @@
 struct mark {
     struct assay_sim_seen_entry before;
     uint64_t deliveries; /* that it took to get there */
+    int64_t traffic;     /* and so far */
 };
 
 struct explorer {
@@ -20,6 +21,7 @@ struct explorer {
     struct assay_sim_seen seen;
     struct mark *trail; /* worlds on the way here */
     size_t trail_count, trail_cap;
+    uint64_t ask_at; /* schedules */
     bool over;
 };
 
@@ -61,6 +63,16 @@ static int64_t span_of(const struct assay_sim *sim, const struct variety *v)
     return sim->delay;
 }
 
+/* ---- the way here ------------------------------------------------------ */
+
+/* Of a schedule that is over. */
+static void note_traffic(struct explorer *x, int64_t traffic)
+{
+    struct mark *last = x->trail_count ? &x->trail[x->trail_count - 1] : NULL;
+    if (last && traffic > last->before.traffic)
+        last->before.traffic = traffic;
+}
+
 /* ---- one schedule is over ---------------------------------------------- */
 
 static void count(struct assay_sim_count *to, const struct assay_sim *sim)
@@ -71,12 +83,17 @@ static void count(struct assay_sim_count *to, const struct assay_sim *sim)
     to->failed += sim->s.failed;
 }
 
-static bool is_enough(const struct explorer *x)
+/* Whether to go on; ends it else. */
+static void ask(struct explorer *x)
 {
     uint64_t n = x->report->count.schedules;
-    if (x->search->most && n >= x->search->most)
-        return true;
-    return x->search->enough && n % ASKS_EVERY == 0 && x->search->enough(x->search->context);
+    bool cut = x->search->most && n >= x->search->most;
+    if (!cut && x->search->enough && n >= x->ask_at) {
+        x->ask_at = n + ASKS_EVERY;
+        cut = x->search->enough(x->search->context);
+    }
+    if (cut)
+        x->report->cut = x->over = true;
 }
 
 static void end_schedule(struct explorer *x)
@@ -85,11 +102,12 @@ static void end_schedule(struct explorer *x)
     if (x->path.count < x->least)
         return;
     count(&x->report->count, x->sim);
+    note_traffic(x, assay_sim_traffic(x->sim, true));
     if (!assay_sim_judge(x->sim, &finding) && !(finding.wrong == ASSAY_SIM_TRAFFIC && x->search->any_traffic)) {
         x->report->finding = finding;
         x->over = !assay_sim_schedule_copy(&x->report->schedule, &x->path) || true;
-    } else if (is_enough(x)) {
-        x->report->cut = x->over = true;
+    } else {
+        ask(x);
     }
 }
 
@@ -173,7 +191,7 @@ static uint64_t faults_to_come(const struct explorer *x, unsigned left)
 static struct assay_sim_seen_entry so_far(const struct explorer *x, uint64_t key)
 {
     const struct assay_sim_count *c = &x->report->count;
-    return (struct assay_sim_seen_entry){key, c->schedules, c->calls, c->failed, c->whole};
+    return (struct assay_sim_seen_entry){key, c->schedules, c->calls, c->failed, c->whole, INT64_MIN};
 }
 
 static bool note_on_trail(struct explorer *x, uint64_t key)
@@ -186,7 +204,7 @@ static bool note_on_trail(struct explorer *x, uint64_t key)
         x->trail = grown;
         x->trail_cap = cap;
     }
-    x->trail[x->trail_count++] = (struct mark){so_far(x, key), x->sim->s.deliveries};
+    x->trail[x->trail_count++] = (struct mark){so_far(x, key), x->sim->s.deliveries, assay_sim_traffic(x->sim, false)};
     return true;
 }
 
@@ -195,18 +213,22 @@ static bool was_here(struct explorer *x, unsigned left)
 {
     uint64_t to_come = faults_to_come(x, left), first = x->search->first, sent = x->sim->s.datagrams;
     uint64_t missing = x->path.count < x->least ? x->least - x->path.count : 0;
-    if (!x->search->any_traffic || (first ? sent > first : left == 0))
+    if (x->search->every || (first && sent > first))
         return false;
     uint64_t key = assay_sim_world_key(x->sim, to_come << 48 | missing << 32 | (first ? sent : 0));
     const struct assay_sim_seen_entry *e = assay_sim_seen_find(&x->seen, key);
-    if (!e) {
-        (void)note_on_trail(x, key);
+    int64_t traffic = assay_sim_traffic(x->sim, false) + (e ? e->traffic : 0);
+    if (!e || (!x->search->any_traffic && traffic > (int64_t)x->sim->base)) {
+        if (!e)
+            (void)note_on_trail(x, key);
         return false;
     }
+    note_traffic(x, traffic);
     x->report->count.schedules += e->schedules;
     x->report->count.calls += e->calls;
     x->report->count.failed += e->failed;
     x->report->count.whole += e->deliveries + e->schedules * x->sim->s.deliveries;
+    ask(x);
     return true;
 }
 
@@ -221,7 +243,9 @@ static void leave_trail(struct explorer *x, size_t base)
         now.calls -= was->calls;
         now.failed -= was->failed;
         now.deliveries -= was->deliveries + now.schedules * mark->deliveries;
-        if (!x->over)
+        now.traffic = was->traffic - mark->traffic;
+        note_traffic(x, was->traffic);
+        if (!x->over && now.schedules)
             assay_sim_seen_add(&x->seen, &now);
     }
 }

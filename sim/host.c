@@ -7,11 +7,6 @@
 
 /* ---- what an engine says ----------------------------------------------- */
 
-static struct assay_engine *engine(const struct assay_sim *sim, unsigned node)
-{
-    return sim->engines[node];
-}
-
 static uint16_t flow_of(const struct assay_sim *sim, unsigned node, assay_sid sid)
 {
     if (node != ASSAY_SIM_SERVER)
@@ -159,7 +154,7 @@ static bool harvest(struct assay_sim *sim, unsigned node, uint16_t flow)
 {
     struct assay_event event;
     bool any = sim->out.len > 0 || sim->out.cuts_len > 0;
-    while (assay_next_event(engine(sim, node), &event)) {
+    while (assay_next_event(assay_sim_engine(sim, node), &event)) {
         take_event(sim, node, flow, &event);
         any = true;
     }
@@ -169,7 +164,7 @@ static bool harvest(struct assay_sim *sim, unsigned node, uint16_t flow)
 
 static void settle(struct assay_sim *sim, unsigned node)
 {
-    sim->node[node].deadline = assay_deadline(engine(sim, node));
+    sim->node[node].deadline = assay_deadline(sim->engines[node]);
 }
 
 /* ---- rows of logs ------------------------------------------------------ */
@@ -181,8 +176,8 @@ static bool give_row(struct assay_sim *sim, const struct assay_hunger *h, uint64
     for (int tries = 0; tries < 2; tries++) {
         struct assay_out *out = ready(sim);
         assay_sim_load_args(sim, sim->model->logs[h->log].columns, row, 0);
-        enum assay_rc rc =
-            assay_row(engine(sim, ASSAY_SIM_SERVER), h->sid, sim->s.now, h->log, number, sim->values, sim->spans, out);
+        enum assay_rc rc = assay_row(assay_sim_engine(sim, ASSAY_SIM_SERVER), h->sid, sim->s.now, h->log, number,
+                                     sim->values, sim->spans, out);
         harvest(sim, ASSAY_SIM_SERVER, flow);
         if (rc == ASSAY_OK)
             return true;
@@ -198,7 +193,7 @@ static void give_rows(struct assay_sim *sim)
     bool given = true;
     if (!sim->model->logs_count)
         return;
-    while (given && assay_hungry(engine(sim, ASSAY_SIM_SERVER), &h)) {
+    while (given && assay_hungry(assay_sim_engine(sim, ASSAY_SIM_SERVER), &h)) {
         given = h.log < ASSAY_SIM_LOGS_MAX && h.most > 0;
         for (uint32_t i = 0; i < h.most && given && h.from + i < sim->s.row_count[h.log]; i++)
             given = give_row(sim, &h, h.from + i);
@@ -218,7 +213,7 @@ static struct assay_span peer_of(const struct assay_sim *sim, uint16_t flow, uin
 static enum assay_rc feed_stranger(struct assay_sim *sim, uint16_t flow, struct assay_span in, struct assay_out *out)
 {
     uint8_t peer[6];
-    struct assay_engine *e = engine(sim, ASSAY_SIM_SERVER);
+    struct assay_engine *e = assay_sim_engine(sim, ASSAY_SIM_SERVER);
     assay_sid *sid = &sim->flow[flow].sid;
     return assay_datagram(e, sim->s.now, peer_of(sim, flow, peer), in, sid, out);
 }
@@ -231,7 +226,7 @@ static enum assay_rc feed_once(struct assay_sim *sim, unsigned node, const struc
     assay_sid sid = node == ASSAY_SIM_SERVER ? sim->flow[d->flow].sid : sim->node[node].sid;
     if (node == ASSAY_SIM_SERVER && sid == 0)
         return feed_stranger(sim, d->flow, in, out);
-    return assay_feed(engine(sim, node), sid, sim->s.now, in, &used, out);
+    return assay_feed(assay_sim_engine(sim, node), sid, sim->s.now, in, &used, out);
 }
 
 /* False: it has to wait. */
@@ -329,7 +324,7 @@ void assay_sim_arrive(struct assay_sim *sim, const struct assay_sim_datagram *d)
 void assay_sim_tick(struct assay_sim *sim, unsigned node)
 {
     assay_sid sid;
-    struct assay_engine *e = engine(sim, node);
+    struct assay_engine *e = assay_sim_engine(sim, node);
     if (!assay_due(e, sim->s.now, &sid))
         return;
     uint16_t flow = flow_of(sim, node, sid);
@@ -369,7 +364,7 @@ void assay_sim_complete(struct assay_sim *sim, uint32_t order)
     if (client)
         note_done(sim, o.node, o.effect, o.args);
     for (bool any = true; any && rc == ASSAY_FULL;) {
-        rc = assay_complete(engine(sim, o.node), o.token, sim->s.now, true, ready(sim));
+        rc = assay_complete(assay_sim_engine(sim, o.node), o.token, sim->s.now, true, ready(sim));
         any = harvest(sim, o.node, o.flow);
     }
     go_on(sim, o.node);
@@ -389,7 +384,8 @@ static void make_call(struct assay_sim *sim, unsigned node)
     for (bool any = true; any && (rc == ASSAY_FULL || rc == ASSAY_TAKE);) {
         struct assay_out *out = ready(sim);
         assay_sim_load_args(sim, sim->model->calls[call].args, c->args, 0);
-        rc = assay_call(engine(sim, node), n->sid, sim->s.now, call, sim->values, sim->spans, ASSAY_NEVER, out);
+        rc = assay_call(assay_sim_engine(sim, node), n->sid, sim->s.now, call, sim->values, sim->spans, ASSAY_NEVER,
+                        out);
         n->blocked = rc == ASSAY_FULL || rc == ASSAY_PENDING || rc == ASSAY_BUSY;
         any = harvest(sim, node, n->flow);
     }
@@ -429,7 +425,7 @@ static void make_engine(struct assay_sim *sim, unsigned node)
     config.secret[1] = assay_sim_mix(config.secret[0]);
     if (sim->near_wrap && sim->reliable)
         config.model = &sim->numbered[node == ASSAY_SIM_SERVER].model;
-    if (!assay_engine_init(sim->engines[node], sim->engine_size[node], &config))
+    if (!assay_engine_init(assay_sim_engine(sim, node), sim->engine_size[node], &config))
         sim->memory = true;
     sim->node[node].up = true;
     sim->node[node].deadline = ASSAY_NEVER;
@@ -438,7 +434,7 @@ static void make_engine(struct assay_sim *sim, unsigned node)
 void assay_sim_start_server(struct assay_sim *sim)
 {
     make_engine(sim, ASSAY_SIM_SERVER);
-    assay_sim_disk_load(sim, engine(sim, ASSAY_SIM_SERVER));
+    assay_sim_disk_load(sim, assay_sim_engine(sim, ASSAY_SIM_SERVER));
     settle(sim, ASSAY_SIM_SERVER);
 }
 
@@ -449,7 +445,7 @@ void assay_sim_start_client(struct assay_sim *sim, unsigned node)
     make_engine(sim, node);
     n->flow = 0;
     n->over = n->calling = n->blocked = false;
-    enum assay_rc rc = assay_open(engine(sim, node), sim->s.now, &n->sid, ready(sim));
+    enum assay_rc rc = assay_open(assay_sim_engine(sim, node), sim->s.now, &n->sid, ready(sim));
     harvest(sim, node, 0);
     settle(sim, node);
     if (rc != ASSAY_OK && rc != ASSAY_PENDING)

@@ -299,16 +299,24 @@ static uint64_t idle_talk(const struct assay_sim *sim)
     return (uint64_t)((double)sim->idle * longer / (double)sim->horizon);
 }
 
+/* Datagrams to a crashed client end when they are given up: they do not count. */
+int64_t assay_sim_traffic(const struct assay_sim *sim, bool at_rest)
+{
+    int64_t sent = (int64_t)(sim->s.datagrams - sim->s.astray);
+    int64_t free = (int64_t)sim->model->impairs[0].extra * sim->s.faults;
+    return sent - free - (at_rest ? (int64_t)idle_talk(sim) : 0);
+}
+
 static bool traffic_is_small(const struct assay_sim *sim, struct assay_sim_finding *f)
 {
-    uint64_t most = sim->base + (uint64_t)sim->model->impairs[0].extra * sim->s.faults + idle_talk(sim);
-    uint64_t sent = sim->s.datagrams - sim->s.astray; /* those to a crashed client end when they are given up */
-    if (sim->base == 0 || sim->s.blackout || sent <= most)
+    int64_t base = (int64_t)sim->base, over = assay_sim_traffic(sim, true) - base;
+    uint64_t sent = sim->s.datagrams - sim->s.astray;
+    if (base == 0 || sim->s.blackout || over <= 0)
         return true;
     return wrong(f, ASSAY_SIM_TRAFFIC, ASSAY_NONE, req_of(sim),
                  "%llu datagrams; %llu where nothing goes wrong, and %u more for each fault, would be %llu",
                  (unsigned long long)sent, (unsigned long long)sim->base, sim->model->impairs[0].extra,
-                 (unsigned long long)most);
+                 (unsigned long long)sent - (unsigned long long)over);
 }
 
 /* Datagrams that the server has not taken by the end, as it had no room for what follows from them. */

@@ -43,23 +43,43 @@ static void add_bytes(struct hash *h, const uint8_t *p, uint32_t n)
     add(h, rest);
 }
 
+static uint64_t sum_up(struct hash *h)
+{
+    for (unsigned i = 1; i < 4; i++)
+        add(h, h->lanes[i]);
+    return assay_sim_mix(h->lanes[0]);
+}
+
+/* Their sizes stand between them. */
 static void add_args(const struct assay_sim *sim, struct hash *h, struct assay_range params, uint32_t args)
 {
-    for (uint16_t i = 0; i < params.count; i++) {
-        struct assay_span v = assay_sim_arg(sim, args, i);
-        add_bytes(h, v.p, v.n);
-    }
+    if (params.count == 0)
+        return;
+    struct assay_span first = assay_sim_arg(sim, args, 0), last = assay_sim_arg(sim, args, params.count - 1u);
+    add_bytes(h, first.p, (uint32_t)(last.p + last.n - first.p));
 }
 
 /* ---- the parts of a world ---------------------------------------------- */
 
-static void add_engines(const struct assay_sim *sim, struct hash *h)
+static uint64_t engine_key(const struct assay_engine *e)
+{
+    struct hash h = {{0, 1, 2, 3}};
+    struct assay_engine_walk walk = {0};
+    struct assay_span part;
+    while (assay_engine_part(e, &walk, &part))
+        add_bytes(&h, part.p, part.n);
+    return sum_up(&h);
+}
+
+static void add_engines(struct assay_sim *sim, struct hash *h)
 {
     for (unsigned i = 0; i < sim->nodes; i++) {
-        struct assay_span parts[ASSAY_ENGINE_PARTS];
-        unsigned count = sim->node[i].up ? assay_engine_parts(sim->engines[i], parts) : 0;
-        for (unsigned k = 0; k < count; k++)
-            add_bytes(h, parts[k].p, parts[k].n);
+        if (!sim->node[i].up)
+            continue;
+        if (sim->keyed[i] != sim->versions[i])
+            sim->keys[i] = engine_key(sim->engines[i]);
+        sim->keyed[i] = sim->versions[i];
+        add(h, sim->keys[i]);
     }
 }
 
@@ -137,42 +157,80 @@ static void add_waiting(const struct assay_sim *sim, struct hash *h)
         add_datagram(sim, h, &sim->parked[i]);
 }
 
-static void add_disk(const struct assay_sim *sim, struct hash *h)
+/* ---- what only grows --------------------------------------------------- */
+
+static void add_row(const struct assay_sim *sim, struct hash *h, uint16_t log, uint32_t row)
 {
+    add_args(sim, h, sim->model->logs[log].columns, sim->rows[log].items[row]);
+}
+
+static void add_put(const struct assay_sim *sim, struct hash *h, uint16_t list, uint32_t i)
+{
+    const struct assay_table *t = &sim->model->tables[sim->puts.items[i].table];
+    (void)list;
+    add_args(sim, h, (struct assay_range){t->key, (uint16_t)(1u + t->columns.count)}, sim->puts.items[i].args);
+}
+
+static void add_call(const struct assay_sim *sim, struct hash *h, uint16_t list, uint32_t i)
+{
+    const struct assay_sim_call *c = &sim->calls.items[i];
+    (void)list;
+    add(h, (uint64_t)c->act << 32 | (uint64_t)c->life << 8 | c->node);
+    add_args(sim, h, sim->model->calls[sim->model->acts[c->act].call].args, c->args);
+}
+
+static void add_result(const struct assay_sim *sim, struct hash *h, uint16_t list, uint32_t i)
+{
+    const struct assay_sim_result *r = &sim->results.items[i];
+    (void)list;
+    add(h, (uint64_t)r->call << 32 | (uint32_t)r->outcome);
+    add(h, r->outcome == ASSAY_CALL_TIMEOUT ? (uint64_t)r->at : 0);
+}
+
+static void add_done(const struct assay_sim *sim, struct hash *h, uint16_t list, uint32_t i)
+{
+    const struct assay_sim_done *d = &sim->dones.items[i];
+    (void)list;
+    add(h, (uint64_t)d->effect << 8 | d->node);
+    add_args(sim, h, sim->model->effects[d->effect].args, d->args);
+}
+
+/* What stands in a list from `first` to `count`: only what was added since the last time is looked at. */
+static void add_list(const struct assay_sim *sim, struct hash *h, struct assay_sim_summed *summed, uint32_t first,
+                     uint32_t count, void (*add_item)(const struct assay_sim *, struct hash *, uint16_t, uint32_t),
+                     uint16_t list)
+{
+    if (summed->first != first || summed->count > count)
+        *summed = (struct assay_sim_summed){first, 0, 0};
+    for (; summed->count < count; summed->count++) {
+        struct hash item = {{summed->key, 1, 2, 3}};
+        add_item(sim, &item, list, first + summed->count);
+        summed->key = sum_up(&item);
+    }
+    add(h, summed->key);
+}
+
+/* On disk; and calls and effects so far, what promises are about. */
+static void add_past(struct assay_sim *sim, struct hash *h)
+{
+    struct assay_sim_state *s = &sim->s;
     for (uint16_t i = 0; i < sim->model->logs_count; i++)
-        for (uint32_t row = 0; row < sim->s.row_count[i]; row++)
-            add_args(sim, h, sim->model->logs[i].columns, sim->rows[i].items[sim->s.row_first[i] + row]);
-    for (uint32_t i = 0; i < sim->s.puts; i++) {
-        const struct assay_table *t = &sim->model->tables[sim->puts.items[i].table];
-        add_args(sim, h, (struct assay_range){t->key, (uint16_t)(1u + t->columns.count)}, sim->puts.items[i].args);
-    }
+        add_list(sim, h, &s->summed.rows[i], s->row_first[i], s->row_count[i], add_row, i);
+    add_list(sim, h, &s->summed.puts, 0, s->puts, add_put, 0);
+    add_list(sim, h, &s->summed.calls, 0, s->calls, add_call, 0);
+    add_list(sim, h, &s->summed.results, 0, s->results, add_result, 0);
+    add_list(sim, h, &s->summed.dones, 0, s->dones, add_done, 0);
 }
 
-/* Calls and effects so far: what promises are about. */
-static void add_past(const struct assay_sim *sim, struct hash *h)
-{
-    for (uint32_t i = 0; i < sim->s.calls; i++) {
-        const struct assay_sim_call *c = &sim->calls.items[i];
-        add(h, (uint64_t)c->act << 32 | (uint64_t)c->life << 8 | c->node);
-        add_args(sim, h, sim->model->calls[sim->model->acts[c->act].call].args, c->args);
-    }
-    for (uint32_t i = 0; i < sim->s.results; i++) {
-        const struct assay_sim_result *r = &sim->results.items[i];
-        add(h, (uint64_t)r->call << 32 | (uint32_t)r->outcome);
-        add(h, r->outcome == ASSAY_CALL_TIMEOUT ? (uint64_t)r->at : 0);
-    }
-    for (uint32_t i = 0; i < sim->s.dones; i++) {
-        const struct assay_sim_done *d = &sim->dones.items[i];
-        add(h, (uint64_t)d->effect << 8 | d->node);
-        add_args(sim, h, sim->model->effects[d->effect].args, d->args);
-    }
-    add(h, (uint64_t)sim->s.calls << 40 | (uint64_t)sim->s.results << 20 | sim->s.dones);
-}
-
-/* When the last fault was counts for calls that had begun before it. */
+/* When the last fault was counts for calls that had begun before it: those that run, or ran out of time. */
 static int64_t fault_that_counts(const struct assay_sim *sim)
 {
     int64_t began = sim->s.now;
+    for (uint32_t i = 0; i < sim->s.results; i++) {
+        const struct assay_sim_result *r = &sim->results.items[i];
+        if (r->outcome == ASSAY_CALL_TIMEOUT && sim->calls.items[r->call].began < began)
+            began = sim->calls.items[r->call].began;
+    }
     for (unsigned i = 1; i < sim->nodes; i++)
         if (sim->node[i].calling && sim->calls.items[sim->node[i].call].began < began)
             began = sim->calls.items[sim->node[i].call].began;
@@ -191,12 +249,9 @@ uint64_t assay_sim_world_key(struct assay_sim *sim, uint64_t extra)
     add_nodes(sim, &h);
     add_events(sim, &h);
     add_waiting(sim, &h);
-    add_disk(sim, &h);
     add_past(sim, &h);
     add_engines(sim, &h);
-    for (unsigned i = 1; i < 4; i++)
-        add(&h, h.lanes[i]);
-    uint64_t key = assay_sim_mix(h.lanes[0]);
+    uint64_t key = sum_up(&h);
     return key ? key : 1;
 }
 

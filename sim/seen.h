@@ -13,6 +13,7 @@ struct assay_sim_seen_entry {
     uint64_t key; /* 0: free */
     uint64_t schedules, calls, failed;
     uint64_t deliveries; /* of these schedules, from here on */
+    int64_t traffic;     /* the most that came in one of them, from here on, as assay_sim_traffic() counts it */
 };
 struct assay_sim_seen {
     struct assay_sim_seen_entry *entries;

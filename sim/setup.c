@@ -209,7 +209,7 @@ static void take_node(struct assay_sim *sim, struct spans *spans, unsigned node)
     const struct assay_machine *machine = &model->machines[sim->engine_config[node].machine];
     assay_sid sid = sim->node[node].sid;
     if (node == ASSAY_SIM_SERVER)
-        assay_open(sim->engines[node], 0, &sid, &sim->out);
+        assay_open(assay_sim_engine(sim, node), 0, &sid, &sim->out);
     for (uint16_t i = 0; i < machine->timers.count; i++)
         take_code(sim, spans, node, sid, model->timers[machine->timers.first + i].after);
     if (model->reliables_count) {

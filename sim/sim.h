@@ -73,7 +73,8 @@ struct assay_sim_search {
     unsigned crashes; /* bit set of enum assay_role */
     bool plain;       /* one kind of fault for each bit of `kinds`: no late duplicates */
     uint64_t first;   /* only the first so many datagrams meet faults; 0: all */
-    bool any_traffic; /* `extra` does not count; then what follows from equal worlds is run once */
+    bool any_traffic; /* `extra` does not count, and worlds may be equal though other traffic led to them */
+    bool every;       /* run what follows from equal worlds each time */
     bool blackouts;   /* also: from one datagram on all are lost, for each */
     bool wraps;       /* also: all of these again where reliable messages are numbered from just before the wrap */
     uint64_t most;    /* schedules, then it ends, cut; 0: any number */

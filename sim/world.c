@@ -140,6 +140,14 @@ static void copy(void *to, const void *from, size_t count, size_t size)
         memcpy(to, from, count * size);
 }
 
+/* Those to which nothing was done in the meantime are the same already. */
+static void move_engine(struct assay_engine *to, uint64_t *version, const struct assay_engine *from, uint64_t its)
+{
+    if (*version != its)
+        assay_engine_copy(to, from);
+    *version = its;
+}
+
 bool assay_sim_save(struct assay_sim *sim, unsigned level)
 {
     struct assay_sim_snapshot *to = snapshot_at(sim, level);
@@ -151,8 +159,7 @@ bool assay_sim_save(struct assay_sim *sim, unsigned level)
     copy(to->parked, sim->parked, sim->s.parked, sizeof *to->parked);
     copy(to->events, sim->events.items, sim->s.events, sizeof *to->events);
     for (unsigned i = 0; i < sim->nodes; i++)
-        if (sim->node[i].up)
-            assay_engine_copy(to->engines[i], sim->engines[i]);
+        move_engine(to->engines[i], &to->versions[i], sim->engines[i], sim->versions[i]);
     return true;
 }
 
@@ -165,8 +172,7 @@ void assay_sim_restore(struct assay_sim *sim, unsigned level)
     copy(sim->parked, from->parked, sim->s.parked, sizeof *from->parked);
     copy(sim->events.items, from->events, sim->s.events, sizeof *from->events);
     for (unsigned i = 0; i < sim->nodes; i++)
-        if (sim->node[i].up)
-            assay_engine_copy(sim->engines[i], from->engines[i]);
+        move_engine(sim->engines[i], &sim->versions[i], from->engines[i], from->versions[i]);
 }
 
 /* ---- the beginning ----------------------------------------------------- */

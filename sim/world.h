@@ -118,6 +118,12 @@ struct assay_sim_trace {
         uint32_t capacity;                                                                                             \
     }
 
+/* seen.c: of a list, as far as it was looked at. */
+struct assay_sim_summed {
+    uint32_t first, count;
+    uint64_t key;
+};
+
 /* What a snapshot holds, beside nodes, flows, events, parked datagrams and engines. */
 struct assay_sim_state {
     int64_t last_fault;        /* when its last trace was gone */
@@ -130,6 +136,9 @@ struct assay_sim_state {
     uint32_t row_first[ASSAY_SIM_LOGS_MAX], row_count[ASSAY_SIM_LOGS_MAX];
     uint32_t faults;
     bool full; /* no room that will not come back */
+    struct {
+        struct assay_sim_summed rows[ASSAY_SIM_LOGS_MAX], puts, calls, results, dones;
+    } summed;
 };
 
 struct assay_sim_snapshot {
@@ -140,6 +149,7 @@ struct assay_sim_snapshot {
     struct assay_sim_datagram *parked;
     uint32_t flows_cap, events_cap, parked_cap;
     struct assay_engine *engines[ASSAY_SIM_NODES_MAX];
+    uint64_t versions[ASSAY_SIM_NODES_MAX]; /* of the engines */
 };
 
 /* A model in which reliable messages are numbered otherwise. */
@@ -157,8 +167,10 @@ struct assay_sim {
     struct assay_config engine_config[ASSAY_SIM_NODES_MAX];
     size_t engine_size[ASSAY_SIM_NODES_MAX];
     struct assay_engine *engines[ASSAY_SIM_NODES_MAX];
-    unsigned nodes; /* 1 + clients */
-    uint64_t seed;  /* of the run */
+    uint64_t versions[ASSAY_SIM_NODES_MAX], last_version; /* told anew whenever something is done to an engine */
+    uint64_t keys[ASSAY_SIM_NODES_MAX], keyed[ASSAY_SIM_NODES_MAX]; /* seen.c: of the engine of that version */
+    unsigned nodes;                                                 /* 1 + clients */
+    uint64_t seed;                                                  /* of the run */
     bool near_wrap;
 
     int64_t delay;    /* a fault's: longer than the first pause before something is sent again */
@@ -218,6 +230,13 @@ bool assay_sim_save(struct assay_sim *sim, unsigned level);
 void assay_sim_restore(struct assay_sim *sim, unsigned level);
 
 uint64_t assay_sim_mix(uint64_t x);
+
+/* To do something to it. */
+static inline struct assay_engine *assay_sim_engine(struct assay_sim *sim, unsigned node)
+{
+    sim->versions[node] = ++sim->last_version;
+    return sim->engines[node];
+}
 
 /* ---- values.c: arguments as bytes --------------------------------------- */
 
@@ -280,6 +299,9 @@ void assay_sim_try_random(struct assay_sim *sim, const struct assay_sim_search *
 
 /* Whether all promises in words are kept by now. */
 bool assay_sim_promises(struct assay_sim *sim, struct assay_sim_finding *finding);
+/* Datagrams that count as a cost of faults, less what faults may cost; at rest with what idle nodes say by and by taken
+ * off: it is to be no more than where nothing goes wrong. */
+int64_t assay_sim_traffic(const struct assay_sim *sim, bool at_rest);
 /* At rest: everything. */
 bool assay_sim_judge(struct assay_sim *sim, struct assay_sim_finding *finding);
 bool assay_sim_waits(const struct assay_sim *sim);

@@ -231,9 +231,10 @@ static void test_equal_worlds_count(void **state)
     const struct edit edits[] = {{"after: 20s", "after: 2500ms"}, {"extra: 4", "extra: 1000"}, {0}};
     struct world w = world_of(LOCKSTEP, edits);
     struct assay_sim_search search = {
-        .faults = 7, .first = 7, .kinds = ASSAY_IMPAIR_DROP | ASSAY_IMPAIR_DUPLICATE, .plain = true};
+        .faults = 7, .first = 7, .kinds = ASSAY_IMPAIR_DROP | ASSAY_IMPAIR_DUPLICATE, .plain = true, .every = true};
     struct assay_sim_report each, once;
     assert_true(assay_sim_explore(w.sim, &search, &each));
+    search.every = false;
     search.any_traffic = true;
     assert_true(assay_sim_explore(w.sim, &search, &once));
     assert_int_equal(each.finding.wrong, ASSAY_SIM_NOTHING);
@@ -246,6 +247,55 @@ static void test_equal_worlds_count(void **state)
     assert_int_equal(once.count.whole, each.count.whole);
     assert_true(each.count.failed > 0);
     free_world(&w);
+}
+
+/* With all that can happen to two clients, a log and a table, calls that fail among it. */
+static void test_equal_worlds_of_many_kinds(void **state)
+{
+    (void)state;
+    struct world w = world_of(PUBSUB, NULL);
+    const struct assay_impair *impair = &assay_spec_model(w.spec)->impairs[0];
+    struct assay_sim_search search = {
+        .faults = 2, .first = 9, .kinds = impair->faults, .crashes = impair->crashes, .blackouts = true, .every = true};
+    struct assay_sim_report each, once;
+    assert_true(assay_sim_explore(w.sim, &search, &each));
+    search.every = false;
+    assert_true(assay_sim_explore(w.sim, &search, &once));
+    assert_int_equal(each.finding.wrong, ASSAY_SIM_NOTHING);
+    assert_int_equal(once.finding.wrong, ASSAY_SIM_NOTHING);
+    assert_true(once.count.deliveries < each.count.deliveries);
+    assert_int_equal(once.count.schedules, each.count.schedules);
+    assert_int_equal(once.count.calls, each.count.calls);
+    assert_int_equal(once.count.failed, each.count.failed);
+    assert_int_equal(once.count.whole, each.count.whole);
+    assert_true(each.count.failed > 0);
+    free_world(&w);
+}
+
+/* Where the world is as it was, but more traffic led to it, the promise about that may break. */
+static void test_equal_worlds_after_more_traffic(void **state)
+{
+    (void)state;
+    unsigned broken = 0;
+    for (unsigned extra = 0; extra < 6; extra++) {
+        char text[16];
+        snprintf(text, sizeof text, "extra: %u", extra);
+        struct world w = world_of(LOCKSTEP, (const struct edit[]){{"extra: 4", text}, {0}});
+        struct assay_sim_search search = {
+            .faults = 3, .kinds = ASSAY_IMPAIR_DROP | ASSAY_IMPAIR_DUPLICATE | ASSAY_IMPAIR_DELAY, .every = true};
+        struct assay_sim_report each, once;
+        assert_true(assay_sim_explore(w.sim, &search, &each));
+        search.every = false;
+        assert_true(assay_sim_explore(w.sim, &search, &once));
+        assert_int_equal(once.finding.wrong, each.finding.wrong);
+        assert_int_equal(once.shrunk_from, each.shrunk_from);
+        assert_int_equal(once.count.schedules, each.count.schedules);
+        broken += each.finding.wrong == ASSAY_SIM_TRAFFIC;
+        assay_sim_schedule_free(&each.schedule);
+        assay_sim_schedule_free(&once.schedule);
+        free_world(&w);
+    }
+    assert_true(broken > 0 && broken < 6);
 }
 
 /* ---- shrinking and drawing --------------------------------------------- */
@@ -316,6 +366,8 @@ int main(void)
         cmocka_unit_test(test_a_finding_comes_back),
         cmocka_unit_test(test_forks_are_as_runs),
         cmocka_unit_test(test_equal_worlds_count),
+        cmocka_unit_test(test_equal_worlds_of_many_kinds),
+        cmocka_unit_test(test_equal_worlds_after_more_traffic),
         cmocka_unit_test(test_shrunk),
         cmocka_unit_test(test_drawn),
         cmocka_unit_test(test_what_cannot_be),
