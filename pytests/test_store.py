@@ -74,7 +74,7 @@ class Client:
             assert time.monotonic() < end, "nothing came of it in %d s" % seconds
             self.socket.settimeout(0.3)
             try:
-                self._take(self.socket.recv(2048))
+                self._take(self.socket.recv(65536))
             except (TimeoutError, ConnectionRefusedError):
                 for data in ([again] if again else []) + [self.unacknowledged[n] for n in sorted(self.unacknowledged)]:
                     with contextlib.suppress(ConnectionRefusedError):
@@ -480,11 +480,11 @@ def long_text(number):
     return "line %d" % number + "." * 890
 
 
-def fill(path, rows):
+def fill(path, rows, text=long_text):
     """A long history, put there while no server runs."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.executemany("INSERT INTO lines (number, user, id, text) VALUES (?, 'ann', ?, ?)",
-                       ((n, n.to_bytes(8, "big"), long_text(n)) for n in range(rows)))
+                       ((n, n.to_bytes(8, "big"), text(n)) for n in range(rows)))
         db.commit()
 
 
@@ -504,4 +504,23 @@ def test_a_long_history_takes_little_memory(serve, dial, tmp_path):
     growth = server.memory() - before
     print("%d rows: %.1f MB when started, then %.1f MB more" % (ROWS, before / 1e6, growth / 1e6))
     assert growth < 40e6 < ROWS * 900
+    server.end()
+
+
+def test_long_lines_take_no_more_memory(serve, dial, tmp_path):
+    """As few are fetched at once as are large."""
+    rows, spec = 2500, tmp_path / "pubsub.yaml"
+    text = SPEC.read_text(encoding="utf-8").replace("max: 1200", "max: 60000").replace("max: 1024", "max: 50000")
+    spec.write_text(text, encoding="utf-8")
+    serve(spec=spec).end()
+    fill(tmp_path / "pubsub.db", rows, lambda n: "line %d" % n + "." * 40000)
+    server = serve(spec=spec)
+    before = server.memory()
+    reader = dial(server)
+    reader.trusting = True
+    assert reader.ask("bob", BOB, window=2)
+    assert [text[:9].strip(".") for text in texts(reader.read(rows, seconds=200))] == ["line %d" % n for n in range(rows)]
+    growth = server.memory() - before
+    print("%.1f MB when started, then %.1f MB more" % (before / 1e6, growth / 1e6))
+    assert growth < 40e6 < rows * 40000
     server.end()

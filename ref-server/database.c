@@ -1,8 +1,10 @@
 #include "ref-server/database.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Says whose the file is ("Assy"), and how its tables are to be read. */
 #define APPLICATION 0x41737379
@@ -63,7 +65,7 @@ static bool check_owner(struct assay_database *d, bool *fresh, struct assay_net_
     if (!ask(d, "SELECT count(*) FROM sqlite_master", &tables) || !ask(d, "PRAGMA application_id", &application) ||
         !ask(d, "PRAGMA user_version", &version))
         return refuse(d, assay_database_why(d), error);
-    *fresh = tables == 0 && application == 0 && version == 0;
+    *fresh = tables == 0 && version == 0 && (application == 0 || application == APPLICATION);
     if (*fresh)
         return true;
     if (application != APPLICATION)
@@ -89,16 +91,26 @@ static bool go_durable(struct assay_database *d, struct assay_net_error *error)
     return run(d, "PRAGMA synchronous=FULL") || refuse(d, assay_database_why(d), error);
 }
 
+/* As a whole, so that a crash leaves no file that is nobody's. */
 static bool claim(struct assay_database *d, struct assay_net_error *error)
 {
     char sql[100];
-    snprintf(sql, sizeof sql, "PRAGMA application_id=%d; PRAGMA user_version=%d", APPLICATION, VERSION);
+    snprintf(sql, sizeof sql, "BEGIN; PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION, VERSION);
     return run(d, sql) || refuse(d, assay_database_why(d), error);
+}
+
+/* For nobody else to read: there may be secrets in it. What stands beside it gets the same mode. */
+static void create(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
 }
 
 static bool open_file(struct assay_database *d, struct assay_net_error *error)
 {
     bool fresh;
+    create(d->name);
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (sqlite3_open_v2(d->name, &d->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(d->db, PATIENCE_MS) != SQLITE_OK || !run(d, "PRAGMA locking_mode=EXCLUSIVE"))
@@ -147,12 +159,12 @@ bool assay_database_make(struct assay_database *d, const char *name, const char 
     sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
     bool there = sqlite3_step(stmt) == SQLITE_ROW;
     const char *old = there ? (const char *)sqlite3_column_text(stmt, 0) : NULL;
-    bool same = old && strcmp(old, sql) == 0;
+    bool same = old && sql && strcmp(old, sql) == 0;
     if (sqlite3_finalize(stmt) != SQLITE_OK)
         return refuse(d, assay_database_why(d), error);
     if (there)
         return same || differs(d, name, error);
-    return run(d, sql) || refuse(d, assay_database_why(d), error);
+    return !sql || run(d, sql) || refuse(d, assay_database_why(d), error);
 }
 
 sqlite3_stmt *assay_database_prepare(struct assay_database *d, const char *sql, struct assay_net_error *error)

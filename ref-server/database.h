@@ -17,14 +17,15 @@ struct assay_database {
     char why[160]; /* broken, or not committed */
 };
 
-/* Open or create the file `path`, which becomes the database's name; NULL: in memory, at most `memory` bytes (0: any
- * number). Waits one second for another server that has it. False: *error says why (it is another program's, another
- * version's, damaged, used), and the file is as it was. */
+/* Open or create the file `path` (readable by its owner alone), which becomes the database's name; NULL: in memory, at
+ * most `memory` bytes (0: any number). Waits one second for another server that has it. False: *error says why (it is
+ * another program's, another version's, damaged, used), and the file is as it was. */
 bool assay_database_open(struct assay_database *database, const char *path, uint64_t memory,
                          struct assay_net_error *error);
 void assay_database_close(struct assay_database *database);
 
-/* See to it that `name` (of a table or index) is there as `sql` makes it. False: it is there otherwise. */
+/* See to it that `name` (of a table or index) is there as `sql` makes it; NULL: that it is not there. False: it is
+ * there otherwise. */
 bool assay_database_make(struct assay_database *database, const char *name, const char *sql,
                          struct assay_net_error *error);
 

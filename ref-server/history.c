@@ -6,10 +6,11 @@
 
 #include "ref-server/turn.h"
 
-/* Rows that are read at once, and how many such chunks are kept: at most some 20 MB with rows of a kilobyte. */
-#define CHUNK_ROWS 128u
-#define CHUNKS_MAX 128u
-#define READS_MAX  16u
+/* What is read at once, in rows and in bytes, and how many such chunks are kept: at most some 20 MB. */
+#define CHUNK_ROWS  128u
+#define CHUNK_BYTES (160u * 1024)
+#define CHUNKS_MAX  128u
+#define READS_MAX   16u
 
 /* What could not be read is tried again after this long. */
 #define RETRY ASSAY_SECOND
@@ -67,7 +68,13 @@ static void remember(struct assay_recent *recent, uint64_t number, struct assay_
 
 static struct assay_chunk **bucket_of(struct assay_history *h, uint16_t log, uint64_t first)
 {
-    return &h->chunks[(first / CHUNK_ROWS + log * 31u) % ASSAY_CHUNK_BUCKETS];
+    return &h->chunks[(first / h->recent[log].chunk + log * 31u) % ASSAY_CHUNK_BUCKETS];
+}
+
+/* The number that the chunk of this row begins with. */
+static uint64_t first_of(const struct assay_history *h, uint16_t log, uint64_t number)
+{
+    return number - number % h->recent[log].chunk;
 }
 
 static struct assay_chunk *find_chunk(struct assay_history *h, uint16_t log, uint64_t first)
@@ -110,7 +117,8 @@ static void fetch(struct assay_history *h, struct assay_chunk *chunk)
 {
     struct assay_shard *s = h->shard;
     struct assay_store *store = s->server->effects.store;
-    struct assay_batch *batch = assay_store_fetch(store, chunk->log, chunk->first, CHUNK_ROWS, &s->orders.inbox);
+    struct assay_batch *batch =
+        assay_store_fetch(store, chunk->log, chunk->first, h->recent[chunk->log].chunk, &s->orders.inbox);
     chunk->failed = !batch;
     chunk->reading = batch != NULL;
     h->reads += chunk->reading;
@@ -168,7 +176,7 @@ static bool add_sleeper(struct assay_chunk *chunk, struct assay_service *service
 static bool sleep_until_read(struct assay_history *h, struct assay_service *service, assay_sid sid, uint16_t log,
                              uint64_t number)
 {
-    uint64_t first = number - number % CHUNK_ROWS;
+    uint64_t first = first_of(h, log, number);
     struct assay_chunk *chunk = find_chunk(h, log, first);
     if (!chunk)
         chunk = new_chunk(h, log, first);
@@ -239,7 +247,7 @@ static struct assay_span find_row(struct assay_history *h, uint16_t log, uint64_
     const struct assay_recent *recent = &h->recent[log];
     if (number >= recent->first && number < recent->end)
         return *recent_at(recent, number);
-    struct assay_chunk *chunk = find_chunk(h, log, number - number % CHUNK_ROWS);
+    struct assay_chunk *chunk = find_chunk(h, log, first_of(h, log, number));
     if (!chunk || !chunk->batch || number - chunk->first >= assay_store_fetched(chunk->batch).count)
         return (struct assay_span){NULL, 0};
     chunk->used = ++h->uses;
@@ -376,6 +384,20 @@ static bool restore_tables(struct assay_shard *s, struct assay_net_error *error)
     return true;
 }
 
+/* Rows of the largest size that go into one chunk; at least one. */
+static uint32_t chunk_rows(const struct assay_model *model, const struct assay_log *log)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < log->columns.count; i++) {
+        const struct assay_type *type = &model->types[model->params[log->columns.first + i].type];
+        bytes += sizeof(assay_val);
+        if (type->kind >= ASSAY_T_BYTES)
+            bytes += (uint64_t)type->max < CHUNK_BYTES ? (uint64_t)type->max : CHUNK_BYTES;
+    }
+    uint64_t rows = CHUNK_BYTES / bytes;
+    return rows > CHUNK_ROWS ? CHUNK_ROWS : rows > 0 ? (uint32_t)rows : 1;
+}
+
 static bool open_recent(struct assay_shard *s)
 {
     const struct assay_model *model = s->model;
@@ -384,7 +406,8 @@ static bool open_recent(struct assay_shard *s)
     for (uint16_t i = 0; h->recent && i < model->logs_count; i++) {
         uint64_t rows = assay_store_rows(s->server->effects.store, i);
         uint32_t keep = model->logs[i].keep;
-        h->recent[i] = (struct assay_recent){.first = rows, .end = rows, .keep = keep};
+        h->recent[i] = (struct assay_recent){
+            .first = rows, .end = rows, .keep = keep, .chunk = chunk_rows(model, &model->logs[i])};
         h->recent[i].rows = calloc(keep + 1u, sizeof *h->recent[i].rows);
         if (!h->recent[i].rows)
             return false;

@@ -15,9 +15,9 @@ struct assay_shard;
 /* The newest rows of a log, as a ring. */
 struct assay_recent {
     struct assay_span *rows;
-    uint32_t keep;
-    uint64_t first, end; /* numbers */
-    uint64_t told;       /* rows that the engines know of */
+    uint32_t keep, chunk; /* older rows are fetched so many at once */
+    uint64_t first, end;  /* numbers */
+    uint64_t told;        /* rows that the engines know of */
 };
 
 #define ASSAY_CHUNK_BUCKETS 256u

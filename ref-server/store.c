@@ -114,6 +114,7 @@ static void put_definition(struct sql *sql, const struct assay_store *store, con
         put(sql, ", PRIMARY KEY (\"%s\")) STRICT, WITHOUT ROWID", column_name(store, place, 0));
 }
 
+/* One that the spec says nothing of any more would still keep rows out. */
 static bool make_index(struct assay_store *store, const struct place *place, struct assay_net_error *error)
 {
     struct sql sql = {.size = 0};
@@ -122,7 +123,7 @@ static bool make_index(struct assay_store *store, const struct place *place, str
     put(&sql, "CREATE UNIQUE INDEX \"%s\" ON \"%s\" (", name, place->name);
     put_columns(&sql, store, place, place->unique);
     put(&sql, ")");
-    return assay_database_make(place->in, name, sql.text, error);
+    return assay_database_make(place->in, name, place->unique ? sql.text : NULL, error);
 }
 
 static bool make_table(struct assay_store *store, const struct place *place, struct assay_net_error *error)
@@ -130,7 +131,7 @@ static bool make_table(struct assay_store *store, const struct place *place, str
     struct sql sql = {.size = 0};
     put_definition(&sql, store, place);
     return assay_database_make(place->in, place->name, sql.text, error) &&
-           (place->unique == 0 || make_index(store, place, error));
+           (!place->log || make_index(store, place, error));
 }
 
 static void put_write(struct sql *sql, const struct assay_store *store, const struct place *place)

@@ -514,6 +514,36 @@ static void other_files_are_refused(void **state)
     refuses("is of version 9, and this program knows version 1 alone");
 }
 
+/* It stopped before anything was in it. */
+static void a_file_that_was_just_begun_is_taken(void **state)
+{
+    (void)state;
+    int fd = openat(folder, "thing.db", O_WRONLY | O_CREAT, 0600);
+    close(fd);
+    open_store();
+    close_store();
+    empty(state);
+    sql("PRAGMA application_id = 0x41737379");
+    open_store();
+    close_store();
+}
+
+static void nobody_else_may_read_it(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"thing.db", "thing.db-wal"};
+    mode_t before = umask(0);
+    open_store();
+    umask(before);
+    assert_int_equal(add_numbered(0, 10), 10);
+    for (size_t i = 0; i < 2; i++) {
+        struct stat s;
+        assert_int_equal(fstatat(folder, files[i], &s, 0), 0);
+        assert_int_equal(s.st_mode & 0777, 0600);
+    }
+    close_store();
+}
+
 static void a_damaged_file_is_refused(void **state)
 {
     (void)state;
@@ -553,6 +583,8 @@ static void a_file_of_another_spec_is_refused(void **state)
     open_store();
     close_store();
     logs[LINES].unique = 1;
+    refuses("'lines unique' in it does not fit the spec");
+    logs[LINES].unique = 0;
     refuses("'lines unique' in it does not fit the spec");
     logs[LINES].unique = 3;
     logs[LINES].columns.count = 3;
@@ -613,6 +645,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_crash_loses_nothing_that_was_done, empty),
         cmocka_unit_test_setup(a_full_disk_fails_writes_until_there_is_room, empty),
         cmocka_unit_test_setup(other_files_are_refused, empty),
+        cmocka_unit_test_setup(a_file_that_was_just_begun_is_taken, empty),
+        cmocka_unit_test_setup(nobody_else_may_read_it, empty),
         cmocka_unit_test_setup(a_damaged_file_is_refused, empty),
         cmocka_unit_test_setup(another_server_has_it, empty),
         cmocka_unit_test_setup(a_file_of_another_spec_is_refused, empty),
