@@ -1,4 +1,5 @@
 #include <cjson/cJSON.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,14 @@ static cJSON *hex(const uint8_t *p, uint32_t n)
     return s;
 }
 
+/* All of its digits: a number of cJSON is a double. */
+static cJSON *whole(int64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%" PRId64, v);
+    return cJSON_CreateRaw(text);
+}
+
 /* ---- steps ------------------------------------------------------------- */
 
 /* A number, a name (of an enumeration), or {"hex": ...}. */
@@ -50,7 +59,7 @@ static cJSON *plain_json(const struct assay_model *model, uint16_t type, assay_v
     for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
         if (model->enum_items[i].value == (int64_t)v)
             return cJSON_CreateString(model->enum_items[i].name);
-    return cJSON_CreateNumber((double)(int64_t)v);
+    return whole((int64_t)v);
 }
 
 static void add_ends(cJSON *to, uint8_t ends)
@@ -75,6 +84,30 @@ static void add_call(const struct assay_model *model, cJSON *to, const struct as
     }
 }
 
+/* What is filled in before it is sent. */
+static void add_stamp(cJSON *to, const struct assay_step *s)
+{
+    static const char *const kinds[] = {[ASSAY_STAMP_NUMBER] = "number", [ASSAY_STAMP_ACK] = "ack"};
+    const struct assay_stamp *stamp = &s->stamp;
+    if (!stamp->kind && !stamp->session && !stamp->stale && !stamp->spoilt)
+        return;
+    cJSON *o = cJSON_AddObjectToObject(to, "stamp");
+    if (stamp->kind)
+        cJSON_AddNumberToObject(o, kinds[stamp->kind], stamp->offset);
+    if (stamp->session || stamp->stale)
+        cJSON_AddStringToObject(o, "session", stamp->stale ? "stale" : "own");
+    if (stamp->spoilt)
+        cJSON_AddNumberToObject(o, "spoilt", stamp->spoilt - 1);
+}
+
+static void add_send(cJSON *to, const struct assay_step *s)
+{
+    cJSON_AddItemToObject(to, "send", hex(s->bytes.p, s->bytes.n));
+    add_stamp(to, s);
+    if (s->from != s->link)
+        cJSON_AddNumberToObject(to, "from", s->from);
+}
+
 static cJSON *step_json(const struct assay_model *model, const struct assay_step *s)
 {
     static const char *const flags[] = {
@@ -83,12 +116,14 @@ static cJSON *step_json(const struct assay_model *model, const struct assay_step
         [ASSAY_STEP_WELCOME] = "welcome", [ASSAY_STEP_DEAF] = "deaf",     [ASSAY_STEP_GONE] = "gone"};
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "link", s->link);
-    if (s->kind == ASSAY_STEP_SEND || s->kind == ASSAY_STEP_EXPECT)
-        cJSON_AddItemToObject(o, s->kind == ASSAY_STEP_SEND ? "send" : "expect", hex(s->bytes.p, s->bytes.n));
+    if (s->kind == ASSAY_STEP_SEND)
+        add_send(o, s);
+    else if (s->kind == ASSAY_STEP_EXPECT)
+        cJSON_AddItemToObject(o, "expect", hex(s->bytes.p, s->bytes.n));
     else if (s->kind == ASSAY_STEP_CALL)
         add_call(model, o, s);
     else if (s->kind == ASSAY_STEP_PAUSE)
-        cJSON_AddNumberToObject(o, "pause", (double)s->pause);
+        cJSON_AddItemToObject(o, "pause", whole(s->pause));
     else if (s->kind == ASSAY_STEP_EXPECT_END)
         add_ends(o, s->ends);
     else
@@ -107,6 +142,7 @@ struct playing {
     struct assay_belief_set links[UINT8_MAX];
     bool shut[UINT8_MAX], reset[UINT8_MAX], arrives[UINT8_MAX], open[UINT8_MAX];
     const struct assay_step *first[UINT8_MAX]; /* the call that makes the link */
+    struct assay_bytes_buf filled;             /* what is sent, stamped */
     int64_t now;
 };
 
@@ -148,6 +184,16 @@ static void play_call(struct playing *p, const struct assay_step *s)
         p->first[s->link] = s;
 }
 
+static void play_send(struct playing *p, const struct assay_step *s)
+{
+    struct assay_belief_set *set = &p->links[s->link];
+    p->filled.n = 0;
+    assay_buf_add(&p->filled, s->bytes.p, s->bytes.n);
+    if (set->count)
+        assay_belief_stamp(&p->world, set->items[0], s->stamp, &p->filled);
+    assay_beliefs_feed(&p->world, set, p->now, (struct assay_span){p->filled.p, p->filled.n});
+}
+
 static void play_step(struct playing *p, const struct assay_step *s)
 {
     if (s->kind == ASSAY_STEP_CALL)
@@ -155,7 +201,7 @@ static void play_step(struct playing *p, const struct assay_step *s)
     else if (s->kind == ASSAY_STEP_ARRIVE && !p->open[s->link])
         open_link(p, s->link);
     else if (s->kind == ASSAY_STEP_SEND)
-        assay_beliefs_feed(&p->world, &p->links[s->link], p->now, (struct assay_span){s->bytes.p, s->bytes.n});
+        play_send(p, s);
     else if (s->kind == ASSAY_STEP_EOF)
         signal_link(p, s->link, ASSAY_EV_EOF);
     else if (s->kind == ASSAY_STEP_RESET)
@@ -193,12 +239,12 @@ static cJSON *value_json(const struct assay_env *env, uint16_t type, assay_val v
         return o;
     }
     if (t->kind != ASSAY_T_ENUM)
-        return cJSON_CreateNumber((double)(int64_t)v);
+        return whole((int64_t)v);
     items = env->model->enums[t->of].items;
     for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
         if (env->model->enum_items[i].value == (int64_t)v)
             return cJSON_CreateString(env->model->enum_items[i].name);
-    return cJSON_CreateNumber((double)(int64_t)v);
+    return whole((int64_t)v);
 }
 
 static void add_fields(cJSON *fixed, cJSON *any, const struct assay_env *env, struct assay_range fields, uint16_t body,
@@ -331,6 +377,7 @@ static void add_expected(struct exporter *x, const struct assay_case *c, cJSON *
     for (uint8_t i = 0; i < c->links; i++)
         assay_beliefs_clear(&p->links[i]);
     assay_belief_world_free(&p->world);
+    free(p->filled.p);
     free(p);
 }
 

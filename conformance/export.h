@@ -8,6 +8,8 @@
  *       "steps": [
  *         {"link": 0, "send": "0103...", "cut": true},   bytes in one write; cut (or absent): they are read as one
  * segment
+ *         {"link": 0, "send": "1500...", "stamp": {"number": 1, "session": "own", "spoilt": 7}, "from": 1},
+ *                                                        what only the session tells is filled in, then sent; see below
  *         {"link": 0, "await": true},                    all that is owed by now has to come first
  *         {"link": 0, "quiet": true},                    nothing more may have come by now
  *         {"link": 0, "eof": true}, {"link": 0, "reset": true},
@@ -36,6 +38,12 @@
  * and an outcome "told": what the application is told, in order: {"result": CALL, "values": {...}},
  * {"error": CALL, "kind": "timeout"}, {"effect": NAME, "values": {...}}. Steps of servers that were told to stop:
  * {"deaf": true}: no connection is taken any more, {"gone": true}: the process has ended.
+ *
+ * "stamp" says what the tester fills into the bytes, where that makes a message: "number": of a reliable message, the
+ * next that the target has not taken, and so much; "ack": of an acknowledgement, the next that the target has not sent,
+ * and so much; "session": "own": the target's, "stale": its bytes xor 5a; last of all, byte "spoilt" xor 10.
+ * Seals and random values of the target are placeholders, in what is sent and in what is expected: a55af10e9d, how many
+ * there were (little endian, in the bytes that are left), zeros; "from": the link on which was seen what stands there.
  *
  * Links that the target does not make are connected before the first step, in order. After the last one each link that
  * is still open is shut by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a

@@ -8,14 +8,13 @@ import subprocess
 import pytest
 from conftest import ROOT, program
 from reader.client import CallError, Live, _ClientMachine
-from reader.codec import Event, Framer, encode
+from reader.codec import Framer, encode
 from reader.machine import Machine, Session
-from reader.rules import Planner
 from reader.server import Server
 from reader.shared import World
 from reader.spec import load, loads
 from reader.sums import crc16, crc32c, inet16, sum8
-from reader.values import NoRoom, SpecError
+from reader.values import SpecError
 
 from scripts.testing import address_told, serving
 
@@ -256,22 +255,16 @@ class Network:
         client = {"machine": machine, "session": machine.begin(Session(machine), 0)[0], "shown": shown, "name": user}
         self.clients.append(client)
         given = {"reads": True, "batch": 1, "window": 8, "cursor": 0, **fields}
-        self.call(client, QUICK.calls["register"], user=user, token=user * 16, **given)
+        self.call(client, "register", user=user, token=user * 16, **given)
         return client
 
-    def call(self, client, tree, **args):
-        """The steps of a call but those that wait; False: the window is full."""
-        session = client["session"]
-        session.args, session.now = args, self.now
-        for step in tree["steps"]:
-            if "await" in step:
-                continue
-            try:
-                plan, = Planner(client["machine"], session, {}, in_call=True).plans(step)
-            except NoRoom:
-                return False
-            client["session"] = session = client["machine"]._apply(session, Event("call"), plan)[0]
-        self.post(session, client["name"], True)
+    def call(self, client, name, **args):
+        """Begin a call; False: one is under way."""
+        if client["session"].call is not None:
+            return False
+        client["session"].now = self.now
+        client["session"], = client["machine"].calls.begin(client["session"], name, args, None)
+        self.post(client["session"], client["name"], True)
         return True
 
     def post(self, session, name, up):
@@ -341,7 +334,7 @@ def test_exactly_once_and_in_order_over_a_bad_network(seed):
     wanted = {b"%s%d" % (name, number) for name in (b"a", b"b") for number in range(20)}
     for number in range(20):
         for client in (ann, bob):
-            assert network.run(lambda c=client: network.call(c, QUICK.calls["post"], text=b"%s%d" % (c["name"], number)))
+            assert network.run(lambda c=client: network.call(c, "post", text=b"%s%d" % (c["name"], number)))
         if number == 10:
             assert network.run(lambda: network.server.world.logs["lines"])
             network.restart()

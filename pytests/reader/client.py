@@ -9,10 +9,10 @@ from .decode import Event
 from .encode import encode
 from .framing import Framer
 from .machine import Machine, Session
-from .rules import Plan, Planner
+from .rules import Planner
 from .shared import World
 from .spec import duration
-from .values import NoRoom, SpecError
+from .values import SpecError
 
 
 class CallError(Exception):
@@ -21,6 +21,22 @@ class CallError(Exception):
     def __init__(self, name, text=b""):
         super().__init__(name, text)
         self.name, self.text = name, text
+
+
+def arguments(spec, declared, given):
+    """The arguments of a call, with defaults for those that are not given."""
+    values = {}
+    for name, detail in declared.items():
+        of = spec.types.make(detail)
+        if name in given:
+            value = given[name]
+            values[str(name)] = of.accept(of.enum.value(value) if of.enum and isinstance(value, str) else value)
+        else:
+            values[str(name)] = spec.constant(detail["default"], of.enum)
+    unknown = set(given) - set(declared)
+    if unknown:
+        raise SpecError("no such argument: %s" % ", ".join(unknown))
+    return values
 
 
 class _NoMachine:
@@ -97,26 +113,12 @@ class Client:
 
     def _do(self, tree, args):
         deadline = time.monotonic() + duration(tree.get("within"), 10.0)
-        self.session.args = self._arguments(tree.get("args", {}), args)
+        self.session.args = arguments(self.spec, tree.get("args", {}), args)
         for step in tree["steps"]:
             results = self._step(step, deadline)
             if results is not None:
                 return results
         return {}
-
-    def _arguments(self, declared, given):
-        values = {}
-        for name, detail in declared.items():
-            of = self.spec.types.make(detail)
-            if name in given:
-                value = given[name]
-                values[str(name)] = of.accept(of.enum.value(value) if of.enum and isinstance(value, str) else value)
-            else:
-                values[str(name)] = self.spec.constant(detail["default"], of.enum)
-        unknown = set(given) - set(declared)
-        if unknown:
-            raise SpecError("no such argument: %s" % ", ".join(unknown))
-        return values
 
     def _step(self, step, deadline):
         if "expect" in step:
@@ -239,52 +241,16 @@ class Live:
 
     def call(self, call_name, /, **args):
         """Do a call; raises CallError."""
-        tree = self.spec.calls[call_name]
-        until = time.monotonic() + duration(tree.get("within"), 10.0)
-        self.session.args = Client._arguments(self, tree.get("args", {}), args)
-        self.session.now = time.monotonic_ns()
-        for step in tree["steps"]:
-            if "await" in step:
-                self._await(step["await"], until)
-            else:
-                self._step(step, until)
-        self.session.args = {}
-
-    def _step(self, step, until):
-        while True:
-            try:
-                plan, = Planner(self.machine, self.session, {}, in_call=True).plans(step)
-                break
-            except NoRoom:  # acknowledgements make room
-                self._need_time(until)
-                self.pump(until)
-        self.session = self.machine._apply(self.session, Event("call"), plan)[0]
-        if plan.reliable:
-            self.session.flow.marks[str(step.get("as", ""))] = self.session.flow.next
+        tree, session = self.spec.calls[call_name], self.session
+        session.now = time.monotonic_ns()
+        until = session.now + int(duration(tree.get("within"), 10.0) * 1e9)
+        self.session, = self.machine.calls.begin(session, call_name, arguments(self.spec, tree.get("args", {}), args), until)
         self._flush()
-
-    @staticmethod
-    def _need_time(until):
-        if time.monotonic() >= until:
-            raise CallError("timeout")
-
-    def _await(self, tree, until):
-        while True:
-            for state, error in tree.get("or", {}).items():
-                if self.session.state == state:
-                    plan = Plan(self.session.vars, {})
-                    Planner(self.machine, self.session, {}, in_call=True)._do_error(error, plan)
-                    raise CallError(*plan.error)
-            if self._come_true(tree):
-                return
-            self._need_time(until)
-            self.pump(until)
-
-    def _come_true(self, tree):
-        if "state" in tree:
-            return self.session.state == tree["state"]
-        flow, what = self.session.flow, str(tree["delivered"])
-        return flow.acked >= (flow.next if what == "all" else flow.marks[what])
+        while self.session.call is not None:
+            self.pump(time.monotonic() + 0.05)
+        told = self.session.told.pop()
+        if told.kind == "error":
+            raise CallError(*told.value)
 
 
 class GivenUp(Exception):

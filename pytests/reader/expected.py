@@ -2,14 +2,16 @@
 
 A stimulus is a list of steps as `assay cases --json` has them: `{"link": 0,
 "send": "hex"}`, `{"link": 0, "eof": true}`, `{"link": 0, "reset": true}`,
-`{"pause": ns}`, `{"await": true}`.
+`{"pause": ns}`, `{"await": true}`, and for clients `{"link": 0, "arrive": true}` and
+`{"link": 0, "call": NAME, "args": {...}}`.
 """
 
 from .decode import decode
-from .encode import FreePart
+from .encode import FreePart, encode
 from .machine import Machine
 from .pick import Picker
 from .shared import World
+from .values import Unfit, parse_duration
 from .wire import find_delimiter
 
 
@@ -42,8 +44,8 @@ class Outcome:
 class _Link:
     """What one connection was fed, as the set of sessions that may be there."""
 
-    def __init__(self, machine):
-        self.machine, self.sessions = machine, machine.connect()
+    def __init__(self, machine, now=0):
+        self.machine, self.sessions = machine, machine.connect(now)
         self.held = [b""] * len(self.sessions)
         self.reset = False
 
@@ -53,7 +55,7 @@ class _Link:
     def send(self, data, now, may_join):
         """One write. While segments count, a write may reach the server joined with the one behind it."""
         fed, held = [], []
-        if self.machine.spec.transport.datagrams:
+        if self.machine.spec.transport.datagrams and self.machine.role == "server":
             self.sessions = [self._begun_again(session, now) for session in self.sessions]
         for session, before in zip(self.sessions, self.held):
             whole = before + data
@@ -69,7 +71,7 @@ class _Link:
         """A datagram behind the end of a session is the first one of another."""
         if not session.ended:
             return session
-        other = self.machine.connect(now)[0]
+        other = self.machine.connect(session.now if now is None else now)[0]
         other.sent = session.sent + other.sent
         return other
 
@@ -98,6 +100,96 @@ class _Link:
             outcome = Outcome(list(session.sent), end, session.framer.bare)
             found.setdefault(outcome.key(), outcome)
         return list(found.values())
+
+
+class _PatientLink(_Link):
+    """One that is watched by a judge: a timer may fire, or not, in the time that the spec grants it."""
+
+    def __init__(self, machine, now=0):
+        super().__init__(machine, now)
+        self.first = None  # the call that makes the link
+        self.sessions = [] if machine.role == "client" else self.sessions
+
+    def arrive(self, now):
+        """The target makes the link."""
+        self.sessions = self.machine.connect(now)
+        if self.first is not None:
+            self.call(*self.first, now)
+
+    def call(self, name, args, now):
+        """The application does a call."""
+        if not self.sessions:
+            self.first = name, args
+            return
+        within = parse_duration(str(self.machine.spec.calls[name].get("within")))
+        self._step(lambda session: self.machine.calls.begin(_at(session, now), name, args, within and now + within))
+
+    def send(self, data, now, may_join, stamp=None):
+        """One datagram, stamped."""
+        if stamp and self.sessions:
+            data = stamped(self.machine, self.sessions[0], data, stamp)
+        for session in self.sessions:
+            _at(session, now)
+        super().send(data, None, may_join)
+
+    def advance(self, now):
+        """Time passed."""
+        waiting, passed = list(self.sessions), []
+        while waiting:
+            session = waiting.pop(0)
+            due = session.deadline()
+            early, late = (0, -1) if due is None else self._granted(session, due)
+            if due is not None and due - early <= now:
+                other = session.copy() if due + late >= now else None
+                if getattr(session, "passed", None) != due:
+                    waiting += self.machine.tick(session)
+                if other is None:
+                    continue
+                session, session.passed = other, due
+            passed.append(_at(session, now))
+        self.sessions = list({session.key(): session for session in passed}.values())
+
+    def _granted(self, session, due):
+        """How much earlier and later what is due may happen. Copies are judged by when they are seen: the model's come in time."""
+        timer, reliability = self.machine.due_timer(session), self.machine.reliability
+        if timer is not None:
+            return timer.early, timer.late
+        if session.call is not None and session.call.deadline == due:
+            return 0, CALL_LATE
+        if reliability is not None and session.flow.sent and session.flow.progress + reliability.give_up == due:
+            share = int(reliability.give_up * reliability.rules.tolerance)
+            return share, max(share, CALL_LATE)
+        return 0, -1
+
+
+CALL_LATE = 10 ** 9  # that a call may take longer than it should
+
+
+def _at(session, now):
+    session.now = max(now, session.now)
+    return session
+
+
+def stamped(machine, session, data, stamp):
+    """What a tester sends, with what only the session tells: see conformance/export.h."""
+    content = decode(machine.spec, machine.other, session.framer.picker, data)
+    if content.is_message and machine.reliability is not None:
+        fields, rules = dict(content.fields), machine.spec.reliable
+        if "number" in stamp:
+            fields[rules.number] = machine.reliability.number(session.vars, session.flow.taken + stamp["number"])
+        if "ack" in stamp:
+            fields[rules.ack_field] = machine.reliability.number(session.vars, session.flow.next + stamp["ack"])
+        if "session" in stamp:
+            own = session.vars[rules.session]
+            fields[rules.session] = own if stamp["session"] == "own" else bytes(byte ^ 0x5A for byte in own)
+        try:
+            data = encode(machine.spec, machine.other, content.name, fields).data
+        except Unfit:  # there is no session yet
+            pass
+    if "spoilt" in stamp and stamp["spoilt"] < len(data):
+        at = stamp["spoilt"]
+        data = data[:at] + bytes([data[at] ^ 0x10]) + data[at + 1:]
+    return data
 
 
 def _counts_segments(session):
@@ -134,24 +226,32 @@ def host_decides(spec):
     return effect
 
 
-def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=World):
+def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=World, patient=False):
     """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
 
     `joins`: where segments count, writes may reach the server joined. Each link has a `world` of its own.
+    `patient`: as a judge of datagrams has to be, with stamps, calls, and timers that may be late.
     """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
     effect = effect or host_decides(spec)
-    played = [_Link(Machine(spec, role, effect, keep=witness, world=world(spec))) for witness in witnesses]
+    link_of = _PatientLink if patient else _Link
+    played = [link_of(Machine(spec, role, effect, keep=witness, world=world(spec))) for witness in witnesses]
     now = 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
-        if "send" in step:
+        if patient and "send" in step:
+            link.send(bytes.fromhex(step["send"]), now, False, step.get("stamp"))
+        elif "send" in step:
             may_join = joins and not step.get("cut") and _next_on(steps, index).get("send") is not None
             link.send(bytes.fromhex(step["send"]), now, may_join)
         elif step.get("eof"):
             link.close(now)
         elif step.get("reset"):
             link.abort(now)
+        elif "call" in step:
+            link.call(step["call"], step["args"], now)
+        elif "arrive" in step:
+            link.arrive(now)
         elif "pause" in step:
             now += step["pause"]
             for each in played:

@@ -5,6 +5,7 @@ sessions that a conforming implementation may now be in, our own first.
 """
 
 from . import expr
+from .calls import Calls
 from .decode import Event
 from .framing import Framer
 from .reliable import Flow, Reliability
@@ -32,13 +33,14 @@ class Session:
         self.flow = Flow() if machine.reliability is not None else None
         self.places = {}  # of a log: the row that is sent next, and up to which one they go without a new batch
         self.declined = False  # what became of the last message
+        self.call, self.told = None, []  # see calls.py
 
     def copy(self):
         """A session in the same state."""
         other = Session.__new__(Session)
         other.__dict__.update(self.__dict__)
         other.framer = self.framer.copy()
-        for name in ("sent", "effects", "waiting", "rules_taken"):
+        for name in ("sent", "effects", "waiting", "rules_taken", "told"):
             setattr(other, name, list(getattr(self, name)))
         other.vars, other.timers, other.places = dict(self.vars), dict(self.timers), dict(self.places)
         other.flow = None if self.flow is None else self.flow.copy()
@@ -47,7 +49,7 @@ class Session:
     def key(self):
         """What tells two sessions apart for all that follows and for all that was seen."""
         return (self.framer.key(), self.state, tuple(sorted(self.vars.items())), tuple(sorted(self.timers.items())),
-                tuple(pattern.key() for pattern in self.sent), self.ended, len(self.waiting),
+                tuple(pattern.key() for pattern in self.sent), self.ended, len(self.waiting), self.call and self.call[2:],
                 None if self.flow is None else self.flow.key())
 
     def output(self):
@@ -64,6 +66,8 @@ class Session:
         times = list(self.timers.values())
         if self.flow is not None and self.flow.sent:
             times.append(self.machine.reliability.due(self))
+        if self.call is not None and self.call.deadline is not None:
+            times.append(self.call.deadline)
         return min(times) if times and not self.ended else None
 
 
@@ -79,6 +83,7 @@ class Machine:
         self.ours_only, self.keep = ours_only, keep
         self.world = world or World(spec)
         self.reliability = Reliability(self) if spec.reliable is not None and spec.transport.datagrams else None
+        self.calls = Calls(self)
         self.followed = {name: log for name, log in spec.logs.items()
                          if log.follow is not None and spec.named_machines.get(log.follow.machine) is self.own}
 
@@ -143,14 +148,24 @@ class Machine:
         if due is None or due > now or due == now and not inclusive:
             session.now = max(now, session.now)
             return [session]
-        name = next((name for name in self.own.timers if session.timers.get(name) == due), None)
+        return [last for result in self.tick(session) for last in self._run_timers(result, now, inclusive)]
+
+    def due_timer(self, session):
+        """The timer that is due first, or None: something else is."""
+        due = session.deadline()
+        return next((timer for name, timer in self.own.timers.items() if session.timers.get(name) == due), None)
+
+    def tick(self, session):
+        """What is due first is done."""
+        timer, due = self.due_timer(session), session.deadline()
         session.now = max(due, session.now)
-        if name is None:
-            return [last for ticked in self.reliability.tick(session) for result in self.settle(ticked)
-                    for last in self._run_timers(result, now, inclusive)]
-        del session.timers[name]
-        session.waiting.append(Event(name))
-        return [last for result in self.settle(session) for last in self._run_timers(result, now, inclusive)]
+        if timer is not None:
+            del session.timers[timer.name]
+            session.waiting.append(Event(timer.name))
+            return self.settle(session)
+        if session.call is not None and session.call.deadline == due:
+            return self.calls.time_out(session)
+        return [result for ticked in self.reliability.tick(session) for result in self.settle(ticked)]
 
     def settle_all(self, sessions):
         """`settle` for each, those that are alike once."""
@@ -165,6 +180,7 @@ class Machine:
         finished, unsettled = [], [session]
         while unsettled:
             current = unsettled.pop(0)
+            self.calls.go_on(current)
             event = self._next_event(current)
             if event is None:
                 self._send_rows(current)
@@ -269,9 +285,9 @@ class Machine:
 
     def _apply_all(self, session, event, plans):
         targets = [session] + [session.copy() for _ in plans[1:]]
-        return [done for target, plan in zip(targets, plans) for done in self._apply(target, event, plan)]
+        return [done for target, plan in zip(targets, plans) for done in self.apply(target, event, plan)]
 
-    def _apply(self, session, event, plan, first=0):
+    def apply(self, session, event, plan, first=0):
         """Effects from `first` on, then all the rest of a plan."""
         for index in range(first, len(plan.effects)):
             name, args = plan.effects[index]
@@ -350,7 +366,7 @@ class Machine:
         except NoRoom:
             return False
         plan.row = name, number
-        self._apply(session, Event("row"), plan)
+        self.apply(session, Event("row"), plan)
         session.places[name] = number + 1, until
         return True
 
@@ -360,7 +376,7 @@ class Machine:
         other = session.copy()
         session.effects.append((name, args, True))
         other.effects.append((name, args, False))
-        return self._apply(session, event, plan, index + 1) + self._failed(other, event, plan)
+        return self.apply(session, event, plan, index + 1) + self._failed(other, event, plan)
 
     def _failed(self, session, event, plan):
         return self._apply_all(session, event, self._plans(session, event, plan.on_failure))

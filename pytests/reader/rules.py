@@ -18,6 +18,10 @@ _FLAT = ["let", "do", "put", "set", "send", "goto", "close", "result", "error", 
 _BESIDE = frozenset(["when", "if", "else", "may", "ignore", "drop", "req", "level", "text", "name", "stateless", "as"])
 
 
+class CannotBeDone(SpecError):
+    """Of a call's arguments: they make no message. Of a rule: the spec should have had an else."""
+
+
 class Plan:
     """One outcome: new variables, effects, sends, next state."""
 
@@ -93,7 +97,7 @@ class Planner:
 
     def _else(self, body, error):
         if "else" not in body:
-            raise SpecError("a rule without else cannot be done: %s" % error)
+            raise CannotBeDone("a rule without else cannot be done: %s" % error)
         return self.plans(body["else"])
 
     def _run(self, body, plans):
@@ -245,4 +249,4 @@ class Planner:
 
 _CACHE = {}
 
-__all__ = ["ABSENT", "END", "Plan", "Planner", "entries"]
+__all__ = ["ABSENT", "CannotBeDone", "END", "Plan", "Planner", "entries"]

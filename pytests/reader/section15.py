@@ -57,6 +57,7 @@ class Reliable:
             raise SpecError("reliable: a window is at most half of the numbers")
         self.first, self.factor = expr.parse(tree["first"]), Fraction(str(tree.get("factor", "2")))
         self.cap = expr.parse(tree["cap"]) if "cap" in tree else None
+        self.tolerance = Fraction(str(tree.get("tolerance", "20%")).rstrip("%")) / 100
         give_up = tree.get("give-up")
         self.give_up = expr.parse(give_up["after"]) if give_up else None
 

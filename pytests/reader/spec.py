@@ -78,12 +78,13 @@ class Message:
 
 
 class Timer:
-    """A timer of a machine."""
+    """A timer of a machine. `early`, `late`: what a judge tolerates."""
 
     def __init__(self, name, tree, states):
         self.name, self.after = str(name), expr.parse(tree["after"])
         self.states = frozenset(str(state) for state in tree.get("in", states))
         self.restart = str(tree.get("restart", "never"))
+        self.early, self.late = (parse_duration(str(tree.get(name, usual))) for name, usual in (("early", "0s"), ("late", "1s")))
 
 
 class Reconnect:
