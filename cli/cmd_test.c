@@ -38,7 +38,8 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
         {"list", ASSAY_ARG_FLAG, &t->list, NULL, "list the cases; TARGET is not needed"},
         {"seed", ASSAY_ARG_UINT, &t->seed, "N", "of every random choice (1)"},
         {"jobs", ASSAY_ARG_UINT, &t->jobs, "N",
-         "cases in flight (32); their connections never exceed the limit of sessions"},
+         "cases in flight (32); their connections never exceed the limit of sessions. So many targets at most run "
+         "at once, and four a processor, where cases want one for themselves and the command has {data}"},
         {"repeat", ASSAY_ARG_UINT, &t->repeat, "N", "judge all cases N times; the worst verdict counts"},
         {"timeout-scale", ASSAY_ARG_REAL, &t->timeout_scale, "X", "stretch all waiting (1.0)"},
         {"junit", ASSAY_ARG_STRING, &t->junit, "FILE", "write JUnit XML; - is stdout"},

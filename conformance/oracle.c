@@ -548,6 +548,7 @@ struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
         owed.bytes = owed.bytes || bytes || (!over && b->tentative);
         owed.end = owed.end || (!over && b->ended);
         owed.maybe = owed.maybe || (told && (over || (!bytes && !b->ended)));
+        owed.gone = owed.gone || (told && !bytes && b->ended);
     }
     return owed;
 }

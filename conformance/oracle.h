@@ -107,6 +107,7 @@ struct assay_owed {
     bool bytes; /* some belief waits for more bytes */
     bool end;   /* some belief waits for the end (FIN) */
     bool maybe; /* some belief is content as things are */
+    bool gone;  /* some belief would be, but for the end, which datagrams do not show */
 };
 struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
 

@@ -243,7 +243,7 @@ static void init_links(struct assay_play_run *r)
 
 static void connect_link(struct assay_play_run *r, struct assay_link *l)
 {
-    const struct assay_address *far = &r->stage->address;
+    const struct assay_address *far = &r->place.address;
     bool begun = r->stage->datagrams ? assay_wire_open_datagrams(&l->wire, r->stage->loop, far)
                                      : assay_wire_open(&l->wire, r->stage->loop, far);
     if (!begun)
@@ -264,7 +264,8 @@ struct assay_play *assay_play_start(struct assay_stage *stage, const struct assa
     struct assay_play_run *r = calloc(1, sizeof *r + links * sizeof r->links[0]);
     if (!r)
         return NULL;
-    *r = (struct assay_play_run){.play.c = c, .stage = stage, .patient = patient, .links_count = links};
+    *r = (struct assay_play_run){
+        .play.c = c, .stage = stage, .place = stage->place, .patient = patient, .links_count = links};
     r->alarm.fire = fire;
     r->began = r->play.outcome.began = assay_clock_now();
     r->oracle = c->by_hand ? NULL : assay_oracle_new(&stage->oracle, links);

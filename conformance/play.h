@@ -14,6 +14,12 @@
 #include "net/socktable.h"
 #include "net/loop.h"
 
+/* The target that a play meets. */
+struct assay_place {
+    struct assay_address address; /* where it listens now */
+    struct assay_target *target;  /* that was started here; else NULL */
+};
+
 /* What all plays of a run share. */
 struct assay_stage {
     struct assay_loop *loop;
@@ -21,9 +27,8 @@ struct assay_stage {
     const struct assay_model *model;
     struct assay_oracle_config oracle;
     struct assay_pace pace;
-    struct assay_address address;         /* where the target listens now */
+    struct assay_place place;             /* of plays that start now */
     bool datagrams;                       /* over UDP */
-    struct assay_target *target;          /* that was started here; else NULL */
     bool screen;                          /* what that shows on its standard output is judged; one play at a time */
     const struct assay_guest_plan *guest; /* the target connects by itself: how to start it for a case; else NULL */
     int64_t before; /* when the round of the loop before this one began: what is seen now came later */

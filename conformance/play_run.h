@@ -38,6 +38,7 @@ struct assay_told_call {
 struct assay_play_run {
     struct assay_play play; /* first: the public part */
     struct assay_stage *stage;
+    struct assay_place place;
     struct assay_oracle *oracle; /* NULL: by hand */
     struct assay_alarm alarm;
     size_t step; /* in c->steps; step_count: the ending */

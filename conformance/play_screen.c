@@ -11,13 +11,13 @@
 
 bool assay_play_on_screen(const struct assay_play_run *r)
 {
-    return r->stage->screen && r->stage->target && r->oracle && !r->guest;
+    return r->stage->screen && r->place.target && r->oracle && !r->guest;
 }
 
 void assay_play_screen_begin(struct assay_play_run *r)
 {
     if (assay_play_on_screen(r))
-        assay_target_keep(r->stage->target, ASSAY_STREAM_OUT);
+        assay_target_keep(r->place.target, ASSAY_STREAM_OUT);
 }
 
 /* What links have to show that was not seen yet. */
@@ -64,7 +64,7 @@ bool assay_play_screen_look(struct assay_play_run *r)
 {
     if (!assay_play_on_screen(r) || r->play.over)
         return !r->play.over;
-    struct assay_span all = assay_target_wrote(r->stage->target, ASSAY_STREAM_OUT);
+    struct assay_span all = assay_target_wrote(r->place.target, ASSAY_STREAM_OUT);
     struct assay_span fresh = {all.p ? all.p + r->screen_at : NULL, all.n - r->screen_at};
     struct assay_record *records = calloc(r->links_count + 1u, sizeof *records);
     if (!records) {

@@ -22,14 +22,15 @@ static void send_piece(struct assay_play_run *r, struct assay_link *l, struct as
     assay_wire_send(&l->wire, bytes);
 }
 
-/* What only the session tells is filled in; what the target has not told yet is waited for. */
+/* What only the session tells is filled in; what the target owes yet may tell it, and is waited for. */
 static enum assay_go fill(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)
 {
     struct assay_span bytes = {s->bytes.p, s->bytes.n};
     bool known = true;
     if (r->oracle)
         bytes = assay_oracle_fill(r->oracle, l->index, s->from, s->stamp, bytes, &known);
-    if (!known && !assay_play_patience_is_over(r, assay_clock_now()))
+    bool coming = !known && assay_oracle_owed(r->oracle, s->from).bytes; /* what tells it */
+    if (coming && !assay_play_patience_is_over(r, assay_clock_now()))
         return ASSAY_GO_WAIT;
     if (!known) /* it is right for nobody */
         bytes = assay_oracle_spoil(r->oracle);

@@ -12,7 +12,7 @@
 static bool takes_another(const struct assay_play_run *r)
 {
     struct assay_net_error error;
-    int fd = assay_connect(&r->stage->address, &error);
+    int fd = assay_connect(&r->place.address, &error);
     if (fd < 0)
         return false;
     struct pollfd p = {.fd = fd, .events = POLLOUT};
@@ -35,12 +35,12 @@ enum assay_go assay_step_deaf(struct assay_play_run *r, struct assay_link *l, co
 static enum assay_go wait_for_its_end(struct assay_play_run *r)
 {
     int64_t now = assay_clock_now();
-    if (r->stage->target && !assay_target_ended(r->stage->target))
+    if (r->place.target && !assay_target_ended(r->place.target))
         return assay_play_patience_is_over(r, now)
                    ? assay_play_broken(r, true, "told to stop, it does not end although its last connection is over")
                    : assay_play_wait_until(r, now + KNOCK_EVERY);
-    if (r->stage->target && !assay_target_ended_well(r->stage->target))
-        return assay_play_broken(r, false, "told to stop, it ended badly: %s", assay_target_end(r->stage->target));
+    if (r->place.target && !assay_target_ended_well(r->place.target))
+        return assay_play_broken(r, false, "told to stop, it ended badly: %s", assay_target_end(r->place.target));
     return ASSAY_GO_ON;
 }
 

@@ -65,9 +65,9 @@ static void question(struct assay_play_run *r, struct assay_link *l, int64_t now
 static struct assay_owed owed_on(const struct assay_play_run *r, const struct assay_link *l)
 {
     struct assay_owed owed = assay_oracle_owed(r->oracle, l->index);
-    if (l->wire.datagrams && owed.end) {
+    if (l->wire.datagrams) {
         owed.end = false;
-        owed.maybe = owed.maybe || !(owed.bytes || owed.upper);
+        owed.maybe = owed.maybe || owed.gone;
     }
     return owed;
 }
@@ -139,7 +139,7 @@ enum assay_go assay_play_be_silent(struct assay_play_run *r, struct assay_link *
     if (!r->oracle || assay_play_ended(l))
         return ASSAY_GO_ON;
     struct assay_owed owed = assay_oracle_owed(r->oracle, l->index);
-    if (l->wire.datagrams && owed.end && !owed.bytes)
+    if (l->wire.datagrams && owed.gone)
         return ASSAY_GO_ON;
     r->play.outcome.by_time |= owed.bytes || owed.end;
     l->asked_at = 0; /* what comes now answers something else */

@@ -28,6 +28,7 @@ struct assay_run_summary {
     int64_t took; /* ns */
     int64_t round_trip;
     size_t connections; /* the most that were open at once while cases ran beside each other */
+    size_t targets;     /* the most that ran at once with a case each */
     bool interrupted;
     bool died;   /* the target died, and no case that was not reported yet carries that */
     bool serial; /* alone the target gave answers that it left out with others beside it: the rest ran one by one */

@@ -1,11 +1,13 @@
 /* A run from inside: what its files share. runner.c begins and ends it, run_results.c tells what cases came to,
  * run_target.c brings the target up and sees whether it died, run_alone.c judges one case alone, run_flight.c many
- * beside each other, run_death.c finds out which one killed the target, run_fit.c says which cannot be run, run_guest.c
- * whether a client comes at all. */
+ * beside each other, run_own.c several with a target each, run_death.c finds out which one killed the target, run_fit.c
+ * says which cannot be run, run_guest.c whether a client comes at all. */
 #ifndef ASSAY_CONFORMANCE_RUN_H
 #define ASSAY_CONFORMANCE_RUN_H
 
 #include "conformance/runner.h"
+
+struct lanes;
 
 #define ASSAY_RUN_RECENT      32 /* judged last: suspects too, when the target died without a word */
 #define ASSAY_RUN_LATE_ENOUGH 3  /* verdicts "did not come" that were confirmed alone; then a first one is believed */
@@ -31,6 +33,7 @@ struct assay_run_now {
     bool heard;     /* the target said something */
     unsigned jobs;
     unsigned round;
+    struct lanes *lanes;      /* of run_own.c, while it flies cases */
     struct assay_play *alone; /* that runs with nothing beside it, and may wait for what the target shows */
     bool gone, interrupted;
     bool used_up;        /* the target was told to stop: whatever comes next needs a fresh one */
@@ -110,8 +113,19 @@ void assay_run_handle_death(struct assay_run_now *r, size_t found_by);
 bool assay_run_nobody_there(const struct assay_run_now *r);
 /* False: it makes no sense to go on. */
 bool assay_run_worth_it(struct assay_run_now *r);
+/* A first verdict "did not come" is believed once some were confirmed, unless others were refuted. */
+bool assay_run_believes(const struct assay_run_now *r);
+/* A target that seems to hang is looked at alone before more is thrown at it. */
+bool assay_run_hold_back(const struct assay_run_now *r);
+/* Those whose verdict may stem from what flew beside them, alone. With nothing in flight. */
+void assay_run_judge_again(struct assay_run_now *r);
 /* All cases that may run beside others. */
 void assay_run_fly(struct assay_run_now *r);
+
+/* ---- run_own.c ------------------------------------------------------ */
+
+/* Those that want a target for themselves, where several of it can be had. */
+void assay_run_fly_own(struct assay_run_now *r);
 
 /* ---- run_fit.c ------------------------------------------------------ */
 

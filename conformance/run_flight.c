@@ -14,8 +14,7 @@ static void land(struct assay_run_now *r, size_t i)
     r->links_in_flight -= assay_run_links_of(r, i);
 }
 
-/* A first verdict "did not come" is believed once some were confirmed, unless others were refuted. */
-static bool believes(const struct assay_run_now *r)
+bool assay_run_believes(const struct assay_run_now *r)
 {
     return r->confirmed_late >= ASSAY_RUN_LATE_ENOUGH && r->refuted_late == 0;
 }
@@ -37,7 +36,7 @@ static void reap(struct assay_run_now *r, size_t i)
     assay_run_judge(r, i, p, alone);
     r->results[i].late = late && !judging.late;
     land(r, i);
-    if (again && !(late && believes(r))) {
+    if (again && !(late && assay_run_believes(r))) {
         r->stand[i] = ASSAY_STAND_AGAIN;
         r->again++;
         r->late_again += late;
@@ -66,15 +65,14 @@ static bool room_for(const struct assay_run_now *r, size_t i)
     return assay_run_is_timed(r, i) ? r->timed_in_flight < TIMED_MAX : r->in_flight - r->timed_in_flight < r->jobs;
 }
 
-/* A target that seems to hang is looked at alone before more is thrown at it. */
-static bool hold_back(const struct assay_run_now *r)
+bool assay_run_hold_back(const struct assay_run_now *r)
 {
-    return r->gone || (r->late_again >= ASSAY_RUN_LATE_ENOUGH && !believes(r));
+    return r->gone || (r->late_again >= ASSAY_RUN_LATE_ENOUGH && !assay_run_believes(r));
 }
 
 static void launch(struct assay_run_now *r)
 {
-    for (; r->next < assay_run_cases(r) && !hold_back(r); r->next++) {
+    for (; r->next < assay_run_cases(r) && !assay_run_hold_back(r); r->next++) {
         size_t i = r->order[r->next];
         if (r->stand[i] != ASSAY_STAND_WAITING || runs_alone(r, i))
             continue;
@@ -94,13 +92,13 @@ static void launch(struct assay_run_now *r)
     }
 }
 
-static void judge_again(struct assay_run_now *r)
+void assay_run_judge_again(struct assay_run_now *r)
 {
     for (size_t i = 0; i < assay_run_cases(r) && !r->interrupted; i++) {
         if (r->stand[i] != ASSAY_STAND_AGAIN)
             continue;
         bool late = r->results[i].late, error = r->results[i].verdict == ASSAY_VERDICT_ERROR;
-        if (late && !error && believes(r)) {
+        if (late && !error && assay_run_believes(r)) {
             assay_run_settle(r, i);
             continue;
         }
@@ -141,7 +139,7 @@ void assay_run_fly(struct assay_run_now *r)
         if (r->in_flight == 0 && r->again == 0)
             break;
         if (r->in_flight == 0)
-            judge_again(r);
+            assay_run_judge_again(r);
         for (bool over = false; r->in_flight && !over && !r->interrupted;) {
             assay_loop_round(r->stage.loop, ASSAY_CLOCK_NEVER);
             for (size_t i = 0; i < assay_run_cases(r) && !over; i++)

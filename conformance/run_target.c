@@ -47,7 +47,7 @@ void assay_run_listen(struct assay_run_now *r, bool on)
 static bool comes_back(struct assay_run_now *r, struct assay_net_error *error)
 {
     int64_t end = assay_clock_now() + assay_pace_patience(&r->stage.pace);
-    for (int64_t tick = ASSAY_MS; !assay_target_up(r->target, &r->stage.address, error); tick *= 2) {
+    for (int64_t tick = ASSAY_MS; !assay_target_up(r->target, &r->stage.place.address, error); tick *= 2) {
         int64_t now = assay_clock_now();
         if (now >= end || assay_target_owned(r->target) || r->interrupted)
             return false;
@@ -64,7 +64,7 @@ bool assay_run_bring_up(struct assay_run_now *r, bool fresh)
     assay_run_listen(r, false);
     if (fresh && assay_target_owned(r->target))
         assay_target_stop(r->target);
-    r->stage.target = assay_target_owned(r->target) ? r->target : NULL;
+    r->stage.place.target = assay_target_owned(r->target) ? r->target : NULL;
     r->used_up = false;
     r->gone = !comes_back(r, &r->error);
     assay_run_listen(r, !r->gone);

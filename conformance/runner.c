@@ -20,6 +20,7 @@ static void one_round(struct assay_run_now *r)
     if (r->used_up)
         assay_run_bring_up(r, true);
     assay_run_fly(r);
+    assay_run_fly_own(r);
     for (size_t i = 0; i < assay_run_cases(r) && assay_run_worth_it(r); i++)
         if (r->stand[i] == ASSAY_STAND_WAITING)
             assay_run_judge_alone(r, i);
@@ -161,8 +162,8 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
     assay_descriptors_raise();
     bool ready = prepare(&r, o);
     r.summary = summary;
-    r.stage.target = o->target && assay_target_owned(o->target) ? o->target : NULL;
-    if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.address, error)) {
+    r.stage.place.target = o->target && assay_target_owned(o->target) ? o->target : NULL;
+    if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.place.address, error)) {
         end = ASSAY_RUN_UNREACHABLE;
     } else if (ready && o->guest && !assay_run_guest_comes(&r, error)) {
         end = ASSAY_RUN_UNREACHABLE;

@@ -1,8 +1,8 @@
 /* Runs a suite against a target: many cases in flight in one single-threaded
  * loop, each on fresh connections, and reports them in the order of their ids.
  *
- * Cases that want the target for themselves, that an observer has to watch, or
- * whose verdict may stem from a delay run alone. When the target dies, the
+ * Cases that want the target for themselves have several of it at once, where these share nothing (assay_target_twin());
+ * else they run alone, as do those that an observer has to watch, or whose verdict may stem from a delay. When the target dies, the
  * cases in flight run again alone, and the one that kills it is the finding.
  */
 #ifndef ASSAY_CONFORMANCE_RUNNER_H

@@ -34,6 +34,8 @@ struct assay_target {
     int64_t patience;
     bool looks;                 /* nobody knocks */
     bool holds;                 /* its stdin is kept open */
+    int64_t since;              /* of its last start, or of the order to end */
+    int tries;                  /* starts so far that ended before it listened */
     enum assay_carrier carrier; /* that is judged now */
     struct assay_announced announced;
     unsigned port;    /* that {port} became; 0: none */
@@ -73,6 +75,22 @@ struct assay_target *assay_target_new(const char *text, int64_t patience, struct
 bad:
     free(t);
     return NULL;
+}
+
+struct assay_target *assay_target_twin(const struct assay_target *t)
+{
+    bool apart = t->command && strstr(t->command, "{data}");
+    struct assay_target *twin = apart ? calloc(1, sizeof *twin) : NULL;
+    if (!twin)
+        return NULL;
+    *twin = (struct assay_target){.patience = t->patience, .looks = t->looks, .holds = t->holds, .carrier = t->carrier};
+    twin->command = strdup(t->command);
+    assay_process_init(&twin->process);
+    if (!twin->command) {
+        free(twin);
+        return NULL;
+    }
+    return twin;
 }
 
 bool assay_target_aim(struct assay_target *t, enum assay_carrier carrier)
@@ -248,12 +266,29 @@ static bool wait_end(struct assay_target *t, int64_t patience)
     return assay_process_ended(&t->process);
 }
 
+void assay_target_dismiss(struct assay_target *t)
+{
+    t->since = assay_clock_now();
+    if (t->process.pid > 0 && !assay_process_ended(&t->process))
+        kill(-t->process.pid, SIGTERM);
+}
+
+bool assay_target_dismissed(struct assay_target *t)
+{
+    if (t->process.pid <= 0)
+        return true;
+    assay_target_listen(t);
+    if (!assay_process_ended(&t->process) && assay_clock_now() < t->since + t->patience)
+        return false;
+    assay_process_stop(&t->process);
+    return true;
+}
+
 void assay_target_stop(struct assay_target *t)
 {
     if (t->process.pid <= 0)
         return;
-    if (!assay_process_ended(&t->process))
-        kill(-t->process.pid, SIGTERM);
+    assay_target_dismiss(t);
     wait_end(t, t->patience);
     assay_target_listen(t);
     assay_process_stop(&t->process);
@@ -359,38 +394,53 @@ static bool reached(struct assay_target *t)
     return t->announced.has[t->carrier] ? try_connect(t, at) == 0 : t->port && reach_port(t);
 }
 
-/* It runs: wait until it takes connections. */
-static bool comes_up(struct assay_target *t)
+bool assay_target_begin(struct assay_target *t, struct assay_net_error *error)
 {
-    int64_t end = assay_clock_now() + t->patience;
-    for (int ms = 1; assay_clock_now() < end && !assay_process_ended(&t->process); ms = ms < 20 ? ms * 2 : 20) {
-        assay_target_listen(t);
-        if (reached(t))
-            return !assay_process_ended(&t->process);
-        wait_for_news(t, ms);
-    }
-    assay_target_listen(t);
-    return false;
+    assay_target_stop(t);
+    t->since = assay_clock_now();
+    return spawn(t, error);
 }
 
-static bool start(struct assay_target *t, struct assay_net_error *error)
+static enum assay_coming did_not_come(struct assay_target *t, struct assay_net_error *error)
 {
-    for (int i = 0; i < TRIES; i++) {
-        assay_target_stop(t);
-        if (!spawn(t, error))
-            return false;
-        if (comes_up(t))
-            return true;
-        if (!t->port || !assay_process_ended(&t->process))
-            break;
-    }
+    bool announced = t->announced.has[t->carrier] || t->port;
     snprintf(error->text, sizeof error->text, "the target did not come up: %s%s%.120s",
-             assay_process_ended(&t->process)          ? t->process.end
-             : t->announced.has[t->carrier] || t->port ? "it takes no connections"
-                                                       : "it printed no ADDR:PORT",
+             assay_process_ended(&t->process) ? t->process.end
+             : announced                      ? "it takes no connections"
+                                              : "it printed no ADDR:PORT",
              t->process.said_n ? "; it said: " : "", t->process.said);
     assay_target_stop(t);
-    return false;
+    return ASSAY_COMING_FAILED;
+}
+
+enum assay_coming assay_target_coming(struct assay_target *t, struct assay_address *address,
+                                      struct assay_net_error *error)
+{
+    assay_target_listen(t);
+    bool ended = assay_process_ended(&t->process);
+    if (!ended && reached(t) && !assay_process_ended(&t->process)) {
+        *address = t->announced.at[t->carrier];
+        t->tries = 0;
+        return ASSAY_COMING_UP;
+    }
+    if (!ended && assay_clock_now() < t->since + t->patience)
+        return ASSAY_COMING;
+    bool again = ended && t->port && ++t->tries < TRIES;
+    if (!again)
+        t->tries = 0;
+    return again && assay_target_begin(t, error) ? ASSAY_COMING : did_not_come(t, error);
+}
+
+static bool start(struct assay_target *t, struct assay_address *address, struct assay_net_error *error)
+{
+    if (!assay_target_begin(t, error))
+        return false;
+    for (int ms = 1;; ms = ms < 20 ? ms * 2 : 20) {
+        enum assay_coming coming = assay_target_coming(t, address, error);
+        if (coming != ASSAY_COMING)
+            return coming == ASSAY_COMING_UP;
+        wait_for_news(t, ms);
+    }
 }
 
 static bool reach(struct assay_target *t, struct assay_net_error *error)
@@ -412,7 +462,9 @@ static bool reach(struct assay_target *t, struct assay_net_error *error)
 
 bool assay_target_up(struct assay_target *t, struct assay_address *address, struct assay_net_error *error)
 {
-    bool up = t->command ? (t->process.pid > 0 && assay_target_alive(t, true)) || start(t, error) : reach(t, error);
+    if (t->command && (t->process.pid <= 0 || !assay_target_alive(t, true)))
+        return start(t, address, error);
+    bool up = t->command || reach(t, error);
     if (up)
         *address = t->announced.at[t->carrier];
     return up;

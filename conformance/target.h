@@ -31,7 +31,8 @@ bool assay_target_aim(struct assay_target *target, enum assay_carrier carrier);
  * to the port that it was given. Blocks. */
 bool assay_target_offers(struct assay_target *target, enum assay_carrier carrier);
 
-/* From its next start on its standard input stays open, and is never written to: it ends programs that a person uses. */
+/* From its next start on its standard input stays open, and is never written to: it ends programs that a person uses.
+ */
 void assay_target_hold_stdin(struct assay_target *target);
 
 /* From here on nobody connects to see whether it is there: the table of sockets tells. For targets that show every
@@ -41,6 +42,21 @@ void assay_target_never_knock(struct assay_target *target);
 /* Start it (again) where that can be done, and wait until it takes
  * connections. Blocks; call it with nothing in flight. False: *error. */
 bool assay_target_up(struct assay_target *target, struct assay_address *address, struct assay_net_error *error);
+
+/* Another one of the same command, which shares nothing with it: its {data} is a folder of its own. NULL: it was not
+ * started here, or has no {data}, or no memory. */
+struct assay_target *assay_target_twin(const struct assay_target *target);
+
+/* The same without blocking: order a start, then ask from time to time (its pipes tell when) how it is coming. A start
+ * that ended early may be tried again meanwhile. False, FAILED: *error. */
+enum assay_coming { ASSAY_COMING, ASSAY_COMING_UP, ASSAY_COMING_FAILED };
+bool assay_target_begin(struct assay_target *target, struct assay_net_error *error);
+enum assay_coming assay_target_coming(struct assay_target *target, struct assay_address *address,
+                                      struct assay_net_error *error);
+
+/* Order it to end, then ask from time to time whether it has. One that does not is killed. */
+void assay_target_dismiss(struct assay_target *target);
+bool assay_target_dismissed(struct assay_target *target);
 
 /* Stop a started one, so that the next assay_target_up() gives a fresh one. */
 void assay_target_stop(struct assay_target *target);

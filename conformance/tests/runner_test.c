@@ -94,6 +94,7 @@ struct setup {
     double scale;
     unsigned repeat, jobs;
     bool observed;
+    bool apart; /* what the host writes is in {data}: several of it share nothing */
     struct assay_run_summary summary;
 };
 
@@ -105,8 +106,8 @@ static enum assay_run_end run(struct setup *s)
     struct assay_observers observers = {0};
     struct assay_net_error error = {""};
     char text[1024], observe[128];
-    snprintf(text, sizeof text, "exec:%s host %s %s %s %s", self, s->fault, s->listen ? s->listen : "127.0.0.1:0", data,
-             s->served ? s->served : SPEC);
+    snprintf(text, sizeof text, "exec:%s host %s %s %s %s", self, s->fault, s->listen ? s->listen : "127.0.0.1:0",
+             s->apart ? "{data}/log" : data, s->served ? s->served : SPEC);
     snprintf(observe, sizeof observe, "record=%s", data);
     if (s->observed)
         assert_true(assay_observer_add(&observers, observe));
@@ -317,6 +318,71 @@ static void a_death_is_one_finding_with_its_last_words(void **state)
     assert_non_null(strstr(result_of("m/unknown")->said, "no idea what to do"));
 }
 
+/* Cases that want a target for themselves, five times. */
+#define OWN_CASES ((CASES - 1) * 5)
+static struct setup own_targets(const char *fault)
+{
+    static struct assay_case own[OWN_CASES];
+    static char ids[OWN_CASES][32];
+    size_t n = 0;
+    for (size_t i = 0; i < CASES; i++)
+        for (size_t k = 0; !cases[i].observe && k < 5; k++, n++) {
+            snprintf(ids[n], sizeof ids[n], "%s/%zu", cases[i].id, k);
+            own[n] = cases[i];
+            own[n].id = ids[n];
+            own[n].class = ASSAY_CASE_EXCLUSIVE;
+        }
+    return (struct setup){.cases = own, .count = n, .fault = fault, .apart = true};
+}
+
+static void several_targets_run_at_once(void **state)
+{
+    (void)state;
+    struct setup s = own_targets("none");
+    assert_int_equal(run(&s), ASSAY_RUN_DONE);
+    for (size_t i = 0; i < told.count; i++)
+        if (told.items[i].verdict != ASSAY_VERDICT_PASS || strcmp(told.items[i].id, s.cases[i].id) != 0)
+            fail_msg("%s: %s", told.items[i].id, told.items[i].why);
+    assert_int_equal(told.count, OWN_CASES);
+    assert_true(s.summary.targets > 0);
+    s.jobs = 1;
+    assert_int_equal(run(&s), ASSAY_RUN_DONE);
+    assert_int_equal(count_of(ASSAY_VERDICT_PASS), OWN_CASES);
+    assert_int_equal(s.summary.targets, 0);
+}
+
+/* A target whose command has nothing of its own runs once, and a fresh one for each case. */
+static void targets_that_share_run_one_by_one(void **state)
+{
+    (void)state;
+    struct setup s = own_targets("none");
+    s.apart = false;
+    assert_int_equal(run(&s), ASSAY_RUN_DONE);
+    assert_int_equal(count_of(ASSAY_VERDICT_PASS), OWN_CASES);
+    assert_int_equal(s.summary.targets, 0);
+}
+
+static void finds_wrong_hosts_among_several(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *fault, *case_id, *why;
+        size_t fails;
+    } wrong[] = {{"crash", "m/unknown/3", "the target died: killed by signal 6", 5},
+                 {"split", "m/cut/0", "the connection ended", 0},
+                 {"silent", "m/log-in/4", "did not come", 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct setup s = own_targets(wrong[i].fault);
+        s.scale = 0.25;
+        assert_int_equal(run(&s), ASSAY_RUN_DONE);
+        const struct kept *k = result_of(wrong[i].case_id);
+        if (k->verdict != ASSAY_VERDICT_FAIL || !strstr(k->why, wrong[i].why))
+            fail_msg("%s: %s: %s", wrong[i].fault, k->id, k->why);
+        if (wrong[i].fails)
+            assert_int_equal(count_of(ASSAY_VERDICT_FAIL), wrong[i].fails);
+    }
+}
+
 static void late_answers_are_no_failure(void **state)
 {
     (void)state;
@@ -470,6 +536,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(judges_what_is_written_by_hand),
         cmocka_unit_test(finds_each_wrong_host),
         cmocka_unit_test(a_death_is_one_finding_with_its_last_words),
+        cmocka_unit_test(several_targets_run_at_once),
+        cmocka_unit_test(targets_that_share_run_one_by_one),
+        cmocka_unit_test(finds_wrong_hosts_among_several),
         cmocka_unit_test(late_answers_are_no_failure),
         cmocka_unit_test(gives_up_on_a_target_that_answers_nothing),
         cmocka_unit_test(says_when_the_target_cannot_be_reached),
