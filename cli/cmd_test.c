@@ -15,7 +15,7 @@
 
 struct test {
     const char *places[2]; /* SPEC, TARGET */
-    const char *filter, *junit, *tap, *json, *role, *upper, *transport;
+    const char *filter, *timed, *junit, *tap, *json, *role, *upper, *transport;
     struct assay_arg_list observe, fault, params, lenient;
     uint64_t seed, jobs, repeat;
     double timeout_scale;
@@ -35,6 +35,8 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
         {"lenient", ASSAY_ARG_LIST, &t->lenient, "NAME=0|1", "whether the target has this leniency"},
         {"strict", ASSAY_ARG_FLAG, &t->strict, NULL, "all leniencies off; a missed SHOULD is a failure"},
         {"filter", ASSAY_ARG_STRING, &t->filter, "GLOB", "only cases whose id matches"},
+        {"timed", ASSAY_ARG_STRING, &t->timed, "WHICH",
+         "cases that wait for real timers (leases, pauses, giving up): only, or none"},
         {"list", ASSAY_ARG_FLAG, &t->list, NULL, "list the cases; TARGET is not needed"},
         {"seed", ASSAY_ARG_UINT, &t->seed, "N", "of every random choice (1)"},
         {"jobs", ASSAY_ARG_UINT, &t->jobs, "N",
@@ -214,8 +216,11 @@ static int list_cases(const struct assay_suite *suite)
         const struct assay_case *c = &suite->cases[i];
         const char *req =
             c->req < suite->model->requirements_count ? suite->model->requirements[c->req].id : "language";
-        printf("%-48s %-6s %-10s %-9s %s\n", c->id, assay_level_name((enum assay_level)c->level), req,
-               classes[c->class], c->text ? c->text : "");
+        char class[32];
+        snprintf(class, sizeof class, "%s%s", classes[c->class],
+                 c->timed && c->class != ASSAY_CASE_TIMED ? ",timed" : "");
+        printf("%-48s %-6s %-10s %-15s %s\n", c->id, assay_level_name((enum assay_level)c->level), req, class,
+               c->text ? c->text : "");
     }
     return suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
 }
@@ -453,6 +458,13 @@ static int list_parts(const struct assay_test_parts *parts)
     return n ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
 }
 
+static enum assay_suite_timed timed_of(const struct test *t)
+{
+    if (!t->timed)
+        return ASSAY_TIMED_TOO;
+    return strcmp(t->timed, "only") == 0 ? ASSAY_TIMED_ONLY : ASSAY_TIMED_NONE;
+}
+
 static int with_spec(const struct test *t, struct assay_target *target)
 {
     struct assay_spec *spec = assay_cli_spec(t->places[0]);
@@ -466,6 +478,7 @@ static int with_spec(const struct test *t, struct assay_target *target)
                                        .transport = t->transport,
                                        .upper = t->upper,
                                        .filter = t->filter,
+                                       .timed = timed_of(t),
                                        .seed = t->seed,
                                        .strict = t->strict};
     int code = ASSAY_EXIT_USAGE;
@@ -519,6 +532,8 @@ int assay_cmd_test(int argc, char **argv)
         code = assay_cli_exit(read);
     else if (given < 2 && !t.list)
         fprintf(stderr, "assay: a TARGET is missing: tcp:HOST:PORT, udp:HOST:PORT or exec:COMMAND\n");
+    else if (t.timed && strcmp(t.timed, "only") != 0 && strcmp(t.timed, "none") != 0)
+        fprintf(stderr, "assay: --timed is only or none, not '%s'\n", t.timed);
     else if (t.jobs < 1 || t.jobs > JOBS_MAX || t.repeat < 1 || t.repeat > UINT32_MAX)
         fprintf(stderr, "assay: --jobs is from 1 to %d, --repeat at least 1\n", JOBS_MAX);
     else

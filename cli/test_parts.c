@@ -132,6 +132,7 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i, uint16_t machine
                                               machine == ASSAY_NONE ? NULL : m->settings->model.machines[machine].name,
                                           .seed = m->wanted->seed,
                                           .filter = m->wanted->filter,
+                                          .timed = m->wanted->timed,
                                           .faults = true,
                                           .stops = true,
                                           .strict = m->wanted->strict,

@@ -11,6 +11,7 @@
 struct assay_test_wanted {
     const char *spec_path, *place;
     const char *role, *transport, *upper, *filter; /* as given, or NULL */
+    uint8_t timed;                                 /* enum assay_suite_timed */
     uint64_t seed;
     bool strict;
 };

@@ -202,6 +202,8 @@ void assay_build_finish(struct assay_builder *b, uint16_t rule, enum assay_case_
     c->class = (uint8_t) class;
     c->steps = assay_store_copy(b->store, b->steps, b->step_count * sizeof *b->steps);
     c->step_count = b->step_count;
+    for (size_t i = 0; i < c->step_count; i++)
+        c->timed = c->timed || c->steps[i].kind == ASSAY_STEP_PAUSE;
     if (rule != ASSAY_NONE) {
         c->req = b->model->rules[rule].req;
         c->level = b->model->rules[rule].level;

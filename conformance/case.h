@@ -83,6 +83,7 @@ struct assay_case {
     uint8_t level;      /* enum assay_level */
     uint8_t class;      /* enum assay_case_class */
     bool by_hand;
+    bool timed; /* its verdict takes real timers: leases, pauses, giving up */
     bool again; /* of a client: it makes its links by itself, one after another; else it is told to connect each time */
     uint8_t links; /* of a client: connections that it makes, one after another */
     const struct assay_step *steps;
@@ -103,12 +104,16 @@ struct assay_suite {
     const char *const *notes;                /* e.g. rules for which no witness was found; NULL-terminated */
 };
 
+/* Cases that wait for real timers: all others too, those alone, all others alone. */
+enum assay_suite_timed { ASSAY_TIMED_TOO, ASSAY_TIMED_ONLY, ASSAY_TIMED_NONE };
+
 struct assay_suite_options {
     uint16_t transport;  /* in model->transports */
     uint8_t role;        /* enum assay_role: whose machine on that transport is judged; 0: the server's */
     const char *machine; /* of a client: one of these, by name, that calls make links for; NULL: the transport's */
     uint64_t seed;
     const char *filter;              /* glob over ids, or NULL */
+    uint8_t timed;                   /* enum assay_suite_timed */
     bool stops;                      /* also the steps DEAF and GONE: who plays the cases knows them */
     bool faults;                     /* also cases for targets whose effects fail or whose memory is short */
     bool strict;                     /* leniencies off */

@@ -133,6 +133,8 @@ static void end(struct assay_report *t, const struct assay_run_summary *s)
     fprintf(t->to, "\"cases\": %zu, \"ran\": %zu, \"seconds\": %.6f, \"interrupted\": %s, \"died\": %s, \"serial\": %s",
             s->tally.cases, s->tally.ran, (double)s->took / 1e9, s->interrupted ? "true" : "false",
             s->died ? "true" : "false", s->serial ? "true" : "false");
+    fprintf(t->to, ", \"timed\": {\"cases\": %zu, \"seconds\": %.6f, \"longest\": %.6f}", s->tally.timed,
+            (double)s->tally.timed_took / 1e9, (double)s->tally.timed_longest / 1e9);
     if (s->stopped)
         put_next("stopped", s->stopped, t->to);
     if (t->facts->passed_over)

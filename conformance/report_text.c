@@ -105,6 +105,9 @@ static void print_notes(struct assay_report *t, const struct assay_run_summary *
         fprintf(t->to, "Interrupted.\n");
     if (t->facts->passed_over)
         fprintf(t->to, "Not judged: %s.\n", t->facts->passed_over);
+    if (s->tally.timed)
+        fprintf(t->to, "%zu cases waited for real timers: %.2f s together, %.2f s the longest.\n", s->tally.timed,
+                (double)s->tally.timed_took / 1e9, (double)s->tally.timed_longest / 1e9);
     if (s->tally.ran == 0)
         fprintf(t->to, "No case ran: that is a failure.\n");
 }

@@ -112,14 +112,19 @@ static void drop_idle_cases(struct assay_builder *b)
     b->all->count = kept;
 }
 
-static void apply_filter(struct assay_suite_all *all, const char *filter)
+static bool is_wanted(const struct assay_case *c, const struct assay_suite_options *options)
+{
+    bool named = !options->filter || fnmatch(options->filter, c->id, 0) == 0;
+    return named && (options->timed == ASSAY_TIMED_TOO || c->timed == (options->timed == ASSAY_TIMED_ONLY));
+}
+
+static void leave_wanted(struct assay_suite_all *all, const struct assay_suite_options *options)
 {
     size_t kept = 0;
-    for (size_t i = 0; filter && i < all->count; i++)
-        if (fnmatch(filter, all->cases[i].id, 0) == 0)
+    for (size_t i = 0; i < all->count; i++)
+        if (is_wanted(&all->cases[i], options))
             all->cases[kept++] = all->cases[i];
-    if (filter)
-        all->count = kept;
+    all->count = kept;
 }
 
 /* ---- making ------------------------------------------------------------ */
@@ -150,10 +155,10 @@ static bool generate(struct assay_builder *b)
     return ok;
 }
 
-static void publish(struct assay_builder *b, const char *filter)
+static void publish(struct assay_builder *b, const struct assay_suite_options *options)
 {
     struct assay_suite_all *all = b->all;
-    apply_filter(all, filter);
+    leave_wanted(all, options);
     if (all->count)
         qsort(all->cases, all->count, sizeof all->cases[0], by_id);
     const char **end = assay_items_add((void **)&all->notes, &all->note_count, &all->note_cap, sizeof *end);
@@ -240,7 +245,7 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                     .faults = options->faults,
                                     .segments = segments_matter(frame, leniencies)};
         ok = generate(b);
-        publish(b, options->filter);
+        publish(b, options);
         assay_explored_free(&b->explored);
         free(b->inputs.items);
         free(b->steps);

@@ -142,6 +142,11 @@ void assay_tally_add(struct assay_tally *t, const struct assay_result *r)
     t->ran += r->ran;
     t->by_verdict[r->verdict]++;
     t->by_level[r->level][r->verdict]++;
+    if (r->ran && r->c->timed) {
+        t->timed++;
+        t->timed_took += r->took;
+        t->timed_longest = r->took > t->timed_longest ? r->took : t->timed_longest;
+    }
     t->must_inconclusive += r->verdict == ASSAY_VERDICT_INCONCLUSIVE && r->level == ASSAY_MUST;
 }
 

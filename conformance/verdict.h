@@ -62,6 +62,8 @@ struct assay_tally {
     size_t by_verdict[ASSAY_VERDICTS];
     size_t by_level[3][ASSAY_VERDICTS];
     size_t must_inconclusive;
+    size_t timed;                      /* of those that ran: they waited for real timers, */
+    int64_t timed_took, timed_longest; /* that long together (some beside each other), and the longest, ns */
 };
 
 void assay_tally_add(struct assay_tally *tally, const struct assay_result *result);
