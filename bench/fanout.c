@@ -1,8 +1,9 @@
 /* A load generator for servers that pass each line of a writer on to all readers: spec/pubsub.yaml, or the plain
- * protocol of hand_fanout.c. Writers keep a number of lines unacknowledged; what is lost is sent again. Written by
- * hand, so that the clients' share of the machine is small.
+ * protocol of hand_fanout.c, in which readers acknowledge nothing (plain) or each line (acked). Writers keep a number
+ * of lines unacknowledged; what is lost is sent again. Written by hand, so that the clients' share of the machine is
+ * small.
  *
- * usage: fanout pubsub|plain PORT WRITERS READERS IN_FLIGHT SECONDS [LINES CURSOR STEP]
+ * usage: fanout pubsub|plain|acked PORT WRITERS READERS IN_FLIGHT SECONDS [LINES CURSOR STEP]
  *
  * Ends early when so many LINES were delivered and acknowledged. The first reader asks for lines from CURSOR on, each
  * of the others from STEP behind the one before (default: 0, 0, 0).
@@ -169,6 +170,13 @@ static void plain_take(struct client *c, const uint8_t *d, size_t n)
     }
 }
 
+static void acked_take(struct client *c, const uint8_t *d, size_t n)
+{
+    plain_take(c, d, n);
+    if (d[0] == 'L')
+        (void)!send(c->fd, "K", 1, 0);
+}
+
 /* ---- any ---------------------------------------------------------------------- */
 
 struct protocol {
@@ -179,7 +187,16 @@ struct protocol {
 };
 
 static const struct protocol protocols[] = {{"pubsub", pubsub_join, pubsub_write, pubsub_take},
-                                            {"plain", plain_join, plain_write, plain_take}};
+                                            {"plain", plain_join, plain_write, plain_take},
+                                            {"acked", plain_join, plain_write, acked_take}};
+
+static const struct protocol *find_protocol(const char *name)
+{
+    for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+        if (strcmp(protocols[i].name, name) == 0)
+            return &protocols[i];
+    return NULL;
+}
 
 static void write_more(const struct protocol *protocol, struct client *c)
 {
@@ -247,11 +264,11 @@ int main(int argc, char **argv)
 {
     if (argc < 7 || argc > 10)
         return EXIT_FAILURE;
-    const struct protocol *protocol = &protocols[strcmp(argv[1], "pubsub") ? 1 : 0];
+    const struct protocol *protocol = find_protocol(argv[1]);
     int writers = atoi(argv[3]), count = writers + atoi(argv[4]);
     in_flight = atoi(argv[5]);
     lines_max = number(argv, argc, 7);
-    if (writers < 0 || count < 1 || count > CLIENTS_MAX || in_flight < 1 || in_flight > 64)
+    if (!protocol || writers < 0 || count < 1 || count > CLIENTS_MAX || in_flight < 1 || in_flight > 64)
         return EXIT_FAILURE;
     make_crc_table();
     double began = bench_now();

@@ -1,5 +1,5 @@
 /* The limit to measure against: passes each line on to all readers with recvfrom and sendto, keeps nothing, repeats
- * nothing. R registers a reader, L is a line; both are answered A. */
+ * nothing. R registers a reader, L is a line; both are answered A. K acknowledges a line, which changes nothing. */
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@ int main(void)
         struct sockaddr_in from;
         size = sizeof from;
         ssize_t n = recvfrom(fd, d, sizeof d, 0, (struct sockaddr *)&from, &size);
-        if (n <= 0)
+        if (n <= 0 || d[0] == 'K')
             continue;
         if (d[0] == 'R' && count < READERS_MAX)
             readers[count++] = from;
