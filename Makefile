@@ -164,7 +164,7 @@ test-examples: examples $(BUILD)/assay ## the examples against each other, over 
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q examples/tests
 
 test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q conformance/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 3 conformance/tests
 	conformance/tests/steady.sh 3 $(BUILD)/assay
 
 # ---- fuzzing: one generic harness each for decoding, a session, peers over datagrams and the spec reader ----

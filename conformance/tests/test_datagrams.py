@@ -46,7 +46,7 @@ def post(request):
 def judge(server):
     command = [ASSAY, "test", "conformance/tests/post.yaml", "udp:127.0.0.1:%d" % server.socket.getsockname()[1], "--json",
                "--filter", "post/open/parcel/example-1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     return done.returncode, json.loads(done.stdout)["cases"]
 
 
@@ -67,6 +67,6 @@ def test_an_answer_from_another_port_is_named(post):
 def test_clients_whose_call_makes_the_link_and_those_that_keep_one(spec, least):
     path = f"conformance/tests/{spec}.yaml"
     command = [ASSAY, "test", path, f"exec:{ASSAY} drive {path} {{address}}", "--role", "client", "--json"]
-    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
     cases = json.loads(done.stdout)["cases"]
     assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == [] and len(cases) >= least

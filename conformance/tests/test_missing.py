@@ -10,10 +10,9 @@ from scripts.testing import ASSAY, ROOT
 
 
 def judge(spec, target, *args):
-    began = time.monotonic()
     done = subprocess.run([str(ASSAY), "test", f"spec/{spec}.yaml", target, "--json", *args], cwd=ROOT,
                           timeout=100, capture_output=True, text=True)
-    return {c["id"]: c for c in json.loads(done.stdout)["cases"]}, time.monotonic() - began
+    return {c["id"]: c for c in json.loads(done.stdout)["cases"]}
 
 
 def answer(connection, pauses):
@@ -41,7 +40,7 @@ def test_a_slow_answer_is_no_missing_one():
     with create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener, pauses), daemon=True).start()
         target = f"tcp:127.0.0.1:{listener.getsockname()[1]}"
-        cases, _ = judge("msglog", target, "--filter", "msglog/name/name/name-first-03")
+        cases = judge("msglog", target, "--filter", "msglog/name/name/name-first-03")
     assert {i: c.get("why") for i, c in cases.items() if c["verdict"] != "pass"} == {}
     assert pauses == []
 
@@ -49,8 +48,8 @@ def test_a_slow_answer_is_no_missing_one():
 def test_what_is_missing_is_proven_before_all_patience_is_over():
     """A server that takes no segment for an order answers nothing; it closes when we shut our side, so nothing can come."""
     strict = f"exec:{ASSAY} serve spec/candy.yaml --listen 127.0.0.1:0 --strict"
-    cases, _ = judge("candy", strict, "--filter", "*/segment-order-example-1")
+    cases = judge("candy", strict, "--filter", "*/segment-order-example-1", "--timeout-scale", "4")
     case, = cases.values()
     assert case["verdict"] == "unsupported" and case["requirement"] == "CA-6"
     assert case["why"] == "what the target owes did not come"
-    assert case["time_ns"] < 1.5e9  # of 2 s
+    assert case["time_ns"] < 6e9  # of 8 s
