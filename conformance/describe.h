@@ -3,16 +3,9 @@
 #define ASSAY_CONFORMANCE_DESCRIBE_H
 
 #include "core/codec.h"
-
-/* Text that is cut off with dots where it would not fit. */
-struct assay_text {
-    char *p;
-    size_t cap, n;
-};
+#include "core/show.h"
 
 void assay_text_add(struct assay_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void assay_text_hex(struct assay_text *text, struct assay_span bytes, uint32_t most);
-void assay_text_quoted(struct assay_text *text, struct assay_span bytes, uint32_t most);
 
 /* All messages in `bytes`, decoded, each with its bytes in hex: those that the side which plays `machine` sent
  * (`outgoing`), or received. */
@@ -22,9 +15,5 @@ void assay_describe_link(struct assay_text *text, const struct assay_model *mode
 /* The same by who sent them (enum assay_role), on a link of the first transport. */
 void assay_describe(struct assay_text *text, const struct assay_model *model, uint64_t leniencies, uint8_t from,
                     struct assay_span bytes);
-
-/* What the slots of a decoded message hold, as `{name=value ...}`; slots in `skip` are shown as `any`. */
-void assay_describe_fields(struct assay_text *text, const struct assay_env *env, uint16_t message, uint16_t frame,
-                           uint64_t skip);
 
 #endif

@@ -205,14 +205,14 @@ static void describe_trace(struct product *p, size_t pair, const struct stimulus
         if (s->call)
             continue;
         assay_text_add(&text, "> ");
-        assay_text_hex(&text, (struct assay_span){s->bytes.p, s->bytes.n}, 24);
+        assay_show_hex(&text, (struct assay_span){s->bytes.p, s->bytes.n}, 24);
         assay_text_add(&text, "  ");
     }
     if (last && last->call)
         assay_text_add(&text, "call %s (%s)", p->right.config.model->calls[last->call->call].name, last->label);
     if (cut) {
         assay_text_add(&text, "> ");
-        assay_text_hex(&text, (struct assay_span){last->bytes.p, cut}, 24);
+        assay_show_hex(&text, (struct assay_span){last->bytes.p, cut}, 24);
         assay_text_add(&text, " (%s)", last->label);
     }
     assay_text_add(&text, "%s", end);

@@ -101,14 +101,14 @@ static void print_bytes(const struct assay_exchange *x, const struct assay_momen
     line[0] = '\0';
     if (m->what == ASSAY_DID_TELL || m->what == ASSAY_SAW_TOLD) {
         fprintf(to, m->what == ASSAY_DID_TELL ? "told: " : "told us: ");
-        assay_text_quoted(&text, bytes, TEXT_SHOWN);
+        assay_show_quoted(&text, bytes, TEXT_SHOWN);
         fputs(line, to);
         return;
     }
     if (model)
         assay_describe(&text, model, leniencies, m->what == ASSAY_DID_SEND ? tester : target, bytes);
     else
-        assay_text_hex(&text, bytes, HEX_SHOWN);
+        assay_show_hex(&text, bytes, HEX_SHOWN);
     fprintf(to, "%s", line);
     if (m->size > 1)
         fprintf(to, "  [%" PRIu32 " bytes]", m->size);

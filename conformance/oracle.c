@@ -268,7 +268,7 @@ static void describe_chunk(struct assay_belief_world *world, struct assay_text *
     world->lens.env.frame = sent.p;
     struct assay_span content = {sent.p, f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n};
     assay_decode(&world->lens.env, frame, from, content);
-    assay_describe_fields(text, &world->lens.env, c->message, frame, c->free);
+    assay_show_message(text, &world->lens.env, c->message, frame, c->free);
 }
 
 #define CHUNKS_SHOWN 4u

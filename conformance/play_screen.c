@@ -37,10 +37,10 @@ static void blame_screen(struct assay_play_run *r, const struct assay_record *re
     for (uint8_t i = 0; i < r->links_count; i++)
         if (records[i].bytes.n) {
             assay_text_add(&want, " ");
-            assay_text_quoted(&want, records[i].bytes, SHOWN_BYTES);
+            assay_show_quoted(&want, records[i].bytes, SHOWN_BYTES);
         }
     assay_text_add(&want, want.n == sizeof "shown" - 1 ? " nothing" : ", each whole");
-    assay_text_quoted(&got, seen, SHOWN_BYTES);
+    assay_show_quoted(&got, seen, SHOWN_BYTES);
     assay_play_broken(r, false, "it shows what it must not: %s", shown);
     memcpy(b->expected, expected, sizeof expected);
 }

@@ -55,10 +55,10 @@ static void blame_effect(struct assay_run_now *r, size_t i, const struct assay_p
     assay_text_add(&want, "%u records", p->records_count);
     for (uint32_t k = 0; k < p->records_count && k < RECORDS_SHOWN; k++) {
         assay_text_add(&want, k ? ", " : ": ");
-        assay_text_quoted(&want, p->records[k].bytes, 256);
+        assay_show_quoted(&want, p->records[k].bytes, 256);
     }
     assay_text_add(&got, "%llu bytes ", (unsigned long long)seen_n);
-    assay_text_quoted(&got, seen, 256);
+    assay_show_quoted(&got, seen, 256);
 }
 
 /* True: what was there may be an earlier case's, so that the case should run once more. */

@@ -159,7 +159,7 @@ void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale,
     }
     if (u.kind == ASSAY_UPPER_TEXT) {
         assay_text_add(text, "shown ");
-        assay_text_quoted(text, u.spans[0], SHOWN_BYTES);
+        assay_show_quoted(text, u.spans[0], SHOWN_BYTES);
         return;
     }
     bool effect = u.kind == ASSAY_UPPER_EFFECT;
@@ -168,7 +168,7 @@ void assay_tale_describe(struct assay_text *text, const struct assay_tale *tale,
     for (uint16_t k = 0; k < u.count && k < params.count; k++) {
         assay_text_add(text, "%s%s=", k ? " " : "", model->params[params.first + k].name);
         if (is_bytes(model, params, k))
-            assay_text_quoted(text, u.spans[k], SHOWN_BYTES);
+            assay_show_quoted(text, u.spans[k], SHOWN_BYTES);
         else
             assay_text_add(text, "%" PRId64, (int64_t)u.values[k]);
     }

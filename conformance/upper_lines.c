@@ -101,7 +101,7 @@ static void nonsense(struct assay_heard *h, const char *what, const char *about)
     struct assay_text why = {h->why, sizeof h->why, 0};
     h->kind = ASSAY_HEARD_NONSENSE;
     assay_text_add(&why, "%s", what);
-    assay_text_quoted(&why, (struct assay_span){(const uint8_t *)about, (uint32_t)strlen(about)}, 80);
+    assay_show_quoted(&why, (struct assay_span){(const uint8_t *)about, (uint32_t)strlen(about)}, 80);
 }
 
 /* The next word, ended in place; NULL: there is none. */
