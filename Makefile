@@ -243,11 +243,13 @@ store-bench: ## `assay serve` with many lines stored, beside few: ROWS=10000000 
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay fanout)
 	@python3 bench/store.py build/release --rows $(or $(ROWS),10000000) --pairs $(or $(PAIRS),3) $(if $(DATA),--data $(DATA))
 
-bench: ## `assay serve` beside hand-written servers of the same protocols, and `assay sim`: PAIRS=5 SECONDS=1
+bench: ## `assay serve` beside hand-written servers, over streams and datagrams, and `assay sim`: PAIRS=5 SECONDS=1
 	@scripts/deps bench
 	@$(MAKE) --no-print-directory -j2 VARIANT=release $(patsubst %,build/release/%,assay load append hand_candy hand_msglog)
 	@python3 bench/run.py build/release --pairs $(or $(PAIRS),5) --seconds $(or $(SECONDS),1)
 	@$(MAKE) --no-print-directory sim-bench
+	@$(MAKE) --no-print-directory udp-bench
+	@$(MAKE) --no-print-directory fanout-bench
 
 # ---- libassay, and installing ----
 

@@ -27,6 +27,12 @@ bool assay_net_is_any(const struct assay_address *address)
     return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&address->v6.sin6_addr);
 }
 
+bool assay_net_takes_v4(const struct assay_address *address)
+{
+    return assay_net_is_any(address) ||
+           (address->any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address->v6.sin6_addr));
+}
+
 int assay_net_bind(const struct assay_address *at,
                    int bind_to(const struct assay_address *at, bool shared, struct assay_net_error *error),
                    struct assay_net_error *error)

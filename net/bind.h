@@ -13,6 +13,9 @@ int assay_net_fail(int fd, const char *doing, const struct assay_address *addres
 /* Whether it is the wildcard of IPv6, which takes IPv4 as well. */
 bool assay_net_is_any(const struct assay_address *address);
 
+/* Whether a socket that is bound to it takes IPv4: that wildcard, or an IPv4 address as one of IPv6. */
+bool assay_net_takes_v4(const struct assay_address *address);
+
 /* What `bind_to` gives for an address that is not shared yet; the wildcard of IPv4 where there is no IPv6. */
 int assay_net_bind(const struct assay_address *at,
                    int bind_to(const struct assay_address *at, bool shared, struct assay_net_error *error),

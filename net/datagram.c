@@ -23,7 +23,7 @@ static int bind_to(const struct assay_address *at, bool shared, struct assay_net
         return assay_net_fail(fd, "listen on udp:", at, error);
     bool v6 = at->any.sa_family == AF_INET6;
     if (v6)
-        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_is_any(at));
+        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_takes_v4(at));
     /* Where there is one address to answer from, asking for it with each datagram would cost for nothing. */
     if (v6 ? assay_net_is_any(at) : at->v4.sin_addr.s_addr == INADDR_ANY)
         assay_net_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);

@@ -23,7 +23,7 @@ static int bind_to(const struct assay_address *at, bool shared, struct assay_net
     assay_net_set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     assay_net_set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (at->any.sa_family == AF_INET6)
-        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_is_any(at));
+        assay_net_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, !assay_net_takes_v4(at));
     if (shared)
         assay_net_set(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     if (bind(fd, &at->any, at->size) < 0)

@@ -70,6 +70,8 @@ static void both_families_answer_from_the_address_asked(void **state)
     round_trip("udp:*:0", "127.0.0.2:0");
     round_trip("udp:*:0", "[::1]:0");
     round_trip("udp:0.0.0.0:0", "127.0.0.3:0");
+    round_trip("udp:[::ffff:127.0.0.4]:0", "127.0.0.4:0");
+    round_trip("udp:*:0", "[::ffff:127.0.0.5]:0");
 }
 
 /* From two senders, to each its own, and one that is too long. */

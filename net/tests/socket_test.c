@@ -68,8 +68,8 @@ static void end(struct pair *p)
 static void carries_bytes_both_ways(void **state)
 {
     (void)state;
-    static const char *const families[] = {"127.0.0.1:0", "[::1]:0"};
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const families[] = {"127.0.0.1:0", "[::1]:0", "[::ffff:127.0.0.1]:0"};
+    for (size_t i = 0; i < 3; i++) {
         struct pair p = connected(families[i]);
         char buf[8];
         assert_int_equal(assay_receive(p.server, buf, sizeof buf), ASSAY_IO_AGAIN);
