@@ -150,10 +150,10 @@ static void print_transitions(const struct assay_model *m, uint32_t state, FILE 
 static void print_rule(const struct assay_model *m, uint32_t i, FILE *to)
 {
     const struct assay_rule *r = &m->rules[i];
-    fprintf(to, "  rule %u (line %u, %s%s%s): at most %u bytes, %u locals\n", i, r->line,
+    fprintf(to, "  rule %u (line %u, %s%s%s%s): at most %u bytes, %u locals\n", i, r->line,
             r->req == ASSAY_NONE ? "no requirement" : m->requirements[r->req].id,
-            r->flags & ASSAY_RULE_GATE ? ", gate" : "", r->flags & ASSAY_RULE_FALLIBLE ? ", fallible" : "", r->out_max,
-            r->locals);
+            r->flags & ASSAY_RULE_GATE ? ", gate" : "", r->flags & ASSAY_RULE_CHAIN ? ", chain" : "",
+            r->flags & ASSAY_RULE_FALLIBLE ? ", fallible" : "", r->out_max, r->locals);
     print_code(m, "if", r->guard, to);
     print_code(m, "then", r->body, to);
     print_code(m, "else", r->otherwise, to);

@@ -138,6 +138,38 @@ static bool is_gate(const struct spec_rule *r)
     return fallible && r->may.count == 0 && ends_blindly(r->otherwise);
 }
 
+static bool declines_only(const struct spec_list *actions)
+{
+    if (!actions || actions->count != 1)
+        return false;
+    SPEC_EACH (struct spec_action, a, actions)
+        if (a->kind != SPEC_A_DECLINE)
+            return false;
+    return true;
+}
+
+static bool only_reliable(const struct spec_list *events)
+{
+    SPEC_EACH (struct spec_event, e, events)
+        if (!e->message || !e->message->reliable)
+            return false;
+    return events->count > 0;
+}
+
+/* It adds a row, which is all it does, or declines: what comes next does not depend on whether it has been done yet. */
+static bool is_chain(const struct spec_rule *r)
+{
+    bool adds = false;
+    SPEC_EACH (struct spec_action, a, &r->body) {
+        if (adds || (a->kind != SPEC_A_DO && a->kind != SPEC_A_LET))
+            return false;
+        adds = a->kind == SPEC_A_DO;
+        if (adds && (!a->effect->log || !a->effect->fallible || a->effect->table))
+            return false;
+    }
+    return adds && r->may.count == 0 && declines_only(r->otherwise) && only_reliable(&r->events);
+}
+
 static const struct spec_type *target_type(const struct spec_given *g)
 {
     return g->field ? g->field->type : g->var ? g->var->type : g->param ? g->param->type : NULL;
@@ -204,5 +236,6 @@ uint8_t assay_rule_flags(const struct spec_rule *r)
     SPEC_EACH (struct spec_way, w, &r->may)
         fallible = fallible || may_fail(&w->body);
     return (uint8_t)((is_gate(r) ? ASSAY_RULE_GATE : 0) | (r->otherwise && fallible ? ASSAY_RULE_FALLIBLE : 0) |
-                     (r->stateless ? ASSAY_RULE_STATELESS : 0) | (rule_sends_reliable(r) ? ASSAY_RULE_RELIABLE : 0));
+                     (r->stateless ? ASSAY_RULE_STATELESS : 0) | (rule_sends_reliable(r) ? ASSAY_RULE_RELIABLE : 0) |
+                     (is_chain(r) ? ASSAY_RULE_CHAIN : 0));
 }

@@ -242,6 +242,7 @@ static struct assay_event *order(struct run *run, uint16_t effect, unsigned args
     event->effect.effect = effect;
     event->effect.token = token;
     event->effect.gate = gate;
+    event->effect.chain = false;
     queue_args(run, run->e->model->effects[effect].args, args);
     return event;
 }
@@ -252,9 +253,28 @@ static bool gates(const struct run *run)
     return e->config.gates && !run->otherwise && (e->model->rules[run->rule].flags & ASSAY_RULE_GATE);
 }
 
+static bool chains(const struct run *run)
+{
+    return run->e->chaining && !run->otherwise && (run->e->model->rules[run->rule].flags & ASSAY_RULE_CHAIN);
+}
+
+/* It is the last action of its body. */
+static enum assay_ran order_chained(struct run *run, uint16_t effect, unsigned args)
+{
+    struct assay_engine *e = run->e;
+    assay_token token = assay_flight_start(e, run->s, run->rule, run->event, false);
+    if (!token)
+        return ASSAY_RAN_FULL;
+    order(run, effect, args, token, false)->effect.chain = true;
+    assay_chain_add(e, run->s, assay_flight_find(e, token));
+    return ASSAY_RAN;
+}
+
 static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args)
 {
     struct assay_engine *e = run->e;
+    if (chains(run))
+        return order_chained(run, effect, args);
     bool gate = gates(run) && e->out->cuts_len < e->out->cuts_cap;
     if (!gate && e->tx.gated)
         return ASSAY_RAN_FULL;

@@ -444,13 +444,22 @@ static enum assay_rc fire(struct assay_engine *e, struct assay_session *s, unsig
 
 static enum assay_rc first_due(struct assay_engine *e, struct assay_session *s, assay_time due)
 {
-    if (s->wants & ASSAY_WANT_TURN)
+    if (s->wants & (ASSAY_WANT_TURN | ASSAY_WANT_ACK))
         return assay_turns(e, s);
     s->wants &= (uint8_t)~ASSAY_WANT_AWAIT; /* if a call still waits, it is asked behind this */
     for (unsigned i = 0; i <= e->timers_count; i++)
         if (assay_session_deadlines(e, s)[i] == due)
             return fire(e, s, i);
     return e->reliable && assay_flow_of(e, s)->due <= e->now ? assay_flow_tick(e, s) : ASSAY_OK;
+}
+
+/* What does not rest while effects are in flight. */
+static enum assay_rc due_in_flight(struct assay_engine *e, struct assay_session *s, assay_time due)
+{
+    if (due > e->now)
+        return ASSAY_PENDING;
+    assay_no_fields(e);
+    return assay_leave(e, s, s->wants & ASSAY_WANT_ACK ? assay_turns(e, s) : assay_flow_again(e, s), false);
 }
 
 enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, struct assay_out *out)
@@ -462,7 +471,7 @@ enum assay_rc assay_tick(struct assay_engine *e, assay_sid sid, assay_time now, 
         return ASSAY_TAKE;
     assay_time due = assay_session_deadline(e, s);
     if (s->pend != ASSAY_PEND_NONE || s->gates)
-        return ASSAY_PENDING;
+        return due_in_flight(e, s, due);
     s->early = ASSAY_NONE;
     assay_no_fields(e);
     enum assay_rc rc = assay_leave(e, s, due <= now ? first_due(e, s, due) : ASSAY_OK, false);

@@ -56,6 +56,8 @@ struct assay_config {
     bool judge;         /* also give ASSAY_EVENT_SENT */
     bool marked;        /* random values and seals can be told from others: see assay_learn() */
     bool gates;         /* the host can hold back output behind effects (see assay_out) */
+    bool chains;        /* the host adds rows of logs in the order in which that was ordered; when one that is chained
+                           fails, so do all chained ones that were ordered before assay_complete() told of it */
     bool calls;         /* the application may begin calls: what one begins with waits for it (see ASSAY_EARLY) */
 };
 
@@ -117,7 +119,8 @@ struct assay_event {
         struct {
             uint16_t effect; /* in model->effects */
             assay_token token;
-            bool gate; /* output behind a cut waits for it, the session goes on */
+            bool gate;  /* output behind a cut waits for it, the session goes on */
+            bool chain; /* its reliable message waits for it, the session takes the next one (see assay_config) */
         } effect;
         struct {
             uint16_t call;

@@ -161,7 +161,7 @@ static uint64_t lacks(struct assay_engine *e, struct assay_session *s, uint32_t 
 {
     const struct assay_log *log = &e->model->logs[index];
     struct assay_place *place = &assay_follow_places(assay_follow_of(e, s))[index];
-    if (!may_follow(e, s, log) || s->pend != ASSAY_PEND_NONE || s->gates)
+    if (!may_follow(e, s, log) || (s->pend != ASSAY_PEND_NONE && s->pend != ASSAY_PEND_CHAIN) || s->gates)
         return 0;
     assay_bind(e, s);
     assay_no_fields(e);
@@ -262,6 +262,7 @@ static enum assay_rc send_row(struct assay_engine *e, struct assay_session *s, u
     e->starved = false;
     enum assay_rc rc = assay_handle(e, s, e->model->logs[log].event, ASSAY_ORIGIN_SELF);
     e->row_log = ASSAY_NONE;
+    assay_chain_keep(e, s);
     if (rc == ASSAY_OK && flow->next > before) {
         assay_follow_places(assay_follow_of(e, s))[log].next = number + 1;
         return assay_leave(e, s, rc, false);

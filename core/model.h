@@ -349,6 +349,9 @@ enum assay_rule_flags {
                                * ordered, the rest of the body is tried */
     ASSAY_RULE_STATELESS = 4, /* keeps nothing; sends no more than it was sent */
     ASSAY_RULE_RELIABLE = 8,  /* sends a message of `reliable`: with the window full it is NO_ROOM */
+    /* It takes a message of `reliable`, and all it does is to add a row to a log; where that fails, it declines. The
+     * next message may be handed over before the row is there (see assay_config.chains). */
+    ASSAY_RULE_CHAIN = 16,
 };
 
 struct assay_rule {

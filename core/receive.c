@@ -104,16 +104,86 @@ static void acknowledge(struct assay_engine *e, struct assay_session *s)
         return;
     }
     assay_tell_again(e, s, message, encoded.size);
+    s->wants &= (uint8_t)~ASSAY_WANT_ACK;
     acknowledge_before_end(e);
 }
 
 /* ---- one message --------------------------------------------------------- */
 
+static void take_done(struct assay_engine *e, struct assay_flow *flow)
+{
+    while (ahead_at(e, flow, flow->taken)->done)
+        let_go(e, flow, flow->taken++);
+}
+
 static void advance(struct assay_engine *e, struct assay_flow *flow)
 {
     let_go(e, flow, flow->taken++);
-    while (ahead_at(e, flow, flow->taken)->done)
-        let_go(e, flow, flow->taken++);
+    take_done(e, flow);
+    flow->handed = flow->taken;
+}
+
+/* Its row is in flight: the next one may be handed over. */
+static void advance_chained(struct assay_engine *e, struct assay_flow *flow)
+{
+    let_go(e, flow, flow->handed++);
+    while (ahead_at(e, flow, flow->handed)->done)
+        flow->handed++;
+}
+
+void assay_chain_add(struct assay_engine *e, struct assay_session *s, struct assay_flight *flight)
+{
+    struct assay_flow *flow = assay_flow_of(e, s);
+    flight->chain = e->tx.chained = true;
+    flight->count = flow->handed;
+    flow->chained++;
+}
+
+void assay_chain_keep(struct assay_engine *e, struct assay_session *s)
+{
+    if (s->ended || !assay_flow_of(e, s)->chained)
+        return;
+    s->pend = ASSAY_PEND_CHAIN;
+    s->origin = ASSAY_ORIGIN_CHAIN;
+}
+
+/* Where one failed, it and those behind it come again: none of them counts as handed over when all have completed. */
+void assay_chain_completed(struct assay_engine *e, struct assay_session *s, const struct assay_flight *flight,
+                           bool done)
+{
+    struct assay_flow *flow = assay_flow_of(e, s);
+    uint64_t before = flow->taken;
+    flow->chained--;
+    flow->failing |= !done;
+    if (done) {
+        ahead_at(e, flow, flight->count)->done = true;
+        flow->held++;
+        take_done(e, flow);
+    }
+    if (flow->taken > before)
+        s->wants |= ASSAY_WANT_ACK;
+    if (flow->chained)
+        return;
+    flow->handed = flow->taken;
+    flow->failing = false;
+    s->pend = ASSAY_PEND_NONE;
+}
+
+/* With rows in flight only a message whose rule adds a row, too, is handed over; and none when something else is to be
+ * done, so that it can be when all have completed. */
+static bool next_may_follow(const struct assay_engine *e, struct assay_session *s)
+{
+    return s->pend != ASSAY_PEND_CHAIN || (!assay_flow_of(e, s)->failing && !assay_session_overdue(e, s));
+}
+
+static enum assay_rc run(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin)
+{
+    e->chaining = e->config.chains && e->reliable->order == ASSAY_ORDER_IN_ORDER;
+    enum assay_rc rc =
+        s->pend == ASSAY_PEND_CHAIN ? assay_handle_chained(e, s, event, origin) : assay_step(e, s, event, origin);
+    e->chaining = false;
+    assay_chain_keep(e, s);
+    return rc;
 }
 
 /* The next message's rule. `*owed`: it was taken. */
@@ -122,12 +192,16 @@ static enum assay_rc hand_over(struct assay_engine *e, struct assay_session *s, 
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     uint32_t numbering = flow->numbering;
-    e->tx.done = e->tx.declined = e->cramped = false;
-    enum assay_rc rc = assay_step(e, s, event, origin);
+    e->tx.done = e->tx.declined = e->tx.chained = e->cramped = false;
+    enum assay_rc rc = run(e, s, event, origin);
     if (rc == ASSAY_OK && e->tx.declined && e->cramped)
         assay_ahead_drop(e, flow); /* those in front come first: these come again */
     if ((rc != ASSAY_OK && rc != ASSAY_ENDED) || !e->tx.done)
         return rc;
+    if (e->tx.chained) {
+        advance_chained(e, flow);
+        return rc;
+    }
     if (!e->tx.declined && flow->numbering == numbering)
         advance(e, flow);
     *owed |= !e->tx.declined;
@@ -145,20 +219,20 @@ static uint16_t decode_held(struct assay_engine *e, const struct assay_ahead_of_
 static bool take_turn(struct assay_engine *e, struct assay_session *s, bool *owed)
 {
     struct assay_flow *flow = assay_flow_of(e, s);
-    uint64_t turn = flow->taken;
+    uint64_t turn = flow->handed;
     const struct assay_ahead_of_turn *ahead = ahead_at(e, flow, turn);
-    if (s->ended || s->pend != ASSAY_PEND_NONE || !ahead->size)
+    if (s->ended || (s->pend != ASSAY_PEND_NONE && s->pend != ASSAY_PEND_CHAIN) || !ahead->size)
         return false;
     s->wants |= ASSAY_WANT_TURN;
-    if (!assay_queue_has_room(e))
+    if (!next_may_follow(e, s) || !assay_queue_has_room(e))
         return false;
     enum assay_rc rc = hand_over(e, s, decode_held(e, ahead), ASSAY_ORIGIN_HELD, owed);
-    if (rc == ASSAY_FULL || (rc == ASSAY_PENDING && s->pend == ASSAY_PEND_NONE))
+    if (rc == ASSAY_FULL || (rc == ASSAY_PENDING && s->pend != ASSAY_PEND_FLIGHT))
         return false;
     s->wants &= (uint8_t)~ASSAY_WANT_TURN;
-    if (rc == ASSAY_OK && flow->taken == turn)
+    if (rc == ASSAY_OK && flow->handed == turn)
         let_go(e, flow, turn); /* declined: its next copy is handled anew */
-    return rc == ASSAY_OK && flow->taken != turn;
+    return rc == ASSAY_OK && flow->handed != turn;
 }
 
 static void take_turns(struct assay_engine *e, struct assay_session *s, bool *owed)
@@ -170,12 +244,10 @@ static void take_turns(struct assay_engine *e, struct assay_session *s, bool *ow
 /* Those whose turn it is by now, and an acknowledgement if any was taken. */
 enum assay_rc assay_turns(struct assay_engine *e, struct assay_session *s)
 {
-    bool owed = false;
-    s->wants &= (uint8_t)~ASSAY_WANT_TURN;
-    if (!reserve(e)) {
-        s->wants |= ASSAY_WANT_TURN;
+    bool owed = s->wants & ASSAY_WANT_ACK;
+    if (!reserve(e))
         return ASSAY_FULL;
-    }
+    s->wants &= (uint8_t) ~(ASSAY_WANT_TURN | ASSAY_WANT_ACK);
     uint32_t len = e->out->len;
     take_turns(e, s, &owed);
     give_back(e);
@@ -183,13 +255,14 @@ enum assay_rc assay_turns(struct assay_engine *e, struct assay_session *s)
         acknowledge(e, s);
     if (s->ended)
         return ASSAY_ENDED;
-    return (s->wants & ASSAY_WANT_TURN) && e->out->len == len ? ASSAY_FULL : ASSAY_OK;
+    bool stuck = (s->wants & ASSAY_WANT_TURN) && s->pend == ASSAY_PEND_NONE;
+    return stuck && e->out->len == len ? ASSAY_FULL : ASSAY_OK;
 }
 
 void assay_turns_wake(const struct assay_engine *e, struct assay_session *s)
 {
     struct assay_flow *flow = assay_flow_of(e, s);
-    if (ahead_at(e, flow, flow->taken)->size)
+    if (ahead_at(e, flow, flow->handed)->size)
         s->wants |= ASSAY_WANT_TURN;
 }
 
@@ -280,7 +353,9 @@ enum assay_rc assay_reliable_receive(struct assay_engine *e, struct assay_sessio
     }
     if (!assay_flow_is_ours(e, s))
         return assay_step(e, s, ASSAY_EV_STALE, ASSAY_ORIGIN_INPUT);
-    uint64_t next = assay_flow_number(e, assay_flow_of(e, s)->taken);
+    uint64_t next = assay_flow_number(e, assay_flow_of(e, s)->handed);
     uint64_t ahead = (e->slots[e->reliable->number] - next) & assay_flow_mask(e);
+    if (!next_may_follow(e, s) || (ahead && s->pend == ASSAY_PEND_CHAIN))
+        return ASSAY_PENDING;
     return ahead ? out_of_turn(e, s, decoded.event, content, ahead) : in_turn(e, s, decoded.event);
 }

@@ -42,7 +42,7 @@ void assay_flow_begin(const struct assay_engine *e, struct assay_session *s)
     struct assay_flow *flow = assay_flow_of(e, s);
     memset(flow, 0, sizeof *flow);
     memset(assay_flow_ahead(e, flow), 0, e->window * sizeof(struct assay_ahead_of_turn));
-    flow->due = flow->retry = ASSAY_NEVER;
+    flow->due = flow->again = flow->retry = ASSAY_NEVER;
 }
 
 /* ---- those kept -------------------------------------------------------- */
@@ -82,13 +82,15 @@ static assay_time later(assay_time from, int64_t by)
 
 void assay_flow_plan(struct assay_engine *e, struct assay_flow *flow)
 {
-    flow->due = flow->retry;
-    if (flow->base < flow->next && later(flow->progress, e->give_up) < flow->due)
-        flow->due = later(flow->progress, e->give_up);
+    assay_time end = flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER;
+    flow->again = ASSAY_NEVER;
     for (uint64_t i = flow->base; i < flow->next; i++) {
         assay_time due = kept_at(e, flow, i)->due;
-        flow->due = due < flow->due ? due : flow->due;
+        flow->again = due < flow->again ? due : flow->again;
     }
+    flow->again = flow->again < end ? flow->again : ASSAY_NEVER;
+    flow->due = flow->again < end ? flow->again : end;
+    flow->due = flow->retry < flow->due ? flow->retry : flow->due;
 }
 
 /* ---- numbers and sessions ---------------------------------------------- */
@@ -239,7 +241,7 @@ static void renew(struct assay_engine *e, struct assay_flow *flow)
         mark = i + 1 == flow->mark ? to - flow->base : mark;
     }
     flow->next = to - flow->base;
-    flow->base = flow->acked = flow->taken = 0;
+    flow->base = flow->acked = flow->taken = flow->handed = 0;
     flow->mark = mark;
     flow->progress = e->now;
     flow->numbering++;
@@ -395,16 +397,12 @@ static enum assay_rc give_up(struct assay_engine *e, struct assay_session *s, st
     return rc;
 }
 
-enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s)
+enum assay_rc assay_flow_again(struct assay_engine *e, struct assay_session *s)
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     uint32_t len = e->out->len;
     bool full = false;
     assay_bind(e, s);
-    if (flow->retry <= e->now)
-        flow->retry = ASSAY_NEVER;
-    if (flow->base < flow->next && later(flow->progress, e->give_up) <= e->now)
-        return give_up(e, s, flow);
     for (uint64_t i = flow->base; !full && i < flow->next; i++) {
         struct assay_kept *kept = kept_at(e, flow, i);
         if (kept->due <= e->now)
@@ -412,6 +410,17 @@ enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s)
     }
     assay_flow_plan(e, flow);
     return full && e->out->len == len ? ASSAY_FULL : ASSAY_OK;
+}
+
+enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s)
+{
+    struct assay_flow *flow = assay_flow_of(e, s);
+    assay_bind(e, s);
+    if (flow->retry <= e->now)
+        flow->retry = ASSAY_NEVER;
+    if (flow->base < flow->next && later(flow->progress, e->give_up) <= e->now)
+        return give_up(e, s, flow);
+    return assay_flow_again(e, s);
 }
 
 bool assay_flow_idle(const struct assay_engine *e, const struct assay_session *s)

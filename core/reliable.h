@@ -22,7 +22,7 @@ struct assay_kept {
 /* A message ahead of its turn. */
 struct assay_ahead_of_turn {
     uint32_t at, size; /* size 0: there is none; else that of its content, plus 1 */
-    bool done;         /* where order does not matter: it was handed over */
+    bool done;         /* it was handed over, and what it waited for is done: those before it are to be taken first */
 };
 
 struct assay_flow {
@@ -30,18 +30,23 @@ struct assay_flow {
     uint64_t base, next; /* messages base to next wait to be; those from acked to base were given up */
     uint64_t mark;       /* what the call marked is acknowledged when so many are */
     uint64_t taken;      /* messages received and taken */
+    uint64_t handed;     /* those handed to the machine: rows of those from taken to handed are in flight, or done */
     assay_time progress; /* since when those that wait have waited without any being acknowledged */
     assay_time due;      /* when the first thing is to be done */
+    assay_time again;    /* when the first of those that wait goes out again, if it is not given up before */
     assay_time retry;    /* when it may be hungry again, as there was no memory for a row */
     uint32_t head;       /* place of message base among those kept */
     uint32_t held;       /* messages ahead of their turn */
     uint32_t numbering;  /* how many times numbers began anew */
+    uint32_t chained;    /* rows in flight */
+    bool failing;        /* one of them failed: no message is handed over until all have completed */
 };
 
 /* What a session wants done as soon as it can be. */
 enum assay_want {
     ASSAY_WANT_TURN = 1,  /* a message that was ahead may be handled */
     ASSAY_WANT_AWAIT = 2, /* what the call waits for is to be asked */
+    ASSAY_WANT_ACK = 4,   /* messages were taken whose rows were in flight: they are acknowledged together */
 };
 
 static inline struct assay_flow *assay_flow_of(const struct assay_engine *e, const struct assay_session *s)
@@ -87,6 +92,8 @@ bool assay_flow_idle(const struct assay_engine *e, const struct assay_session *s
 void assay_flow_plan(struct assay_engine *e, struct assay_flow *flow);
 /* Do what is due. */
 enum assay_rc assay_flow_tick(struct assay_engine *e, struct assay_session *s);
+/* While effects are in flight: messages that were sent go out again nevertheless. */
+enum assay_rc assay_flow_again(struct assay_engine *e, struct assay_session *s);
 
 /* receive.c */
 void assay_ahead_drop(struct assay_engine *e, struct assay_flow *flow);

@@ -362,6 +362,20 @@ enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint
     return run_rule(e, s, rule, event, 0);
 }
 
+enum assay_rc assay_handle_chained(struct assay_engine *e, struct assay_session *s, uint16_t event,
+                                   enum assay_origin origin)
+{
+    uint16_t passed;
+    assay_bind(e, s);
+    uint16_t rule = choose_rule(e, s, event, &passed);
+    if (rule == ASSAY_NONE || !(e->model->rules[rule].flags & ASSAY_RULE_CHAIN))
+        return ASSAY_PENDING;
+    if (!has_room(e, rule))
+        return ASSAY_FULL;
+    s->origin = (uint8_t)origin;
+    return run_rule(e, s, rule, event, 0);
+}
+
 static enum assay_rc no_room(struct assay_engine *e, struct assay_session *s, uint16_t event)
 {
     if (event == ASSAY_EV_NO_ROOM)

@@ -275,20 +275,38 @@ void assay_timers_restart(struct assay_engine *e, struct assay_session *s, unsig
             start_timer(e, s, i);
 }
 
-assay_time assay_session_deadline(const struct assay_engine *e, struct assay_session *s)
+static assay_time first_timer(const struct assay_engine *e, struct assay_session *s)
 {
     assay_time first = ASSAY_FIRED;
     const assay_time *deadlines = assay_session_deadlines(e, s);
-    if (!s->live || s->ended || s->pend != ASSAY_PEND_NONE || s->gates)
-        return ASSAY_NEVER;
-    if (s->wants)
-        return e->now;
     for (uint32_t i = 0; i <= e->timers_count; i++)
         if (deadlines[i] < first)
             first = deadlines[i];
     if (e->reliable && assay_flow_of(e, s)->due < first)
         first = assay_flow_of(e, s)->due;
     return first < ASSAY_FIRED ? first : ASSAY_NEVER;
+}
+
+bool assay_session_overdue(const struct assay_engine *e, struct assay_session *s)
+{
+    return first_timer(e, s) <= e->now;
+}
+
+/* While effects are in flight, timers rest. */
+static assay_time deadline_in_flight(const struct assay_engine *e, struct assay_session *s)
+{
+    if (!e->reliable || s->gates)
+        return ASSAY_NEVER;
+    return s->wants & ASSAY_WANT_ACK ? e->now : assay_flow_of(e, s)->again;
+}
+
+assay_time assay_session_deadline(const struct assay_engine *e, struct assay_session *s)
+{
+    if (!s->live || s->ended)
+        return ASSAY_NEVER;
+    if (s->pend != ASSAY_PEND_NONE || s->gates)
+        return deadline_in_flight(e, s);
+    return s->wants ? e->now : first_timer(e, s);
 }
 
 /* An entry that is early is left alone until it comes to the top. */

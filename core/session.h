@@ -17,11 +17,12 @@
 #define ASSAY_TIMERS_PER_MACHINE 63
 #define ASSAY_FIRED              (ASSAY_NEVER - 1) /* a timer that went off: runs again only if restarted */
 
-enum assay_pend { ASSAY_PEND_NONE, ASSAY_PEND_FLIGHT, ASSAY_PEND_DONE, ASSAY_PEND_FAILED };
+/* CHAIN: no rule is suspended, but rows of reliable messages are in flight: only the next such message is taken. */
+enum assay_pend { ASSAY_PEND_NONE, ASSAY_PEND_FLIGHT, ASSAY_PEND_DONE, ASSAY_PEND_FAILED, ASSAY_PEND_CHAIN };
 
 /* What presents a suspended event again: the host's input, its signal, or nobody, as it has no bytes, or the engine
- * itself holds them (a reliable message that was ahead of its turn). */
-enum assay_origin { ASSAY_ORIGIN_INPUT, ASSAY_ORIGIN_SIGNAL, ASSAY_ORIGIN_SELF, ASSAY_ORIGIN_HELD };
+ * itself holds them (a reliable message that was ahead of its turn), or nothing is suspended (CHAIN). */
+enum assay_origin { ASSAY_ORIGIN_INPUT, ASSAY_ORIGIN_SIGNAL, ASSAY_ORIGIN_SELF, ASSAY_ORIGIN_HELD, ASSAY_ORIGIN_CHAIN };
 
 enum assay_mode { ASSAY_MODE_UNDECIDED, ASSAY_MODE_STREAM, ASSAY_MODE_SEGMENT };
 
@@ -56,7 +57,8 @@ struct assay_flight {
     uint32_t next;                 /* free: the next free one, plus 1 */
     uint32_t put;                  /* 1 + index of the row that is put; 0: none */
     uint16_t gen, rule, event;
-    bool gate, failed;
+    bool gate, failed, chain;
+    uint64_t count; /* chain: of its message */
 };
 
 struct assay_undo {
@@ -78,6 +80,7 @@ struct assay_tx {
     uint64_t start, stop; /* timers */
     bool end, abort, finished, sent, sent_before;
     bool done, declined;        /* the rule is through; it did not take its message */
+    bool chained;               /* it is, but for an effect in flight that the message waits for */
     bool marked, mark_numbered; /* what the call waits for; it is of the numbering that this rule began */
     uint32_t gated;
     uint32_t kept; /* reliable messages */
@@ -124,6 +127,7 @@ struct assay_engine {
     uint16_t row_log;   /* log whose row is being sent; ASSAY_NONE */
     bool starved;       /* there was no memory for it */
     bool cramped;       /* a rule could not be done for want of memory, or of a window */
+    bool chaining;      /* a message is handed over behind which others may be, while its row is in flight */
     uint64_t row;
     size_t peer_at, peer_size; /* in a session; 0: no code asks */
     uint32_t window;
@@ -198,6 +202,8 @@ void assay_timers_enter(struct assay_engine *e, struct assay_session *s, uint16_
                         uint64_t stop);
 void assay_timers_restart(struct assay_engine *e, struct assay_session *s, unsigned why);
 assay_time assay_session_deadline(const struct assay_engine *e, struct assay_session *s);
+/* Whether something is due that rests while effects are in flight. */
+bool assay_session_overdue(const struct assay_engine *e, struct assay_session *s);
 /* After deadlines or what they rest for have changed. */
 void assay_session_touch(struct assay_engine *e, struct assay_session *s);
 
@@ -226,6 +232,13 @@ enum assay_rc assay_reliable_receive(struct assay_engine *e, struct assay_sessio
                                      struct assay_span content);
 /* The effect of a message's rule has completed, whose bytes the engine holds. */
 enum assay_rc assay_receive_resume(struct assay_engine *e, struct assay_session *s);
+/* In the running rule: its message waits for an effect, behind which others may be handed over. */
+void assay_chain_add(struct assay_engine *e, struct assay_session *s, struct assay_flight *flight);
+/* That effect was done, or failed. */
+void assay_chain_completed(struct assay_engine *e, struct assay_session *s, const struct assay_flight *flight,
+                           bool done);
+/* Rules were run in a session with effects in flight that messages wait for: it has them still. */
+void assay_chain_keep(struct assay_engine *e, struct assay_session *s);
 /* feed.c */
 enum assay_rc assay_step(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin);
 
@@ -268,6 +281,9 @@ void assay_call_end(struct assay_engine *e, struct assay_session *s);
 
 /* Handle an event whose fields stand in e->env. OK: it is done with. */
 enum assay_rc assay_handle(struct assay_engine *e, struct assay_session *s, uint16_t event, enum assay_origin origin);
+/* The same, if it is a rule that may run while rows of messages before this one are in flight; else PENDING. */
+enum assay_rc assay_handle_chained(struct assay_engine *e, struct assay_session *s, uint16_t event,
+                                   enum assay_origin origin);
 /* Go on with the suspended rule, its effect being done or failed. */
 enum assay_rc assay_resume(struct assay_engine *e, struct assay_session *s);
 /* The `else` of a rule whose gate failed. */

@@ -347,6 +347,28 @@ static bool gate_holds(const struct check *c, const struct assay_rule *rule)
     return true;
 }
 
+/* Adding a row is the one thing it does, and the last; what else it could do is to decline. */
+static bool chain_holds(const struct check *c, const struct assay_rule *rule)
+{
+    const struct assay_model *m = c->model;
+    uint32_t orders = 0, last = rule->body;
+    if (!(rule->flags & ASSAY_RULE_CHAIN))
+        return true;
+    for (uint32_t pc = rule->body, end = assay_code_end(m, rule->body); pc < end; pc++)
+        if (assay_ins_op(m->code[pc]) >= ASSAY_OP_FIRST_ACTION) {
+            last = pc;
+            orders++;
+        }
+    uint32_t ins = m->code[last];
+    if (orders != 1 || assay_ins_op(ins) != ASSAY_OP_EFFECT || assay_ins_op(m->code[last + 1]) != ASSAY_OP_END ||
+        rule->otherwise == ASSAY_NONE)
+        return false;
+    const struct assay_effect *effect = &m->effects[assay_ins_b(ins)];
+    return effect->log < m->logs_count && effect->fallible && effect->table == ASSAY_NONE &&
+           assay_ins_op(m->code[rule->otherwise]) == ASSAY_OP_DECLINE &&
+           assay_ins_op(m->code[rule->otherwise + 1]) == ASSAY_OP_END;
+}
+
 static bool machine_holds(struct check *c, const struct assay_machine *machine)
 {
     const struct assay_model *m = c->model;
@@ -361,7 +383,7 @@ static bool machine_holds(struct check *c, const struct assay_machine *machine)
     for (uint32_t i = 0; ok && i < machine->rules.count; i++) {
         const struct assay_rule *rule = &m->rules[machine->rules.first + i];
         ok = expression_holds(c, rule->guard) && body_holds(c, rule->body) && body_holds(c, rule->otherwise) &&
-             gate_holds(c, rule);
+             gate_holds(c, rule) && chain_holds(c, rule);
     }
     return ok;
 }

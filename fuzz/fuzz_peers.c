@@ -71,6 +71,7 @@ static struct assay_config configured(uint8_t flags)
                              .secret = {1, 2},
                              .marked = flags & PEERS_MARKED,
                              .gates = flags & PEERS_GATES,
+                             .chains = flags & PEERS_GATES, /* done in any order: rows may stand in another */
                              .judge = flags & PEERS_JUDGE,
                              .trace = flags & PEERS_TRACE,
                              .calls = flags & PEERS_CALLS};

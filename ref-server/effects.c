@@ -360,7 +360,11 @@ static enum assay_ordered keep_order(struct assay_orders *orders, const struct a
     assay_cells_cut(assay_store_shape(orders->effects->store, binding->place), order->event->values,
                     order->event->spans, &pieces);
     memcpy(spans + 1, pieces.spans, pieces.count * sizeof spans[0]);
-    return enqueue(orders, binding, spans, (uint16_t)(1 + pieces.count), order->job);
+    if (order->job->chain && orders->refusing)
+        return ASSAY_ORDER_FAILED;
+    enum assay_ordered ordered = enqueue(orders, binding, spans, (uint16_t)(1 + pieces.count), order->job);
+    orders->refusing |= order->job->chain && ordered == ASSAY_ORDER_FAILED;
+    return ordered;
 }
 
 /* ---- application ------------------------------------------------------- */
@@ -507,6 +511,18 @@ static const char *verb_of(const struct assay_effects *effects, const struct ass
     if (log_of(effects, effect))
         return "log";
     return effect->verb ? effect->verb : "application";
+}
+
+bool assay_effects_chain(const struct assay_effects *effects)
+{
+    const struct assay_model *model = effects->model;
+    for (uint16_t i = 0; i < model->effects_count; i++)
+        if (log_of(effects, &model->effects[i]) && effects->bindings[i].object != effects->store)
+            return false;
+    for (uint16_t i = 1; i < model->logs_count; i++)
+        if (model->logs[i].durable != model->logs[0].durable)
+            return false;
+    return effects->store && model->logs_count > 0;
 }
 
 static bool bind_one(struct assay_effects *effects, uint16_t i, struct assay_net_error *error)
@@ -686,6 +702,26 @@ void assay_orders_submit_all(struct assay_orders *orders)
 {
     for (uint16_t lane = 0; lane < orders->effects->model->effects_count; lane++)
         submit_lane(orders, lane);
+}
+
+static bool chain_broken(const struct assay_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++)
+        if (batch->jobs[i].chain && !batch->jobs[i].done)
+            return true;
+    return false;
+}
+
+void assay_orders_returned(struct assay_orders *orders, const struct assay_batch *batch)
+{
+    struct assay_batch *next = batch->lane != ASSAY_NONE ? orders->open[batch->lane] : NULL;
+    if (next && chain_broken(batch))
+        next->doomed = next->count;
+}
+
+void assay_orders_told(struct assay_orders *orders)
+{
+    orders->refusing = false;
 }
 
 void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch)

@@ -67,6 +67,7 @@ struct assay_orders {
     struct assay_batch **open; /* by lane; NULL: nothing */
     bool *out;                 /* by lane: a batch is with its thread */
     bool any;                  /* something can be submitted */
+    bool refusing;             /* a chained order was refused, and its session has not been told */
 };
 
 enum assay_ordered { ASSAY_ORDER_DONE, ASSAY_ORDER_FAILED, ASSAY_ORDER_LATER };
@@ -88,6 +89,9 @@ void assay_effects_close(struct assay_effects *effects);
 bool assay_orders_open(struct assay_orders *orders, struct assay_effects *effects, struct assay_loop *loop);
 void assay_orders_close(struct assay_orders *orders);
 
+/* Whether rows of logs are added as assay_config.chains says: by the store, in one database. */
+bool assay_effects_chain(const struct assay_effects *effects);
+
 /* Do what the event says, or begin to. LATER: the job comes back in the inbox. `spools`: what the session has gathered.
  */
 enum assay_ordered assay_orders_take(struct assay_orders *orders, const struct assay_event *event,
@@ -101,7 +105,13 @@ void assay_orders_submit(struct assay_orders *orders);
 /* Hand over everything that was ordered: the loop has ended, and nobody else will. */
 void assay_orders_submit_all(struct assay_orders *orders);
 
-/* A batch came back and its jobs were looked at: frees it. */
+/* A batch came back: before its jobs are looked at. Those that must not be done behind one that failed will fail. */
+void assay_orders_returned(struct assay_orders *orders, const struct assay_batch *batch);
+
+/* All that was refused has been told. */
+void assay_orders_told(struct assay_orders *orders);
+
+/* The batch's jobs were looked at: frees it. */
 void assay_orders_done(struct assay_orders *orders, struct assay_batch *batch);
 
 #endif

@@ -25,6 +25,7 @@ struct assay_job {
     uint32_t split,
         end; /* in the batch's bytes: where its second argument begins; where it ends (the next one begins) */
     bool done;
+    bool chain; /* it is not done where one of these before it was not (see assay_config.chains) */
 };
 
 struct assay_batch {
@@ -34,8 +35,9 @@ struct assay_batch {
     uint8_t *bytes;
     struct assay_job *jobs;
     uint32_t size, cap, count, jobs_cap;
-    uint16_t lane; /* the loop's; ASSAY_NONE: none */
-    bool spooled;  /* some job has a spool */
+    uint16_t lane;   /* the loop's; ASSAY_NONE: none */
+    bool spooled;    /* some job has a spool */
+    uint32_t doomed; /* jobs that chains of the batch before this one doom: the first so many, if they are chained */
 };
 
 /* A job's bytes are its spans, one after another; the first `first` of them are its

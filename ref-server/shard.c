@@ -265,6 +265,7 @@ static void take_batch(struct assay_shard *s, struct assay_batch *batch)
     }
     if (stored)
         assay_history_wrote(s, batch);
+    assay_orders_returned(&s->orders, batch);
     complete_batch(s, batch);
     assay_orders_done(&s->orders, batch);
 }
@@ -341,6 +342,7 @@ static struct assay_config engine_config(const struct assay_service *service)
         .trace = server->config.trace,
         .judge = server->config.trace,
         .gates = true,
+        .chains = assay_effects_chain(&server->effects),
     };
     assay_secret(config.secret);
     return config;

@@ -289,10 +289,13 @@ static void set_written(struct assay_batch *batch, uint32_t i, const struct assa
 
 static void write_batch(struct assay_store *store, struct assay_batch *batch)
 {
+    bool broken = false;
     for (uint32_t i = 0; i < batch->count; i++) {
         struct assay_span row;
+        struct assay_job *job = &batch->jobs[i];
         struct assay_store_write write = assay_store_written(batch, i, &row);
-        batch->jobs[i].done = write_one(store, &write, row);
+        job->done = !(job->chain && (broken || i < batch->doomed)) && write_one(store, &write, row);
+        broken |= job->chain && !job->done;
         set_written(batch, i, &write);
     }
 }

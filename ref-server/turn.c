@@ -42,8 +42,12 @@ static bool remember(struct assay_shard *s, assay_token token, bool done)
 static void order(struct assay_turn *t, const struct assay_event *event)
 {
     struct assay_conn *c = t->conn;
-    struct assay_job job = {
-        .conn = c, .service = c->service, .session = c->number, .serial = c->serial, .token = event->effect.token};
+    struct assay_job job = {.conn = c,
+                            .service = c->service,
+                            .session = c->number,
+                            .serial = c->serial,
+                            .token = event->effect.token,
+                            .chain = event->effect.chain};
     enum assay_ordered ordered = assay_orders_take(&t->shard->orders, event, &job, &c->spools);
     if (ordered != ASSAY_ORDER_LATER && event->effect.token &&
         !remember(t->shard, event->effect.token, ordered == ASSAY_ORDER_DONE))
@@ -92,6 +96,7 @@ bool assay_turn_settle(struct assay_turn *t)
     for (; i < s->instants_count; i++)
         complete_one(t, s->instants[i].token, s->instants[i].done);
     s->instants_count = 0;
+    assay_orders_told(&s->orders);
     return i > 0;
 }
 

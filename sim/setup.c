@@ -138,7 +138,8 @@ static void configure(struct assay_sim *sim)
                                   .machine = machine,
                                   .limits = sim->config.limits,
                                   .leniencies = sim->config.leniencies,
-                                  .calls = !server};
+                                  .calls = !server,
+                                  .chains = server};
         struct assay_limits *limits = &sim->engine_config[i].limits;
         limits->sessions = server ? limits->sessions : 1;
         limits->effects = server || limits->effects < EFFECTS_EACH ? limits->effects : EFFECTS_EACH;

@@ -43,7 +43,7 @@ static const struct assay_blob blobs[] = {BLOB("AA"),   BLOB("\0"),      BLOB("s
                                           BLOB("lost"), BLOB("no-room"), BLOB("GG")};
 enum { B_SESSION, B_NOBODY, B_STALE, B_LOST, B_NO_ROOM, B_ANOTHER };
 static const struct assay_param params[] = {{"text", "", T_TEXT, NONE}};
-static const struct assay_effect effects[] = {
+static struct assay_effect effects[] = {
     {.name = "show", .args = {0, 1}, .table = NONE, .log = NONE},
     {.name = "check", .args = {0, 1}, .fallible = true, .table = NONE, .log = NONE}};
 static const struct assay_error errors[] = {{"lost", ""}};
@@ -254,6 +254,7 @@ static void make_machine(unsigned side, const struct mail_options *options)
                                    : options->keeps  ? keep
                                                      : show);
     note->otherwise = options->checks ? CODE(I(DECLINE, 0, 0)) : NONE;
+    note->flags = options->chains ? ASSAY_RULE_CHAIN : 0;
     rule(side, MAIL_S_LOST, MAIL_EV_MESSAGE + MAIL_NOTE, NONE, show);
     if (options->relays) {
         struct assay_rule *relay = rule(side, MAIL_S_LIVE, MAIL_EV_MESSAGE + MAIL_PLAIN, NONE,
@@ -349,6 +350,8 @@ const struct assay_model *mail_model(const struct mail_options *options)
     codes_n = rules_n = 0;
     make_wire(options->summed);
     make_reliable(options);
+    effects[MAIL_EFFECT_CHECK].log = options->chains ? 0 : NONE;
+    log_of_texts = (struct assay_log){.name = "texts", .columns = {0, 1}, .machine = NONE, .req = NONE};
     make_machine(0, options);
     make_machine(1, options);
     make_transitions();
@@ -368,7 +371,7 @@ const struct assay_model *mail_model(const struct mail_options *options)
     TABLE(fields, fields), TABLE(messages, messages), TABLE(events, events), TABLE(states, states), TABLE(vars, vars);
     TABLE(calls, calls), TABLE(machines, machines), TABLE(ints, ints), TABLE(reliable_messages, reliable_messages);
     model.frames = &frame, model.frames_count = 1;
-    model.logs = &log_of_texts, model.logs_count = options->logs;
+    model.logs = &log_of_texts, model.logs_count = options->logs || options->chains;
     TABLE(statesets, statesets);
     model.reliables = &reliable, model.reliables_count = 1;
     model.rules = rules, model.rules_count = rules_n;
@@ -396,6 +399,8 @@ static void send(struct mail *mail, unsigned from, const uint8_t *bytes, uint32_
     assay_time late = fault == MAIL_SWAP ? 15 : fault == MAIL_DELAY ? 450 : 10;
     memcpy(mail->last, bytes, n);
     mail->last_n = n;
+    if (mail->sides[from].disk && bytes[0] == MAIL_ACK + 1)
+        assert((uint8_t)(bytes[n - 1] - ints[0]) <= mail->sides[from].shown_notes);
     if (fault == MAIL_DROP || mail->dead[from])
         return;
     fly(mail, !from, bytes, n, mail->now + late, 2 * number);
@@ -425,8 +430,21 @@ static void show(struct mail_side *side, struct assay_span text)
     side->shown[side->shown_n] = 0;
 }
 
-static void order(struct mail_side *side, const struct assay_event *event)
+static void write_later(struct mail_side *side, assay_time now, const struct assay_event *event)
 {
+    struct mail_write *write = &side->writes[side->writes_n++];
+    assert(side->writes_n <= MAIL_ORDERS_MAX && event->spans[0].n <= MAIL_BYTES_MAX);
+    *write = (struct mail_write){.token = event->effect.token, .at = now + side->disk, .n = event->spans[0].n};
+    memcpy(write->text, event->spans[0].p, write->n);
+    side->most_writes = side->writes_n > side->most_writes ? side->writes_n : side->most_writes;
+}
+
+static void order(struct mail_side *side, assay_time now, const struct assay_event *event)
+{
+    if (event->effect.token && side->disk) {
+        write_later(side, now, event);
+        return;
+    }
     if (event->effect.token) {
         assert(side->tokens_n < MAIL_ORDERS_MAX);
         side->tokens[side->tokens_n++] = event->effect.token;
@@ -436,12 +454,12 @@ static void order(struct mail_side *side, const struct assay_event *event)
     show(side, event->spans[0]);
 }
 
-static void take_events(struct mail_side *side)
+static void take_events(struct mail_side *side, assay_time now)
 {
     struct assay_event event;
     while (assay_next_event(side->engine, &event)) {
         if (event.type == ASSAY_EVENT_EFFECT)
-            order(side, &event);
+            order(side, now, &event);
         side->results += event.type == ASSAY_EVENT_RESULT;
         if (event.type == ASSAY_EVENT_RESULT)
             side->outcome = event.result.outcome;
@@ -453,7 +471,7 @@ static void take_events(struct mail_side *side)
 
 enum assay_rc mail_settle(struct mail *mail, unsigned side, enum assay_rc rc)
 {
-    take_events(&mail->sides[side]);
+    take_events(&mail->sides[side], mail->now);
     flush(mail, side);
     return rc;
 }
@@ -468,6 +486,21 @@ void mail_complete(struct mail *mail, unsigned side, bool done)
     mail_settle(mail, side, assay_complete(s->engine, token, mail->now, done, &s->out));
 }
 
+/* The first write is done, or fails; behind one that fails so do all that were ordered before that is told. */
+static void written(struct mail *mail, unsigned side)
+{
+    struct mail_side *s = &mail->sides[side];
+    struct mail_write first = s->writes[0];
+    bool done = ++s->written != s->fail_write && s->written > s->doomed;
+    memmove(s->writes, s->writes + 1, --s->writes_n * sizeof *s->writes);
+    mail->now = first.at > mail->now ? first.at : mail->now;
+    s->doomed = done ? s->doomed : s->written + s->writes_n;
+    s->shown_notes += done;
+    if (done)
+        show(s, (struct assay_span){(const uint8_t *)first.text, first.n});
+    mail_settle(mail, side, assay_complete(s->engine, first.token, mail->now, done, &s->out));
+}
+
 struct assay_engine *mail_engine(const struct mail_options *options, unsigned side)
 {
     const struct assay_model *made = mail_model(options);
@@ -475,7 +508,8 @@ struct assay_engine *mail_engine(const struct mail_options *options, unsigned si
                                   .machine = (uint16_t)side,
                                   .limits = made->limits,
                                   .judge = options->judge,
-                                  .gates = options->greets};
+                                  .gates = options->greets,
+                                  .chains = options->chains};
     size_t size = assay_engine_size(&config);
     void *block = malloc(size);
     assert(block);
@@ -524,7 +558,7 @@ enum assay_rc mail_feed(struct mail *mail, unsigned side, const void *bytes, uin
         bool pending = rc == ASSAY_PENDING;
         while (s->tokens_n && !s->holds)
             mail_complete(mail, side, s->fail_next == 0);
-        if (!pending || s->holds || s->ended)
+        if (!pending || s->holds || s->disk || s->ended)
             return rc;
     }
 }
@@ -547,8 +581,9 @@ static void arrive(struct mail *mail, uint32_t i)
     struct mail_datagram d = mail->flying[i];
     mail->flying[i] = mail->flying[--mail->flying_n];
     mail->now = d.at;
-    if (!mail->sides[d.to].ended)
-        mail_feed(mail, d.to, d.bytes, d.n);
+    if (mail->sides[d.to].ended || mail_feed(mail, d.to, d.bytes, d.n) != ASSAY_PENDING || !mail->sides[d.to].disk)
+        return;
+    fly(mail, d.to, d.bytes, d.n, d.at + 1, d.order);
 }
 
 static void tick(struct mail *mail, unsigned side, assay_time at)
@@ -567,6 +602,14 @@ bool mail_step(struct mail *mail, assay_time until)
     assay_time due[2] = {assay_deadline(mail->sides[0].engine), assay_deadline(mail->sides[1].engine)};
     unsigned side = due[1] < due[0];
     uint32_t first = first_flying(mail);
+    for (unsigned i = 0; i < 2; i++) {
+        const struct mail_side *s = &mail->sides[i];
+        assay_time at = s->writes_n ? s->writes[0].at : ASSAY_NEVER;
+        if (at <= until && at <= due[side] && (!mail->flying_n || at <= mail->flying[first].at)) {
+            written(mail, i);
+            return true;
+        }
+    }
     if (mail->flying_n && mail->flying[first].at <= due[side] && mail->flying[first].at <= until)
         arrive(mail, first);
     else if (due[side] <= until)

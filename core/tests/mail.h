@@ -41,6 +41,7 @@ struct mail_options {
     bool judge;
     bool logs; /* the server's sessions follow a log of texts while `reads`; Plain sets the cursor to its size */
     int64_t batch, row_window, cursor;
+    bool chains;      /* that effect adds a row to a log, and its rule is chained */
     bool twice;       /* that effect is done twice for each note */
     uint32_t effects; /* in flight at most; 0: 8 */
     bool renews;    /* whoever gets a note takes its text for the session and passes it on as a note; who gives up takes
@@ -64,6 +65,14 @@ struct mail_datagram {
     uint8_t bytes[MAIL_BYTES_MAX];
 };
 
+/* An effect that a disk does by and by. */
+struct mail_write {
+    assay_token token;
+    assay_time at;
+    uint32_t n;
+    char text[MAIL_BYTES_MAX];
+};
+
 struct mail_side {
     struct assay_engine *engine;
     void *block;
@@ -80,6 +89,12 @@ struct mail_side {
     uint32_t tokens_n;
     bool holds;         /* effects that can fail are not completed by themselves */
     uint32_t fail_next; /* so many of them fail */
+    assay_time disk; /* above 0: each of them takes so long, and is shown when it is done; what cannot be taken in the
+                        meantime is presented again. Acknowledged is never more than that */
+    struct mail_write writes[MAIL_ORDERS_MAX];
+    uint32_t writes_n, written, most_writes; /* in flight; done so far, and failed; the most in flight at once */
+    uint32_t fail_write, doomed;             /* 1 + the one that fails; those before this fail as well */
+    uint32_t shown_notes;
 };
 
 struct mail {

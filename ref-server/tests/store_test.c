@@ -365,6 +365,44 @@ static struct assay_cells numbered(char *id, uint64_t i)
     return line(SPAN("ann"), (struct assay_span){(const uint8_t *)id, (uint32_t)n}, SPAN("some text"), (int64_t)i);
 }
 
+/* Rows of a log, chained where `chain` has a C; those that are no rows have an x behind. Which are done: as +-. */
+static void add_chains(const char *rows, uint32_t doomed, const char *expected)
+{
+    struct assay_batch *batch = assay_batch_new(store, &inbox);
+    struct assay_store_write write = {.place = assay_store_log_place(store, LINES)};
+    struct assay_span head = {(const uint8_t *)&write, sizeof write};
+    struct assay_job none = {.token = 1};
+    static uint64_t next;
+    char id[24], done[16] = "";
+    for (const char *row = rows; *row; row += 2) {
+        struct assay_cells cells = numbered(id, next++);
+        if (row[1] == 'x')
+            assert_true(assay_batch_add(batch, &head, 1, 1, &none));
+        else
+            add(batch, write.place, &cells);
+        batch->jobs[batch->count - 1].chain = row[0] == 'C';
+    }
+    batch->doomed = doomed;
+    batch = run(batch);
+    for (uint32_t i = 0; i < batch->count; i++)
+        done[i] = batch->jobs[i].done ? '+' : '-';
+    assert_string_equal(done, expected);
+    assay_batch_free(batch);
+}
+
+static void behind_one_that_fails_its_chain_does(void **state)
+{
+    (void)state;
+    open_store();
+    add_chains("C o C ", 0, "+++");
+    add_chains("C CxC o C ", 0, "+--+-");
+    add_chains("oxC ", 0, "-+");
+    add_chains("o C C ", 2, "+--");
+    add_chains("o C C ", 1, "+++");
+    add_chains("C ", 0, "+");
+    close_store();
+}
+
 /* Writes groups of rows, and says how many are done, until it is killed. */
 static void write_for_ever(int tell)
 {
@@ -642,6 +680,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(a_table_keeps_the_newest_row_of_a_key, empty),
         cmocka_unit_test_setup(a_full_table_takes_changes_alone, empty),
         cmocka_unit_test_setup(a_log_in_memory_has_no_file_and_an_end, empty),
+        cmocka_unit_test_setup(behind_one_that_fails_its_chain_does, empty),
         cmocka_unit_test_setup(a_crash_loses_nothing_that_was_done, empty),
         cmocka_unit_test_setup(a_full_disk_fails_writes_until_there_is_room, empty),
         cmocka_unit_test_setup(other_files_are_refused, empty),

@@ -60,6 +60,21 @@ static void test_pubsub_is_right(void **state)
     assay_spec_free(spec);
 }
 
+/* What a client says without waiting is stored together. */
+static void test_lines_in_flight_together_are_right(void **state)
+{
+    (void)state;
+    size_t size;
+    const struct edit edits[] = {
+        {"- {write: {text: \"'one'\"}}", "- {post: {text: \"'one'\"}}"},
+        {"- {write: {text: \"'two'\"}}",
+         "- {post: {text: \"'two'\"}}\n      - {post: {text: \"'three'\"}}\n      - {flush: {}}"},
+        {"{call: write, is:", "{call: post, is:"},
+        {"crashes: [server, client]", "crashes: [server]"},
+        {0}};
+    check(found(PUBSUB, edits, 2, &size), ASSAY_SIM_NOTHING);
+}
+
 /* ---- a transfer in lock-step ------------------------------------------- */
 
 static void test_sorcerers_apprentice(void **state)
@@ -222,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lockstep_is_right),
         cmocka_unit_test(test_pubsub_is_right),
+        cmocka_unit_test(test_lines_in_flight_together_are_right),
         cmocka_unit_test(test_sorcerers_apprentice),
         cmocka_unit_test(test_a_block_is_kept_again),
         cmocka_unit_test(test_nothing_is_sent_again),
