@@ -364,7 +364,7 @@ static const char *role_name(const struct test *t)
     return t->role ? t->role : "server";
 }
 
-static enum assay_run_end run_part(const struct test *t, struct assay_run_options o, const struct assay_test_part *part,
+static enum assay_run_end run_part(struct assay_run_options o, const struct assay_test_part *part,
                                    struct assay_run_summary *summary)
 {
     struct assay_net_error error = {""};
@@ -380,7 +380,8 @@ static enum assay_run_end run_part(const struct test *t, struct assay_run_option
         o.target = NULL;
     else
         assay_target_aim(o.target, part->carrier);
-    (void)t;
+    for (size_t i = 0; i < o.faulty_count; i++)
+        assay_target_aim(o.faulty[i].target, part->carrier);
     enum assay_run_end end = assay_run(&o, summary, &error);
     if (end == ASSAY_RUN_UNREACHABLE)
         fprintf(stderr, "assay: %s\n", error.text);
@@ -389,7 +390,7 @@ static enum assay_run_end run_part(const struct test *t, struct assay_run_option
     return end;
 }
 
-static int run_parts(const struct test *t, struct assay_run_options *o, const struct assay_test_parts *parts)
+static int run_parts(struct assay_run_options *o, const struct assay_test_parts *parts)
 {
     struct assay_run_summary summary = {0};
     enum assay_run_end end = ASSAY_RUN_DONE;
@@ -397,7 +398,7 @@ static int run_parts(const struct test *t, struct assay_run_options *o, const st
     for (size_t i = 0; i < parts->count && end == ASSAY_RUN_DONE; i++) {
         o->continues = i > 0;
         o->more = i + 1 < parts->count;
-        end = run_part(t, *o, &parts->items[i], &summary);
+        end = run_part(*o, &parts->items[i], &summary);
     }
     free(o->progress);
     return exit_code(end, &summary);
@@ -438,7 +439,7 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
     if (ready && open_reports(&reports, t)) {
         o.reports = reports.items;
         o.report_count = reports.count;
-        code = run_parts(t, &o, parts);
+        code = run_parts(&o, parts);
     }
     close_reports(&reports);
     free_faults(&faults);

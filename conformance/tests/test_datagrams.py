@@ -1,4 +1,4 @@
-"""`assay test` over UDP: where an answer comes from."""
+"""`assay test` over UDP: where an answer comes from, targets that cannot store, cases that take real time."""
 
 import json
 import socket
@@ -70,3 +70,39 @@ def test_clients_whose_call_makes_the_link_and_those_that_keep_one(spec, least):
     done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
     cases = json.loads(done.stdout)["cases"]
     assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == [] and len(cases) >= least
+
+
+PUBSUB = "spec/pubsub.yaml"
+SOON = [word for name, value in {"first": "40ms", "cap": "160ms", "give_up": "1s", "beat": "300ms", "lease": "1s"}.items()
+        for word in ("--param", f"{name}={value}")]
+KEEPER = " ".join([str(ASSAY), "serve", PUBSUB, "--listen udp:127.0.0.1:0 --data {data}", *SOON])
+
+
+def pubsub(*options):
+    command = [ASSAY, "test", PUBSUB, f"exec:{KEEPER}", *SOON, *options]
+    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_targets_that_cannot_store_are_judged():
+    """A file of 50 blocks takes the table and a row of it, but no row of the log; one of 44 not even that."""
+    done = pubsub("--json", "--filter", "pubsub/*/*-fails/*", "--fault", f"keep=ulimit -f 50; exec {KEEPER}",
+                  "--fault", f"users=ulimit -f 44; exec {KEEPER}")
+    cases = json.loads(done.stdout)["cases"]
+    assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == [] and done.returncode == 0
+    assert {c["id"].split("/")[2] for c in cases} == {"keep-fails", "users-fails"}
+
+
+def test_a_target_that_stores_is_none_in_which_storing_fails():
+    done = pubsub("--json", "--filter", "pubsub/*/*-fails/*", "--fault", f"keep={KEEPER}", "--fault", f"users={KEEPER}")
+    assert {c["verdict"] for c in json.loads(done.stdout)["cases"]} == {"fail"} and done.returncode == 1
+
+
+def test_cases_that_wait_for_real_timers_are_a_class():
+    ids = {which: [line.split()[0] for line in pubsub("--list", *options).stdout.splitlines()]
+           for which, options in {"all": [], "only": ["--timed", "only"], "none": ["--timed", "none"]}.items()}
+    assert sorted(ids["only"] + ids["none"]) == ids["all"] and ids["only"] and ids["none"]
+    assert {i.split("/")[2] for i in ids["only"]} >= {"silence", "copies"}
+    done = pubsub("--json", "--timed", "only", "--filter", "pubsub/live/copies/the-rest")
+    timed = json.loads(done.stdout)["summary"]["timed"]
+    assert done.returncode == 0 and timed["cases"] == 1 and timed["longest"] == timed["seconds"] > 0
+    assert pubsub("--timed", "some").returncode == 4
