@@ -1,5 +1,6 @@
 #include "ref-server/database.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -99,19 +100,24 @@ static bool claim(struct assay_database *d, struct assay_net_error *error)
     return run(d, sql) || refuse(d, assay_database_why(d), error);
 }
 
-/* For nobody else to read: there may be secrets in it. What stands beside it gets the same mode. */
-static void create(const char *path)
+/* For nobody else to read: there may be secrets in it. What stands beside it gets the same mode. One that is there is
+ * not opened, as closing it would take the locks of a server in this process. */
+static bool create(const struct assay_database *d, struct assay_net_error *error)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd = open(d->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
+    else if (errno != EEXIST || faccessat(AT_FDCWD, d->name, R_OK | W_OK, AT_EACCESS) < 0)
+        return refuse(d, strerror(errno), error);
+    return true;
 }
 
 static bool open_file(struct assay_database *d, struct assay_net_error *error)
 {
     bool fresh;
-    create(d->name);
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (!create(d, error))
+        return false;
     if (sqlite3_open_v2(d->name, &d->db, flags, NULL) != SQLITE_OK ||
         sqlite3_busy_timeout(d->db, PATIENCE_MS) != SQLITE_OK || !run(d, "PRAGMA locking_mode=EXCLUSIVE"))
         return refuse(d, assay_database_why(d), error);

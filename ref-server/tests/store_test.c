@@ -582,6 +582,34 @@ static void nobody_else_may_read_it(void **state)
     close_store();
 }
 
+/* By one who is not the owner; the superuser may do everything. */
+static void refuses_others(const char *why)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (geteuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+            _exit(2);
+        _exit(assay_store_open(&config, &error) || !strstr(error.text, why));
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static void what_may_not_be_written_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(fchmod(folder, 0555), 0);
+    refuses_others("thing.db': Permission denied");
+    assert_int_equal(fchmod(folder, 0755), 0);
+    open_store();
+    close_store();
+    assert_int_equal(chmod(path, 0444), 0);
+    refuses_others("thing.db': Permission denied");
+    assert_int_equal(fchmod(folder, 0700), 0);
+}
+
 static void a_damaged_file_is_refused(void **state)
 {
     (void)state;
@@ -686,6 +714,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(other_files_are_refused, empty),
         cmocka_unit_test_setup(a_file_that_was_just_begun_is_taken, empty),
         cmocka_unit_test_setup(nobody_else_may_read_it, empty),
+        cmocka_unit_test_setup(what_may_not_be_written_is_refused, empty),
         cmocka_unit_test_setup(a_damaged_file_is_refused, empty),
         cmocka_unit_test_setup(another_server_has_it, empty),
         cmocka_unit_test_setup(a_file_of_another_spec_is_refused, empty),
