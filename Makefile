@@ -158,10 +158,10 @@ served-asan: ## the bundled suites against a server built with sanitizers
 	@$(call served_in_part_with,pubsub/live/lossy/*) scripts/served build/asan/assay $(served_in_part) build/asan/assay
 
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q libclient/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 2 libclient/tests
 
 test-examples: examples $(BUILD)/assay ## the examples against each other, over bad lines
-	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q examples/tests
+	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 2 examples/tests
 
 test-judge: $(BUILD)/assay $(BUILD)/conformance/tests/runner_test ## assay test against right and wrong hosts over sockets
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 3 conformance/tests

@@ -107,9 +107,9 @@ class Served:
         """End it; what it printed behind its addresses, and on standard error. Its status must be 0."""
         if self.alive():
             self.process.terminate()
-        assert self.process.wait(10) == 0
-        self.reader.join(10)
-        self.listener.join(10)
+        assert self.process.wait(60) == 0
+        self.reader.join(60)
+        self.listener.join(60)
         return self.said, self.complained
 
     def _limit(self):
@@ -124,13 +124,13 @@ class Served:
     def __exit__(self, *_):
         self.process.terminate()
         try:
-            self.process.wait(10)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(60)
             raise
         finally:
-            self.reader.join(10)
+            self.reader.join(60)
 
     def target(self, spec):
         """The server as a target."""

@@ -9,7 +9,7 @@ import time
 from reader.expected import agrees, begins, expected
 from reader.machine import Machine
 
-TIMEOUT = float(os.environ.get("TALK_TIMEOUT", "20"))
+TIMEOUT = float(os.environ.get("TALK_TIMEOUT", "60"))
 
 
 class Link:

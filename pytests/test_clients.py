@@ -14,7 +14,7 @@ from reader.client import CallError, Client
 from reader.server import Server
 from reader.spec import load
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="session")

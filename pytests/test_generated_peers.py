@@ -18,9 +18,10 @@ from reader.client import Client
 from reader.server import Server
 from reader.spec import load
 from reader.values import SpecError, Unfit
+from scripts.testing import free_port
 from test_reader_peers import scripted
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(400)
 WHOLE = [(b"HI\n", b"DAD\n"), (b"CLIMB\n", b"TOP\n"), (b"WHO\n", b"MOM\n"), (b"BYE\n", b"")]
 
 
@@ -63,7 +64,7 @@ def test_the_exchange(dispatch, served):
     """run() comes through; the trace shows the exchange as it stands on the wire."""
     seen = []
     with dispatch.Client(*served.address, defer=True, trace=lambda *frame: seen.append(frame)) as client:
-        assert client.run(20) is True and not client.connected
+        assert client.run(60) is True and not client.connected
     assert seen == [(False, "Hi", b"HI\n"), (True, "Dad", b"DAD\n"), (False, "Climb", b"CLIMB\n"), (True, "Top", b"TOP\n"),
                     (False, "Who", b"WHO\n"), (True, "Mom", b"MOM\n"), (False, "Bye", b"BYE\n")]
 
@@ -80,24 +81,23 @@ def test_an_exchange_that_stops_midway_starts_over(dispatch, lives, tries):
 
         def on_retry(self, error, seconds):
             told.append((type(error).__name__, seconds))
-    with Told(*scripted(*lives), pause=0.05, patience=0.2, defer=True) as client:
+    with Told(*scripted(*lives), pause=0.05, patience=2.0, defer=True) as client:
         start = time.monotonic()
-        assert client.run(20) is True
+        assert client.run(60) is True
         assert told == [("ConnectionLost", 0.05)] * tries and time.monotonic() - start >= 0.05 * tries
 
 
 def test_before_its_server_and_stop(dispatch, tmp_path):
     """Nobody listens: it tries again, and can be told to stop; when somebody does, it comes through."""
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        address = nobody.getsockname()
+    address = "127.0.0.1", free_port()
     with dispatch.Client(*address, pause=0.02, defer=True) as client:
         with pytest.raises(dispatch.CallTimeout):
             client.run(0.2)
         threading.Timer(0.1, client.stop).start()
-        assert client.run(20) is False
+        assert client.run(60) is False
         listener = socket.create_server(address)
         threading.Thread(target=lambda: talk_once(listener), daemon=True).start()
-        assert client.run(20) is True
+        assert client.run(60) is True
     with pytest.raises(dispatch.Unreachable):
         with dispatch.Client(*address):
             pass
@@ -120,18 +120,19 @@ def test_links_of_calls(dispatch, served):
     client.log_rotate("a;b")
     with pytest.raises(dispatch.BadArgument):
         client.log_rotate(b"x" * 257)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not isinstance(served, Served) and served.host.reopened == 0 and time.monotonic() < until:
         time.sleep(0.01)  # datagrams and connections are not in one order
     client.quit()
+    until = time.monotonic() + 60
     with pytest.raises(dispatch.Unreachable):
-        for _ in range(200):
+        while time.monotonic() < until:
             client.open()
     if isinstance(served, Served):
         errors = served.finish()[1].decode()
         assert re.search(r"rotate\D*1\b", errors), errors
     else:
-        assert served.host.reopened == 1 and served.over.wait(10)
+        assert served.host.reopened == 1 and served.over.wait(60)
 
 
 def test_a_control_port(dispatch):
@@ -179,7 +180,7 @@ def test_driver_takes_lines(folder, tmp_path):
         assert [line.split(" ")[:3] for line in said] == [
             ["result", "say"], ["error", "pass", "closed"], ["connected"], ["result", "pass"], ["result", "pass"], ["result", "finish"], ["ended"],
             ["error", "nothing", "value"], ["error", "say", "value"], ["error", "say", "value"]]
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not (tmp_path / "window").exists() or (tmp_path / "window").read_bytes() != b"two\nlines\0\0\xffa\0":
             assert time.monotonic() < end, (tmp_path / "window").read_bytes()
     status, said, _ = drive(folder, "relay", "%s:%d" % tuple(served.address), "connect\nclose\n")
@@ -197,7 +198,7 @@ def test_driver_tells_effects(folder):
         said = [process.stdout.readline().strip() for _ in range(3)]
         process.stdin.close()
         assert said == ["connected", "effect report what=a%20line%20that%20cannot%20be%20read", "ended"]
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
 
 
 def example(folder, *args):
@@ -210,7 +211,7 @@ def example(folder, *args):
 def test_example(folder, served):
     """Its trace, its status, a signal that stops it."""
     process = example(folder, "--server", "%s:%d" % tuple(served.address), "--pause", "0.1", "--trace")
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 0
     assert re.findall(r"^(->|<-) \S+ (\S+)$", said, re.M) == [
         ("<-", "HI"), ("->", "DAD"), ("<-", "CLIMB"), ("->", "TOP"), ("<-", "WHO"), ("->", "MOM"), ("<-", "BYE")]
@@ -223,7 +224,7 @@ def test_example_stops(folder):
         link, _ = silent.accept()
         with link:
             process.send_signal(signal.SIGTERM)
-            _, said = process.communicate(timeout=30)
+            _, said = process.communicate(timeout=60)
     assert process.returncode == 1 and "stopped" in said
 
 

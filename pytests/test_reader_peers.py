@@ -11,7 +11,7 @@ from reader.machine import Machine
 from reader.server import Server
 from reader.spec import load
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(300)
 SECOND = 10 ** 9
 DISPATCH, RELAY = load(SPECS["dispatch"]), load(SPECS["relay"])
 
@@ -59,7 +59,7 @@ def test_quit_cuts_nobody_off(tmp_path):
         stays.sendall(b"DAD\n")
         assert lines.readline() == b"CLIMB\n" and not server.over.is_set()
         stays.shutdown(socket.SHUT_WR)
-        assert lines.read() == b"" and server.over.wait(10)
+        assert lines.read() == b"" and server.over.wait(60)
 
 
 def rotations(secret, *datagrams):
@@ -86,7 +86,7 @@ def test_log_rotate_call(tmp_path):
         client = Client(spec, None, addresses=server.addresses)
         for args in ({}, {"secret_code": b"wrong"}, {"secret_code": b"a;b"}):
             client.call("log_rotate", **args)
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while server.host.reopened == 0:
             assert time.monotonic() < end
         assert server.host.reopened == 1
@@ -181,7 +181,7 @@ def test_relay(tmp_path):
         one.call("finish")
         client.call("post", content=b"")
         client.call("post", content=b"two\nlines")
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while len(server.host.shown) < 5 and time.monotonic() < end:
             time.sleep(0.001)
         assert sorted(server.host.shown) == sorted([b"x" * 65536 + b"\0", b"b\0", b"a\n\0\xff\0", b"\0", b"two\nlines\0"])

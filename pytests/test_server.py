@@ -268,7 +268,7 @@ def test_strict_trace(own_server, trace):
 
 def test_idle_limit(own_server):
     """A session that says nothing is closed after the limit, not before; a frame starts the time again."""
-    with own_server("msglog", "--param", "idle_limit=300ms") as served:
+    with own_server("msglog", "--param", "idle_limit=1s") as served:
         link = talk.Link(served.address)
         started = time.monotonic()
         link.send(bytes.fromhex("01010061"))
@@ -276,16 +276,16 @@ def test_idle_limit(own_server):
         link.read_to_end()
         waited = time.monotonic() - started
         assert (link.received, link.end) == (b"\0", "fin")
-        assert 0.29 <= waited < 15.0
+        assert 0.99 <= waited < 30.0
 
 
 def test_frames_keep_a_session_from_idling(own_server):
     """Each whole frame starts the time again: a session that speaks at half the limit outlives it several times."""
-    with own_server("msglog", "--param", "idle_limit=1s") as served:
+    with own_server("msglog", "--param", "idle_limit=2s") as served:
         link = talk.Link(served.address)
         link.send(bytes.fromhex("0101006102010061"))
         started, sent = time.monotonic(), 2
-        while time.monotonic() - started < 2.5:
+        while time.monotonic() - started < 5:
             select.select([link.socket], [], [], 0.4)
             while len(link.received) < sent:
                 assert link.read(), "closed after %.2f s, received %r" % (time.monotonic() - started, link.received)
@@ -332,13 +332,13 @@ def test_termination_answers_what_was_received(own_server):
         served.process.terminate()
         link.read_to_end()
         assert link.received == bytes(52) and link.end == "fin"
-        assert served.process.wait(10) == 0
+        assert served.process.wait(60) == 0
         assert served.data.joinpath("messages.log").read_bytes() == b"[a]: x\r\n" * 50
 
 
 def test_connections_that_never_speak(target):
     """Two hundred silent connections do not disturb an active one."""
-    silent = [socket.create_connection(target.address, 10) for _ in range(200)]
+    silent = [socket.create_connection(target.address, 60) for _ in range(200)]
     try:
         talk.check(target, 1, steps_of(in_line_mode(target, talk.walk(target.spec, 5, 6, FRAMES[target.spec.protocol]))))
     finally:

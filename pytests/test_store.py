@@ -67,7 +67,7 @@ class Client:
         """As it is."""
         self.socket.close()
 
-    def pump(self, until, again=None, seconds=20):
+    def pump(self, until, again=None, seconds=60):
         """Handle what comes until that holds; what is unacknowledged, and `again`, goes out anew after silence."""
         end = time.monotonic() + seconds
         while not until():
@@ -145,7 +145,7 @@ class Client:
             self.post(text)
         self.pump(lambda: not self.unacknowledged)
 
-    def read(self, count, seconds=20):
+    def read(self, count, seconds=60):
         """Lines until there are so many: (number, user, text)."""
         self.pump(lambda: len(self.entries) >= count, seconds=seconds)
         return self.entries
@@ -454,11 +454,11 @@ def test_few_effects_in_flight_make_writers_wait(serve, dial):
 
 def test_what_is_not_acknowledged_comes_again(serve, dial):
     """The same bytes, after growing pauses, until the server gives up."""
-    server = serve("--param", "first=50ms", "--param", "cap=200ms", "--param", "give_up=1s")
+    server = serve("--param", "first=150ms", "--param", "cap=600ms", "--param", "give_up=3s")
     writer, mute = dial(server), dial(server)
     assert writer.ask("ann", ANN, reads=False) and mute.ask("bob", BOB)
     writer.write("hi")
-    mute.socket.settimeout(1.5)
+    mute.socket.settimeout(4)
     came, times = [], []
     with contextlib.suppress(TimeoutError):
         while True:
@@ -466,7 +466,7 @@ def test_what_is_not_acknowledged_comes_again(serve, dial):
             times.append(time.monotonic())
     assert len(set(came)) == 1 and came[0][0] & 15 == ENTRY
     assert 5 <= len(came) <= 9
-    assert times[1] - times[0] < 0.2 < times[-1] - times[0] < 1.2
+    assert times[1] - times[0] < 0.6 < times[-1] - times[0] < 6
     mute.socket.send(datagram(BEAT, mute.session, b"\0"))
     mute.pump(lambda: mute.refused == GONE)
     server.end()

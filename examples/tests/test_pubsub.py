@@ -288,7 +288,7 @@ def test_bad_line(place):
 def test_lines_that_may_be_lost_are_told(place):
     place.serve()
     place.writer("ann", text_of(numbered("ann", 3))).wait()
-    writer = place.start("ann2", *place.command("writer", "ann", "--param", "give_up=400ms"), stdin=subprocess.PIPE)
+    writer = place.start("ann2", *place.command("writer", "ann", "--param", "give_up=2s"), stdin=subprocess.PIPE)
     writer.process.stdin.write(b"x1\n")
     writer.process.stdin.flush()
     reader = place.reader("bob")
@@ -297,7 +297,7 @@ def test_lines_that_may_be_lost_are_told(place):
     writer.process.stdin.write(b"x2\nx3\n")
     writer.process.stdin.flush()
     wait_until(lambda: "did not say" in writer.said(), "that lines are missed")
-    place.server.begin()
+    place.restart_server()
     writer.process.stdin.write(b"x4\n")
     writer.process.stdin.close()
     assert writer.wait() == 69
@@ -309,7 +309,7 @@ def test_lines_that_may_be_lost_are_told(place):
 
 def test_writer_whose_server_is_gone_ends_when_nothing_is_left(place):
     place.serve()
-    writer = place.start("ann", *place.command("writer", "ann", "--param", "give_up=400ms"), stdin=subprocess.PIPE)
+    writer = place.start("ann", *place.command("writer", "ann", "--param", "give_up=2s"), stdin=subprocess.PIPE)
     writer.process.stdin.write(b"one\n")
     writer.process.stdin.flush()
     await_lines(place.reader("bob"), 1)
@@ -550,7 +550,7 @@ class Typist:
             return there[-len(rows) :] == list(rows)
 
         with contextlib.suppress(AssertionError):
-            wait_until(seen, "the screen", 20)
+            wait_until(seen, "the screen")
         there = self.look()
         while there and not there[-1]:
             there.pop()
@@ -645,7 +645,7 @@ def test_control_characters_of_others_do_not_reach_the_terminal(place, typist):
 
 
 def test_chat_says_what_it_misses_above_the_line(place, typist):
-    t = typist("carl", 100, "--param", "give_up=300ms")
+    t = typist("carl", 100, "--param", "give_up=2s")
     t.await_screen("carl>")
     t.type("one\r")
     t.await_screen("carl: one", "carl>")
@@ -653,7 +653,7 @@ def test_chat_says_what_it_misses_above_the_line(place, typist):
     t.type("two\rthr")
     t.await_screen("carl: one", "chat: line 2: the server did not say that it is stored",
                    f"chat: no answer from 127.0.0.1 port {place.port}; trying on", "carl> thr")
-    place.server.begin()
+    place.restart_server()
     t.await_screen("chat: registered again", "carl> thr")
     t.type("ee\r")
     t.await_screen("carl: three", "carl>")

@@ -99,7 +99,7 @@ class Fake:
     def __init__(self, *connections):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # what is not read is soon stuck
-        self.listener.settimeout(20)
+        self.listener.settimeout(60)
         self.port = self.listener.getsockname()[1]
         self.address = "127.0.0.1:%d" % self.port
         self.failure = None
@@ -110,7 +110,7 @@ class Fake:
         try:
             for script in connections:
                 connection, _ = self.listener.accept()
-                connection.settimeout(20)
+                connection.settimeout(60)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 with connection:
                     for step in script:
@@ -605,7 +605,7 @@ def early(driver, generated, orders, *steps):
     client = subprocess.Popen([str(part) for part in [*program, fake.address]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     client.stdin.write("connect\n")
     client.stdin.flush()
-    assert thanked.wait(20)
+    assert thanked.wait(60)
     said = client.communicate(orders, timeout=60)[0].splitlines()
     fake.join()
     assert client.returncode == 0 and said[:2] == ["connected", "effect deliver number=1 text=hi"]

@@ -166,7 +166,7 @@ def test_more_than_a_window_while_the_server_is_away(server, drive):
 
 
 def test_a_call_that_waits_for_room_is_given_up(server, drive):
-    writer = drive(server.port, "--param", "give_up=500ms", reads="false")
+    writer = drive(server.port, "--param", "give_up=2s", reads="false")
     server.kill()
     for n in range(65):
         writer.order(f"call post text=line{n}")
