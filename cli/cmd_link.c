@@ -146,6 +146,22 @@ static bool add_rules(const struct link *link, struct assay_link_faults *faults)
     return true;
 }
 
+/* A schedule of the simulator has more in it than a link can do. */
+static void name_passed_over(const char *path)
+{
+    static const char *const words[] = {"crash ", "fail ", "blackout ", "number "};
+    char line[ASSAY_LINK_LINE_MAX];
+    FILE *in = fopen(path, "r");
+    for (unsigned number = 1; in && fgets(line, sizeof line, in); number++) {
+        line[strcspn(line, "\n")] = '\0';
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strncmp(line, "#sim ", 5) == 0 && strncmp(line + 5, words[i], strlen(words[i])) == 0)
+                fprintf(stderr, "assay: %s:%u: not done, as only `assay sim` can: %s\n", path, number, line + 5);
+    }
+    if (in)
+        fclose(in);
+}
+
 static bool read_plan(const struct link *link, struct assay_link_faults *faults)
 {
     struct assay_link_error error;
@@ -153,6 +169,7 @@ static bool read_plan(const struct link *link, struct assay_link_faults *faults)
         return bad("--plan does the faults of its file and nothing else: ", "it takes no other fault beside it");
     if (!assay_link_plan_load(&faults->plan, link->plan, &error))
         return bad(error.text, "");
+    name_passed_over(link->plan);
     assay_link_plan_sort(&faults->plan);
     return true;
 }

@@ -43,7 +43,8 @@ static enum assay_args_result read_args(struct sim_options *o, int argc, char **
         .text = "Have the spec's server and the clients of its `impair` talk over a bad network in virtual time, and\n"
                 "hold what happens against its promises. A schedule that breaks one is made small, drawn, and kept in "
                 "a file\n"
-                "that --plan replays; `assay link --plan` has real processes meet the same faults (but for crashes).\n"
+                "that --plan replays; `assay link --plan` has real processes meet the same faults (but for crashes and "
+                "effects that fail).\n"
                 "Ends with 0, 1: a promise is broken, 4: spec error.",
         .options = options,
         .positional = o->places,
@@ -134,6 +135,18 @@ static bool save(const struct assay_model *model, const struct assay_sim_schedul
     return ok;
 }
 
+/* A link has real processes meet what happens to datagrams, and nothing else. */
+static void tell_replay(const struct sim_options *o, const struct assay_sim_schedule *s, const char *path)
+{
+    size_t met = 0;
+    for (size_t i = 0; i < s->count; i++)
+        met += s->faults[i].kind == ASSAY_SIM_MEETS;
+    printf("\nreplay: assay sim %s --plan %s\n", o->places[0], path);
+    if (met)
+        printf("        assay link --listen udp:ADDR:PORT --to udp:ADDR:PORT --plan %s%s\n", path,
+               met < s->count || s->blackout || s->near_wrap ? " (only what happens to datagrams)" : "");
+}
+
 static void tell_failure(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
                          const struct assay_sim_report *report)
 {
@@ -151,9 +164,7 @@ static void tell_failure(struct assay_sim *sim, const struct sim_options *o, con
     printf(":\n");
     assay_sim_schedule_write(&report->schedule, model, stdout);
     if (save(model, &report->schedule, path))
-        printf("\nreplay: assay sim %s --plan %s\n        assay link --listen udp:ADDR:PORT --to udp:ADDR:PORT --plan "
-               "%s\n",
-               o->places[0], path, path);
+        tell_replay(o, &report->schedule, path);
 }
 
 static int search(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model)

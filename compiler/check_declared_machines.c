@@ -314,9 +314,9 @@ void assay_look_logs(struct walk *w, const struct assay_node *node)
 
 static void look_faults(struct walk *w, const struct assay_node *node)
 {
-    static const char *const words[] = {"drop", "duplicate", "swap", "delay", "corrupt"};
+    static const char *const words[] = {"drop", "duplicate", "swap", "delay", "corrupt", "fail"};
     ASSAY_CHILDREN (child, node)
-        assay_read_word(w->spec, child, words, 5, "a fault of the network");
+        assay_read_word(w->spec, child, words, 6, "a fault");
 }
 
 static const struct part impair_parts[] = {{"faults", SHAPE_SEQUENCE | SHAPE_REQUIRED, look_faults},

@@ -159,14 +159,14 @@ static void read_promise(struct assay_spec *spec, struct spec_impair *impair, co
 
 void assay_read_impair(struct assay_spec *spec, const struct assay_node *node)
 {
-    static const char *const faults[] = {"drop", "duplicate", "swap", "delay", "corrupt"};
+    static const char *const faults[] = {"drop", "duplicate", "swap", "delay", "corrupt", "fail"};
     static const char *const sides[] = {"client", "server"};
     const struct assay_node *of[IM_KEYS];
     if (!node || !assay_shape(spec, node, "impair", impair_keys, IM_KEYS, of))
         return;
     struct spec_impair *impair = ASSAY_NEW(&spec->arena, struct spec_impair);
     *impair = (struct spec_impair){.at = node->key->at, .up_to = 1, .extra = 40};
-    impair->faults = read_bits(spec, of[IM_FAULTS], faults, 5, "a fault of the network");
+    impair->faults = read_bits(spec, of[IM_FAULTS], faults, 6, "a fault");
     impair->crashes = read_bits(spec, of[IM_CRASHES], sides, 2, "who crashes");
     assay_read_int(spec, of[IM_UP_TO], 1, 64, &impair->up_to);
     assay_read_int(spec, of[IM_EXTRA], 0, INT32_MAX, &impair->extra);

@@ -471,6 +471,7 @@ enum assay_impairment {
     ASSAY_IMPAIR_SWAP = 4,
     ASSAY_IMPAIR_DELAY = 8,
     ASSAY_IMPAIR_CORRUPT = 16,
+    ASSAY_IMPAIR_FAIL = 32, /* an effect that can fail, not a datagram */
 };
 struct assay_impair {
     uint8_t faults;  /* bit set of enum assay_impairment */

@@ -253,6 +253,16 @@ static void draw_done(struct canvas *c, const struct assay_sim_trace *e)
     draw_text(c, e, &t);
 }
 
+static void draw_failed(struct canvas *c, const struct assay_sim_trace *e)
+{
+    struct text t = {0};
+    const struct assay_sim_order *o = &c->sim->orders.items[e->what];
+    const struct assay_effect *effect = &c->sim->model->effects[o->effect];
+    say(&t, "* %s fails:", effect->name);
+    say_args(c, &t, effect->args, o->args);
+    draw_text(c, e, &t);
+}
+
 static void draw_call(struct canvas *c, const struct assay_sim_trace *e)
 {
     struct text t = {0};
@@ -301,9 +311,9 @@ static void draw_restart(struct canvas *c, const struct assay_sim_trace *e)
 }
 
 static void (*const drawers[])(struct canvas *, const struct assay_sim_trace *) = {
-    [ASSAY_SIM_T_SENT] = draw_sent,   [ASSAY_SIM_T_LOST] = draw_lost,      [ASSAY_SIM_T_ARRIVED] = draw_arrived,
-    [ASSAY_SIM_T_DONE] = draw_done,   [ASSAY_SIM_T_CALL] = draw_call,      [ASSAY_SIM_T_RESULT] = draw_result,
-    [ASSAY_SIM_T_CRASH] = draw_crash, [ASSAY_SIM_T_RESTART] = draw_restart};
+    [ASSAY_SIM_T_SENT] = draw_sent,     [ASSAY_SIM_T_LOST] = draw_lost,     [ASSAY_SIM_T_ARRIVED] = draw_arrived,
+    [ASSAY_SIM_T_DONE] = draw_done,     [ASSAY_SIM_T_FAILED] = draw_failed, [ASSAY_SIM_T_CALL] = draw_call,
+    [ASSAY_SIM_T_RESULT] = draw_result, [ASSAY_SIM_T_CRASH] = draw_crash,   [ASSAY_SIM_T_RESTART] = draw_restart};
 
 static void draw_head(struct canvas *c)
 {

@@ -162,7 +162,7 @@ static void branch_faults(struct explorer *x, unsigned left)
 static void branch_crash(struct explorer *x, unsigned left, unsigned node)
 {
     unsigned role = node == ASSAY_SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
-    struct assay_sim_fault fault = {.crash = true, .node = (uint8_t)node, .step = x->sim->s.steps + 1};
+    struct assay_sim_fault fault = {.kind = ASSAY_SIM_CRASHES, .node = (uint8_t)node, .nth = x->sim->s.steps + 1};
     if (!(x->search->crashes & role) || !x->sim->node[node].up)
         return;
     if (!assay_sim_save(x->sim, left) || !push(x, &fault)) {
@@ -176,13 +176,32 @@ static void branch_crash(struct explorer *x, unsigned left, unsigned node)
         assay_sim_restore(x->sim, left);
 }
 
+static void branch_failure(struct explorer *x, unsigned left)
+{
+    uint32_t order = x->search->kinds & ASSAY_IMPAIR_FAIL ? assay_sim_next_order(x->sim) : ASSAY_SIM_NONE;
+    if (x->over || order == ASSAY_SIM_NONE)
+        return;
+    const struct assay_sim_order *o = &x->sim->orders.items[order];
+    struct assay_sim_fault fault = {.kind = ASSAY_SIM_FAILS, .node = o->node, .nth = o->nth};
+    if (!assay_sim_save(x->sim, left) || !push(x, &fault)) {
+        x->over = true;
+        return;
+    }
+    assay_sim_step_failing(x->sim);
+    x->report->count.steps++;
+    explore(x, left - 1);
+    x->path.count--;
+    if (!x->over)
+        assay_sim_restore(x->sim, left);
+}
+
 /* ---- worlds seen before ------------------------------------------------ */
 
 /* Of how many faults to come it depends on what follows: none can meet datagrams beyond the first so many. */
 static uint64_t faults_to_come(const struct explorer *x, unsigned left)
 {
     uint64_t first = x->search->first, sent = x->sim->s.datagrams;
-    if (first == 0 || x->search->crashes)
+    if (first == 0 || x->search->crashes || (x->search->kinds & ASSAY_IMPAIR_FAIL))
         return left;
     uint64_t open = sent < first ? first - sent : 0;
     return open < left ? open : left;
@@ -250,6 +269,16 @@ static void leave_trail(struct explorer *x, size_t base)
     }
 }
 
+static void branch(struct explorer *x, unsigned left, enum assay_sim_next next, unsigned node)
+{
+    if (next == ASSAY_SIM_LAUNCH) {
+        branch_faults(x, left);
+        return;
+    }
+    branch_crash(x, left, node);
+    branch_failure(x, left);
+}
+
 static void run_on(struct explorer *x, unsigned left)
 {
     enum assay_sim_next next;
@@ -257,10 +286,8 @@ static void run_on(struct explorer *x, unsigned left)
     while (!x->over && (next = assay_sim_peek(x->sim, &node)) != ASSAY_SIM_REST) {
         if (next == ASSAY_SIM_LAUNCH && was_here(x, left))
             return;
-        if (left && next == ASSAY_SIM_LAUNCH)
-            branch_faults(x, left);
-        else if (left)
-            branch_crash(x, left, node);
+        if (left)
+            branch(x, left, next, node);
         if (!x->over)
             step(x, next, NULL);
     }

@@ -74,8 +74,9 @@ static void note_effect(struct assay_sim *sim, unsigned node, uint16_t flow, con
     }
     if (!ASSAY_SIM_ROOM(sim, sim->orders, sim->s.orders + 1u))
         return;
+    uint32_t nth = event->effect.token ? ++sim->node[node].orders : 0;
     sim->orders.items[sim->s.orders] =
-        (struct assay_sim_order){args, event->effect.token, effect, flow, sim->node[node].life, (uint8_t)node};
+        (struct assay_sim_order){args, event->effect.token, effect, flow, sim->node[node].life, (uint8_t)node, nth};
     assay_sim_push(sim, (struct assay_sim_event){.at = sim->s.now + sim->config.effect / 2,
                                                  .kind = ASSAY_SIM_STORE,
                                                  .node = (uint8_t)node,
@@ -339,6 +340,17 @@ void assay_sim_tick(struct assay_sim *sim, unsigned node)
 
 /* ---- effects ----------------------------------------------------------- */
 
+static int64_t complete_later(struct assay_sim *sim, uint32_t order, bool failed)
+{
+    const struct assay_sim_order *o = &sim->orders.items[order];
+    int64_t at = sim->s.now + sim->config.effect - sim->config.effect / 2;
+    assay_sim_push(
+        sim,
+        (struct assay_sim_event){
+            .at = at, .kind = ASSAY_SIM_COMPLETE, .node = o->node, .life = o->life, .failed = failed, .what = order});
+    return at;
+}
+
 void assay_sim_store(struct assay_sim *sim, uint32_t order)
 {
     const struct assay_sim_order o = sim->orders.items[order];
@@ -348,28 +360,36 @@ void assay_sim_store(struct assay_sim *sim, uint32_t order)
         go_on(sim, o.node);
         return;
     }
-    assay_sim_push(sim, (struct assay_sim_event){.at = sim->s.now + sim->config.effect - sim->config.effect / 2,
-                                                 .kind = ASSAY_SIM_COMPLETE,
-                                                 .node = o.node,
-                                                 .life = o.life,
-                                                 .what = order});
+    complete_later(sim, order, false);
+}
+
+void assay_sim_fail(struct assay_sim *sim, uint32_t order)
+{
+    const struct assay_sim_order *o = &sim->orders.items[order];
+    if (sim->tracing)
+        assay_sim_note(sim, (struct assay_sim_trace){.kind = ASSAY_SIM_T_FAILED, .node = o->node, .what = order});
+    int64_t over = complete_later(sim, order, true);
+    sim->s.faults++;
+    sim->s.failed_effect = true;
+    sim->s.last_fault = over > sim->s.last_fault ? over : sim->s.last_fault;
+    sim->s.moved = over > sim->s.moved ? over : sim->s.moved;
 }
 
 /* A client's effect is done, and the program has saved what it would begin with, in one go. */
-void assay_sim_complete(struct assay_sim *sim, uint32_t order)
+void assay_sim_complete(struct assay_sim *sim, uint32_t order, bool done)
 {
     const struct assay_sim_order o = sim->orders.items[order];
     bool client = o.node != ASSAY_SIM_SERVER;
     enum assay_rc rc = ASSAY_FULL;
-    if (client)
+    if (client && done)
         note_done(sim, o.node, o.effect, o.args);
     for (bool any = true; any && rc == ASSAY_FULL;) {
-        rc = assay_complete(assay_sim_engine(sim, o.node), o.token, sim->s.now, true, ready(sim));
+        rc = assay_complete(assay_sim_engine(sim, o.node), o.token, sim->s.now, done, ready(sim));
         any = harvest(sim, o.node, o.flow);
     }
     go_on(sim, o.node);
     uint16_t first = client ? sim->model->actors[o.node - 1].acts.first : 0;
-    if (client && sim->looks[first] && !sim->node[o.node].over)
+    if (client && done && sim->looks[first] && !sim->node[o.node].over)
         sim->node[o.node].saved = assay_sim_act_args(sim, o.node, first);
 }
 

@@ -91,6 +91,16 @@ static const char *show(const struct place *p, struct assay_span v, char text[48
     return text;
 }
 
+/* A client that was told an error, as an effect failed, is nobody whom the others reach any more. */
+static bool was_refused(const struct assay_sim *sim, unsigned node)
+{
+    int32_t last = ASSAY_CALL_OK;
+    for (uint32_t i = 0; i < sim->s.results && sim->s.failed_effect; i++)
+        if (sim->calls.items[sim->results.items[i].call].node == node)
+            last = sim->results.items[i].outcome;
+    return node != ASSAY_SIM_SERVER && last >= 0;
+}
+
 /* How often the effect is there, beside how often it was asked for. */
 static bool counts_agree(const struct place *p, uint32_t call)
 {
@@ -104,7 +114,7 @@ static bool counts_agree(const struct place *p, uint32_t call)
         }
     for (uint32_t i = 0; i < p->sim->s.dones; i++)
         done += is_done(p, &p->sim->dones.items[i]) && same(value_of_done(p, i), v);
-    if ((done >= well || p->sim->s.blackout) && done <= made)
+    if ((done >= well || p->sim->s.blackout || was_refused(p->sim, p->node)) && done <= made)
         return true;
     const char *effect = p->sim->model->effects[p->promise->effect].name;
     const char *name = p->sim->model->calls[p->promise->call].name;
@@ -284,7 +294,7 @@ static unsigned waiting(const struct assay_sim *sim, unsigned node, assay_sid si
 bool assay_sim_waits(const struct assay_sim *sim)
 {
     for (unsigned i = 1; i < sim->nodes; i++)
-        if (waiting(sim, i, sim->node[i].sid))
+        if (waiting(sim, i, sim->node[i].sid) && !was_refused(sim, i))
             return true;
     for (uint32_t i = 1; i < sim->s.flows; i++)
         if (waiting(sim, ASSAY_SIM_SERVER, sim->flow[i].sid))

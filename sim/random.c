@@ -29,7 +29,8 @@ static struct weather weather_of(const struct assay_sim *sim, const struct assay
 
 static const enum assay_link_kind kinds[] = {ASSAY_LINK_DROP, ASSAY_LINK_DUPLICATE, ASSAY_LINK_SWAP, ASSAY_LINK_DELAY,
                                              ASSAY_LINK_CORRUPT};
-#define KINDS (sizeof kinds / sizeof *kinds)
+#define KINDS        (sizeof kinds / sizeof *kinds)
+#define OF_DATAGRAMS ((1u << KINDS) - 1)
 
 /* Short ones as often as long ones; whole microseconds, as plans are read by people. */
 static int64_t draw_span(struct weather *w)
@@ -45,7 +46,7 @@ static bool is_over(const struct assay_sim *sim, const struct weather *w)
 
 static bool draw_fault(const struct assay_sim *sim, struct weather *w, struct assay_sim_fault *f)
 {
-    if (is_over(sim, w) || !w->kinds || draw(w) % 1024 >= w->rate)
+    if (is_over(sim, w) || !(w->kinds & OF_DATAGRAMS) || draw(w) % 1024 >= w->rate)
         return false;
     unsigned at = (unsigned)(draw(w) % KINDS);
     while (!(w->kinds >> at & 1))
@@ -66,7 +67,44 @@ static bool draw_crash(const struct assay_sim *sim, struct weather *w, unsigned 
     unsigned role = node == ASSAY_SIM_SERVER ? ASSAY_SERVER : ASSAY_CLIENT;
     if (is_over(sim, w) || !(w->crashes & role) || !sim->node[node].up || draw(w) % 1024 >= w->crash_rate)
         return false;
-    *f = (struct assay_sim_fault){.crash = true, .node = (uint8_t)node, .step = sim->s.steps + 1};
+    *f = (struct assay_sim_fault){.kind = ASSAY_SIM_CRASHES, .node = (uint8_t)node, .nth = sim->s.steps + 1};
+    return true;
+}
+
+static bool draw_failure(const struct assay_sim *sim, struct weather *w, struct assay_sim_fault *f)
+{
+    uint32_t order = w->kinds & ASSAY_IMPAIR_FAIL ? assay_sim_next_order(sim) : ASSAY_SIM_NONE;
+    if (order == ASSAY_SIM_NONE || is_over(sim, w) || draw(w) % 1024 >= w->rate)
+        return false;
+    const struct assay_sim_order *o = &sim->orders.items[order];
+    *f = (struct assay_sim_fault){.kind = ASSAY_SIM_FAILS, .node = o->node, .nth = o->nth};
+    return true;
+}
+
+/* A datagram goes. False: no memory. */
+static bool launch(struct assay_sim *sim, struct weather *w, struct assay_sim_schedule *path)
+{
+    struct assay_sim_fault f;
+    const struct assay_link_fault *met = &f.link;
+    bool hit = draw_fault(sim, w, &f);
+    if (hit && !assay_sim_schedule_add(path, &f))
+        return false;
+    assay_sim_step(sim, ASSAY_SIM_LAUNCH, &met, hit);
+    return true;
+}
+
+static bool happen(struct assay_sim *sim, struct weather *w, unsigned node, struct assay_sim_schedule *path)
+{
+    struct assay_sim_fault f;
+    if (draw_crash(sim, w, node, &f)) {
+        assay_sim_crash(sim, node);
+        return assay_sim_schedule_add(path, &f);
+    }
+    if (draw_failure(sim, w, &f)) {
+        assay_sim_step_failing(sim);
+        return assay_sim_schedule_add(path, &f);
+    }
+    assay_sim_step(sim, ASSAY_SIM_EVENT, NULL, 0);
     return true;
 }
 
@@ -74,22 +112,10 @@ static bool run(struct assay_sim *sim, struct weather *w, struct assay_sim_sched
 {
     enum assay_sim_next next;
     unsigned node = 0;
-    while ((next = assay_sim_peek(sim, &node)) != ASSAY_SIM_REST) {
-        struct assay_sim_fault f;
-        const struct assay_link_fault *met = &f.link;
-        bool hit = next == ASSAY_SIM_LAUNCH && draw_fault(sim, w, &f);
-        if (next == ASSAY_SIM_EVENT && draw_crash(sim, w, node, &f)) {
-            if (!assay_sim_schedule_add(path, &f))
-                return false;
-            assay_sim_crash(sim, node);
-            if ((next = assay_sim_peek(sim, &node)) == ASSAY_SIM_REST)
-                return true;
-        }
-        if (hit && !assay_sim_schedule_add(path, &f))
-            return false;
-        assay_sim_step(sim, next, &met, hit);
-    }
-    return true;
+    bool ok = true;
+    while (ok && (next = assay_sim_peek(sim, &node)) != ASSAY_SIM_REST)
+        ok = next == ASSAY_SIM_LAUNCH ? launch(sim, w, path) : happen(sim, w, node, path);
+    return ok;
 }
 
 static bool try_one(struct assay_sim *sim, const struct assay_sim_search *search, uint64_t nth,

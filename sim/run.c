@@ -71,7 +71,7 @@ static void store(struct assay_sim *sim, const struct assay_sim_event *e)
 
 static void complete(struct assay_sim *sim, const struct assay_sim_event *e)
 {
-    assay_sim_complete(sim, e->what);
+    assay_sim_complete(sim, e->what, !e->failed);
 }
 
 static void act(struct assay_sim *sim, const struct assay_sim_event *e)
@@ -119,6 +119,24 @@ void assay_sim_step(struct assay_sim *sim, enum assay_sim_next next, const struc
         next_event(sim);
 }
 
+uint32_t assay_sim_next_order(const struct assay_sim *sim)
+{
+    unsigned node;
+    const struct assay_sim_event *e = sim->events.items;
+    if (sim->s.events == 0 || e->kind != ASSAY_SIM_STORE || e->life != sim->node[e->node].life ||
+        e->at > first_deadline(sim, &node))
+        return ASSAY_SIM_NONE;
+    return sim->orders.items[e->what].nth ? e->what : ASSAY_SIM_NONE;
+}
+
+void assay_sim_step_failing(struct assay_sim *sim)
+{
+    struct assay_sim_event e = assay_sim_pop(sim);
+    sim->s.steps++;
+    sim->s.now = e.at > sim->s.now ? e.at : sim->s.now;
+    assay_sim_fail(sim, e.what);
+}
+
 #define IDLE_STEPS 100000
 
 uint64_t assay_sim_idle(struct assay_sim *sim, int64_t span)
@@ -150,8 +168,8 @@ static size_t met_by(const struct assay_sim *sim, const struct assay_sim_schedul
     size_t count = 0;
     for (size_t i = 0; i < schedule->count && count < MET_MAX; i++) {
         const struct assay_sim_fault *f = &schedule->faults[i];
-        bool here = !f->crash && (f->link.flow == d->flow || f->link.flow == 0) && f->link.direction == d->direction &&
-                    f->link.at == d->ordinal;
+        bool here = f->kind == ASSAY_SIM_MEETS && (f->link.flow == d->flow || f->link.flow == 0) &&
+                    f->link.direction == d->direction && f->link.at == d->ordinal;
         if (here)
             met[count++] = &f->link;
     }
@@ -161,8 +179,22 @@ static size_t met_by(const struct assay_sim *sim, const struct assay_sim_schedul
 static void crash_as_said(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
 {
     for (size_t i = 0; i < schedule->count; i++)
-        if (schedule->faults[i].crash && schedule->faults[i].step == sim->s.steps + 1)
+        if (schedule->faults[i].kind == ASSAY_SIM_CRASHES && schedule->faults[i].nth == sim->s.steps + 1)
             assay_sim_crash(sim, schedule->faults[i].node);
+}
+
+static bool fails_as_said(const struct assay_sim *sim, const struct assay_sim_schedule *schedule)
+{
+    uint32_t order = assay_sim_next_order(sim);
+    if (!schedule || order == ASSAY_SIM_NONE)
+        return false;
+    const struct assay_sim_order *o = &sim->orders.items[order];
+    for (size_t i = 0; i < schedule->count; i++) {
+        const struct assay_sim_fault *f = &schedule->faults[i];
+        if (f->kind == ASSAY_SIM_FAILS && f->node == o->node && f->nth == o->nth)
+            return true;
+    }
+    return false;
 }
 
 void assay_sim_run(struct assay_sim *sim, const struct assay_sim_schedule *schedule)
@@ -180,6 +212,9 @@ void assay_sim_run(struct assay_sim *sim, const struct assay_sim_schedule *sched
                 count = met_by(sim, schedule, met);
             sim->s.blackout |= schedule->blackout && sim->s.datagrams + 1 >= schedule->blackout;
         }
-        assay_sim_step(sim, next, met, count);
+        if (next == ASSAY_SIM_EVENT && fails_as_said(sim, schedule))
+            assay_sim_step_failing(sim);
+        else
+            assay_sim_step(sim, next, met, count);
     }
 }

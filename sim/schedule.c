@@ -39,6 +39,8 @@ void assay_sim_schedule_free(struct assay_sim_schedule *s)
     *s = (struct assay_sim_schedule){0};
 }
 
+static const char *const words[] = {[ASSAY_SIM_MEETS] = "", [ASSAY_SIM_CRASHES] = "crash", [ASSAY_SIM_FAILS] = "fail"};
+
 /* ---- writing ----------------------------------------------------------- */
 
 static const char *name_of(const struct assay_model *model, unsigned node)
@@ -56,8 +58,8 @@ bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct a
         fprintf(to, DIRECTIVE "blackout %" PRIu64 "\n", s->blackout);
     for (size_t i = 0; i < s->count; i++) {
         const struct assay_sim_fault *f = &s->faults[i];
-        if (f->crash) {
-            fprintf(to, DIRECTIVE "crash %s %" PRIu64 "\n", name_of(model, f->node), f->step);
+        if (f->kind != ASSAY_SIM_MEETS) {
+            fprintf(to, DIRECTIVE "%s %s %" PRIu64 "\n", words[f->kind], name_of(model, f->node), f->nth);
             continue;
         }
         assay_link_print(&f->link, line);
@@ -78,12 +80,24 @@ static bool node_of(const struct assay_model *model, const char *name, uint8_t *
     return false;
 }
 
+static bool take_fault(struct assay_sim_schedule *s, const struct assay_model *model, const char *line)
+{
+    char word[8], name[65];
+    int end = 0;
+    struct assay_sim_fault f = {.kind = ASSAY_SIM_CRASHES};
+    if (sscanf(line, "%7s %64s %" SCNu64 " %n", word, name, &f.nth, &end) != 3 || !end || line[end] ||
+        !node_of(model, name, &f.node))
+        return false;
+    if (strcmp(word, words[ASSAY_SIM_FAILS]) == 0)
+        f.kind = ASSAY_SIM_FAILS;
+    else if (strcmp(word, words[ASSAY_SIM_CRASHES]) != 0)
+        return false;
+    return assay_sim_schedule_add(s, &f);
+}
+
 static bool take_directive(struct assay_sim_schedule *s, const struct assay_model *model, const char *line)
 {
-    char name[65];
-    uint64_t n;
     int end = 0;
-    struct assay_sim_fault f = {.crash = true};
     if (sscanf(line, "seed %" SCNu64 " %n", &s->seed, &end) == 1 && end && !line[end])
         return true;
     if (sscanf(line, "blackout %" SCNu64 " %n", &s->blackout, &end) == 1 && end && !line[end])
@@ -94,12 +108,7 @@ static bool take_directive(struct assay_sim_schedule *s, const struct assay_mode
         s->near_wrap = true;
         return true;
     }
-    end = 0;
-    if (sscanf(line, "crash %64s %" SCNu64 " %n", name, &n, &end) != 2 || !end || line[end] ||
-        !node_of(model, name, &f.node))
-        return false;
-    f.step = n;
-    return assay_sim_schedule_add(s, &f);
+    return take_fault(s, model, line);
 }
 
 static bool take_directives(struct assay_sim_schedule *s, const struct assay_model *model, const char *name,
@@ -115,8 +124,9 @@ static bool take_directives(struct assay_sim_schedule *s, const struct assay_mod
             line[n - head] = '\0';
             if (!take_directive(s, model, line)) {
                 snprintf(error->text, sizeof error->text,
-                         "%.200s:%zu:1: expected seed N, number -1, blackout N, or crash NODE STEP behind '#sim'", name,
-                         number);
+                         "%.200s:%zu:1: expected seed N, number -1, blackout N, crash NODE STEP, or fail NODE N behind "
+                         "'#sim'",
+                         name, number);
                 return false;
             }
         }

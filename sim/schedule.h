@@ -6,6 +6,7 @@
  *   #sim number -1               the first reliable message has the last number before the wrap
  *   #sim crash server 57         the server crashes before the 57th step, and comes back
  *   #sim crash ann 31            so does this client
+ *   #sim fail server 3           the 3rd effect that the server orders, of those that can fail, does
  *   #sim blackout 12             the 12th datagram of all, and all behind it, are lost
  *
  * Steps are counted from 1: a datagram is sent or arrives, an effect is done
@@ -17,10 +18,15 @@
 #include "core/model.h"
 #include "link/plan.h"
 
+enum assay_sim_fault_kind {
+    ASSAY_SIM_MEETS, /* a datagram meets `link` */
+    ASSAY_SIM_CRASHES,
+    ASSAY_SIM_FAILS, /* an effect does */
+};
 struct assay_sim_fault {
-    bool crash;                   /* else `link` is what happens */
-    uint8_t node;                 /* CRASH: 0: the server; else 1 + index in model->actors */
-    uint64_t step;                /* CRASH: before which step */
+    enum assay_sim_fault_kind kind;
+    uint8_t node;                 /* CRASHES, FAILS: 0: the server; else 1 + index in model->actors */
+    uint64_t nth;                 /* CRASHES: before which step; FAILS: which effect of the node; from 1 */
     struct assay_link_fault link; /* of the kinds of datagrams; never of every flow */
 };
 

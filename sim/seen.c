@@ -120,7 +120,8 @@ static void add_order(const struct assay_sim *sim, struct hash *h, uint32_t orde
 static void add_event(const struct assay_sim *sim, struct hash *h, const struct assay_sim_event *e)
 {
     add(h, (uint64_t)e->at);
-    add(h, (uint64_t)e->kind << 40 | (uint64_t)e->node << 32 | (uint64_t)e->life << 16 | e->held);
+    add(h, (uint64_t)e->failed << 48 | (uint64_t)e->kind << 40 | (uint64_t)e->node << 32 | (uint64_t)e->life << 16 |
+               e->held);
     if (e->kind == ASSAY_SIM_ARRIVE)
         add_datagram(sim, h, &e->datagram);
     else if (e->kind == ASSAY_SIM_STORE || e->kind == ASSAY_SIM_COMPLETE)
@@ -245,7 +246,7 @@ uint64_t assay_sim_world_key(struct assay_sim *sim, uint64_t extra)
     add(&h, (uint64_t)s->moved);
     add(&h, (uint64_t)fault_that_counts(sim));
     add(&h, (uint64_t)s->quiet);
-    add(&h, (uint64_t)(s->faults > 0) << 1 | s->full);
+    add(&h, (uint64_t)s->failed_effect << 2 | (uint64_t)(s->faults > 0) << 1 | s->full);
     add_nodes(sim, &h);
     add_events(sim, &h);
     add_waiting(sim, &h);

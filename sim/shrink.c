@@ -62,7 +62,7 @@ static bool try_instead(struct assay_sim *sim, struct assay_sim_schedule *s, siz
 static void simpler(struct assay_sim *sim, struct assay_sim_schedule *s, size_t at, struct assay_sim_finding *finding)
 {
     struct assay_sim_fault f = s->faults[at], g = f;
-    if (f.crash)
+    if (f.kind != ASSAY_SIM_MEETS)
         return;
     g.link.kind = ASSAY_LINK_DROP;
     g.link.size = g.link.mask = 0;
@@ -80,10 +80,10 @@ static void simpler(struct assay_sim *sim, struct assay_sim_schedule *s, size_t 
 
 static void sooner(struct assay_sim *sim, struct assay_sim_schedule *s, size_t at, struct assay_sim_finding *finding)
 {
-    uint64_t least = 1, here = s->faults[at].crash ? s->faults[at].step : s->faults[at].link.at;
+    uint64_t least = 1, here = s->faults[at].kind != ASSAY_SIM_MEETS ? s->faults[at].nth : s->faults[at].link.at;
     for (; least < here && least < 64; least++) {
         struct assay_sim_fault f = s->faults[at];
-        *(f.crash ? &f.step : &f.link.at) = least;
+        *(f.kind != ASSAY_SIM_MEETS ? &f.nth : &f.link.at) = least;
         if (try_instead(sim, s, at, &f, finding))
             return;
     }

@@ -41,6 +41,7 @@ struct assay_sim_event {
     uint8_t kind, node;
     uint16_t life; /* of the node: events of an older one are void */
     uint16_t held; /* ARRIVE: it waits for so many others to pass it */
+    bool failed;   /* COMPLETE */
     uint32_t what; /* STORE, COMPLETE: in orders */
     struct assay_sim_datagram datagram;
 };
@@ -48,8 +49,9 @@ struct assay_sim_event {
 struct assay_sim_node {
     assay_sid sid; /* a client's session */
     int64_t deadline;
-    uint32_t call;  /* in calls: the one that runs */
-    uint32_t saved; /* arguments of the first call, were it made again: where in the bytes */
+    uint32_t call;   /* in calls: the one that runs */
+    uint32_t orders; /* effects that can fail */
+    uint32_t saved;  /* arguments of the first call, were it made again: where in the bytes */
     uint16_t life;
     uint16_t flow;             /* a client's; 0: it has sent nothing yet */
     uint16_t act, act_end;     /* its next call, in model->acts */
@@ -70,6 +72,7 @@ struct assay_sim_order {
     assay_token token;
     uint16_t effect, flow, life;
     uint8_t node;
+    uint32_t nth; /* of those of its node that can fail, from 1 */
 };
 struct assay_sim_done {
     int64_t at;
@@ -99,6 +102,7 @@ enum assay_sim_trace_kind {
     ASSAY_SIM_T_LOST,    /* `why` tells where */
     ASSAY_SIM_T_ARRIVED, /* not in its turn, or changed */
     ASSAY_SIM_T_DONE,
+    ASSAY_SIM_T_FAILED,
     ASSAY_SIM_T_CALL,
     ASSAY_SIM_T_RESULT,
     ASSAY_SIM_T_CRASH,
@@ -108,7 +112,7 @@ struct assay_sim_trace {
     int64_t at;
     uint8_t kind, node, faults; /* faults: bit set of 1 << enum assay_link_kind */
     const char *why;
-    uint32_t what; /* in dones, calls, results */
+    uint32_t what; /* in dones, orders, calls, results */
     struct assay_sim_datagram datagram;
 };
 
@@ -135,7 +139,8 @@ struct assay_sim_state {
     uint32_t bytes, box_head, box_tail, orders, dones, calls, results, puts, trace;
     uint32_t row_first[ASSAY_SIM_LOGS_MAX], row_count[ASSAY_SIM_LOGS_MAX];
     uint32_t faults;
-    bool full; /* no room that will not come back */
+    bool failed_effect; /* one did */
+    bool full;          /* no room that will not come back */
     struct {
         struct assay_sim_summed rows[ASSAY_SIM_LOGS_MAX], puts, calls, results, dones;
     } summed;
@@ -260,7 +265,8 @@ void assay_sim_arrive(struct assay_sim *sim, const struct assay_sim_datagram *d)
 void assay_sim_tick(struct assay_sim *sim, unsigned node);
 void assay_sim_act(struct assay_sim *sim, unsigned node);
 void assay_sim_store(struct assay_sim *sim, uint32_t order);
-void assay_sim_complete(struct assay_sim *sim, uint32_t order);
+void assay_sim_fail(struct assay_sim *sim, uint32_t order); /* instead of it */
+void assay_sim_complete(struct assay_sim *sim, uint32_t order, bool done);
 
 /* ---- disk.c ------------------------------------------------------------- */
 
@@ -284,6 +290,10 @@ enum assay_sim_next assay_sim_peek(struct assay_sim *sim, unsigned *node);
 /* Do it: with the faults that a datagram meets. */
 void assay_sim_step(struct assay_sim *sim, enum assay_sim_next next, const struct assay_link_fault *const *faults,
                     size_t count);
+/* Where the next event is that an effect is done which can fail: in orders, else ASSAY_SIM_NONE. */
+uint32_t assay_sim_next_order(const struct assay_sim *sim);
+/* Instead of that step it fails. */
+void assay_sim_step_failing(struct assay_sim *sim);
 /* Go on for a time though the world is at rest; returns how many datagrams were sent. */
 uint64_t assay_sim_idle(struct assay_sim *sim, int64_t span);
 /* To the end, as a schedule says (NULL: nothing goes wrong any more). */

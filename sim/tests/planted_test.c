@@ -232,6 +232,44 @@ static void test_lines_in_memory_alone(void **state)
     assert_int_equal(size, 1);
 }
 
+/* ---- effects that fail ------------------------------------------------- */
+
+/* It takes the line, and so acknowledges it, though it could not be stored. */
+static void test_acknowledged_though_storing_failed(void **state)
+{
+    (void)state;
+    size_t size;
+    const struct edit edits[] = {
+        {"          else: {decline: true}\n          req: PS-8", "          else: {drop: true}\n          req: PS-8"},
+        {0}};
+    check(found(PUBSUB, edits, 1, &size), ASSAY_SIM_MISSING);
+    assert_int_equal(size, 1);
+}
+
+static void test_taken_though_showing_failed(void **state)
+{
+    (void)state;
+    size_t size;
+    const struct edit edits[] = {
+        {"          else: {decline: true}\n          req: PS-2", "          else: {drop: true}\n          req: PS-2"},
+        {0}};
+    check(found(PUBSUB, edits, 1, &size), ASSAY_SIM_MISSING);
+    assert_int_equal(size, 1);
+}
+
+/* Acknowledged all the same. */
+static void test_acknowledged_though_keeping_failed(void **state)
+{
+    (void)state;
+    size_t size;
+    const struct edit edits[] = {{"send: {Ack: {number: number}}, else: {drop: true}",
+                                  "send: {Ack: {number: number}}, else: {send: {Ack: {number: number}}}"},
+                                 {"faults: [drop, ", "faults: [fail, drop, "},
+                                 {0}};
+    check(found(LOCKSTEP, edits, 1, &size), ASSAY_SIM_MISSING);
+    assert_int_equal(size, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +287,9 @@ int main(void)
         cmocka_unit_test(test_numbers_wrap_elsewhere),
         cmocka_unit_test(test_a_cursor_that_is_not_saved),
         cmocka_unit_test(test_lines_in_memory_alone),
+        cmocka_unit_test(test_acknowledged_though_storing_failed),
+        cmocka_unit_test(test_taken_though_showing_failed),
+        cmocka_unit_test(test_acknowledged_though_keeping_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

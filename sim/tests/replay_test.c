@@ -75,9 +75,10 @@ static void test_written_and_read(void **state)
                        "#sim crash server 57\n"
                        "2 down 1 duplicate 30ms\n"
                        "#sim crash bob 31\n"
+                       "#sim fail server 2\n"
                        "1 up 5 corrupt 12:40\n";
     struct assay_sim_schedule s = schedule_of(&w, plan), again;
-    assert_int_equal(s.count, 5);
+    assert_int_equal(s.count, 6);
     assert_int_equal(s.seed, 77);
     assert_int_equal(s.blackout, 12);
     assert_true(s.near_wrap);
@@ -85,13 +86,13 @@ static void test_written_and_read(void **state)
     assert_true(assay_sim_schedule_write(&s, w.model, to));
     fclose(to);
     again = schedule_of(&w, text);
-    assert_int_equal(again.count, 5);
+    assert_int_equal(again.count, 6);
     assert_int_equal(again.seed, 77);
     assert_int_equal(again.blackout, 12);
     assert_true(again.near_wrap);
     for (size_t i = 0; i < s.count; i++) {
-        assert_int_equal(s.faults[i].crash, again.faults[i].crash);
-        assert_int_equal(s.faults[i].step, again.faults[i].step);
+        assert_int_equal(s.faults[i].kind, again.faults[i].kind);
+        assert_int_equal(s.faults[i].nth, again.faults[i].nth);
         assert_int_equal(s.faults[i].node, again.faults[i].node);
         assert_int_equal(s.faults[i].link.kind, again.faults[i].link.kind);
         assert_int_equal(s.faults[i].link.at, again.faults[i].link.at);
@@ -120,6 +121,8 @@ static void test_wrong_text(void **state)
     struct world w = world_of(LOCKSTEP, NULL);
     refused(&w, "1 up 3 drop\n#sim crash nobody 3\n", "plan:2:1:");
     refused(&w, "#sim crash server\n", "crash NODE STEP");
+    refused(&w, "#sim fail server\n", "fail NODE N");
+    refused(&w, "#sim burn server 1\n", "plan:1:1:");
     refused(&w, "#sim blackout 0\n", "plan:1:1:");
     refused(&w, "1 up 3 explode\n", "plan:1:8:");
     free_world(&w);

@@ -46,6 +46,25 @@ def test_a_wrong_one(tmp_path):
     assert "all promises are kept" in sim(LOCKSTEP, "--plan", plan)
 
 
+def test_an_effect_that_fails(tmp_path):
+    """An acknowledgement though nothing was kept; replayed, and no link can do it."""
+    text = LOCKSTEP.read_text().replace("faults: [", "faults: [fail, ")
+    spec = tmp_path / "hasty.yaml"
+    spec.write_text(text.replace("else: {drop: true}", "else: {send: {Ack: {number: number}}}", 1))
+    out = sim(spec, code=1, cwd=tmp_path)
+    assert "ended well, but keep is not done at server" in out
+    assert "* keep fails: content='1'" in out
+    assert "assay link" not in out
+    plan = tmp_path / "lockstep.plan"
+    assert "#sim fail server 1" in plan.read_text()
+    assert "keep is not done" in sim(spec, "--plan", plan, code=1)
+    (tmp_path / "right.yaml").write_text(text)
+    right = sim(tmp_path / "right.yaml", "--plan", plan)
+    assert "keep fails" in right and "all promises are kept" in right
+    with linked_with_notes("127.0.0.1:9", plan) as notes:
+        assert "lockstep.plan:2: not done" in notes and "fail server 1" in notes
+
+
 def test_the_same_from_the_same_seed(tmp_path):
     def told(*options):
         text = sim(LOCKSTEP, "--faults", "1", *options)
@@ -89,6 +108,20 @@ def linked(server, plan):
         try:
             _, host, port = address_told(link)
             yield f"{host}:{port}"
+        finally:
+            link.terminate()
+
+
+@contextlib.contextmanager
+def linked_with_notes(server, plan):
+    """What a link says of a plan, by when it listens."""
+    notes = plan.with_suffix(".notes")
+    command = [ASSAY, "link", "--listen", "udp:127.0.0.1:0", "--to", f"udp:{server}", "--plan", plan]
+    with open(notes, "w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors,
+                                                      text=True) as link:
+        try:
+            address_told(link)
+            yield notes.read_text()
         finally:
             link.terminate()
 
