@@ -75,8 +75,8 @@ static void note_effect(struct assay_sim *sim, unsigned node, uint16_t flow, con
     if (!ASSAY_SIM_ROOM(sim, sim->orders, sim->s.orders + 1u))
         return;
     uint32_t nth = event->effect.token ? ++sim->node[node].orders : 0;
-    sim->orders.items[sim->s.orders] =
-        (struct assay_sim_order){args, event->effect.token, effect, flow, sim->node[node].life, (uint8_t)node, nth};
+    sim->orders.items[sim->s.orders] = (struct assay_sim_order){
+        args, event->effect.token, effect, flow, sim->node[node].life, (uint8_t)node, event->effect.chain, nth};
     assay_sim_push(sim, (struct assay_sim_event){.at = sim->s.now + sim->config.effect / 2,
                                                  .kind = ASSAY_SIM_STORE,
                                                  .node = (uint8_t)node,
@@ -351,28 +351,51 @@ static int64_t complete_later(struct assay_sim *sim, uint32_t order, bool failed
     return at;
 }
 
-void assay_sim_store(struct assay_sim *sim, uint32_t order)
-{
-    const struct assay_sim_order o = sim->orders.items[order];
-    if (o.node == ASSAY_SIM_SERVER && assay_sim_disk_put(sim, o.effect, o.args))
-        note_done(sim, o.node, o.effect, o.args);
-    if (!o.token) { /* nobody waits for it */
-        go_on(sim, o.node);
-        return;
-    }
-    complete_later(sim, order, false);
-}
-
-void assay_sim_fail(struct assay_sim *sim, uint32_t order)
+static int64_t fail(struct assay_sim *sim, uint32_t order)
 {
     const struct assay_sim_order *o = &sim->orders.items[order];
     if (sim->tracing)
         assay_sim_note(sim, (struct assay_sim_trace){.kind = ASSAY_SIM_T_FAILED, .node = o->node, .what = order});
-    int64_t over = complete_later(sim, order, true);
+    sim->node[o->node].untold += o->chain;
+    return complete_later(sim, order, true);
+}
+
+bool assay_sim_doomed(const struct assay_sim *sim, uint32_t order)
+{
+    const struct assay_sim_order *o = &sim->orders.items[order];
+    const struct assay_sim_node *n = &sim->node[o->node];
+    return o->chain && (n->untold || order < n->doomed);
+}
+
+void assay_sim_store(struct assay_sim *sim, uint32_t order)
+{
+    const struct assay_sim_order o = sim->orders.items[order];
+    if (assay_sim_doomed(sim, order)) {
+        fail(sim, order);
+        return;
+    }
+    if (o.node == ASSAY_SIM_SERVER && assay_sim_disk_put(sim, o.effect, o.args))
+        note_done(sim, o.node, o.effect, o.args);
+    if (o.token)
+        complete_later(sim, order, false);
+    else
+        go_on(sim, o.node); /* nobody waits for it */
+}
+
+void assay_sim_fail(struct assay_sim *sim, uint32_t order)
+{
+    int64_t over = fail(sim, order);
     sim->s.faults++;
     sim->s.failed_effect = true;
     sim->s.last_fault = over > sim->s.last_fault ? over : sim->s.last_fault;
     sim->s.moved = over > sim->s.moved ? over : sim->s.moved;
+}
+
+static void tell_failure(struct assay_sim *sim, const struct assay_sim_order *o)
+{
+    sim->node[o->node].untold -= o->chain;
+    if (o->chain)
+        sim->node[o->node].doomed = sim->s.orders;
 }
 
 /* A client's effect is done, and the program has saved what it would begin with, in one go. */
@@ -383,6 +406,8 @@ void assay_sim_complete(struct assay_sim *sim, uint32_t order, bool done)
     enum assay_rc rc = ASSAY_FULL;
     if (client && done)
         note_done(sim, o.node, o.effect, o.args);
+    if (!done)
+        tell_failure(sim, &o);
     for (bool any = true; any && rc == ASSAY_FULL;) {
         rc = assay_complete(assay_sim_engine(sim, o.node), o.token, sim->s.now, done, ready(sim));
         any = harvest(sim, o.node, o.flow);
@@ -448,6 +473,7 @@ static void make_engine(struct assay_sim *sim, unsigned node)
     if (!assay_engine_init(assay_sim_engine(sim, node), sim->engine_size[node], &config))
         sim->memory = true;
     sim->node[node].up = true;
+    sim->node[node].untold = 0;
     sim->node[node].deadline = ASSAY_NEVER;
 }
 

@@ -126,7 +126,7 @@ uint32_t assay_sim_next_order(const struct assay_sim *sim)
     if (sim->s.events == 0 || e->kind != ASSAY_SIM_STORE || e->life != sim->node[e->node].life ||
         e->at > first_deadline(sim, &node))
         return ASSAY_SIM_NONE;
-    return sim->orders.items[e->what].nth ? e->what : ASSAY_SIM_NONE;
+    return sim->orders.items[e->what].nth && !assay_sim_doomed(sim, e->what) ? e->what : ASSAY_SIM_NONE;
 }
 
 void assay_sim_step_failing(struct assay_sim *sim)

@@ -95,6 +95,7 @@ static void add_nodes(const struct assay_sim *sim, struct hash *h)
         const struct assay_sim_node *n = &sim->node[i];
         add(h, n->sid);
         add(h, (uint64_t)n->deadline);
+        add(h, n->untold);
         add(h, (uint64_t)n->life << 48 | (uint64_t)n->flow << 32 | (uint64_t)n->act << 16 | n->act_end);
         add(h, (uint64_t)n->up | (uint64_t)n->calling << 1 | (uint64_t)n->blocked << 2 | (uint64_t)n->over << 3);
         if (i != ASSAY_SIM_SERVER) {
@@ -113,7 +114,7 @@ static void add_order(const struct assay_sim *sim, struct hash *h, uint32_t orde
 {
     const struct assay_sim_order *o = &sim->orders.items[order];
     add(h, (uint64_t)o->token << 32 | (uint64_t)o->effect << 16 | o->flow);
-    add(h, (uint64_t)o->life << 8 | o->node);
+    add(h, (uint64_t)o->life << 16 | (uint64_t)o->node << 8 | (uint64_t)o->chain << 1 | assay_sim_doomed(sim, order));
     add_args(sim, h, sim->model->effects[o->effect].args, o->args);
 }
 

@@ -51,6 +51,8 @@ struct assay_sim_node {
     int64_t deadline;
     uint32_t call;   /* in calls: the one that runs */
     uint32_t orders; /* effects that can fail */
+    uint32_t untold; /* chained ones that failed, of which the engine was not told */
+    uint32_t doomed; /* in orders: chained ones before this one fail */
     uint32_t saved;  /* arguments of the first call, were it made again: where in the bytes */
     uint16_t life;
     uint16_t flow;             /* a client's; 0: it has sent nothing yet */
@@ -72,6 +74,7 @@ struct assay_sim_order {
     assay_token token;
     uint16_t effect, flow, life;
     uint8_t node;
+    bool chain;
     uint32_t nth; /* of those of its node that can fail, from 1 */
 };
 struct assay_sim_done {
@@ -265,7 +268,10 @@ void assay_sim_arrive(struct assay_sim *sim, const struct assay_sim_datagram *d)
 void assay_sim_tick(struct assay_sim *sim, unsigned node);
 void assay_sim_act(struct assay_sim *sim, unsigned node);
 void assay_sim_store(struct assay_sim *sim, uint32_t order);
-void assay_sim_fail(struct assay_sim *sim, uint32_t order); /* instead of it */
+/* Instead of it. */
+void assay_sim_fail(struct assay_sim *sim, uint32_t order);
+/* One before it in its chain failed: so does it. */
+bool assay_sim_doomed(const struct assay_sim *sim, uint32_t order);
 void assay_sim_complete(struct assay_sim *sim, uint32_t order, bool done);
 
 /* ---- disk.c ------------------------------------------------------------- */
