@@ -16,7 +16,7 @@
 struct test {
     const char *places[2]; /* SPEC, TARGET */
     const char *filter, *timed, *junit, *tap, *json, *role, *upper, *transport;
-    struct assay_arg_list observe, fault, params, lenient;
+    struct assay_arg_list observe, fault, params, limits, lenient;
     uint64_t seed, jobs, repeat;
     double timeout_scale;
     bool strict, list, verbose;
@@ -32,6 +32,7 @@ static enum assay_args_result read_args(struct test *t, int argc, char **argv, s
          "where effect NAME shows: a file, cmd:COMMAND, stdout, stderr"},
         {"fault", ASSAY_ARG_LIST, &t->fault, "NAME=COMMAND", "start a target in which effect NAME fails, or no-room"},
         {"param", ASSAY_ARG_LIST, &t->params, "NAME=VALUE", "a fact of the target that the spec asks for"},
+        {"limit", ASSAY_ARG_LIST, &t->limits, "NAME=VALUE", "a limit of the spec that the target runs with otherwise"},
         {"lenient", ASSAY_ARG_LIST, &t->lenient, "NAME=0|1", "whether the target has this leniency"},
         {"strict", ASSAY_ARG_FLAG, &t->strict, NULL, "all leniencies off; a missed SHOULD is a failure"},
         {"filter", ASSAY_ARG_STRING, &t->filter, "GLOB", "only cases whose id matches"},
@@ -194,6 +195,7 @@ static char *again(const struct test *t)
     put_list(f, "observe", &t->observe);
     put_list(f, "fault", &t->fault);
     put_list(f, "param", &t->params);
+    put_list(f, "limit", &t->limits);
     put_list(f, "lenient", &t->lenient);
     if (t->strict)
         fputs(" --strict", f);
@@ -483,9 +485,10 @@ static int with_spec(const struct test *t, struct assay_target *target)
                                        .seed = t->seed,
                                        .strict = t->strict};
     int code = ASSAY_EXIT_USAGE;
-    bool read = assay_settings_read(&settings, assay_spec_model(spec), NULL, &t->params, &t->lenient, t->strict);
+    bool read = assay_settings_read(&settings, assay_spec_model(spec), &t->limits, &t->params, &t->lenient, t->strict);
     if (t->role && strcmp(t->role, "client") == 0 && t->lenient.count == 0)
         settings.leniencies = 0; /* clients grant none unless they are asked to */
+    settings.model.limits = settings.limits;
     if (read && assay_test_parts_make(&parts, &wanted, spec, &settings, target))
         code = t->list ? list_parts(&parts) : judge(t, &parts, target, &settings);
     assay_test_parts_free(&parts);

@@ -134,6 +134,7 @@ static bool add_part(struct maker *m, uint8_t role, uint16_t i, uint16_t machine
                                           .filter = m->wanted->filter,
                                           .timed = m->wanted->timed,
                                           .faults = true,
+                                          .real_time = true,
                                           .stops = true,
                                           .strict = m->wanted->strict,
                                           .model = &m->settings->model,

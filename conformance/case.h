@@ -114,6 +114,7 @@ struct assay_suite_options {
     uint64_t seed;
     const char *filter;              /* glob over ids, or NULL */
     uint8_t timed;                   /* enum assay_suite_timed */
+    bool real_time;                  /* it goes by: cases that wait longer than `patience` for seals are left out */
     bool stops;                      /* also the steps DEAF and GONE: who plays the cases knows them */
     bool faults;                     /* also cases for targets whose effects fail or whose memory is short */
     bool strict;                     /* leniencies off */

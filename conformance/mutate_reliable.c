@@ -217,6 +217,25 @@ static bool peer_forgotten(struct assay_lab *lab)
     return true;
 }
 
+enum seal_fault { NEVER_OLD, OLD_AT_ONCE, SEAL_FAULTS };
+
+static void list_seals(struct assay_lister *l)
+{
+    struct assay_mutations one = *l->to;
+    list_peers(l);
+    for (int32_t v = 1; one.count < l->to->count && v < SEAL_FAULTS; v++)
+        assay_mutation_add(l, l->to->items[one.count].index, 0, v);
+}
+
+static bool seals_hold_otherwise(struct assay_lab *lab)
+{
+    bool old = lab->mutation->variant == NEVER_OLD;
+    lab->m->limits.seal = old ? INT64_MAX / 4 : 1;
+    lab->mutant->req = lab->m->rules[lab->mutation->index].req;
+    assay_lab_say(lab, old ? "what was sealed is good for ever" : "what was sealed is too old at once", "");
+    return true;
+}
+
 /* ---- sums -------------------------------------------------------------------- */
 
 static void list_sums(struct assay_lister *l)
@@ -259,6 +278,7 @@ const struct assay_operator assay_operators_reliable[] = {
     {"log-wrong", .model = list_logs, .apply = log_wrong},
     {"effect-not-awaited", .model = list_effects, .apply = not_waited_for},
     {"address-forgotten", .model = list_peers, .apply = peer_forgotten},
+    {"seal-wrong", .model = list_seals, .apply = seals_hold_otherwise},
     {"sum-ignored", .model = list_sums, .apply = sum_ignored},
     {0},
 };

@@ -98,7 +98,8 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
         return ASSAY_GO_WAIT;
     o->finding = finding;
     o->took = assay_clock_now() - r->began;
-    o->by_time = o->by_time || finding == ASSAY_FOUND_LATE || assay_play_upper_late(r);
+    o->by_time = o->by_time || finding == ASSAY_FOUND_LATE || assay_play_upper_late(r) ||
+                 (r->play.c->timed && finding == ASSAY_FOUND_MISMATCH);
     if (r->oracle && finding == ASSAY_FOUND_MISMATCH)
         o->by_time |=
             assay_oracle_hangs_on_time(r->oracle, o->link, assay_clock_now() + assay_pace_slack(&r->stage->pace));

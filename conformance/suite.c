@@ -34,6 +34,7 @@ static assay_generator *const for_datagram_servers[] = {
     assay_generate_faults,
     assay_generate_lossy,
     assay_generate_copies,
+    assay_generate_seals,
     NULL,
 };
 
@@ -238,6 +239,7 @@ struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struc
                                                .options = options->params,
                                                .leniencies = leniencies,
                                                .terminal = assay_suite_terminal(spec, options)},
+                                    .real_time = options->real_time,
                                     .stops = options->stops,
                                     .arrives = options->role == ASSAY_CLIENT,
                                     .call_timeout = options->call_timeout,

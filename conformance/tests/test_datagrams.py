@@ -106,3 +106,14 @@ def test_cases_that_wait_for_real_timers_are_a_class():
     timed = json.loads(done.stdout)["summary"]["timed"]
     assert done.returncode == 0 and timed["cases"] == 1 and timed["longest"] == timed["seconds"] > 0
     assert pubsub("--timed", "some").returncode == 4
+
+
+@pytest.mark.parametrize("seal,wrong", [("1s", []), ("100s", ["too-old"]), ("20ms", ["old-and-good"])])
+def test_seals_end_when_they_have_to(seal, wrong):
+    command = [ASSAY, "test", PUBSUB, f"exec:{KEEPER} --limit seal={seal}", *SOON, "--limit", "seal=1s", "--json", "--filter",
+               "pubsub/unknown/seal/*"]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    cases = json.loads(done.stdout)["cases"]
+    assert [c["id"].split("/")[-1] for c in cases if c["verdict"] == "fail"] == wrong
+    assert {c["verdict"] for c in cases} <= {"pass", "fail"} and len(cases) == 2
+    assert all(c["requirement"] == "PS-6" for c in cases if c["id"].endswith("too-old"))
