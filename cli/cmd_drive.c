@@ -42,7 +42,7 @@ int assay_cmd_drive(int argc, char **argv)
         {"param", ASSAY_ARG_LIST, &w.params, "NAME=VALUE", "set a param of the spec"},
         {"lenient", ASSAY_ARG_LIST, &w.lenient, "NAME=0|1", "grant the server a leniency (none by default)"},
         {"bind", ASSAY_ARG_STRING, &drive.options.bind, "ADDRESS", "be reachable there (datagrams)"},
-        {"trace", ASSAY_ARG_FLAG, &drive.trace, NULL, "show all frames on standard error"},
+        {"trace", ASSAY_ARG_FLAG, &drive.trace, NULL, "show all messages on standard error"},
         {0},
     };
     struct assay_arg_spec args = {.usage = "drive SPEC ADDRESS [OPTIONS]",

@@ -60,8 +60,8 @@ class BaseClient:
     transport, machine: by their names in the spec, if not those that it names first.
     ports: of the server on other transports than this one, by name: {"udp": 3002}; those of the spec otherwise.
     bind: (host, port) to send from. Over UDP such a client hears whoever sends there.
-    trace: called with (sent, message, data) for every frame: whether it was sent, its name (None where it cannot be
-        read) and its bytes.
+    trace: called with (sent, message, data, text) for every frame: whether it was sent, its name (None where it cannot
+        be read), its bytes, and what it holds, as 'Name{field=value text="..."}' (None where it cannot be read).
     """
 
     def __init__(self, host, port, params=None, timeout=None, connect_timeout=10.0, lenient=(), defer=False,

@@ -218,8 +218,7 @@ class _Flow:
         """What no rule sends restarts no timer."""
         session = self.session
         session.out.append(data)
-        if session.trace is not None:
-            session.trace(True, _MESSAGES[message].name, data)
+        session.tell_frame(True, _MESSAGES[message].name, data)
 
     def deadline(self):
         if not self.kept:

@@ -1123,6 +1123,57 @@ def _decode_partial(env, frame, data):
         pass
 
 
+# ---- as text ----
+
+
+_SHOWN_BYTES, _SHOWN_ITEMS = 48, 12
+_ESCAPES = {10: "\\n", 13: "\\r", 9: "\\t", 0: "\\0", 92: "\\\\", 34: '\\"'}
+
+
+def _show_bytes(data):
+    shown = "".join(_ESCAPES.get(byte) or (chr(byte) if 0x20 <= byte < 0x7f else "\\x%02x" % byte) for byte in data[:_SHOWN_BYTES])
+    return '"%s"' % shown + ("... %d bytes" % len(data) if len(data) > _SHOWN_BYTES else "")
+
+
+def _show_value(type_, value):
+    t = _TYPES[type_]
+    if t.kind == "list":
+        items = _items(value)
+        shown = "[%s]" % ",".join(str(item) for item in items[:_SHOWN_ITEMS])
+        return shown + ("... %d items" % len(items) if len(items) > _SHOWN_ITEMS else "")
+    if isinstance(value, bytes):
+        return _show_bytes(value)
+    return _ENUMS[t.of].names.get(value, str(value)) if t.kind == "enum" else str(int(value))
+
+
+def _decode_own(env, frame, content, m):
+    """Read a message that was sent: which one it is need not be found."""
+    r = _Reader(content)
+    for f in _fields(frame.fields):
+        _decode_field(env, f, r)
+    body = content[r.pos:] if frame.body is None else env.slots[_FIELDS[frame.body].slot]
+    return _decode_message(env, frame, m, body)[0]
+
+
+def _shown(session, sent, name, data):
+    """A frame as `Name{field=value ...}`; None: it cannot be read."""
+    message = next((m for m in _MESSAGES if m.name == name), None)
+    if message is None:
+        return None
+    frame = session.frame_out if sent else session.frame_in
+    env = _Env(session.vars, session.lenient, session.env.options, session)
+    status, _, content = _find_frame(env, frame, data, False)
+    content = _trimmed(frame, data[:content] if status == "whole" else data)
+    env.slots = {}
+    try:
+        event = _decode_own(env, frame, content, message) if sent else _decode(env, frame, content)
+    except _Stop:
+        return None
+    fields = [_FIELDS[i] for i in [i for i in _numbers(frame.fields) if i != frame.body] + list(_numbers(message.fields))]
+    return None if event != message.event else "%s{%s}" % (message.name, " ".join(
+        "%s=%s" % (f.name, _show_value(f.type, env.slots[f.slot])) for f in fields if f.name and f.slot in env.slots))
+
+
 # ---- encoding ----
 
 
@@ -1607,11 +1658,14 @@ class _Session:
         self._await()
         return True
 
+    def tell_frame(self, sent, message, frame):
+        if self.trace is not None:
+            self.trace(sent, message, frame, _shown(self, sent, message, frame))
+
     def _whole(self, frame, event, text):
         known = not isinstance(event, str) and _EVENTS[event].kind == "message"
         self.heard = self.heard or known
-        if self.trace is not None:
-            self.trace(False, _EVENTS[event].name if known else None, frame)
+        self.tell_frame(False, _EVENTS[event].name if known else None, frame)
         if self.flow is not None and self.flow.takes(event):
             self.flow.receive(event, text)
         else:
@@ -1865,8 +1919,7 @@ class _Body:
         before, s.state, s.waiting = s.state, self.state, self.waiting
         for name, frame in self.out:
             s.out.append(frame)
-            if s.trace is not None:
-                s.trace(True, name, frame)
+            s.tell_frame(True, name, frame)
         if self.result:
             s._end_call(*self.result)
         if before != s.state or self.timers:
@@ -1990,6 +2043,9 @@ def _read_address(text):
     return transport, host.strip("[]"), int(port)
 
 
+_Selector = getattr(selectors, "PollSelector", selectors.DefaultSelector)  # epoll does not take files
+
+
 class _Driver:
     """Does what lines on standard input say and tells on standard output what happens."""
 
@@ -2016,7 +2072,7 @@ class _Driver:
             self.orders.append(None)
 
     def loop(self):
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(sys.stdin, selectors.EVENT_READ)
             while True:
                 if not self.orders:
@@ -2035,7 +2091,7 @@ class _Driver:
         that is looked at: whoever gives orders may rely on it."""
         link = self.client._link if self.live else None
         deadline = self.due if link is None else link.session.deadline(None)
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(sys.stdin, selectors.EVENT_READ)
             if link is not None and link.session.early is None:
                 selector.register(link.socket, selectors.EVENT_READ)
@@ -2121,6 +2177,10 @@ def _kind_of(error):
     return kinds.get(type(error), "closed")
 
 
+def _tell_frame(sent, _message, data, text):
+    print(">" if sent else "<", text or "-", "(%s)" % data.hex(), file=sys.stderr)
+
+
 def _drive_options(argv):
     """(address, whether to run, options) of a command line; None: it is not understood."""
     if not argv or argv[0].startswith("-"):
@@ -2134,8 +2194,7 @@ def _drive_options(argv):
         if word == "--run":
             run = True
         elif word == "--trace":
-            options["trace"] = lambda sent, message, data: print(
-                ">" if sent else "<", message or "-", _quoted(data), file=sys.stderr)
+            options["trace"] = _tell_frame
         elif rest and word in ("--transport", "--machine"):
             options[word[2:]] = rest.pop(0)
         elif rest and word == "--lenient":

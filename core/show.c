@@ -5,6 +5,7 @@
 #include "core/number.h"
 
 #define SHOWN_BYTES 48u
+#define SHOWN_ITEMS 12u
 #define CUT         "..."
 
 void assay_show(struct assay_text *text, const char *bytes, size_t n)
@@ -39,20 +40,20 @@ static void show_digits(struct assay_text *text, uint8_t byte)
     assay_show(text, pair, sizeof pair);
 }
 
-static void show_rest(struct assay_text *text, uint32_t n, uint32_t most)
+static void show_rest(struct assay_text *text, uint32_t n, uint32_t most, const char *of_what)
 {
     if (n <= most)
         return;
     assay_show_name(text, CUT " ");
     assay_show_number(text, n);
-    assay_show_name(text, " bytes");
+    assay_show_name(text, of_what);
 }
 
 void assay_show_hex(struct assay_text *text, struct assay_span bytes, uint32_t most)
 {
     for (uint32_t i = 0; i < bytes.n && i < most; i++)
         show_digits(text, bytes.p[i]);
-    show_rest(text, bytes.n, most);
+    show_rest(text, bytes.n, most, " bytes");
 }
 
 static void show_byte(struct assay_text *text, uint8_t byte)
@@ -76,7 +77,19 @@ void assay_show_quoted(struct assay_text *text, struct assay_span bytes, uint32_
     for (uint32_t i = 0; i < bytes.n && i < most; i++)
         show_byte(text, bytes.p[i]);
     assay_show_name(text, "\"");
-    show_rest(text, bytes.n, most);
+    show_rest(text, bytes.n, most, " bytes");
+}
+
+static void show_list(struct assay_text *text, struct assay_span items)
+{
+    uint32_t count = items.n / 8;
+    assay_show_name(text, "[");
+    for (uint32_t i = 0; i < count && i < SHOWN_ITEMS; i++) {
+        assay_show_name(text, i ? "," : "");
+        assay_show_number(text, assay_load_item(items.p + (size_t)i * 8));
+    }
+    assay_show_name(text, "]");
+    show_rest(text, count, SHOWN_ITEMS, " items");
 }
 
 static void show_enum(struct assay_text *text, const struct assay_model *model, uint16_t index, int64_t value)
@@ -102,7 +115,7 @@ static void show_value(struct assay_text *text, const struct assay_env *env, uin
         assay_show_quoted(text, assay_bytes(env, v), SHOWN_BYTES);
         return;
     case ASSAY_T_LIST:
-        assay_show_hex(text, assay_bytes(env, v), SHOWN_BYTES);
+        show_list(text, assay_bytes(env, v));
         return;
     case ASSAY_T_INT:
     case ASSAY_T_BOOL:

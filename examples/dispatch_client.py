@@ -82,7 +82,7 @@ def parse(argv):
 
 def tracer(log, where):
     """What writes down each frame."""
-    def trace(sent, _message, data):
+    def trace(sent, _message, data, _text):
         log.write("%s %s:%d %s" % ("->" if sent else "<-", *where, data.decode("utf-8", "replace").rstrip("\n")))
     return trace
 

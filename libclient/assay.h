@@ -134,6 +134,7 @@ struct assay_client_frame {
     const void *bytes;   /* as on the wire, delimiter included; valid during the callback */
     size_t size;
     const char *address; /* of the other side, as it was given */
+    const char *text; /* what it holds, as `Name{field=value text="..."}`, long values cut; NULL: it cannot be read */
 };
 
 /* All zero (or NULL instead of the struct) is the default. */

@@ -78,10 +78,10 @@ static void say_frame(void *user, const struct assay_client_frame *frame)
 {
     const uint8_t *p = frame->bytes;
     (void)user;
-    fprintf(stderr, "%s %s %s", frame->sent ? ">" : "<", frame->address, frame->message ? frame->message : "-");
+    fprintf(stderr, "%s %s %s (", frame->sent ? ">" : "<", frame->address, frame->text ? frame->text : "-");
     for (size_t i = 0; i < frame->size; i++)
-        fprintf(stderr, "%s%02x", i ? "" : " ", p[i]);
-    fputc('\n', stderr);
+        fprintf(stderr, "%02x", p[i]);
+    fputs(")\n", stderr);
 }
 
 /* ---- what happens -------------------------------------------------------- */

@@ -29,7 +29,7 @@ static int usage(const struct assay_model *model, const char *program, FILE *to)
             "  close              ended\n\n"
             "  --run              connect at once; exit when the machine is through\n"
             "  --transport NAME   --machine NAME   --param NAME=VALUE   --lenient NAME   --bind ADDRESS\n"
-            "  --trace            show all frames on standard error\n\nCalls:\n",
+            "  --trace            show all messages on standard error\n\nCalls:\n",
             program, model->protocol);
     for (uint16_t i = 0; i < model->calls_count; i++) {
         fprintf(to, "  %s", model->calls[i].name);

@@ -2,26 +2,24 @@
 #include <errno.h>
 
 #include "core/codec.h"
+#include "core/show.h"
 #include "libclient/client.h"
 
 /* ---- frames ------------------------------------------------------------ */
 
-/* The message that a received frame is; ASSAY_NONE: it cannot be read as one. */
-static uint16_t message_of(const struct assay_link *l, struct assay_span bytes)
+#define TEXT_MAX 2048
+
+/* Read a frame once more. The message that it is; ASSAY_NONE: it cannot be read as one. */
+static uint16_t message_of(const struct assay_link *l, bool sent, struct assay_span bytes, struct assay_env *env)
 {
     const struct assay_model *model = l->pump.model;
-    const uint16_t frame = l->pump.machine->frame_in;
-    const uint8_t from = l->pump.machine->role & ASSAY_CLIENT ? ASSAY_SERVER : ASSAY_CLIENT;
-    assay_val slots[ASSAY_SLOTS_MAX];
-    struct assay_env env = {.model = model,
-                            .slots = slots,
-                            .frame = bytes.p,
-                            .scratch = l->client->trace_room,
-                            .scratch_cap = l->client->trace_size,
-                            .leniencies = l->pump.config.leniencies};
-    struct assay_frame_found found = assay_frame_find(&env, frame, from, bytes, 0, false);
+    const struct assay_machine *machine = l->pump.machine;
+    const uint16_t frame = sent ? machine->frame_out : machine->frame_in;
+    const bool by_client = sent == ((machine->role & ASSAY_CLIENT) != 0);
+    const uint8_t from = by_client ? ASSAY_CLIENT : ASSAY_SERVER;
+    struct assay_frame_found found = assay_frame_find(env, frame, from, bytes, 0, false);
     struct assay_span content = {bytes.p, found.status == ASSAY_FRAME_WHOLE ? found.content : bytes.n};
-    struct assay_decoded d = assay_decode(&env, frame, from, content);
+    struct assay_decoded d = assay_decode(env, frame, from, content);
     return d.message != ASSAY_NONE && model->messages[d.message].event == d.event ? d.message : ASSAY_NONE;
 }
 
@@ -30,14 +28,27 @@ void assay_trace(const struct assay_link *l, bool sent, uint16_t message, struct
     const struct assay_client *c = l->client;
     if (!c->options.trace)
         return;
+    char room[TEXT_MAX];
+    struct assay_text text = {room, sizeof room, 0};
+    assay_val slots[ASSAY_SLOTS_MAX];
+    struct assay_env env = {.model = l->pump.model,
+                            .slots = slots,
+                            .frame = frame.p,
+                            .scratch = c->trace_room,
+                            .scratch_cap = c->trace_size,
+                            .leniencies = l->pump.config.leniencies};
+    uint16_t found = message_of(l, sent, frame, &env);
+    if (found != ASSAY_NONE)
+        assay_show_message(&text, &env, found, sent ? l->pump.machine->frame_out : l->pump.machine->frame_in, 0);
     if (!sent)
-        message = message_of(l, frame);
+        message = found;
     const struct assay_client_frame told = {
         .sent = sent,
         .message = message == ASSAY_NONE ? NULL : c->model.messages[message].name,
         .bytes = frame.p,
         .size = frame.n,
         .address = c->places[l->transport == ASSAY_NONE ? 0 : l->transport],
+        .text = found == ASSAY_NONE ? NULL : room,
     };
     c->options.trace(c->options.user, &told);
 }

@@ -65,8 +65,10 @@ def test_the_exchange(dispatch, served):
     seen = []
     with dispatch.Client(*served.address, defer=True, trace=lambda *frame: seen.append(frame)) as client:
         assert client.run(60) is True and not client.connected
-    assert seen == [(False, "Hi", b"HI\n"), (True, "Dad", b"DAD\n"), (False, "Climb", b"CLIMB\n"), (True, "Top", b"TOP\n"),
-                    (False, "Who", b"WHO\n"), (True, "Mom", b"MOM\n"), (False, "Bye", b"BYE\n")]
+    assert [frame[:3] for frame in seen] == [
+        (False, "Hi", b"HI\n"), (True, "Dad", b"DAD\n"), (False, "Climb", b"CLIMB\n"), (True, "Top", b"TOP\n"),
+        (False, "Who", b"WHO\n"), (True, "Mom", b"MOM\n"), (False, "Bye", b"BYE\n")]
+    assert [frame[3] for frame in seen] == ['%s{object=0 command="%s"}' % (name, name.upper()) for name in ("Hi", "Dad", "Climb", "Top", "Who", "Mom", "Bye")]
 
 
 @pytest.mark.parametrize("lives, tries", [
@@ -166,7 +168,8 @@ def drive(folder, name, address, orders, *options):
 def test_driver_runs(folder, served):
     """--run: status 0 is End."""
     status, said, errors = drive(folder, "dispatch", "%s:%d" % tuple(served.address), "", "--run", "--param", "pause=20ms", "--trace")
-    assert (status, said) == (0, []) and errors.split("\n")[:3] == ["< Hi HI%0A", "> Dad DAD%0A", "< Climb CLIMB%0A"]
+    assert (status, said) == (0, []) and errors.split("\n")[:3] == [
+        '< Hi{object=0 command="HI"} (48490a)', '> Dad{object=0 command="DAD"} (4441440a)', '< Climb{object=0 command="CLIMB"} (434c494d420a)']
 
 
 def test_driver_takes_lines(folder, tmp_path):

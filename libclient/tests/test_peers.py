@@ -225,6 +225,21 @@ def test_driving_a_machine_that_runs_by_itself(serve):
     assert client.wait(timeout=60) == 0
 
 
+def test_traces_tell_fields(generated, tmp_path):  # noqa: F811
+    """In the same words, whichever language the client is in."""
+    orders, told = "connect\ncall echo small=2 big=-9 flag=true color=red data=%ff%22\n", []
+    with serving("libclient/tests/kinds.yaml", "--data", tmp_path, listen=["tcp:127.0.0.1:0"]) as (at, _):
+        for program in [ASSAY, "drive", ROOT / "libclient/tests/kinds.yaml"], [sys.executable, generated / "generated/kinds_client.py", "--drive"]:
+            (tmp_path / "orders").write_text(orders)
+            with open(tmp_path / "orders", encoding="utf-8") as given:  # a file: nothing ever comes behind it
+                done = subprocess.run([*map(str, program), at["tcp"], "--trace"], stdin=given, capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0 and "result echo" in done.stdout, done.stderr
+            told.append([line.replace(" " + at["tcp"], "") for line in done.stderr.splitlines()])
+    assert told[0] == told[1]
+    sent, = [line for line in told[0] if line.startswith("> Echo{")]
+    assert all(text in sent for text in (" small=2 big=-9 ", " color=red ", " list=[-1,7] ", ' data="\\xff\\""}'))
+
+
 def test_generated_programs_are_driven_as_well(generated, flags, tmp_path, serve):  # noqa: F811
     at, _ = serve("dispatch")
     run(ASSAY, "gen", "c", ROOT / "spec/dispatch.yaml", "-o", tmp_path, "--main")
