@@ -507,11 +507,17 @@ def test_a_long_history_takes_little_memory(serve, dial, tmp_path):
     server.end()
 
 
-def test_long_lines_take_no_more_memory(serve, dial, tmp_path):
-    """As few are fetched at once as are large."""
-    rows, spec = 2500, tmp_path / "pubsub.yaml"
+def long_lines(tmp_path):
+    """A spec that has them."""
+    spec = tmp_path / "pubsub.yaml"
     text = SPEC.read_text(encoding="utf-8").replace("max: 1200", "max: 60000").replace("max: 1024", "max: 50000")
     spec.write_text(text, encoding="utf-8")
+    return spec
+
+
+def test_long_lines_take_no_more_memory(serve, dial, tmp_path):
+    """As few are fetched at once as are large."""
+    rows, spec = 2500, long_lines(tmp_path)
     serve(spec=spec).end()
     fill(tmp_path / "pubsub.db", rows, lambda n: "line %d" % n + "." * 40000)
     server = serve(spec=spec)
@@ -523,4 +529,21 @@ def test_long_lines_take_no_more_memory(serve, dial, tmp_path):
     growth = server.memory() - before
     print("%.1f MB when started, then %.1f MB more" % (before / 1e6, growth / 1e6))
     assert growth < 40e6 < rows * 40000
+    server.end()
+
+
+def test_new_lines_that_are_long_take_no_more_memory(serve, dial, tmp_path):
+    """Fewer than the spec says stay there; the others come from the disk."""
+    rows = 600
+    server = serve("--limit", "memory=1MiB", spec=long_lines(tmp_path))
+    writer, reader = dial(server), dial(server)
+    assert writer.ask("ann", ANN, reads=False)
+    before = server.memory()
+    writer.write(*("line %d" % n + "." * 40000 for n in range(rows)), window=2)
+    growth = server.memory() - before
+    print("%.1f MB when started, then %.1f MB more" % (before / 1e6, growth / 1e6))
+    assert growth < 14e6 < rows * 40000
+    reader.trusting = True
+    assert reader.ask("bob", BOB, window=2)
+    assert [text[:8].strip(".") for text in texts(reader.read(rows, seconds=200))] == ["line %d" % n for n in range(rows)]
     server.end()

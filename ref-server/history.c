@@ -43,15 +43,21 @@ static struct assay_span *recent_at(const struct assay_recent *recent, uint64_t 
 static void forget_oldest(struct assay_recent *recent)
 {
     struct assay_span *row = recent_at(recent, recent->first++);
+    recent->bytes -= row->n;
     free((void *)(uintptr_t)row->p);
     *row = (struct assay_span){NULL, 0};
+}
+
+static bool is_full(const struct assay_recent *recent, struct assay_span more)
+{
+    return recent->end - recent->first == recent->keep || recent->bytes + more.n > recent->most;
 }
 
 /* A row that finds no memory leaves a gap, so that those before it go, too: they can be fetched. */
 static void remember(struct assay_recent *recent, uint64_t number, struct assay_span row)
 {
     uint8_t *copy = recent->keep > 0 ? malloc(row.n + 1) : NULL;
-    while (recent->first < recent->end && (!copy || recent->end - recent->first == recent->keep))
+    while (recent->first < recent->end && (!copy || is_full(recent, row)))
         forget_oldest(recent);
     if (recent->first == recent->end)
         recent->first = number;
@@ -61,6 +67,7 @@ static void remember(struct assay_recent *recent, uint64_t number, struct assay_
         return;
     }
     memcpy(copy, row.p, row.n);
+    recent->bytes += row.n;
     *recent_at(recent, number) = (struct assay_span){copy, row.n};
 }
 
@@ -406,8 +413,11 @@ static bool open_recent(struct assay_shard *s)
     for (uint16_t i = 0; h->recent && i < model->logs_count; i++) {
         uint64_t rows = assay_store_rows(s->server->effects.store, i);
         uint32_t keep = model->logs[i].keep;
-        h->recent[i] = (struct assay_recent){
-            .first = rows, .end = rows, .keep = keep, .chunk = chunk_rows(model, &model->logs[i])};
+        h->recent[i] = (struct assay_recent){.first = rows,
+                                             .end = rows,
+                                             .keep = keep,
+                                             .chunk = chunk_rows(model, &model->logs[i]),
+                                             .most = s->server->limits.memory / model->logs_count};
         h->recent[i].rows = calloc(keep + 1u, sizeof *h->recent[i].rows);
         if (!h->recent[i].rows)
             return false;

@@ -12,10 +12,11 @@ struct assay_chunk;
 struct assay_service;
 struct assay_shard;
 
-/* The newest rows of a log, as a ring. */
+/* The newest rows of a log, as a ring: at most `keep`, and all logs' together no more bytes than limits.memory. */
 struct assay_recent {
     struct assay_span *rows;
     uint32_t keep, chunk; /* older rows are fetched so many at once */
+    uint64_t bytes, most; /* all together */
     uint64_t first, end;  /* numbers */
     uint64_t told;        /* rows that the engines know of */
 };
