@@ -86,6 +86,10 @@ static void test_servers_that_say_nothing_are_told_apart(void **state)
     } of[] = {{"spec/dispatch.yaml", 1}, {"spec/relay.yaml", 0}, {"spec/relay.yaml", 1}};
     (void)state;
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+#ifdef __SANITIZE_ADDRESS__
+        if (i == 0) /* its many large datagrams take a minute here; the build without sanitizers has them */
+            continue;
+#endif
         struct assay_spec *spec = load_spec(of[i].spec);
         struct assay_score_options options = {.seed = 1, .transport = of[i].transport};
         struct assay_score *score = assay_score_make(spec, assay_spec_model(spec), &options);
