@@ -272,6 +272,17 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 
+/* For judges: of the memory for variables (limits.memory), in bytes, what is taken and who owns it. What nobody owns
+ * is lost: there is none. */
+struct assay_memory {
+    uint32_t used;      /* all of the following */
+    uint32_t variables; /* of sessions, and what their suspended rules hold */
+    uint32_t messages;  /* reliable ones: unacknowledged, or ahead of their turn */
+    uint32_t rows;      /* of tables */
+    uint32_t passing;   /* until the next call */
+};
+void assay_memory(const struct assay_engine *e, struct assay_memory *memory);
+
 /* Where all stands that an engine knows between calls (its events taken), part by part: with equal bytes there, one
  * block goes on as it did before. Blocks elsewhere hold other addresses. False: there are no more parts. */
 struct assay_engine_walk { /* zeroed at first */

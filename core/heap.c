@@ -123,3 +123,17 @@ bool assay_heap_part(const struct assay_heap *heap, uint32_t *unit, struct assay
     *unit = to;
     return true;
 }
+
+uint32_t assay_heap_block(uint32_t size)
+{
+    return ASSAY_HEAP_UNIT << order_of(size);
+}
+
+uint32_t assay_heap_used(const struct assay_heap *heap)
+{
+    struct assay_span part;
+    uint32_t used = 0;
+    for (uint32_t unit = 0, from = 0; assay_heap_part(heap, &unit, &part); from = unit)
+        used += heap->orders[from] ? 0 : part.n;
+    return used;
+}

@@ -32,6 +32,10 @@ void assay_heap_init(struct assay_heap *heap, uint8_t *bytes, uint8_t *orders, u
 bool assay_heap_alloc(struct assay_heap *heap, uint32_t size, uint32_t *offset);
 void assay_heap_free(struct assay_heap *heap, uint32_t offset, uint32_t size);
 
+/* What a block for that many bytes takes, and what all blocks take that are not free. */
+uint32_t assay_heap_block(uint32_t size);
+uint32_t assay_heap_used(const struct assay_heap *heap);
+
 /* All that stands in the heap: blocks in use, side by side, and the beginnings of free ones. What `orders` and `free`
  * hold follows from it. `*unit` is 0 at first; false: that was all. */
 bool assay_heap_part(const struct assay_heap *heap, uint32_t *unit, struct assay_span *part);

@@ -10,6 +10,7 @@ const char *const assay_sim_wrongs[ASSAY_SIM_WRONGS] = {
     [ASSAY_SIM_NOTHING] = "nothing", [ASSAY_SIM_MISSING] = "missing", [ASSAY_SIM_TWICE] = "twice",
     [ASSAY_SIM_ORDER] = "order",     [ASSAY_SIM_STUCK] = "stuck",     [ASSAY_SIM_UNWELL] = "unwell",
     [ASSAY_SIM_WAITS] = "waits",     [ASSAY_SIM_TRAFFIC] = "traffic", [ASSAY_SIM_FULL] = "full",
+    [ASSAY_SIM_LEAK] = "leak",
 };
 
 __attribute__((format(printf, 5, 6))) static bool wrong(struct assay_sim_finding *f, enum assay_sim_wrong what,
@@ -338,6 +339,25 @@ static bool input_waits(const struct assay_sim *sim)
     return false;
 }
 
+/* At rest sessions have their variables, and tables their rows. Nothing else is kept, and nothing is lost. */
+static bool memory_is_tidy(const struct assay_sim *sim, struct assay_sim_finding *f)
+{
+    for (unsigned i = 0; i < sim->nodes; i++) {
+        struct assay_memory m;
+        if (!sim->node[i].up)
+            continue;
+        assay_memory(sim->engines[i], &m);
+        uint32_t owned = m.variables + m.messages + m.rows + m.passing;
+        if (m.used != owned)
+            return wrong(f, ASSAY_SIM_LEAK, ASSAY_NONE, req_of(sim), "%s keeps %u bytes, %u of them for nothing",
+                         name_of(sim, i), m.used, m.used - owned);
+        if (m.messages && !was_refused(sim, i))
+            return wrong(f, ASSAY_SIM_LEAK, ASSAY_NONE, req_of(sim),
+                         "%s keeps %u bytes of messages that wait for nobody", name_of(sim, i), m.messages);
+    }
+    return true;
+}
+
 bool assay_sim_judge(struct assay_sim *sim, struct assay_sim_finding *f)
 {
     *f = (struct assay_sim_finding){.promise = ASSAY_NONE, .req = ASSAY_NONE};
@@ -348,5 +368,5 @@ bool assay_sim_judge(struct assay_sim *sim, struct assay_sim_finding *f)
     if (sim->reliable && assay_sim_waits(sim))
         return wrong(f, ASSAY_SIM_WAITS, ASSAY_NONE, req_of(sim),
                      "messages wait to be acknowledged, or for one before them, for ever");
-    return traffic_is_small(sim, f);
+    return memory_is_tidy(sim, f) && traffic_is_small(sim, f);
 }

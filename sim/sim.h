@@ -49,6 +49,7 @@ enum assay_sim_wrong {
     ASSAY_SIM_WAITS,   /* messages wait that nobody sends again */
     ASSAY_SIM_TRAFFIC, /* more datagrams than `extra` allows */
     ASSAY_SIM_FULL,    /* an engine has no room, and will have none */
+    ASSAY_SIM_LEAK,    /* an engine keeps memory that nothing needs */
     ASSAY_SIM_WRONGS,
 };
 extern const char *const assay_sim_wrongs[ASSAY_SIM_WRONGS]; /* "missing", ... */

@@ -1,5 +1,7 @@
 /* Schedules: as text, run again, drawn; and that a run depends on nothing but them. */
+#include "core/session.h"
 #include "sim/tests/edited.h"
+#include "sim/world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -301,6 +303,49 @@ static void test_equal_worlds_after_more_traffic(void **state)
     assert_true(broken > 0 && broken < 6);
 }
 
+/* ---- memory ------------------------------------------------------------ */
+
+/* Blocks of the heap that nobody owns, as one forgets them who does not give them back. */
+static void test_memory_that_is_lost(void **state)
+{
+    (void)state;
+    struct world w = world_of(PUBSUB, NULL);
+    struct assay_sim_finding finding;
+    uint32_t at;
+    for (unsigned node = 0; node < 3; node++) {
+        assay_sim_begin(w.sim, 1, false);
+        assay_sim_run(w.sim, NULL);
+        assert_true(assay_sim_judge(w.sim, &finding));
+        assert_true(assay_heap_alloc(&assay_sim_engine(w.sim, node)->heap, 100, &at));
+        assert_false(assay_sim_judge(w.sim, &finding));
+        assert_int_equal(finding.wrong, ASSAY_SIM_LEAK);
+        assert_non_null(strstr(finding.text, "128 of them for nothing"));
+    }
+    free_world(&w);
+}
+
+/* What memory is kept for, in the middle of it: messages under way, rows, variables. */
+static void test_memory_has_owners(void **state)
+{
+    (void)state;
+    struct world w = world_of(PUBSUB, NULL);
+    unsigned node, kept = 0;
+    enum assay_sim_next next;
+    assay_sim_begin(w.sim, 1, false);
+    while ((next = assay_sim_peek(w.sim, &node)) != ASSAY_SIM_REST) {
+        assay_sim_step(w.sim, next, NULL, 0);
+        for (unsigned i = 0; i < 3; i++) {
+            struct assay_memory m;
+            assay_memory(w.sim->engines[i], &m);
+            assert_int_equal(m.used, m.variables + m.messages + m.rows + m.passing);
+            assert_true(m.used <= w.sim->engine_config[i].limits.memory);
+            kept |= (m.messages > 0) | (m.rows > 0) << 1 | (m.variables > 0) << 2;
+        }
+    }
+    assert_int_equal(kept, 7);
+    free_world(&w);
+}
+
 /* ---- shrinking and drawing --------------------------------------------- */
 
 static void test_shrunk(void **state)
@@ -371,6 +416,8 @@ int main(void)
         cmocka_unit_test(test_equal_worlds_count),
         cmocka_unit_test(test_equal_worlds_of_many_kinds),
         cmocka_unit_test(test_equal_worlds_after_more_traffic),
+        cmocka_unit_test(test_memory_that_is_lost),
+        cmocka_unit_test(test_memory_has_owners),
         cmocka_unit_test(test_shrunk),
         cmocka_unit_test(test_drawn),
         cmocka_unit_test(test_what_cannot_be),
