@@ -137,6 +137,7 @@ static void declare_call(const struct assay_model *model, FILE *to, const struct
         fputs(";\n", to);
     }
     fputc('\n', to);
+    assay_c_declare_defaults(model, to, call);
 }
 
 /* ---- effects ----------------------------------------------------------- */
@@ -203,7 +204,10 @@ void assay_emit_c_header(const struct assay_model *model, FILE *to)
                 "and may be\n"
                 " * NULL. Bytes handed out are valid until the next call. For each call, NAME_start() begins it "
                 "without waiting,\n"
-                " * NAME_results() takes its results from the event that ends it. assay.h tells the rest.\n */\n");
+                " * NAME_results() takes its results from the event that ends it. Where arguments have defaults, "
+                "NAME_defaults() "
+                "gives\n * a struct of all arguments that begins with them, to be completed and handed to NAME_with() "
+                "or\n * NAME_with_start(). assay.h tells the rest.\n */\n");
     guard(model, to, "#ifndef ", "_CLIENT_H\n");
     guard(model, to, "#define ", "_CLIENT_H\n\n#include <assay.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
     for (uint16_t i = 0; i < model->enums_count; i++)

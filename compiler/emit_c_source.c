@@ -109,7 +109,7 @@ static void store(const struct assay_model *model, FILE *to, const struct assay_
     fprintf(to, "%s = values[%u].size%s;\n", list ? "_count" : "_size", i, list ? " / sizeof(int64_t)" : "");
 }
 
-static void result_names(const struct assay_model *model, FILE *to, const struct assay_call *call)
+void assay_c_result_names(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
     for (uint16_t i = 0; i < call->results.count; i++) {
         const struct assay_param *param = &model->params[call->results.first + i];
@@ -149,7 +149,7 @@ static void store_call(const struct assay_model *model, FILE *to, const struct a
     FILE *into = assay_c_begin_wrapped(&text, &size);
     assay_emit_name(into, call->name, ASSAY_LOWER_SNAKE);
     fprintf(into, "_store(%s", from);
-    result_names(model, into, call);
+    assay_c_result_names(model, into, call);
     fputs(");", into);
     assay_c_end_wrapped(to, into, &text, "            ");
     fputc('\n', to);
@@ -198,6 +198,7 @@ static void define_call(const struct assay_model *model, FILE *to, uint16_t inde
     starting(model, to, call, index);
     if (call->results.count)
         taking(model, to, call);
+    assay_c_define_defaults(model, to, call);
 }
 
 static void define_effect(const struct assay_model *model, FILE *to, const struct assay_effect *effect)

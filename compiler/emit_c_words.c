@@ -58,15 +58,17 @@ static bool ends_with(const char *name, const char *tail)
 }
 
 /* Functions of the generated interface that are no calls keep their names. */
-static void call_name(const struct assay_model *model, FILE *to, const struct assay_call *call)
+void assay_c_call_name(const struct assay_model *model, FILE *to, const struct assay_call *call)
 {
     static const char *const taken[] = {"new",    "open", "open_with", "close", "reconnect", "message",
                                         "detail", "base", "run",       "stop",  "model",     NULL};
+    static const char *const tails[] = {"_start", "_results", "_effect", "_with", "_defaults", "_args", NULL};
     fprintf(to, "%s_", model->protocol);
     assay_emit_name(to, call->name, ASSAY_LOWER_SNAKE);
-    if (in_list(taken, call->name) || ends_with(call->name, "_start") || ends_with(call->name, "_results") ||
-        ends_with(call->name, "_effect"))
-        fputs("_call", to);
+    bool like_another = in_list(taken, call->name);
+    for (const char *const *tail = tails; *tail; tail++)
+        like_another = like_another || ends_with(call->name, *tail);
+    fputs(like_another ? "_call" : "", to);
 }
 
 void assay_c_constant(const struct assay_model *model, FILE *to, const char *kind, const char *name)
@@ -139,7 +141,7 @@ void assay_c_number_type(const struct assay_model *model, FILE *to, const struct
     }
 }
 
-static void parameter(const struct assay_model *model, FILE *to, const struct assay_param *param)
+void assay_c_parameter(const struct assay_model *model, FILE *to, const struct assay_param *param, const char *between)
 {
     const struct assay_type *type = assay_c_type_of(model, param);
     if (type->kind == ASSAY_T_TEXT) {
@@ -148,7 +150,7 @@ static void parameter(const struct assay_model *model, FILE *to, const struct as
     } else if (type->kind >= ASSAY_T_BYTES) {
         fputs(type->kind == ASSAY_T_LIST ? "const int64_t *" : "const void *", to);
         assay_c_variable(to, param->name);
-        fputs(", size_t ", to);
+        fprintf(to, "%ssize_t ", between);
         assay_emit_name(to, param->name, ASSAY_LOWER_SNAKE);
         fputs(type->kind == ASSAY_T_LIST ? "_count" : "_size", to);
     } else {
@@ -158,6 +160,18 @@ static void parameter(const struct assay_model *model, FILE *to, const struct as
     }
     if (type->kind == ASSAY_T_DURATION)
         fputs("_ns", to);
+}
+
+void assay_c_argument(const struct assay_model *model, FILE *to, const struct assay_param *param, const char *between)
+{
+    const struct assay_type *type = assay_c_type_of(model, param);
+    assay_c_variable(to, param->name);
+    fputs(type->kind == ASSAY_T_DURATION ? "_ns" : "", to);
+    if (type->kind < ASSAY_T_BYTES || type->kind == ASSAY_T_TEXT)
+        return;
+    fputs(between, to);
+    assay_emit_name(to, param->name, ASSAY_LOWER_SNAKE);
+    fputs(type->kind == ASSAY_T_LIST ? "_count" : "_size", to);
 }
 
 static void result_parameter(const struct assay_model *model, FILE *to, const struct assay_call *call,
@@ -187,7 +201,7 @@ static void parameters(const struct assay_model *model, FILE *to, const struct a
     fprintf(to, "struct %s_client *client", model->protocol);
     for (uint16_t i = 0; i < call->args.count; i++) {
         fputs(", ", to);
-        parameter(model, to, &model->params[call->args.first + i]);
+        assay_c_parameter(model, to, &model->params[call->args.first + i], ", ");
     }
 }
 
@@ -256,7 +270,7 @@ static void signature_text(const struct assay_model *model, FILE *to, const stru
                            enum assay_c_form which)
 {
     fputs(which == ASSAY_C_TAKING ? "void " : "int ", to);
-    call_name(model, to, call);
+    assay_c_call_name(model, to, call);
     fputs(which == ASSAY_C_STARTING ? "_start(" : which == ASSAY_C_TAKING ? "_results(" : "(", to);
     if (which == ASSAY_C_TAKING)
         fputs("const struct assay_client_event *event", to);

@@ -42,6 +42,32 @@ static void echo(struct kinds_client *c)
     CHECK(data_size == 3 && memcmp(data, "a\0b", 4) == 0); /* and a NUL behind it */
 }
 
+/* What is not set has its default; a text that has none is empty. */
+static void defaults(struct kinds_client *c)
+{
+    static const int64_t usual[] = {-1, 7};
+    struct kinds_echo_args args = kinds_echo_defaults();
+    int64_t level = 0, big = 0;
+    const char *text = NULL;
+    const int64_t *list = NULL;
+    const uint8_t *data = NULL;
+    size_t text_size = 0, list_count = 0, data_size = 0;
+    args.small = 2;
+    args.color = KINDS_COLOR_RED;
+    args.big = INT64_MAX;
+    CHECK(kinds_echo_with(c, &args, NULL, &big, NULL, NULL, &level, NULL, &text, &text_size, &list, &list_count, &data,
+                          &data_size) == ASSAY_CLIENT_OK);
+    CHECK(big == INT64_MAX && level == KINDS_LEVEL_HIGH);
+    CHECK(text_size == 8 && strcmp(text, "d\xc3\xa9j\xc3\xa0 \"") == 0);
+    CHECK(list_count == 2 && memcmp(list, usual, sizeof usual) == 0);
+    CHECK(data_size == 2 && memcmp(data, "\0\\", 2) == 0);
+    args.class_ = "";
+    args.level = 1;
+    CHECK(kinds_echo_with(c, &args, NULL, NULL, NULL, NULL, &level, NULL, &text, &text_size, NULL, NULL, NULL, NULL) ==
+          ASSAY_CLIENT_OK);
+    CHECK(level == 1 && text_size == 0);
+}
+
 /* An echo of which only the small number and the text matter. */
 static int echo_small(struct kinds_client *c, uint8_t small, const char *text, size_t count)
 {
@@ -177,6 +203,7 @@ int main(int argc, char **argv)
     options.user = &none;
     CHECK(kinds_open_with(argv[1], &options, &c) == ASSAY_CLIENT_OK);
     echo(c);
+    defaults(c);
     refusals(c);
     CHECK(kinds_reconnect(c) == ASSAY_CLIENT_OK);
     echo(c);
