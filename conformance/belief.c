@@ -237,7 +237,9 @@ static enum assay_rc call_engine(struct assay_belief_world *world, struct assay_
                                  engine_call *call, const void *arg, struct harvest *h)
 {
     uint32_t room = world->config.model->out_max + 64;
+    uint8_t met = b->choices.met;
     for (; room <= 1u << 28; room *= 2) {
+        b->choices.met = met; /* what did not fit has not been */
         enum assay_rc rc = call_once(world, b, now, call, arg, h, room);
         if (rc != ASSAY_FULL || h->count)
             return rc;
@@ -320,15 +322,18 @@ static bool again(enum assay_rc rc, const struct harvest *h)
 static void run_signal(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                        int64_t now, const void *arg);
 
-/* Handle input with one call of the engine: choices are those of a call. Little room keeps it to few of them. */
+/* Handle input with one call of the engine. Little room keeps it to few choices. */
 static void run_some(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                      int64_t now, const void *arg)
 {
     struct harvest h;
     uint32_t had = b->in.n, most = world->config.model->out_max;
+    uint8_t met = b->choices.met;
     enum assay_rc rc = call_once(world, b, now, do_feed, arg, &h, world->branches ? most + 1 : most + 4096);
-    if (rc == ASSAY_FULL && h.count == 0 && b->in.n == had)
+    if (rc == ASSAY_FULL && h.count == 0 && b->in.n == had) {
+        b->choices.met = met;
         rc = call_engine(world, b, now, do_feed, arg, &h);
+    }
     bool go = again(rc, &h) || (rc == ASSAY_FULL && b->in.n < had);
     answer_all(world, set, b, now, &h);
     b->more = go && !b->ended;
@@ -387,6 +392,7 @@ static void run_branches(struct assay_belief_world *world, struct assay_belief_s
 {
     struct assay_belief *before = assay_belief_copy(world, b);
     b->choices.picks = fixed;
+    b->choices.met = 0;
     memcpy(b->choices.pick, pick, fixed);
     run(world, set, b, now, arg);
     struct assay_choices choices = b->choices;

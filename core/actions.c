@@ -214,15 +214,26 @@ static enum assay_ran act_mark(struct run *run, uint32_t ins)
     return ASSAY_RAN;
 }
 
+static unsigned pick(struct assay_choices *choices, unsigned ways)
+{
+    if (choices->met == ASSAY_CHOICES_MAX)
+        return 0;
+    unsigned way = choices->met < choices->picks ? choices->pick[choices->met] : 0;
+    choices->ways[choices->met++] = (uint8_t)ways;
+    return way < ways ? way : 0;
+}
+
+/* A body that goes on behind an effect takes the ways that it took, and foresaw, when that was ordered. */
 static enum assay_ran act_choose(struct run *run, uint32_t ins)
 {
-    struct assay_choices *choices = run->e->choices;
-    unsigned ways = assay_ins_a(ins), way = 0;
-    if (choices && choices->met < ASSAY_CHOICES_MAX) {
-        way = choices->met < choices->picks ? choices->pick[choices->met] : 0;
-        way = way < ways ? way : 0;
-        choices->ways[choices->met++] = (uint8_t)ways;
-    }
+    struct assay_engine *e = run->e;
+    struct assay_session *s = run->s;
+    bool goes_on = s->pend == ASSAY_PEND_DONE && s->otherwise == run->otherwise && e->tx.chosen < s->chosen;
+    if (!e->choices)
+        return ASSAY_RAN;
+    unsigned way = goes_on ? s->choice[e->tx.chosen] : pick(e->choices, assay_ins_a(ins));
+    if (e->tx.chosen < ASSAY_CHOICES_MAX)
+        s->choice[e->tx.chosen++] = (uint8_t)way;
     run->vm.pc += way;
     return ASSAY_RAN;
 }
@@ -429,15 +440,12 @@ static enum assay_ran go_on(struct run *run)
 /* What would become of the body if this effect, and all behind it, were done. */
 static enum assay_ran foresee(struct run *run)
 {
-    struct assay_choices *choices = run->e->choices;
-    uint8_t met = choices ? choices->met : 0;
-    if (!run->otherwise && !(run->e->model->rules[run->rule].flags & (ASSAY_RULE_FALLIBLE | ASSAY_RULE_RELIABLE)))
+    const struct assay_engine *e = run->e;
+    if (!run->otherwise && !e->choices &&
+        !(e->model->rules[run->rule].flags & (ASSAY_RULE_FALLIBLE | ASSAY_RULE_RELIABLE)))
         return ASSAY_RAN;
     run->skip = ASSAY_NONE;
-    enum assay_ran ran = go_on(run);
-    if (ran == ASSAY_RAN && choices)
-        choices->met = met;
-    return ran;
+    return go_on(run);
 }
 
 /* An effect cannot be undone: it is ordered only where the rest of the rule can be done behind it. */
@@ -455,6 +463,7 @@ static enum assay_ran suspend(struct run *run)
     s->event = run->event;
     s->resume = run->waits;
     s->otherwise = run->otherwise;
+    s->chosen = run->e->tx.chosen;
     return ASSAY_RAN_SUSPEND;
 }
 

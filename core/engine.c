@@ -307,8 +307,6 @@ bool assay_enter(struct assay_engine *e, assay_time now, struct assay_out *out)
             assay_session_release(e, dead);
         e->dead = 0;
     }
-    if (e->choices)
-        e->choices->met = 0;
     e->now = now;
     e->out = out;
     e->tx.sent = false;

@@ -22,7 +22,8 @@ typedef int64_t assay_time;
 #define ASSAY_NEVER INT64_MAX
 
 /* A session: its slot in the low 32 bits, its generation in the high ones, so that a stale id is a no-op. Slots
- * count from 0 and stay below the limit of sessions: a host may index a table of its own with them. 0 is no session. */
+ * count from 0 and stay below the limit of sessions (but see assay_datagram()): a host may index a table of its own
+ * with them. 0 is no session. */
 typedef uint64_t assay_sid;
 
 /* An effect in flight. 0 is none. */
@@ -31,8 +32,9 @@ typedef uint32_t assay_token;
 struct assay_engine;
 
 /* Choices that a protocol leaves free (`may`, `choose`). `pick` says which way
- * to go at the first, second, ... choice of a call of the engine; beyond
+ * to go at the first, second, ... choice since `met` was set to 0; beyond
  * `picks` the first way is taken. `ways` tells how many there were at each.
+ * Those behind an effect that a rule waits for are made when it is ordered.
  * Whether a rule of level SHOULD is followed is free, too: one that is passed
  * over is as if it were not there (where no rule stands behind it: nothing
  * happens). An undecided one is followed from when it is first met. */
@@ -168,8 +170,9 @@ enum assay_rc assay_open(struct assay_engine *e, assay_time now, assay_sid *sid,
 /* A datagram of a source that has no session. `peer`: who that is, at most ASSAY_PEER_MAX bytes of the host's own form,
  * the same for the same source. A session is made (event `connect`), handles it as assay_feed() does, and is kept, in
  * *sid, or let go at once (*sid is 0): where the machine has stateless rules, a session in its start state with nothing
- * in flight is none. With as many sessions as the limit allows, only stateless rules are followed; machines without
- * any: REFUSED. A session that is let go later gives ASSAY_EVENT_ENDED. */
+ * in flight is none. With as many sessions as the limit allows, only stateless rules are followed (events of such a
+ * session have an id whose slot is the limit); machines without any: REFUSED. A session that is let go later gives
+ * ASSAY_EVENT_ENDED. */
 #define ASSAY_PEER_MAX 32
 enum assay_rc assay_datagram(struct assay_engine *e, assay_time now, struct assay_span peer, struct assay_span in,
                              assay_sid *sid, struct assay_out *out);
@@ -267,8 +270,9 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
 
 /* With config.marked, random values and seals are placeholders: 8 bytes or more that begin with ASSAY_MARK and a number
  * that is not used twice. assay_learn() puts `actual` (of the same size) in the place of a placeholder wherever the
- * engine holds it: variables, rows, messages that wait (with the sum of their frame), seals. A seal that is made again
- * has a new placeholder; the last 8 for the same values count as sealed, for twice limits.seal. */
+ * engine holds it: variables, rows, messages that wait (with the sum of their frame), seals; not where a rule waits for
+ * an effect, which draws the same placeholder again: judges complete effects before they look at what was sent. A seal
+ * that is made again has a new placeholder; the last 8 for the same values count as sealed, for twice limits.seal. */
 #define ASSAY_MARK "\xa5\x5a\xf1\x0e\x9d" /* 5 bytes */
 void assay_learn(struct assay_engine *e, struct assay_span placeholder, const uint8_t *actual);
 

@@ -221,10 +221,11 @@ void assay_reliable_hold(struct assay_engine *e, struct assay_session *s)
     }
 }
 
-/* Rows are forgotten; the rest goes out again at once, under numbers that begin anew. */
+/* Rows are forgotten; the rest goes out again at once, under numbers that begin anew. A mark that was neither
+ * acknowledged nor is among these was given up: it is never acknowledged. */
 static void renew(struct assay_engine *e, struct assay_flow *flow)
 {
-    uint64_t to = flow->base, mark = 0;
+    uint64_t to = flow->base, mark = flow->mark > flow->acked ? UINT64_MAX : 0;
     for (uint64_t i = flow->base; i < flow->next; i++) {
         struct assay_kept *from = kept_at(e, flow, i);
         if (from->log != ASSAY_NONE) {
@@ -382,7 +383,8 @@ static bool send_again(struct assay_engine *e, struct assay_session *s, struct a
     return true;
 }
 
-/* What waited is forgotten, but for what the rule itself has sent. */
+/* What waited is forgotten, but for what the rule itself has sent. Nothing behind it can be acknowledged until numbers
+ * begin anew; then rows are sent from the cursor, and would come again and again if they were sent before. */
 static enum assay_rc give_up(struct assay_engine *e, struct assay_session *s, struct assay_flow *flow)
 {
     uint64_t forgotten = flow->next;

@@ -41,14 +41,16 @@ struct assay_session {
     uint16_t early; /* event of the message that comes next, if it waits for a call; ASSAY_NONE: it does not */
     uint16_t rule, event, resume; /* of a suspended rule: code of the effect that it waits for */
     uint8_t live, ended, mode, pend, origin;
-    uint8_t wants;     /* bit set of enum assay_want (reliable.h) */
-    bool otherwise;    /* the suspended body is the rule's `else` */
-    bool skip_until;   /* an oversize frame goes on up to its delimiter */
-    bool eof_framed;   /* the frame that the end of stream ends was handled */
-    bool failing;      /* a gate failed behind another that is in flight: no more input */
-    bool finished;     /* it is going to End by itself */
-    bool awaits;       /* its call waits in a state of kind AWAIT */
-    bool source;       /* a datagram made it: it is let go where it stands in its start state */
+    uint8_t wants;  /* bit set of enum assay_want (reliable.h) */
+    uint8_t chosen; /* of a suspended body: free choices that were made in it, and in what is foreseen of it: */
+    uint8_t choice[ASSAY_CHOICES_MAX]; /* the ways taken; while a body runs, those so far */
+    bool otherwise;                    /* the suspended body is the rule's `else` */
+    bool skip_until;                   /* an oversize frame goes on up to its delimiter */
+    bool eof_framed;                   /* the frame that the end of stream ends was handled */
+    bool failing;                      /* a gate failed behind another that is in flight: no more input */
+    bool finished;                     /* it is going to End by itself */
+    bool awaits;                       /* its call waits in a state of kind AWAIT */
+    bool source;                       /* a datagram made it: it is let go where it stands in its start state */
     assay_val words[]; /* variables, then deadlines of timers, then that of the call, then blocks held */
 };
 
@@ -82,6 +84,7 @@ struct assay_tx {
     bool done, declined;        /* the rule is through; it did not take its message */
     bool chained;               /* it is, but for an effect in flight that the message waits for */
     bool marked, mark_numbered; /* what the call waits for; it is of the numbering that this rule began */
+    uint8_t chosen;             /* free choices */
     uint32_t gated;
     uint32_t kept; /* reliable messages */
     uint64_t mark;

@@ -108,6 +108,19 @@ def test_strangers_are_registered_with_a_cookie_of_theirs():
     assert names(other.send("Beat")) == ["Refuse"]
 
 
+def test_a_late_registration_does_not_begin_a_forgotten_one_anew():
+    """Its numbers would begin anew as well, unknown to its client."""
+    machine = server()
+    peer = Peer(machine)
+    (_, _, challenge), = peer.send("Hello")
+    late = {"cookie": challenge["cookie"], "token": ANN, "user": b"ann", "reads": True, "batch": 1, "window": 1, "cursor": 0}
+    assert names(peer.send("Register", **late)) == ["Welcome"]
+    peer.wait(60 * 1000 * MS)
+    again = Peer(machine)
+    again.now = peer.now
+    assert names(again.send("Register", **late)) == ["Challenge"]
+
+
 def test_a_full_table_takes_else():
     text = PUBSUB.read_text(encoding="utf-8").replace("max: 100000, store: durable", "max: 1, store: memory")
     world = World(loads(text))

@@ -161,10 +161,11 @@ static void no_effect_comes_before_what_cannot_be_done(void **state)
     host_free(&host);
 }
 
-static void what_was_only_tried_is_no_choice(void **state)
+/* What is chosen behind an effect is chosen when that is ordered. */
+static void what_was_foreseen_is_not_chosen_again(void **state)
 {
     (void)state;
-    struct assay_choices choices = {.picks = 0};
+    struct assay_choices choices = {.picks = 1, .pick = {1}};
     open_with(
         notes_with(NOTES_EV_CLOSE,
                    LIST(APPEND(0), I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 4), REPLY(0), I(JUMP, 0, 3), REPLY(255)),
@@ -172,12 +173,35 @@ static void what_was_only_tried_is_no_choice(void **state)
     assay_choose(host.engine, &choices);
     host.hold = true;
     trigger();
-    assert_int_equal(choices.met, 0);
+    assert_int_equal(choices.met, 1);
+    choices.met = choices.picks = 0;
     host_sync(&host);
     host_pump(&host);
-    assert_int_equal(choices.met, 1);
-    expect_sent(LIT("\0"));
+    assert_int_equal(choices.met, 0);
+    expect_sent(LIT("\377"));
     host_free(&host);
+}
+
+/* The effect stands in the second way, and so does what comes behind it. */
+static void a_way_that_waits_is_gone_to_its_end(void **state)
+{
+    (void)state;
+    for (uint8_t way = 0; way < 2; way++) {
+        struct assay_choices choices = {.picks = 1, .pick = {way}};
+        open_with(notes_with(NOTES_EV_CLOSE,
+                             LIST(I(CHOOSE, 2, 0), I(JUMP, 0, 1), I(JUMP, 0, 6), APPEND(0), REPLY(0), I(JUMP, 0, 5),
+                                  APPEND(1), REPLY(255)),
+                             LIST(REPLY(0), REPLY(0))));
+        assay_choose(host.engine, &choices);
+        host.hold = true;
+        trigger();
+        choices.met = choices.picks = 0;
+        host_sync(&host);
+        host_pump(&host);
+        expect_sent(way ? "\377" : "\0", 1);
+        assert_int_equal(host.effects, 1);
+        host_free(&host);
+    }
 }
 
 /* What an order shows stands in a variable that the rule has set, and that is undone until the effect is through. */
@@ -381,7 +405,8 @@ int main(void)
         cmocka_unit_test(a_suspended_body_happens_once),
         cmocka_unit_test(an_else_may_wait_for_an_effect_too),
         cmocka_unit_test(no_effect_comes_before_what_cannot_be_done),
-        cmocka_unit_test(what_was_only_tried_is_no_choice),
+        cmocka_unit_test(what_was_foreseen_is_not_chosen_again),
+        cmocka_unit_test(a_way_that_waits_is_gone_to_its_end),
         cmocka_unit_test(an_order_shows_what_was_set_before_it),
         cmocka_unit_test(memory_is_held_for_the_rest),
         cmocka_unit_test(abort_is_a_reset),

@@ -272,6 +272,8 @@ static void make_machine(unsigned side, const struct mail_options *options)
     rule_everywhere(side, ASSAY_EV_NO_ROOM, CODE(I(BLOB, 0, B_NO_ROOM), I(EFFECT, 1, MAIL_EFFECT_SHOW)));
     if (options->renews)
         rule(side, MAIL_S_LIVE, ASSAY_EV_GIVEN_UP, NONE, CODE(I(BLOB, 0, B_ANOTHER), I(SET, 0, var + MAIL_V_SESSION)));
+    if (options->bears)
+        rule(side, MAIL_S_LIVE, ASSAY_EV_GIVEN_UP, NONE, CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW)));
     rule_everywhere(
         side, ASSAY_EV_GIVEN_UP,
         CODE(I(BLOB, 0, B_LOST), I(EFFECT, 1, MAIL_EFFECT_SHOW), I(GOTO, 0, side * MAIL_STATES + MAIL_S_LOST)));

@@ -46,6 +46,7 @@ struct mail_options {
     uint32_t effects; /* in flight at most; 0: 8 */
     bool renews;    /* whoever gets a note takes its text for the session and passes it on as a note; who gives up takes
                        another session, and the first call renews behind its note */
+    bool bears;     /* who gives up goes on */
     bool greets;    /* effect `check` stands behind a gate for each session that begins */
     bool strangers; /* the server begins in state Stranger: Plain and what is stale are answered by stateless rules,
                        Renew leads to Live (and orders `check` before that, which if it fails is answered Plain) */

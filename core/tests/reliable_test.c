@@ -644,6 +644,27 @@ static void who_gives_up_may_renew(void **unused)
     mail_close(&m);
 }
 
+/* A call may wait on, but what it waits for is not acknowledged any more, whatever is. */
+static void what_was_given_up_stays_so(void **unused)
+{
+    (void)unused;
+    struct mail m;
+    struct mail_options options = {.order = ASSAY_ORDER_IN_ORDER, .bears = true};
+    mail_open(&m, &options);
+    m.dead[1] = true;
+    mail_call(&m, 1, MAIL_CALL_NOTE, "a");
+    mail_run(&m, MAIL_GIVE_UP);
+    assert_true(mail_shown(&m, 1, "lost."));
+    assert_int_equal(waiting(&m, 1).sent, 0);
+    assert_int_equal(waiting(&m, 1).first_sent, 1);
+    mail_feed(&m, 1, SPAN("\4BB\0"));
+    assert_int_equal(waiting(&m, 1).first_sent, 0);
+    assert_int_equal(m.sides[1].results, 0);
+    mail_feed(&m, 1, SPAN("\4CC\0"));
+    assert_int_equal(m.sides[1].results, 0);
+    mail_close(&m);
+}
+
 /* ---- judges -------------------------------------------------------------------- */
 
 static void judges_are_told_of_what_no_rule_sent(void **unused)
@@ -730,6 +751,7 @@ int main(void)
         cmocka_unit_test(a_message_may_renew),
         cmocka_unit_test(a_call_waits_for_what_went_along),
         cmocka_unit_test(who_gives_up_may_renew),
+        cmocka_unit_test(what_was_given_up_stays_so),
         cmocka_unit_test(judges_are_told_of_what_no_rule_sent),
         cmocka_unit_test(what_ends_the_session_is_acknowledged),
         cmocka_unit_test(room_is_kept_while_an_effect_is_in_flight),
