@@ -37,6 +37,21 @@ size_t assay_escape(char *to, const uint8_t *bytes, size_t n, char quote)
     return used;
 }
 
+void assay_print_json(FILE *to, const char *text)
+{
+    fputc('"', to);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            fprintf(to, "\\%c", c);
+        else if (c < 0x20 || c >= 0x7f)
+            fprintf(to, "\\u%04x", c);
+        else
+            fputc(c, to);
+    }
+    fputc('"', to);
+}
+
 void assay_print_hex(FILE *to, const void *bytes, size_t n)
 {
     const uint8_t *p = bytes;

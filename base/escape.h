@@ -13,6 +13,9 @@
 /* Write the text, without a NUL; returns its size, at most ASSAY_ESCAPED_MAX(n). `quote`: escaped as well; 0: none. */
 size_t assay_escape(char *to, const uint8_t *bytes, size_t n, char quote);
 
+/* As a JSON string, ASCII whatever the text; each byte that is none as \u00HH. */
+void assay_print_json(FILE *to, const char *text);
+
 /* Two digits a byte, in lower case. */
 void assay_print_hex(FILE *to, const void *bytes, size_t n);
 

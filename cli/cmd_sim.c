@@ -7,14 +7,14 @@
 
 #include "cli/cli.h"
 #include "cli/settings.h"
-#include "sim/sim.h"
+#include "sim/report.h"
 
 #define USUAL_RANDOM 1000
 #define USUAL_MOST   1000000
 
 struct sim_options {
     const char *places[1]; /* SPEC */
-    const char *faults, *random, *plan, *save;
+    const char *faults, *random, *plan, *save, *json;
     struct assay_arg_list limits, params, lenient;
     uint64_t seed, most;
     int64_t latency;
@@ -30,6 +30,8 @@ static enum assay_args_result read_args(struct sim_options *o, int argc, char **
         {"seed", ASSAY_ARG_UINT, &o->seed, "N", "of random values, flipped bits and random schedules (1)"},
         {"plan", ASSAY_ARG_STRING, &o->plan, "FILE", "run this one schedule and draw it"},
         {"save", ASSAY_ARG_STRING, &o->save, "FILE", "where the schedule that fails goes (PROTOCOL.plan)"},
+        {"json", ASSAY_ARG_STRING, &o->json, "FILE",
+         "write what came of it as JSON; - is stdout, and nothing else goes there"},
         {"latency", ASSAY_ARG_DURATION, &o->latency, "TIME", "of each way (10ms)"},
         {"diagram", ASSAY_ARG_FLAG, &o->diagram, NULL, "draw the run in which nothing goes wrong, too"},
         {"limit", ASSAY_ARG_LIST, &o->limits, "NAME=VALUE", "another limit than the simulation's own small ones"},
@@ -63,14 +65,17 @@ static double now_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Of random schedules: from the first one on. */
 struct budget {
-    double until; /* 0: none */
+    double span, until; /* seconds; 0: none, not begun */
 };
 
 static bool time_is_up(void *context)
 {
-    const struct budget *b = context;
-    return b->until > 0 && now_seconds() >= b->until;
+    struct budget *b = context;
+    double now = now_seconds();
+    b->until = b->until > 0 ? b->until : now + b->span;
+    return b->span > 0 && now >= b->until;
 }
 
 /* "30s" is a time, "30" a number of schedules. */
@@ -108,6 +113,12 @@ static bool read_search(const struct sim_options *o, const struct assay_impair *
 }
 
 /* ---- what came of it --------------------------------------------------- */
+
+/* Stdout is for JSON alone. */
+static bool is_quiet(const struct sim_options *o)
+{
+    return o->json && strcmp(o->json, "-") == 0;
+}
 
 static void print_count(const char *what, const struct assay_sim_count *c)
 {
@@ -148,12 +159,9 @@ static void tell_replay(const struct sim_options *o, const struct assay_sim_sche
 }
 
 static void tell_failure(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
-                         const struct assay_sim_report *report)
+                         const struct assay_sim_told *told)
 {
-    char path[256];
-    snprintf(path, sizeof path, "%s", o->save ? o->save : "");
-    if (!o->save)
-        snprintf(path, sizeof path, "%s.plan", model->protocol);
+    const struct assay_sim_report *report = told->report;
     putchar('\n');
     assay_sim_diagram(sim, &report->schedule, stdout);
     putchar('\n');
@@ -163,57 +171,104 @@ static void tell_failure(struct assay_sim *sim, const struct sim_options *o, con
         printf(" (found with %u)", report->shrunk_from);
     printf(":\n");
     assay_sim_schedule_write(&report->schedule, model, stdout);
-    if (save(model, &report->schedule, path))
-        tell_replay(o, &report->schedule, path);
+    if (told->plan)
+        tell_replay(o, &report->schedule, told->plan);
+}
+
+static void tell(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
+                 const struct assay_sim_told *told)
+{
+    const struct assay_sim_report *report = told->report;
+    unsigned faults = told->search->faults;
+    bool broken = report->finding.wrong != ASSAY_SIM_NOTHING;
+    if (broken)
+        tell_failure(sim, o, model, told);
+    printf("%s: %" PRIu64 " datagrams where nothing goes wrong\n", model->protocol, report->base);
+    printf("all sets of up to %u fault%s%s: ", faults, faults == 1 ? "" : "s",
+           report->cut ? ", cut by --most"
+           : broken    ? ", up to the first that is wrong"
+                       : "");
+    print_count("", &report->count);
+    if (report->random.schedules)
+        print_count("at random: ", &report->random);
+    printf("%s, %.2f s\n", broken ? "a promise is broken" : "all promises are kept", told->seconds);
+}
+
+static bool write_json(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
+                       const struct assay_sim_told *told)
+{
+    bool own = !is_quiet(o);
+    FILE *to = own ? fopen(o->json, "w") : stdout;
+    bool ok = to && assay_sim_report_json(sim, model, told, to);
+    if (to && (own ? fclose(to) : fflush(to)) != 0)
+        ok = false;
+    if (!ok)
+        fprintf(stderr, "assay sim: %s cannot be written\n", o->json);
+    return ok;
+}
+
+static int report(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
+                  struct assay_sim_told *told)
+{
+    char path[256], again[600];
+    bool broken = told->report->finding.wrong != ASSAY_SIM_NOTHING;
+    snprintf(path, sizeof path, "%s", o->plan ? o->plan : o->save ? o->save : "");
+    if (!path[0])
+        snprintf(path, sizeof path, "%s.plan", model->protocol);
+    if (broken && (o->plan || save(model, &told->report->schedule, path))) {
+        snprintf(again, sizeof again, "assay sim %s --plan %s", o->places[0], path);
+        told->plan = path;
+        told->again = again;
+    }
+    if (!o->plan && !is_quiet(o))
+        tell(sim, o, model, told);
+    if (o->json && !write_json(sim, o, model, told))
+        return ASSAY_EXIT_INTERNAL;
+    return broken ? ASSAY_EXIT_FAILED : ASSAY_EXIT_OK;
 }
 
 static int search(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model)
 {
     struct assay_sim_search wanted;
-    struct assay_sim_report report;
+    struct assay_sim_report found;
     struct budget budget = {0};
     int64_t span = 0;
     if (!read_search(o, &model->impairs[0], &wanted, &span))
         return ASSAY_EXIT_USAGE;
     double start = now_seconds();
-    budget.until = span ? start + (double)span / 1e9 : 0;
+    budget.span = (double)span / 1e9;
     wanted.context = &budget;
     wanted.enough_random = time_is_up;
-    if (!assay_sim_explore(sim, &wanted, &report)) {
+    if (!assay_sim_explore(sim, &wanted, &found)) {
         fprintf(stderr, "assay sim: no memory\n");
         return ASSAY_EXIT_INTERNAL;
     }
-    double took = now_seconds() - start;
-    bool broken = report.finding.wrong != ASSAY_SIM_NOTHING;
-    if (broken)
-        tell_failure(sim, o, model, &report);
-    printf("%s: %" PRIu64 " datagrams where nothing goes wrong\n", model->protocol, report.base);
-    printf("all sets of up to %u fault%s%s: ", wanted.faults, wanted.faults == 1 ? "" : "s",
-           report.cut ? ", cut by --most"
-           : broken   ? ", up to the first that is wrong"
-                      : "");
-    print_count("", &report.count);
-    if (report.random.schedules)
-        print_count("at random: ", &report.random);
-    printf("%s, %.2f s\n", broken ? "a promise is broken" : "all promises are kept", took);
-    assay_sim_schedule_free(&report.schedule);
-    return broken ? ASSAY_EXIT_FAILED : ASSAY_EXIT_OK;
+    struct assay_sim_told told = {
+        .spec = o->places[0], .search = &wanted, .report = &found, .seed = o->seed, .seconds = now_seconds() - start};
+    int code = report(sim, o, model, &told);
+    assay_sim_schedule_free(&found.schedule);
+    return code;
 }
 
 /* ---- one schedule ------------------------------------------------------ */
 
-static int replay(struct assay_sim *sim, const struct assay_model *model, const struct assay_sim_schedule *schedule)
+static int replay(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
+                  const struct assay_sim_schedule *schedule)
 {
-    struct assay_sim_finding finding;
-    assay_sim_diagram(sim, schedule, stdout);
-    assay_sim_replay(sim, schedule, &finding, NULL);
-    putchar('\n');
-    if (finding.wrong == ASSAY_SIM_NOTHING) {
-        printf("all promises are kept\n");
-        return ASSAY_EXIT_OK;
+    struct assay_sim_report found = {.schedule = *schedule, .shrunk_from = (unsigned)schedule->count};
+    double start = now_seconds();
+    assay_sim_replay(sim, schedule, &found.finding, &found.count);
+    struct assay_sim_told told = {
+        .spec = o->places[0], .report = &found, .seed = schedule->seed, .seconds = now_seconds() - start};
+    if (!is_quiet(o)) {
+        assay_sim_diagram(sim, schedule, stdout);
+        putchar('\n');
+        if (found.finding.wrong == ASSAY_SIM_NOTHING)
+            printf("all promises are kept\n");
+        else
+            print_finding(model, &found.finding);
     }
-    print_finding(model, &finding);
-    return ASSAY_EXIT_FAILED;
+    return report(sim, o, model, &told);
 }
 
 static int replay_plan(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model)
@@ -222,7 +277,7 @@ static int replay_plan(struct assay_sim *sim, const struct sim_options *o, const
     struct assay_sim_schedule schedule = {.seed = o->seed};
     int code = ASSAY_EXIT_USAGE;
     if (assay_sim_schedule_load(&schedule, model, o->plan, &error))
-        code = replay(sim, model, &schedule);
+        code = replay(sim, o, model, &schedule);
     else
         fprintf(stderr, "%s\n", error.text);
     assay_sim_schedule_free(&schedule);
@@ -260,7 +315,7 @@ static int simulate(const struct sim_options *o, const struct assay_model *plain
         fprintf(stderr, "%s: %s\n", o->places[0], error);
     else
         code = o->plan ? replay_plan(sim, o, &settings.model) : ASSAY_EXIT_OK;
-    if (sim && o->diagram && !o->plan)
+    if (sim && o->diagram && !o->plan && !is_quiet(o))
         assay_sim_diagram(sim, &(struct assay_sim_schedule){.seed = o->seed}, stdout);
     if (sim && !o->plan)
         code = search(sim, o, &settings.model);

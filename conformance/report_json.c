@@ -7,25 +7,10 @@
 
 /* One JSON document, written as the cases come. */
 
-static void put_string(const char *text, FILE *to)
-{
-    fputc('"', to);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(to, "\\%c", c);
-        else if (c < 0x20 || c >= 0x7f)
-            fprintf(to, "\\u%04x", c);
-        else
-            fputc(c, to);
-    }
-    fputc('"', to);
-}
-
 static void put_member(const char *key, const char *text, FILE *to)
 {
     fprintf(to, "\"%s\": ", key);
-    put_string(text, to);
+    assay_print_json(to, text);
 }
 
 /* One behind another. */

@@ -1,6 +1,7 @@
 """`assay sim` from the command line, and its schedules against real processes."""
 
 import contextlib
+import json
 import re
 import subprocess
 
@@ -65,6 +66,34 @@ def test_an_effect_that_fails(tmp_path):
         assert "lockstep.plan:2: not done" in notes and "fail server 1" in notes
 
 
+def test_json_of_a_right_one(tmp_path):
+    told = json.loads(sim(LOCKSTEP, "--random", "20", "--seed", "3", "--json", "-"))
+    assert (told["protocol"], told["verdict"], told["seed"]) == ("lockstep", "kept", 3)
+    assert told["search"]["up_to"] == 2 and told["search"]["faults"][0] == "drop"
+    assert told["promises"] == [
+        {"call": "put", "effect": "keep", "at": ["server"], "requirement": "LS-1", "kept": True}]
+    assert told["random"]["schedules"] == 20 and told["datagrams_where_nothing_goes_wrong"] == 12
+    assert 0 < told["sets"]["deliveries_run"] < told["sets"]["deliveries"]
+    assert "broken" not in told
+    out = sim(LOCKSTEP, "--random", "20", "--seed", "3", "--json", tmp_path / "told.json")
+    assert f"{told['sets']['schedules']} schedules" in out
+    assert json.loads((tmp_path / "told.json").read_text())["sets"] == told["sets"]
+
+
+def test_json_of_a_wrong_one(forgetful, tmp_path):
+    told = json.loads(sim(forgetful, "--json", "-", code=1, cwd=tmp_path))
+    broken = told["broken"]
+    assert (told["verdict"], broken["what"], broken["requirement"], broken["faults"]) == ("broken", "twice", "LS-1", 1)
+    assert told["promises"][0]["kept"] is False
+    assert (tmp_path / broken["plan_file"]).read_text() == broken["plan"]
+    assert "* keep content=" in broken["diagram"]
+    again = json.loads(sim(forgetful, "--plan", broken["plan_file"], "--json", "-", code=1, cwd=tmp_path))
+    assert broken["again"] == f"assay sim {forgetful} --plan {broken['plan_file']}"
+    assert again["broken"]["why"] == broken["why"] and "search" not in again
+    right = json.loads(sim(LOCKSTEP, "--plan", tmp_path / broken["plan_file"], "--json", "-"))
+    assert right["verdict"] == "kept" and right["sets"]["schedules"] == 1
+
+
 def test_the_same_from_the_same_seed(tmp_path):
     def told(*options):
         text = sim(LOCKSTEP, "--faults", "1", *options)
@@ -88,6 +117,11 @@ def test_the_sets_can_be_cut():
     (["--random", "soon"], "--random"),
     (["--plan", "/nonexistent"], "/nonexistent"),
     (["--param", "nothing=1"], "nothing"),
+    (["--fault", "2"], "--fault"),
+    (["--faults", "65"], "up to 64"),
+    (["--most", "-1"], "--most"),
+    (["--latency", "soon"], "--latency"),
+    (["another.yaml"], "another.yaml"),
 ])
 def test_wrong_options(options, told):
     done = subprocess.run([ASSAY, "sim", LOCKSTEP, *options], capture_output=True, text=True)
