@@ -301,8 +301,11 @@ class BaseClient:
         while self.connected:
             if until is not None and _now() >= until:
                 raise CallTimeout("%s: it is not through yet" % self._address())
-            deadline = self._link.session.deadline(until)
-            waits = self._link.session.early is not None
+            session = self._link.session
+            deadline, waits = session.deadline(until), session.early is not None
+            if waits and deadline is None:  # for a call, and none is made here
+                session._end(session.early, "protocol")
+                break
             if self._woken(None if waits else self._link.socket, _seconds_to(deadline)):
                 return False
             self._link.step(_now())

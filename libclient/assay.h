@@ -251,7 +251,8 @@ ASSAY_API int assay_client_send(struct assay_client *client, const void *frame, 
  *   OK            it came to its end
  *   CLOSED, PROTOCOL, UNREACHABLE, ADDRESS   it has no connection and will not
  *                 try again (any more)
- *   TIMEOUT       `deadline_ms` are over (below 0: there is no limit)
+ *   TIMEOUT       `deadline_ms` are over (below 0: there is no limit; then a
+ *                 message that only a call would take ends it with PROTOCOL)
  *   STOPPED       assay_client_stop() was called
  *   VALUE         options.effect is missing
  * What can be done without waiting is done even with 0. After TIMEOUT and

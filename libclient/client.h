@@ -102,6 +102,9 @@ struct assay_client {
     uint8_t *trace_room; /* where received messages are read once more, to be told */
     uint32_t trace_size;
 
+    bool early_waits;  /* during a run: a message waits for a call, */
+    int64_t early_due; /* since this was when the next timer is due */
+
     atomic_bool stop;
     atomic_int waker; /* descriptor that ends a wait; -1: none */
 
@@ -199,6 +202,10 @@ bool assay_link_has_event(const struct assay_link *link);
 bool assay_retry_later(struct assay_link *link, int64_t now);
 
 /* ---- events.c ----------------------------------------------------------------- */
+
+/* Whether a run that ends with the machine can go on. PROTOCOL: what came next only a call would take, which a run does
+ * not make; the connection was ended. */
+int assay_run_stuck(struct assay_client *client);
 
 /* Frames for options.trace. */
 void assay_trace(const struct assay_link *link, bool sent, uint16_t message, struct assay_span frame);

@@ -357,8 +357,14 @@ static void round_of(struct driver *d)
     take_all(d);
 }
 
-static bool is_over(const struct driver *d)
+static bool is_over(struct driver *d)
 {
+    if (d->drive->run && !d->over) {
+        d->status = assay_run_stuck(d->client);
+        d->over = d->status != ASSAY_CLIENT_OK;
+        if (d->over)
+            link_over(d);
+    }
     if (d->drive->run)
         return d->over;
     return d->at_end && may_order(d);

@@ -338,6 +338,33 @@ static bool run_is_over(struct assay_client *c, int *status)
     return false;
 }
 
+/* A message that only a call takes waits until the next timer has had its turn: no call will come. */
+static bool waits_in_vain(struct assay_client *c)
+{
+    const struct assay_pump *p = &c->own.pump;
+    if (c->own.state != ASSAY_LINK_RUNNING || !p->sid || !p->early) {
+        c->early_waits = false;
+        return false;
+    }
+    int64_t due = assay_deadline(p->engine);
+    bool same = !c->early_waits || due == c->early_due;
+    c->early_waits = true;
+    c->early_due = due;
+    return due == ASSAY_NEVER || !same;
+}
+
+int assay_run_stuck(struct assay_client *c)
+{
+    if (!waits_in_vain(c))
+        return ASSAY_CLIENT_OK;
+    c->early_waits = false;
+    c->own.told_token = c->own.done_token = 0;
+    assay_pump_forget(&c->own.pump);
+    assay_link_drop(&c->own);
+    return assay_report(c, ASSAY_CLIENT_PROTOCOL,
+                        "the server sent a message that only a call would take, and none is made");
+}
+
 /* What can be done without waiting is done behind the deadline, too, unless there is no end of it. */
 #define LATE_ROUNDS 1000
 
@@ -347,6 +374,8 @@ static int run_until(struct assay_client *c, int64_t until)
     unsigned quiet = 0; /* rounds in a row; one may only finish an effect, so that the next one reads on */
     for (unsigned late = 0;;) {
         if (run_is_over(c, &status))
+            return status;
+        if (until == ASSAY_CLOCK_NEVER && (status = assay_run_stuck(c)) != ASSAY_CLIENT_OK)
             return status;
         if (atomic_exchange(&c->stop, false))
             return assay_report(c, ASSAY_CLIENT_STOPPED, "stopped");

@@ -225,6 +225,18 @@ def test_driving_a_machine_that_runs_by_itself(serve):
     assert client.wait(timeout=60) == 0
 
 
+@pytest.mark.parametrize("driver", ["c", "python"])
+def test_a_run_does_not_wait_for_a_call_that_nobody_makes(generated, driver):  # noqa: F811
+    """A message that only a call takes ends it."""
+    program = [ASSAY, "drive", ROOT / "libclient/tests/kinds.yaml"] if driver == "c" else [
+        sys.executable, generated / "generated/kinds_client.py", "--drive"]
+    fake = Fake([("send", bytes.fromhex("8302000201")), "gone"])
+    done = subprocess.run([*map(str, program), fake.address, "--run"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    fake.join()
+    assert done.returncode == 1, done
+    assert ("only a call would take" if driver == "c" else "what is not allowed there (Done)") in done.stderr
+
+
 def test_traces_tell_fields(generated, tmp_path):  # noqa: F811
     """In the same words, whichever language the client is in."""
     orders, told = "connect\ncall echo small=2 big=-9 flag=true color=red data=%ff%22\n", []
