@@ -318,10 +318,14 @@ stage: $(BUILD)/stage/lib/libassay.a
 # ---- examples: applications on generated clients, built against the installed library as a user would ----
 
 EXAMPLES := $(patsubst examples/%.c,%,$(wildcard examples/*.c)) \
-            $(filter-out pubsub,$(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c)))))
+            $(filter-out pubsub shared,$(sort $(patsubst examples/%/,%,$(dir $(wildcard examples/*/*.c)))))
 spec_candy_many := candy
 spec_signal     := dispatch
 libs_relay      := -l:libassay-server.a -lcrypt -lsqlite3 -pthread
+# What has options shares how they are read.
+shared_dispatch := examples/shared/options.c
+shared_relay    := examples/shared/options.c
+shared_signal   := examples/shared/options.c
 spec_of = $(or $(spec_$(1)),$(1))
 
 $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
@@ -329,7 +333,7 @@ $(BUILD)/generated/%.c: spec/%.yaml $(BUILD)/assay
 	$(call tell,GEN   ,$@) $(BUILD)/assay gen c $< -o $(@D) > $(BUILD)/generated/log
 
 define example
-$(BUILD)/examples/$(1): $(wildcard examples/$(1).c examples/$(1)/*.c) $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a
+$(BUILD)/examples/$(1): $(wildcard examples/$(1).c examples/$(1)/*.c) $(shared_$(1)) $(shared_$(1):.c=.h) $(BUILD)/generated/$(call spec_of,$(1)).c $(BUILD)/stage/lib/libassay.a
 	@mkdir -p $$(@D)
 	$$(call tell,CC    ,$$@) $$(CC) -std=c11 -D_GNU_SOURCE $$(WARNINGS) -O2 -g -I$(BUILD)/generated -I$(BUILD)/stage/include \
 	    -o $$@ $$(filter %.c,$$^) -L$(BUILD)/stage/lib -l:libassay.a $$(libs_$(1))
@@ -338,9 +342,10 @@ $(foreach e,$(EXAMPLES),$(eval $(call example,$(e))))
 
 # pubsub: several programs, which share the rest of their folder.
 PUBSUB      := reader writer chat
+PUBSUB_REST := $(filter-out $(PUBSUB:%=examples/pubsub/%.c),$(wildcard examples/pubsub/*.c)) examples/shared/options.c
 libs_chat   := -ledit
-$(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pubsub/%.c examples/pubsub/parts.c examples/pubsub/parts.h \
-        $(BUILD)/generated/pubsub.c $(BUILD)/stage/lib/libassay.a
+$(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pubsub/%.c $(PUBSUB_REST) \
+        examples/pubsub/app.h examples/shared/options.h $(BUILD)/generated/pubsub.c $(BUILD)/stage/lib/libassay.a
 	@mkdir -p $(@D)
 	$(call tell,CC    ,$@) $(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -g -I$(BUILD)/generated -I$(BUILD)/stage/include \
 	    -o $@ $(filter %.c,$^) -L$(BUILD)/stage/lib -l:libassay.a $(libs_$*)

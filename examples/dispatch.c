@@ -7,39 +7,26 @@
  * waits. A control port takes LOG: the log file is opened anew.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "dispatch.h"
+#include "shared/options.h"
 
 struct settings {
     const char *server, *control, *log;
     const char *params[4]; /* pause, patience, secret: for both clients */
-    int trace;
+    bool trace;
 };
 
 static volatile sig_atomic_t stopping;
 static FILE *log_file;
 static const char *log_name;
-
-static void usage(FILE *to)
-{
-    fputs("usage: dispatch [OPTIONS]\n"
-          "\n"
-          "  --server HOST:PORT   the server (127.0.0.1:3001)\n"
-          "  --pause SECONDS      before a lost connection is tried again (60)\n"
-          "  --patience SECONDS   for an answer, before it begins anew (30)\n"
-          "  --control HOST:PORT  where LOG is heard, over UDP (none; the protocol's own port is 3003)\n"
-          "  --secret TEXT        what LOG must say as secret_code (none)\n"
-          "  --log FILE           write down what happens (standard error)\n"
-          "  --trace              every message that is sent or received, too\n",
-          to);
-}
 
 /* ---- the log ------------------------------------------------------------ */
 
@@ -177,49 +164,27 @@ static int set_secret(struct settings *s, const char *value)
 
 static int parse(int argc, char **argv, struct settings *s)
 {
-    static const struct option options[] = {{"server", required_argument, NULL, 's'},
-                                            {"pause", required_argument, NULL, 'p'},
-                                            {"patience", required_argument, NULL, 'w'},
-                                            {"control", required_argument, NULL, 'c'},
-                                            {"secret", required_argument, NULL, 'S'},
-                                            {"log", required_argument, NULL, 'l'},
-                                            {"trace", no_argument, NULL, 'T'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    *s = (struct settings){.server = "127.0.0.1:3001", .params = {"pause=60s", "patience=30s", "secret="}};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
-        switch (c) {
-        case 's':
-            s->server = optarg;
-            break;
-        case 'p':
-        case 'w':
-            if (!set_seconds(s, c == 'w', c == 'p' ? "pause" : "patience", optarg))
-                return 0;
-            break;
-        case 'c':
-            s->control = optarg;
-            break;
-        case 'S':
-            if (!set_secret(s, optarg))
-                return 0;
-            break;
-        case 'l':
-            s->log = optarg;
-            break;
-        case 'T':
-            s->trace = 1;
-            break;
-        case 'h':
-            usage(stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            usage(stderr);
-            return 0;
-        }
-    if (optind < argc)
-        usage(stderr);
-    return optind == argc;
+    static const struct option_help help = {"dispatch [OPTIONS]", NULL, NULL};
+    const char *pause = "60", *patience = "30", *secret = "";
+    const struct option_row rows[] = {
+        OPT_TEXT("server", &s->server, "HOST:PORT", "the server (127.0.0.1:3001)"),
+        OPT_TEXT("pause", &pause, "SECONDS", "before a lost connection is tried again (60)"),
+        OPT_TEXT("patience", &patience, "SECONDS", "for an answer, before it begins anew (30)"),
+        OPT_TEXT("control", &s->control, "HOST:PORT",
+                 "where LOG is heard, over UDP (none; the protocol's own port is 3003)"),
+        OPT_TEXT("secret", &secret, "TEXT", "what LOG must say as secret_code (none)"),
+        OPT_TEXT("log", &s->log, "FILE", "write down what happens (standard error)"),
+        OPT_FLAG("trace", &s->trace, "every message that is sent or received, too"),
+        OPT_END,
+    };
+    *s = (struct settings){.server = "127.0.0.1:3001"};
+    int first = options_read(argc, argv, rows, &help);
+    if (first == OPTIONS_HELP)
+        exit(EXIT_SUCCESS);
+    if (first >= 0 && first < argc)
+        first = options_wrong(rows, &help);
+    return first >= 0 && set_seconds(s, 0, "pause", pause) && set_seconds(s, 1, "patience", patience) &&
+           set_secret(s, secret);
 }
 
 static void stop(int signal)

@@ -5,85 +5,52 @@
  *
  * The message goes out as it is given, so that wrong ones can be sent, too.
  */
-#include <getopt.h>
+#include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "dispatch.h"
+#include "shared/options.h"
 
 #define LINE_MAX_BYTES 8192u /* longest line of the protocol, LF included */
 
 struct order {
     const char *server, *type, *message;
     long wait_ms;
-    int trace;
+    bool trace;
 };
-
-static void usage(FILE *to)
-{
-    fputs("usage: signal --message TEXT [--server HOST:PORT] [--type tcp|udp] [--wait MS] [--trace]\n"
-          "\n"
-          "  --server HOST:PORT  whom to send to (127.0.0.1:3001, with udp 127.0.0.1:3002)\n"
-          "  --type tcp|udp      over what (tcp)\n"
-          "  --message TEXT      one message, e.g. QUIT, LOG_ROTATE, '<me:here DAD', '{\"command\": \"DAD\"}'\n"
-          "  --wait MS           how long to show what comes back (300)\n"
-          "  --trace             show what is sent, too\n",
-          to);
-}
 
 static int parse(int argc, char **argv, struct order *order)
 {
-    static const struct option options[] = {{"server", required_argument, NULL, 's'},
-                                            {"type", required_argument, NULL, 't'},
-                                            {"message", required_argument, NULL, 'm'},
-                                            {"wait", required_argument, NULL, 'w'},
-                                            {"trace", no_argument, NULL, 'T'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option_help help = {"signal --message TEXT [OPTIONS]", NULL, NULL};
+    const struct option_row rows[] = {
+        OPT_TEXT("server", &order->server, "HOST:PORT", "whom to send to (127.0.0.1:3001, with udp 127.0.0.1:3002)"),
+        OPT_TEXT("type", &order->type, "tcp|udp", "over what (tcp)"),
+        OPT_TEXT("message", &order->message, "TEXT",
+                 "one message, e.g. QUIT, LOG_ROTATE, '<me:here DAD', '{\"command\": \"DAD\"}'"),
+        OPT_NUMBER("wait", &order->wait_ms, 0, INT_MAX, "MS", "how long to show what comes back (300)"),
+        OPT_FLAG("trace", &order->trace, "show what is sent, too"),
+        OPT_END,
+    };
     *order = (struct order){.type = "tcp", .wait_ms = 300};
-    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
-        char *end = NULL;
-        switch (c) {
-        case 's':
-            order->server = optarg;
-            break;
-        case 't':
-            order->type = optarg;
-            break;
-        case 'm':
-            order->message = optarg;
-            break;
-        case 'w':
-            order->wait_ms = strtol(optarg, &end, 10);
-            if (*optarg == '\0' || *end || order->wait_ms < 0) {
-                fprintf(stderr, "signal: --wait '%s': milliseconds are wanted, e.g. 300\n", optarg);
-                return 0;
-            }
-            break;
-        case 'T':
-            order->trace = 1;
-            break;
-        case 'h':
-            usage(stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            usage(stderr);
-            return 0;
-        }
-    }
-    if (strcmp(order->type, "tcp") != 0 && strcmp(order->type, "udp") != 0) {
+    int first = options_read(argc, argv, rows, &help);
+    if (first == OPTIONS_HELP)
+        exit(EXIT_SUCCESS);
+    if (first >= 0 && (first < argc || !order->message))
+        first = options_wrong(rows, &help);
+    if (first < 0)
+        return 0;
+    bool tcp = strcmp(order->type, "tcp") == 0;
+    if (!tcp && strcmp(order->type, "udp") != 0) {
         fprintf(stderr, "signal: --type '%s': tcp or udp is wanted\n", order->type);
         return 0;
     }
-    if (!order->message || optind < argc) {
-        usage(stderr);
-        return 0;
-    }
     if (!order->server)
-        order->server = strcmp(order->type, "tcp") == 0 ? "127.0.0.1:3001" : "127.0.0.1:3002";
+        order->server = tcp ? "127.0.0.1:3001" : "127.0.0.1:3002";
     return 1;
 }
 

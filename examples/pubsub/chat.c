@@ -11,7 +11,7 @@
 
 #include <editline/readline.h>
 
-#include "parts.h"
+#include "app.h"
 
 #define HISTORY 500
 
@@ -84,7 +84,7 @@ static void on_line(char *line)
             add_history(line);
     }
     taken = true;
-    app_typed(app, line);
+    input_typed(app, line);
     free(line);
 }
 

@@ -1,5 +1,5 @@
 /* reader: prints the lines that are written to a pubsub server, once each and in order. */
-#include "parts.h"
+#include "app.h"
 
 int main(int argc, char **argv)
 {

@@ -1,5 +1,5 @@
 /* writer: writes the lines of standard input to a pubsub server. */
-#include "parts.h"
+#include "app.h"
 
 int main(int argc, char **argv)
 {

@@ -9,8 +9,8 @@
  * side is libassay. Both run the same spec.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +19,7 @@
 #include <assay/model.h>
 #include <assay_server.h>
 
+#include "../shared/options.h"
 #include "inbox.h"
 #include "relay.h"
 
@@ -28,31 +29,8 @@
 
 struct settings {
     const char *port, *receiver_host, *receiver_port, *output;
-    int udp, nul, stay, trace;
+    bool tcp, udp, nul, stay, trace;
 };
-
-static void usage(FILE *to)
-{
-    fputs(
-        "usage: relay LISTENER_PORT RECEIVER_IP RECEIVER_PORT [OPTIONS]\n"
-        "\n"
-        "Each line that you type is sent to RECEIVER_IP, port RECEIVER_PORT; what arrives at LISTENER_PORT is shown.\n"
-        "\n"
-        "  --tcp         a message is a connection (this is so unless --udp is given)\n"
-        "  --udp         a message is a datagram of at most 65507 bytes; wins over --tcp\n"
-        "  -0            messages end with a NUL byte instead of a newline, both typed and shown\n"
-        "  --output DIR  received messages become files of that folder, 000001 and so on, instead of being shown\n"
-        "  --stay        go on receiving after the end of the input\n"
-        "  --trace       tell every message on standard error\n"
-        "  -h, --help    this text\n"
-        "\n"
-        "What is typed:\n"
-        "  EXIT          end\n"
-        "  BEGIN         the lines up to END are one message\n"
-        "  FILE NAME     the file is one message, of any size over TCP\n"
-        "Anything else is a message. With -0 all of it is, but for EXIT and FILE.\n",
-        to);
-}
 
 /* ---- sending ------------------------------------------------------------ */
 
@@ -195,7 +173,7 @@ static void collect(struct sender *s, struct typed *t)
 static void send_typed(struct sender *s)
 {
     struct typed t = {0};
-    int nul = s->settings->nul;
+    bool nul = s->settings->nul;
     while (next(&t, nul ? '\0' : '\n') && (t.in_block || !is(&t, "EXIT"))) {
         if (t.in_block)
             collect(s, &t);
@@ -226,47 +204,40 @@ static int is_port(const char *text, int least)
 
 static int parse(int argc, char **argv, struct settings *s)
 {
-    static const struct option options[] = {{"tcp", no_argument, NULL, 't'},
-                                            {"udp", no_argument, NULL, 'u'},
-                                            {"output", required_argument, NULL, 'o'},
-                                            {"stay", no_argument, NULL, 's'},
-                                            {"trace", no_argument, NULL, 'T'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option_help help = {
+        "relay LISTENER_PORT RECEIVER_IP RECEIVER_PORT [OPTIONS]",
+        "Each line that you type is sent to RECEIVER_IP, port RECEIVER_PORT; what arrives at LISTENER_PORT is "
+        "shown.\n\n",
+        "\n"
+        "What is typed:\n"
+        "  EXIT          end\n"
+        "  BEGIN         the lines up to END are one message\n"
+        "  FILE NAME     the file is one message, of any size over TCP\n"
+        "Anything else is a message. With -0 all of it is, but for EXIT and FILE.\n"};
+    const struct option_row rows[] = {
+        OPT_FLAG("tcp", &s->tcp, "a message is a connection (this is so unless --udp is given)"),
+        OPT_FLAG("udp", &s->udp, "a message is a datagram of at most 65507 bytes; wins over --tcp"),
+        {.name = "nul",
+         .letter = '0',
+         .to = &s->nul,
+         .text = "messages end with a NUL byte instead of a newline, both typed and shown"},
+        OPT_TEXT("output", &s->output, "DIR",
+                 "received messages become files of that folder, 000001 and so on, instead of being shown"),
+        OPT_FLAG("stay", &s->stay, "go on receiving after the end of the input"),
+        OPT_FLAG("trace", &s->trace, "tell every message on standard error"),
+        OPT_END,
+    };
     *s = (struct settings){0};
-    for (int c; (c = getopt_long(argc, argv, "h0", options, NULL)) != -1;)
-        switch (c) {
-        case 't':
-            break;
-        case 'u':
-            s->udp = 1;
-            break;
-        case '0':
-            s->nul = 1;
-            break;
-        case 'o':
-            s->output = optarg;
-            break;
-        case 's':
-            s->stay = 1;
-            break;
-        case 'T':
-            s->trace = 1;
-            break;
-        case 'h':
-            usage(stdout);
-            exit(EXIT_SUCCESS);
-        default:
-            usage(stderr);
-            return 0;
-        }
-    if (argc - optind != 3) {
-        usage(stderr);
+    int first = options_read(argc, argv, rows, &help);
+    if (first == OPTIONS_HELP)
+        exit(EXIT_SUCCESS);
+    if (first >= 0 && argc - first != 3)
+        first = options_wrong(rows, &help);
+    if (first < 0)
         return 0;
-    }
-    s->port = argv[optind];
-    s->receiver_host = argv[optind + 1];
-    s->receiver_port = argv[optind + 2];
+    s->port = argv[first];
+    s->receiver_host = argv[first + 1];
+    s->receiver_port = argv[first + 2];
     return is_port(s->port, 0) && is_port(s->receiver_port, 1);
 }
 

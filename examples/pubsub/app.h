@@ -1,9 +1,15 @@
-/* What reader, writer and chat share: the command line, the state file, the session, lines in and out.
+/* What reader, writer and chat share, a file for each job:
+ *   app.c      the loop, and what all need
+ *   options.c  the command line
+ *   state.c    what outlives the program: the token, and the place in the lines
+ *   session.c  the session with the server: this is where libassay is used
+ *   output.c   lines that arrive
+ *   input.c    lines that are written
  *
  * One loop does everything: it waits for the server, for standard input and for room on standard output at once, and
  * for signals. A session that is lost is taken up again for as long as it takes. */
-#ifndef PUBSUB_PARTS_H
-#define PUBSUB_PARTS_H
+#ifndef PUBSUB_APP_H
+#define PUBSUB_APP_H
 
 #include <signal.h>
 #include <stdbool.h>
@@ -19,8 +25,8 @@
 #define PARAMS_MAX     16
 
 struct options {
-    const char *user, *address, *port, *state;
-    uint16_t batch; /* lines at a time */
+    const char *user, *address, *state;
+    long port, batch; /* batch: lines at a time */
     bool from_start, wait;
     const char *params[PARAMS_MAX + 1];
 };
@@ -109,13 +115,85 @@ struct app {
     sigset_t waiting; /* signals while waiting */
 };
 
+/* ---- app.c ------------------------------------------------------------------------------ */
+
 /* The main function. */
 int app_main(const struct role *role, int argc, char **argv);
 
 /* Wait for something, and do what it brings. False: it is over. */
 bool app_step(struct app *app, bool typing);
 
+/* A line for the person, on standard error. */
+void app_say(const struct app *app, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* How the program will end; the first thing that went wrong decides. */
+void app_fail(struct app *app, int code);
+
+/* Wipe the line that is being typed before something is printed, and draw it again. */
+void app_hide(const struct app *app);
+void app_show(const struct app *app);
+
+int64_t app_now_ms(void);
+struct assay_client *app_base(const struct app *app);
+
+/* ---- options.c: exit status, or -1 to go on ---------------------------------------------- */
+
+int app_options(struct app *app, int argc, char **argv);
+
+/* ---- state.c: exit status ------------------------------------------------------------------ */
+
+/* Who reads moves the cursor: no other program may do that meanwhile. */
+int state_open(struct app *app);
+
+/* Note the cursor, and where the output ends before the line that it is at. */
+bool state_note(struct app *app, uint64_t cursor);
+int state_trouble(const struct app *app, int code, const char *why);
+
+/* How many bytes stand in the output already behind what the state file knows of; at most `size` are put to `bytes`. */
+size_t state_printed(const struct app *app, char *bytes, size_t size);
+
+/* ---- session.c -------------------------------------------------------------------------------- */
+
+void session_begin(struct app *app);
+void session_take_events(struct app *app);
+
+/* Do what is next. */
+void session_go_on(struct app *app);
+
+/* Whether a call can be made. */
+bool session_is_free(const struct app *app);
+
+/* ---- output.c ---------------------------------------------------------------------------------- */
+
+void output_take(struct app *app, const struct assay_client_event *event);
+
+/* Write what there is room for; an entry is done when it stands in the output and the cursor is behind it. */
+void output_write(struct app *app);
+
+/* An entry that finds no room when the program is told to end is left to its next start. */
+void output_let_go(struct app *app);
+
+/* ---- input.c ------------------------------------------------------------------------------------- */
+
+bool input_wanted(const struct app *app);
+void input_read(struct app *app);
+
 /* A line that a person typed; NULL: the end of it. */
-void app_typed(struct app *app, const char *line);
+void input_typed(struct app *app, const char *line);
+
+/* Hand a line over, if there is one. */
+bool input_hand_over(struct app *app);
+
+/* The server has it, or said no. */
+void input_posted(struct app *app, int status);
+
+/* Look which lines are stored by now. */
+void on_way_look(struct app *app);
+
+/* It is not known of the oldest `n` whether they are stored. */
+void on_way_lost(struct app *app, uint64_t n);
+
+/* All that there was is stored, or lost. */
+bool input_is_done(const struct app *app);
 
 #endif
