@@ -255,7 +255,11 @@ static enum assay_server_answer take_its_time(void *user, const struct assay_ser
 static unsigned long long lost_of(unsigned count, const char *datagram, struct assay_limits limits)
 {
     static const char what[] = "lost for want of room: ";
-    struct host host = {.config = {.listen = both + 1, .listen_count = 1, .application = take_its_time, .stats = true},
+    struct host host = {.config = {.listen = both + 1,
+                                   .listen_count = 1,
+                                   .loops = 1, /* so that all come in their order */
+                                   .application = take_its_time,
+                                   .stats = true},
                         .limits = limits};
     unsigned long long lost = 0;
     host_start(&host, desk_model("shown"), NULL);
