@@ -269,35 +269,32 @@ static bool chains(const struct run *run)
     return run->e->chaining && !run->otherwise && (run->e->model->rules[run->rule].flags & ASSAY_RULE_CHAIN);
 }
 
-/* It is the last action of its body. */
-static enum assay_ran order_chained(struct run *run, uint16_t effect, unsigned args)
+/* The body goes on when it is done; but where the next message may be handed over before that, this one's is through:
+ * the effect is its last action. */
+static enum assay_ran order_waited(struct run *run, assay_token token, struct assay_event *event)
 {
-    struct assay_engine *e = run->e;
-    assay_token token = assay_flight_start(e, run->s, run->rule, run->event, false);
-    if (!token)
-        return ASSAY_RAN_FULL;
-    order(run, effect, args, token, false)->effect.chain = true;
-    assay_chain_add(e, run->s, assay_flight_find(e, token));
-    return ASSAY_RAN;
+    if (chains(run)) {
+        event->effect.chain = true;
+        assay_chain_add(run->e, run->s, assay_flight_find(run->e, token));
+        return ASSAY_RAN;
+    }
+    run->token = token;
+    run->waits = (uint16_t)(run->vm.pc - 1);
+    return ASSAY_RAN_SUSPEND;
 }
 
 static enum assay_ran order_fallible(struct run *run, uint16_t effect, unsigned args)
 {
     struct assay_engine *e = run->e;
-    if (chains(run))
-        return order_chained(run, effect, args);
     bool gate = gates(run) && e->out->cuts_len < e->out->cuts_cap;
     if (!gate && e->tx.gated)
         return ASSAY_RAN_FULL;
     assay_token token = assay_flight_start(e, run->s, run->rule, run->event, gate);
     if (!token)
         return ASSAY_RAN_FULL;
-    order(run, effect, args, token, gate);
-    if (!gate) {
-        run->token = token;
-        run->waits = (uint16_t)(run->vm.pc - 1);
-        return ASSAY_RAN_SUSPEND;
-    }
+    struct assay_event *event = order(run, effect, args, token, gate);
+    if (!gate)
+        return order_waited(run, token, event);
     e->out->cuts[e->out->cuts_len++] = (struct assay_cut){e->out->len, token};
     e->tx.gated++;
     run->s->gates++;

@@ -341,7 +341,7 @@ static enum assay_rc complete_chained(struct assay_engine *e, struct assay_sessi
 {
     assay_chain_completed(e, s, flight, done);
     assay_flight_end(e, flight);
-    return assay_leave(e, s, ASSAY_OK, s->pend == ASSAY_PEND_NONE);
+    return ASSAY_OK;
 }
 
 enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_time now, bool done,
@@ -363,9 +363,9 @@ enum assay_rc assay_complete(struct assay_engine *e, assay_token token, assay_ti
         return ASSAY_STALE;
     }
     (void)assay_enter(e, now, out);
-    if (flight->chain)
-        return complete_chained(e, s, flight, done);
-    enum assay_rc rc = flight->gate ? complete_gate(e, s, flight, token, done) : complete_suspended(e, s, flight, done);
+    enum assay_rc rc = flight->gate    ? complete_gate(e, s, flight, token, done)
+                       : flight->chain ? complete_chained(e, s, flight, done)
+                                       : complete_suspended(e, s, flight, done);
     /* the idle timers rested: they begin anew */
     return assay_leave(e, s, rc, s->gates == 0 && s->pend != ASSAY_PEND_FLIGHT);
 }

@@ -135,7 +135,7 @@ void assay_chain_add(struct assay_engine *e, struct assay_session *s, struct ass
 {
     struct assay_flow *flow = assay_flow_of(e, s);
     flight->chain = e->tx.chained = true;
-    flight->count = flow->handed;
+    flight->count = (uint32_t)flow->handed;
     flow->chained++;
 }
 
@@ -156,7 +156,7 @@ void assay_chain_completed(struct assay_engine *e, struct assay_session *s, cons
     flow->chained--;
     flow->failing |= !done;
     if (done) {
-        ahead_at(e, flow, flight->count)->done = true;
+        ahead_at(e, flow, before + (uint32_t)(flight->count - (uint32_t)before))->done = true;
         flow->held++;
         take_done(e, flow);
     }

@@ -60,7 +60,7 @@ struct assay_flight {
     uint32_t put;                  /* 1 + index of the row that is put; 0: none */
     uint16_t gen, rule, event;
     bool gate, failed, chain;
-    uint64_t count; /* chain: of its message */
+    uint32_t count; /* chain: of its message, modulo 2^32 */
 };
 
 struct assay_undo {
