@@ -5,6 +5,7 @@
 
 #include "conformance/belief.h"
 #include "conformance/records.h"
+#include "conformance/site.h"
 #include "core/code.h"
 
 #define TOKENS_MAX 16
@@ -145,6 +146,7 @@ static void tell_result(const struct assay_belief_world *world, struct assay_bel
 
 static void note_step(struct assay_belief *b, const struct assay_event *event)
 {
+    b->met |= assay_fold(event->step.event);
     for (; b->chunk_placed < b->chunk_count; b->chunk_placed++) {
         b->chunks[b->chunk_placed].state = event->step.before;
         b->chunks[b->chunk_placed].event = event->step.event;
@@ -177,6 +179,7 @@ static void harvest_events(struct assay_belief_world *world, struct assay_belief
             b->finished = event.ended.finished;
             b->ended_at = b->clock;
             b->cause = event.ended.cause;
+            b->met |= event.ended.cause == ASSAY_NONE ? 0 : assay_fold(event.ended.cause);
         } else if (event.type == ASSAY_EVENT_RESULT) {
             tell_result(world, b, &event);
         } else if (event.type == ASSAY_EVENT_EFFECT) {

@@ -59,6 +59,7 @@ struct assay_belief {
     uint16_t last_rule, last_state, last_event; /* of the last step */
     uint16_t first_rule, first_event;           /* of the first step since `steps` was cleared */
     uint32_t steps;
+    uint64_t met;              /* events that rules were looked for, since this was cleared; folded (site.h) */
     uint32_t wave;             /* pieces of input by now */
     struct assay_bytes_buf in; /* not used up by the engine yet */
     struct assay_bytes_buf out;

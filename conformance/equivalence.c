@@ -3,400 +3,364 @@
 #include <string.h>
 
 #include "conformance/again.h"
-#include "conformance/belief.h"
 #include "conformance/describe.h"
 #include "conformance/equivalence.h"
-#include "conformance/records.h"
+#include "conformance/ground.h"
 #include "core/code.h"
 
-#define PAIRS_MAX       48
-#define RANDOM_INPUTS   256
-#define RANDOM_SPOILT   16    /* where a sum tells that they are spoilt */
-#define INPUT_MAX       8192u /* longer ones are tried on a fresh pair only */
-#define CUTS_MAX        12
-#define MARK_AND_NUMBER 13u    /* bytes */
-#define DATAGRAM_MAX    65507u /* what UDP carries */
+#define PAIRS_MAX     192
+#define RANDOM_INPUTS 256
+#define RANDOM_SPOILT 16 /* where a sum tells that they are spoilt */
+#define CUTS_MAX      12
+#define FNV_START     0xcbf29ce484222325u
 
-struct pair {
-    struct assay_belief *right, *mutant;
-    uint64_t key;
-    size_t parent, input;
-};
-
-struct stimulus {
-    struct assay_blob bytes;
-    const char *label;
-    const struct assay_input *call; /* instead of bytes; NULL: bytes */
-    struct assay_stamp stamp;
-};
-
-struct product {
-    struct assay_belief_world right, mutant;
-    struct pair pairs[PAIRS_MAX];
+struct assay_equivalence_base {
+    struct assay_oracle_config right;
+    const struct assay_inputs *inputs;
+    bool observed, datagrams;
+    struct assay_stimuli stimuli;
+    struct assay_ground *grounds; /* by circumstance; each made when it is wanted first */
+    bool *made;
     size_t count;
+};
+
+/* A model and its mutant that do not stand alike, and the way there. */
+struct parted {
+    struct assay_pair pair;
+    uint64_t key;
+    uint32_t spot;   /* from which they parted, */
+    uint32_t parent; /* or the pair before; PAIRS_MAX: none */
+    const struct assay_stimulus *by;
+};
+
+struct search {
+    struct assay_equivalence_base *base;
+    struct assay_ground *ground;
+    struct assay_belief_world mutant;
+    struct assay_lockstep lockstep;
+    struct assay_site site;
+    struct assay_stimuli own;      /* inputs that are on the mutant's borders alone */
+    struct assay_belief **mutants; /* by spot, where it stands as the model does; NULL: not known yet */
+    bool *astray;                  /* by spot: it does not on the way there */
+    struct parted *parted;
+    uint32_t count;
+    size_t pairs;
     bool capped;
-    struct stimulus *stimuli;
-    size_t stimulus_count, stimulus_cap;
-    struct assay_store store;
-    const char *circumstance;
-    bool datagrams, observed, summed;
     struct assay_equivalence_result *result;
 };
 
-/* ---- what is sent ------------------------------------------------------ */
+/* ---- telling ------------------------------------------------------------ */
 
-static void add_stimulus(struct product *p, struct assay_blob bytes, const char *label, struct assay_stamp stamp)
+static void describe_stimulus(struct assay_text *text, const struct assay_model *model, const struct assay_given *g,
+                              bool last)
 {
-    if (p->datagrams && bytes.n > DATAGRAM_MAX)
+    const struct assay_stimulus *s = g->stimulus;
+    if (s && s->lapse)
+        assay_text_add(text, "(%s) ", s->label);
+    else if (s && s->call)
+        assay_text_add(text, "call %s (%s)  ", model->calls[s->call->call].name, s->label);
+    else if (s && g->cut) {
+        assay_text_add(text, "> ");
+        assay_show_hex(text, (struct assay_span){s->bytes.p, g->cut}, 24);
+        assay_text_add(text, last ? " (%s)" : "  ", s->label);
+    }
+}
+
+static void describe_way(const struct search *s, struct assay_text *text, uint32_t spot)
+{
+    const struct assay_model *model = s->ground->world.config.model;
+    const struct assay_spot *at = &s->ground->spots[spot];
+    if (spot == 0)
         return;
-    for (size_t i = 0; i < p->stimulus_count; i++)
-        if (p->stimuli[i].bytes.n == bytes.n && memcmp(p->stimuli[i].bytes.p, bytes.p, bytes.n) == 0)
-            return;
-    struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
-    *s = (struct stimulus){bytes, label, NULL, stamp};
+    describe_way(s, text, at->parent);
+    struct assay_given given = assay_all_of(&s->ground->stimuli->items[at->input]);
+    describe_stimulus(text, model, &given, false);
 }
 
-static void add_call(struct product *p, const struct assay_input *call)
+static void describe_pairs(const struct search *s, struct assay_text *text, uint32_t pair, uint32_t spot)
 {
-    struct stimulus *s = assay_items_add((void **)&p->stimuli, &p->stimulus_count, &p->stimulus_cap, sizeof *s);
-    *s = (struct stimulus){{NULL, 0}, call->label, call, {0}};
-}
-
-static void add_inputs(struct product *p, const struct assay_inputs *inputs)
-{
-    for (size_t i = 0; i < inputs->count; i++) {
-        if (inputs->items[i].kind == ASSAY_INPUT_CALL) {
-            add_call(p, &inputs->items[i]);
-            continue;
-        }
-        add_stimulus(p, inputs->items[i].bytes, inputs->items[i].label, inputs->items[i].stamp);
-        if (inputs->items[i].bare.n)
-            add_stimulus(p, inputs->items[i].bare, inputs->items[i].label, (struct assay_stamp){0});
+    if (pair == PAIRS_MAX) {
+        describe_way(s, text, spot);
+        return;
     }
+    const struct parted *p = &s->parted[pair];
+    struct assay_given given = assay_all_of(p->by);
+    describe_pairs(s, text, p->parent, p->spot);
+    describe_stimulus(text, s->ground->world.config.model, &given, false);
 }
 
-static uint64_t next_random(uint64_t *state)
+static bool found(struct search *s, uint32_t pair, uint32_t spot, const struct assay_given *given)
 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Inputs with one to three bytes changed, seldom one added or lost. */
-static void add_random(struct product *p, const struct assay_inputs *inputs, uint64_t seed)
-{
-    uint64_t state = seed * 2654435761u + 88172645463325252u;
-    for (int i = 0; i < (p->summed ? RANDOM_SPOILT : RANDOM_INPUTS) && inputs->count; i++) {
-        const struct assay_blob from = inputs->items[next_random(&state) % inputs->count].bytes;
-        if (from.n > 256 || from.n == 0)
-            continue;
-        uint8_t *to = assay_store(&p->store, from.n + 1u);
-        memcpy(to, from.p, from.n);
-        for (uint64_t k = 1 + next_random(&state) % 3; k > 0; k--)
-            to[next_random(&state) % from.n] = (uint8_t)next_random(&state);
-        uint32_t n = from.n;
-        if (next_random(&state) % 8 == 0)
-            to[n++] = (uint8_t)next_random(&state);
-        add_stimulus(p, (struct assay_blob){to, n}, "random", (struct assay_stamp){0});
-    }
-}
-
-/* ---- comparing --------------------------------------------------------- */
-
-/* What an effect leaves for a judge to see, where there are observers. */
-static bool leaves_traces(const struct product *p, uint16_t effect)
-{
-    const struct assay_effect *e = &p->right.config.model->effects[effect];
-    bool kept = e->log != ASSAY_NONE || e->table != ASSAY_NONE; /* what it keeps shows on the wire */
-    return p->observed && !kept && assay_effect_shows(e);
-}
-
-/* To be told to stop once more changes nothing. */
-static bool stopped_before(const struct product *p, const struct assay_belief *b, uint32_t at)
-{
-    const char *verb = p->right.config.model->effects[b->effects[at].effect].verb;
-    for (uint32_t i = 0; verb && strcmp(verb, "stop") == 0 && i < at; i++)
-        if (b->effects[i].effect == b->effects[at].effect)
-            return true;
-    return false;
-}
-
-static const struct assay_effect_seen *next_trace(const struct product *p, const struct assay_belief *b, uint32_t *at)
-{
-    while (*at < b->effect_count && (!leaves_traces(p, b->effects[*at].effect) || stopped_before(p, b, *at)))
-        (*at)++;
-    return *at < b->effect_count ? &b->effects[(*at)++] : NULL;
-}
-
-static bool same_effects(const struct product *p, const struct assay_belief *x, const struct assay_belief *y)
-{
-    uint32_t i = 0, k = 0;
-    for (;;) {
-        const struct assay_effect_seen *a = next_trace(p, x, &i), *b = next_trace(p, y, &k);
-        if (!a || !b)
-            return !a && !b;
-        if (a->effect != b->effect || a->size != b->size ||
-            (a->size && memcmp(x->effects_bytes.p + a->at, y->effects_bytes.p + b->at, a->size) != 0))
-            return false;
-    }
-}
-
-static bool same_tale(const struct assay_belief *right, const struct assay_belief *mutant)
-{
-    uint32_t whole;
-    return assay_tale_agrees(&right->tale, &mutant->tale, &whole) && whole == right->tale.count;
-}
-
-/* The right model's belief is an oracle for what the mutant sent. */
-static bool same_output(struct assay_belief_world *world, struct assay_belief *right, const struct assay_belief *mutant)
-{
-    if (!world->datagrams)
-        return assay_belief_matches(world, right, (struct assay_span){mutant->out.p, mutant->out.n});
-    for (uint32_t i = right->chunk; i < mutant->chunk_count; i++) {
-        const struct assay_chunk *c = &mutant->chunks[i];
-        if (!assay_belief_matches(world, right, (struct assay_span){mutant->out.p, c->at + c->size}))
-            return false;
-    }
+    static const char *const endings[ASSAY_EV_BUILTINS] = {
+        [ASSAY_EV_EOF] = " > eof", [ASSAY_EV_RESET] = " > reset", [ASSAY_EV_SHUTDOWN] = " > shutdown"};
+    struct assay_text text = {s->result->trace, sizeof s->result->trace, 0};
+    const char *ending = endings[given->event];
+    assay_text_add(&text, "%s", s->ground->circumstance);
+    describe_pairs(s, &text, pair, spot);
+    describe_stimulus(&text, s->ground->world.config.model, given, true);
+    assay_text_add(&text, "%s", ending ? ending : "");
+    s->result->found = ASSAY_DIFFERENT;
     return true;
 }
 
-static bool same_so_far(struct product *p, struct assay_belief *right, const struct assay_belief *mutant)
+static bool found_apart(struct search *s, const char *when)
 {
-    if (!same_output(&p->right, right, mutant))
-        return false;
-    if (!assay_belief_satisfied(right) || right->ended != mutant->ended)
-        return false;
-    if (right->ended && right->how != mutant->how)
-        return false;
-    if (!same_effects(p, right, mutant) || !same_tale(right, mutant) ||
-        (right->finished != mutant->finished && assay_reconnects(p->right.config.model, p->right.config.machine)))
-        return false;
-    return right->ended || assay_deadline(right->engine) == assay_deadline(mutant->engine);
-}
-
-static void feed(struct assay_belief_world *world, struct assay_belief *b, const struct stimulus *s,
-                 struct assay_blob bytes, enum assay_builtin_event event)
-{
-    struct assay_belief_set set = {.items = {b}, .count = 1};
-    if (s && s->call && !b->calling && !b->ended) {
-        struct assay_belief_call call = {s->call->call, s->call->args, s->call->spans};
-        assay_beliefs_call(world, &set, 0, &call);
-    }
-    if (bytes.n)
-        assay_beliefs_feed(world, &set, 0, (struct assay_span){bytes.p, bytes.n});
-    if (event != ASSAY_EV_CONNECT && !b->ended)
-        assay_beliefs_signal(world, &set, 0, event);
-    while (set.count > 1)
-        assay_belief_free(set.items[--set.count]);
-}
-
-static void describe_trace(struct product *p, size_t pair, const struct stimulus *last, uint32_t cut, const char *end)
-{
-    size_t path[PAIRS_MAX], n = 0;
-    struct assay_text text = {p->result->trace, sizeof p->result->trace, 0};
-    assay_text_add(&text, "%s", p->circumstance);
-    for (size_t i = pair; i && n < PAIRS_MAX; i = p->pairs[i].parent)
-        path[n++] = p->pairs[i].input;
-    while (n--) {
-        const struct stimulus *s = &p->stimuli[path[n]];
-        if (s->call)
-            assay_text_add(&text, "call %s (%s)  ", p->right.config.model->calls[s->call->call].name, s->label);
-        if (s->call)
-            continue;
-        assay_text_add(&text, "> ");
-        assay_show_hex(&text, (struct assay_span){s->bytes.p, s->bytes.n}, 24);
-        assay_text_add(&text, "  ");
-    }
-    if (last && last->call)
-        assay_text_add(&text, "call %s (%s)", p->right.config.model->calls[last->call->call].name, last->label);
-    if (cut) {
-        assay_text_add(&text, "> ");
-        assay_show_hex(&text, (struct assay_span){last->bytes.p, cut}, 24);
-        assay_text_add(&text, " (%s)", last->label);
-    }
-    assay_text_add(&text, "%s", end);
-}
-
-static const char *const ending_names[ASSAY_EV_BUILTINS] = {[ASSAY_EV_CONNECT] = "",
-                                                            [ASSAY_EV_EOF] = " > eof",
-                                                            [ASSAY_EV_RESET] = " > reset",
-                                                            [ASSAY_EV_SHUTDOWN] = " > shutdown"};
-
-/* Both with the same input; true: they differ. The copies are kept in *next unless they ended. */
-static bool differ(struct product *p, size_t pair, const struct stimulus *s, uint32_t cut,
-                   enum assay_builtin_event event, struct pair *next)
-{
-    struct assay_blob bytes = {s ? s->bytes.p : NULL, cut};
-    next->right = assay_belief_copy(&p->right, p->pairs[pair].right);
-    next->mutant = assay_belief_copy(&p->mutant, p->pairs[pair].mutant);
-    assay_beliefs_fix(&(struct assay_belief_set){.items = {next->right}, .count = 1}, next->mutant->out.n);
-    struct assay_bytes_buf stamped = {0};
-    if (s && bytes.n == s->bytes.n && bytes.n) {
-        assay_buf_add(&stamped, bytes.p, bytes.n);
-        assay_belief_stamp(&p->right, next->right, s->stamp, &stamped);
-        bytes = (struct assay_blob){stamped.p, stamped.n};
-    }
-    feed(&p->right, next->right, s, bytes, event);
-    feed(&p->mutant, next->mutant, s, bytes, event);
-    free(stamped.p);
-    /* who has reset the connection sees nothing any more but what was done */
-    bool same = event == ASSAY_EV_RESET ? same_effects(p, next->right, next->mutant)
-                                        : same_so_far(p, next->right, next->mutant);
-    if (same)
-        return false;
-    p->result->found = ASSAY_DIFFERENT;
-    describe_trace(p, pair, s, cut, ending_names[event]);
+    s->result->found = ASSAY_DIFFERENT;
+    snprintf(s->result->trace, sizeof s->result->trace, "%s", when);
     return true;
 }
 
-static void drop(struct pair *pair)
+/* ---- pairs --------------------------------------------------------------- */
+
+static void drop(struct assay_pair *pair)
 {
     assay_belief_free(pair->right);
     assay_belief_free(pair->mutant);
 }
 
-/* ---- exploring --------------------------------------------------------- */
-
-static uint64_t mix(uint64_t h, const void *p, size_t n)
+static struct assay_pair copy_of(struct search *s, const struct assay_belief *right, const struct assay_belief *mutant)
 {
-    const uint8_t *bytes = p;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ bytes[i]) * 0x100000001b3u;
-    return h;
+    return (struct assay_pair){assay_belief_copy(&s->ground->world, right), assay_belief_copy(&s->mutant, mutant)};
 }
 
-/* Which placeholder it is makes no difference. */
-static uint64_t mix_value(uint64_t h, struct assay_span s)
+/* Both stand alike; timers that are not the next to run out show by and by. */
+static bool stand_alike(struct search *s, const struct assay_pair *pair)
 {
-    h = mix(h, &s.n, sizeof s.n);
-    for (uint32_t at = 0; at < s.n;) {
-        uint32_t mark = assay_mark_find(s, at);
-        h = mix(h, s.p + at, mark - at);
-        at = mark + MARK_AND_NUMBER;
-    }
-    return h;
+    return assay_standing(&s->ground->world, pair->right, true, FNV_START) ==
+           assay_standing(&s->mutant, pair->mutant, true, FNV_START);
 }
 
-static uint64_t key_of(const struct assay_belief_world *world, const struct assay_belief *b, uint64_t h)
+static bool time_tells(struct search *s, const struct assay_pair *pair)
 {
-    bool marks = b->marks > 0;
-    const struct assay_model *model = world->config.model;
-    struct assay_range vars = model->machines[world->config.machine].vars;
-    uint16_t state = assay_state(b->engine, b->sid), wait, call = assay_running(b->engine, b->sid, &wait);
-    h = mix(h, &state, sizeof state);
-    h = mix(h, &b->in.n, sizeof b->in.n);
-    h = mix(h, &marks, sizeof marks);
-    h = mix(mix(h, &wait, sizeof wait), &call, sizeof call);
-    for (uint32_t i = vars.first; i < (uint32_t)vars.first + vars.count; i++) {
-        assay_val v = 0;
-        struct assay_span s = {0};
-        assay_var(b->engine, b->sid, (uint16_t)i, &v, &s);
-        bool bytes = model->types[model->vars[i].type].kind >= ASSAY_T_BYTES;
-        h = bytes ? mix_value(h, s) : mix(h, &v, sizeof v);
-    }
-    return h;
+    const struct assay_stimulus while_it_goes_by = {.lapse = ASSAY_LAPSE_CHANGE};
+    if (s->site.everywhere || !s->site.events || assay_deadline(pair->right->engine) == ASSAY_NEVER)
+        return false; /* the same rules were taken in the same way: they start the same timers */
+    struct assay_pair later = copy_of(s, pair->right, pair->mutant);
+    bool same = assay_lockstep_give(&s->lockstep, &later, assay_all_of(&while_it_goes_by));
+    drop(&later);
+    return !same;
 }
 
-/* Bytes of variables make the product infinite; values that no rule looks at are told apart up to this many. */
-#define SAME_STATES_MAX 6
-
-/* Where a side stands, but for its variables. */
-static uint64_t place_of(const struct assay_belief *b)
+static bool known(const struct search *s, const struct parted *next)
 {
-    uint16_t wait, state = assay_state(b->engine, b->sid);
-    assay_running(b->engine, b->sid, &wait);
-    return (uint64_t)wait << 16 | state;
-}
-
-static bool known(const struct product *p, const struct pair *pair)
-{
-    size_t same = 0;
-    uint64_t right = place_of(pair->right), mutant = place_of(pair->mutant);
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->pairs[i].key == pair->key)
+    uint64_t right = assay_place(next->pair.right), mutant = assay_place(next->pair.mutant);
+    uint32_t same = 0;
+    for (uint32_t i = 0; i < s->count; i++) {
+        if (s->parted[i].key == next->key)
             return true;
-        same += place_of(p->pairs[i].right) == right && place_of(p->pairs[i].mutant) == mutant;
+        same += assay_place(s->parted[i].pair.right) == right && assay_place(s->parted[i].pair.mutant) == mutant;
     }
-    return same >= SAME_STATES_MAX;
+    return same >= ASSAY_SAME_PLACE_MAX;
 }
 
-static void keep(struct product *p, struct pair next, size_t parent, size_t input)
+static void keep(struct search *s, struct parted next)
 {
-    bool over = next.right->ended || (next.right->in.n && next.right->in.n == next.mutant->in.n);
+    bool over = next.pair.right->ended || (next.pair.right->in.n && next.pair.right->in.n == next.pair.mutant->in.n);
     if (!over) {
-        next.key = key_of(&p->mutant, next.mutant, key_of(&p->right, next.right, 0xcbf29ce484222325u));
-        over = known(p, &next);
+        next.key = assay_standing(&s->ground->world, next.pair.right, false, FNV_START);
+        next.key = assay_standing(&s->mutant, next.pair.mutant, false, next.key);
+        over = known(s, &next);
     }
-    if (!over && p->count == PAIRS_MAX)
-        p->capped = true;
-    if (over || p->count == PAIRS_MAX) {
-        drop(&next);
-        return;
-    }
-    next.parent = parent;
-    next.input = input;
-    p->pairs[p->count++] = next;
+    s->capped = s->capped || (!over && s->count == PAIRS_MAX);
+    if (over || s->count == PAIRS_MAX)
+        drop(&next.pair);
+    else
+        s->parted[s->count++] = next;
 }
 
-static bool ends_differ(struct product *p, size_t pair, const struct stimulus *s, uint32_t cut)
+/* ---- at one place --------------------------------------------------------- */
+
+/* Where both stand, and how that is told. */
+struct stand {
+    const struct assay_belief *right, *mutant;
+    uint32_t pair, spot;
+    bool root;
+};
+
+static bool give(struct search *s, const struct stand *at, struct assay_given given, struct assay_pair *next)
+{
+    *next = copy_of(s, at->right, at->mutant);
+    if (assay_lockstep_give(&s->lockstep, next, given))
+        return false;
+    drop(next);
+    return found(s, at->pair, at->spot, &given);
+}
+
+static bool ends_differ(struct search *s, const struct stand *at, const struct assay_stimulus *stimulus, uint32_t cut)
 {
     static const enum assay_builtin_event events[] = {ASSAY_EV_EOF, ASSAY_EV_RESET, ASSAY_EV_SHUTDOWN};
-    for (size_t i = p->datagrams ? 2 : 0; i < (cut ? 1 : 3); i++) {
-        struct pair next;
-        bool found = differ(p, pair, s, cut, events[i], &next);
+    for (size_t i = s->base->datagrams ? 2 : 0; i < (cut ? 1 : 3); i++) {
+        struct assay_pair next;
+        if (at->root && !s->ground->rooted)
+            continue; /* there is no link yet */
+        if (give(s, at, (struct assay_given){stimulus, cut, events[i]}, &next))
+            return true;
         drop(&next);
-        if (found)
-            return true;
     }
     return false;
 }
 
-static bool expand(struct product *p, size_t pair)
+/* Streams that end inside a frame. */
+static bool cuts_differ(struct search *s, const struct stand *at)
 {
-    if (ends_differ(p, pair, NULL, 0))
-        return true;
-    for (size_t i = 0; i < p->stimulus_count; i++) {
-        const struct stimulus *s = &p->stimuli[i];
-        struct pair next;
-        if (pair == 0 && !s->call && p->datagrams && p->right.client)
-            continue; /* there is no link yet to send it on */
-        if (s->bytes.n > INPUT_MAX && p->pairs[pair].right->out.n > 64)
+    const struct assay_inputs *inputs = s->base->inputs;
+    for (size_t i = 0; i < inputs->count && !s->base->datagrams; i++) {
+        struct assay_stimulus cut = {.bytes = inputs->items[i].bytes, .label = inputs->items[i].label};
+        if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE)
             continue;
-        if (differ(p, pair, s, s->bytes.n, ASSAY_EV_CONNECT, &next)) {
-            drop(&next);
-            return true;
-        }
-        keep(p, next, pair, i);
-    }
-    return false;
-}
-
-/* Streams that end inside a frame: only for the first inputs of each length, on each pair. */
-static bool cuts_differ(struct product *p, size_t pair, const struct assay_inputs *inputs)
-{
-    for (size_t i = 0; i < inputs->count; i++) {
-        struct stimulus s = {inputs->items[i].bytes, inputs->items[i].label, NULL, {0}};
-        if (inputs->items[i].kind != ASSAY_INPUT_EXAMPLE || p->datagrams)
-            continue;
-        for (uint32_t cut = 1; cut < s.bytes.n && cut <= CUTS_MAX; cut++)
-            if (ends_differ(p, pair, &s, cut))
+        for (uint32_t n = 1; n < cut.bytes.n && n <= CUTS_MAX; n++)
+            if (ends_differ(s, at, &cut, n))
                 return true;
     }
     return false;
 }
 
-/* Pauses are nobody's input: where the tables say something else about them, so do the clients. */
-static bool reconnect_differs(struct product *p)
+/* A stimulus to both; who does not stand alike behind it is kept. `alike`: those who do; NULL: they are dropped. */
+static bool try_one(struct search *s, const struct stand *at, const struct assay_stimulus *stimulus,
+                    struct assay_pair *alike)
 {
-    const struct assay_config *x = &p->right.config, *y = &p->mutant.config;
-    const struct assay_reconnect *a = &x->model->machines[x->machine].reconnect;
-    const struct assay_reconnect *b = &y->model->machines[y->machine].reconnect;
-    if (a->pause == b->pause && a->growth == b->growth && a->most == b->most && a->cap == b->cap)
+    struct parted next = {.spot = at->spot, .parent = at->pair, .by = stimulus};
+    struct assay_given given = assay_all_of(stimulus);
+    if (give(s, at, given, &next.pair))
+        return true;
+    if (!stand_alike(s, &next.pair)) {
+        keep(s, next);
         return false;
-    p->result->found = ASSAY_DIFFERENT;
-    snprintf(p->result->trace, sizeof p->result->trace, "when it connects again");
+    }
+    if (time_tells(s, &next.pair)) {
+        drop(&next.pair);
+        return found(s, at->pair, at->spot, &given);
+    }
+    if (alike)
+        *alike = next.pair;
+    else
+        drop(&next.pair);
+    return false;
+}
+
+static bool try_all(struct search *s, const struct stand *at, const struct assay_stimuli *stimuli)
+{
+    for (size_t i = 0; i < stimuli->count; i++)
+        if (assay_ground_applies(s->ground, at->right, at->root, &stimuli->items[i]) &&
+            try_one(s, at, &stimuli->items[i], NULL))
+            return true;
+    return false;
+}
+
+/* ---- over the ground ------------------------------------------------------- */
+
+static bool touched(const struct search *s, uint32_t spot, size_t input)
+{
+    const struct assay_edge *edge = assay_edge(s->ground, spot, input);
+    return edge->tried && assay_site_touched(&s->site, &edge->met);
+}
+
+/* The mutant where it stands as the model does at a spot; NULL: it does not. */
+static struct assay_belief *mutant_at(struct search *s, uint32_t spot)
+{
+    const struct assay_spot *at = &s->ground->spots[spot];
+    if (s->mutants[spot] || s->astray[spot] || spot == 0)
+        return s->mutants[spot];
+    const struct assay_spot *before = &s->ground->spots[at->parent];
+    /* what is touched was tried there before: had it come through, it would be known */
+    struct assay_belief *from = touched(s, at->parent, at->input) ? NULL : mutant_at(s, at->parent);
+    s->astray[spot] = !from;
+    if (!from)
+        return NULL;
+    s->mutants[spot] = assay_belief_copy(&s->mutant, from);
+    assay_lockstep_follow(&s->mutant, s->mutants[spot], &s->ground->world, before->right,
+                          &s->ground->stimuli->items[at->input]);
+    return s->mutants[spot];
+}
+
+static bool leads_on(const struct search *s, uint32_t spot, size_t input, uint32_t next)
+{
+    return next < s->ground->count && next != 0 && s->ground->spots[next].parent == spot &&
+           s->ground->spots[next].input == input && !s->mutants[next];
+}
+
+static bool try_input(struct search *s, const struct stand *at, size_t input)
+{
+    struct assay_pair alike = {0};
+    uint32_t next = assay_edge(s->ground, at->spot, input)->next;
+    if (try_one(s, at, &s->ground->stimuli->items[input], &alike))
+        return true;
+    if (alike.mutant && leads_on(s, at->spot, input, next)) {
+        s->mutants[next] = alike.mutant;
+        alike.mutant = NULL;
+    }
+    drop(&alike);
+    return false;
+}
+
+static bool try_spot(struct search *s, uint32_t spot)
+{
+    struct stand at = {s->ground->spots[spot].right, NULL, PAIRS_MAX, spot, spot == 0};
+    bool all = s->own.count || !s->base->datagrams || s->site.everywhere;
+    for (size_t i = 0; i < s->ground->stimuli->count; i++) {
+        if (!all && !touched(s, spot, i))
+            continue;
+        if (!at.mutant && !(at.mutant = mutant_at(s, spot)))
+            return false;
+        if (touched(s, spot, i) && try_input(s, &at, i))
+            return true;
+    }
+    if (!all && !(s->site.events & assay_fold(ASSAY_EV_SHUTDOWN)))
+        return false;
+    at.mutant = mutant_at(s, spot);
+    return at.mutant && (try_all(s, &at, &s->own) || ends_differ(s, &at, NULL, 0) || cuts_differ(s, &at));
+}
+
+static bool try_parted(struct search *s, uint32_t pair)
+{
+    const struct parted *p = &s->parted[pair];
+    struct stand at = {p->pair.right, p->pair.mutant, pair, p->spot, false};
+    return ends_differ(s, &at, NULL, 0) || try_all(s, &at, s->ground->stimuli) || try_all(s, &at, &s->own) ||
+           cuts_differ(s, &at);
+}
+
+static bool open_mutant(struct search *s)
+{
+    struct assay_belief_set set = {0};
+    if (!assay_beliefs_open(&s->mutant, &set, 0))
+        return false;
+    while (set.count > 1)
+        assay_belief_free(set.items[--set.count]);
+    s->mutants[0] = set.items[0];
     return true;
+}
+
+static bool starts_otherwise(struct search *s)
+{
+    struct assay_pair pair = copy_of(s, s->ground->spots[0].right, s->mutants[0]);
+    bool same = !s->ground->rooted || assay_lockstep_same(&s->lockstep, &pair, 0);
+    drop(&pair);
+    return !same && found_apart(s, "on connecting");
+}
+
+static bool search_ground(struct search *s)
+{
+    if (s->ground->count == 0 || !open_mutant(s))
+        return false;
+    s->capped = s->capped || s->ground->capped;
+    if (starts_otherwise(s))
+        return true;
+    for (uint32_t i = 0; i < s->ground->count; i++)
+        if (try_spot(s, i))
+            return true;
+    for (uint32_t i = 0; i < s->count; i++)
+        if (try_parted(s, i))
+            return true;
+    return false;
+}
+
+/* ---- what no input tells ---------------------------------------------------- */
+
+/* Pauses are nobody's input: where the tables say something else about them, so do the clients. */
+static bool reconnect_differs(const struct assay_model *m, const struct assay_model *n, uint16_t machine)
+{
+    const struct assay_reconnect *a = &m->machines[machine].reconnect, *b = &n->machines[machine].reconnect;
+    return a->pause != b->pause || a->growth != b->growth || a->most != b->most || a->cap != b->cap;
 }
 
 static bool same_code(const struct assay_model *a, uint16_t x, const struct assay_model *b, uint16_t y)
@@ -407,55 +371,18 @@ static bool same_code(const struct assay_model *a, uint16_t x, const struct assa
     return n == assay_code_end(b, y) - y && memcmp(a->code + x, b->code + y, n * sizeof *a->code) == 0;
 }
 
-/* Nor is time that goes by, nor what comes twice or in another order. */
-static bool reliable_differs(struct product *p)
+/* Nor is what comes twice or in another order. */
+static bool reliable_differs(const struct assay_model *m, const struct assay_model *n)
 {
-    const struct assay_model *m = p->right.config.model, *n = p->mutant.config.model;
-    const struct assay_reliable *a = p->right.reliable, *b = p->mutant.reliable;
-    if (!a || !b)
+    const struct assay_reliable *a = m->reliables, *b = n->reliables;
+    if (!m->reliables_count)
         return false;
-    if (a->bits == b->bits && a->order == b->order && a->duplicate == b->duplicate && a->window == b->window &&
-        a->factor == b->factor && same_code(m, a->first, n, b->first) && same_code(m, a->cap, n, b->cap) &&
-        same_code(m, a->give_up, n, b->give_up) && m->limits.seal == n->limits.seal)
-        return false;
-    p->result->found = ASSAY_DIFFERENT;
-    snprintf(p->result->trace, sizeof p->result->trace, "when messages are lost");
-    return true;
+    return a->bits != b->bits || a->order != b->order || a->duplicate != b->duplicate || a->window != b->window ||
+           a->factor != b->factor || !same_code(m, a->first, n, b->first) || !same_code(m, a->cap, n, b->cap) ||
+           !same_code(m, a->give_up, n, b->give_up) || m->limits.seal != n->limits.seal;
 }
 
-static bool open_pair(struct product *p)
-{
-    struct assay_belief_set right = {0}, mutant = {0};
-    if (!assay_beliefs_open(&p->right, &right, 0) || !assay_beliefs_open(&p->mutant, &mutant, 0))
-        return false;
-    struct pair first = {.right = right.items[0], .mutant = mutant.items[0]};
-    p->pairs[p->count++] = first;
-    return true;
-}
-
-static bool search(struct product *p, const struct assay_inputs *inputs)
-{
-    if (!same_so_far(p, p->pairs[0].right, p->pairs[0].mutant)) {
-        p->result->found = ASSAY_DIFFERENT;
-        snprintf(p->result->trace, sizeof p->result->trace, "on connecting");
-        return true;
-    }
-    if (reconnect_differs(p) || reliable_differs(p))
-        return true;
-    for (size_t i = 0; i < p->count; i++)
-        if (!p->pairs[i].right->ended && (expand(p, i) || cuts_differ(p, i, inputs)))
-            return true;
-    return false;
-}
-
-/* ---- under all circumstances ------------------------------------------- */
-
-static void forget_pairs(struct product *p)
-{
-    for (size_t i = 0; i < p->count; i++)
-        drop(&p->pairs[i]);
-    p->count = 0;
-}
+/* ---- under all circumstances ------------------------------------------------- */
 
 static bool has_byte_variables(const struct assay_model *model)
 {
@@ -465,54 +392,130 @@ static bool has_byte_variables(const struct assay_model *model)
     return false;
 }
 
-static bool search_in(struct product *p, struct assay_oracle_config right, struct assay_oracle_config mutant,
-                      const struct assay_inputs *inputs, struct assay_circumstance circumstance, const char *name)
+/* The usual ones, each effect failing that can, memory that is short. False: that one does not come up; of a client, no
+ * judge can bring it about. */
+static bool circumstance(struct assay_equivalence_base *base, size_t i, struct assay_circumstance *c, const char **name)
 {
-    bool found = false;
-    p->circumstance = name;
-    right.circumstance = mutant.circumstance = circumstance;
-    if (assay_belief_world_init(&p->right, &right) && assay_belief_world_init(&p->mutant, &mutant) && open_pair(p))
-        found = search(p, inputs);
-    p->result->pairs += p->count;
-    forget_pairs(p);
-    assay_belief_world_free(&p->right);
-    assay_belief_world_free(&p->mutant);
-    return found;
-}
-
-static bool search_all(struct product *p, const struct assay_oracle_config *right,
-                       const struct assay_oracle_config *mutant, const struct assay_inputs *inputs)
-{
-    const struct assay_model *model = right->model;
-    struct assay_circumstance usual = {0}, short_of_memory = {.memory = ASSAY_SHORT_MEMORY};
-    bool found = search_in(p, *right, *mutant, inputs, usual, "");
-    for (uint16_t i = 0; i < model->effects_count && !found; i++) {
-        struct assay_circumstance failing = {.failing = (uint16_t)(i + 1)};
-        const char *name = assay_store_text(&p->store, "(%s fails) ", model->effects[i].name);
-        if (model->effects[i].fallible)
-            found = search_in(p, *right, *mutant, inputs, failing, name);
+    const struct assay_model *model = base->right.model;
+    *c = (struct assay_circumstance){0};
+    *name = "";
+    if (i == 0 || !base->observed)
+        return i == 0;
+    if (i > model->effects_count) {
+        c->memory = ASSAY_SHORT_MEMORY;
+        *name = "(no room for variables) ";
+        return has_byte_variables(model);
     }
-    if (!found && has_byte_variables(model))
-        found = search_in(p, *right, *mutant, inputs, short_of_memory, "(no room for variables) ");
-    return found;
+    c->failing = (uint16_t)i;
+    *name = assay_store_text(&base->stimuli.store, "(%s fails) ", model->effects[i - 1].name);
+    return model->effects[i - 1].fallible;
 }
 
-static void conclude(struct product *p)
+static void end_search(struct search *s)
 {
-    p->result->inputs = p->stimulus_count;
-    if (p->result->found == ASSAY_DIFFERENT)
+    s->pairs += s->count + s->ground->count;
+    for (uint32_t i = 0; i < s->count; i++)
+        drop(&s->parted[i].pair);
+    for (uint32_t i = 0; i < ASSAY_GROUND_MAX; i++)
+        assay_belief_free(s->mutants[i]);
+    memset(s->mutants, 0, ASSAY_GROUND_MAX * sizeof *s->mutants);
+    memset(s->astray, 0, ASSAY_GROUND_MAX * sizeof *s->astray);
+    s->count = 0;
+    assay_belief_world_free(&s->mutant);
+}
+
+static bool search_in(struct search *s, size_t i, const struct assay_model *mutant)
+{
+    struct assay_circumstance c;
+    const char *name;
+    struct assay_equivalence_base *base = s->base;
+    if (!circumstance(base, i, &c, &name))
+        return false;
+    struct assay_oracle_config right = base->right;
+    right.circumstance = c;
+    struct assay_oracle_config other = right;
+    other.model = mutant;
+    other.target = true;
+    s->ground = &base->grounds[i];
+    if (!base->made[i]) {
+        base->made[i] = assay_ground_make(s->ground, &right, &base->stimuli, base->observed);
+        s->ground->circumstance = name;
+    }
+    s->lockstep = (struct assay_lockstep){&s->ground->world, &s->mutant, base->observed};
+    bool differs = base->made[i] && assay_belief_world_init(&s->mutant, &other) && search_ground(s);
+    end_search(s);
+    return differs;
+}
+
+static void search_all(struct search *s, const struct assay_model *mutant)
+{
+    const struct assay_model *model = s->base->right.model;
+    if (reconnect_differs(model, mutant, s->base->right.machine)) {
+        found_apart(s, "when it connects again");
         return;
-    p->result->found = p->capped ? ASSAY_UNDECIDED : ASSAY_EQUAL;
-    snprintf(p->result->trace, sizeof p->result->trace,
-             "%zu pairs of states, %zu inputs at each, at most %d values of variables for a pair%s", p->result->pairs,
-             p->stimulus_count, SAME_STATES_MAX, p->capped ? ", more pairs beyond the cap" : "");
+    }
+    if (reliable_differs(model, mutant)) {
+        found_apart(s, "when messages are lost");
+        return;
+    }
+    for (size_t i = 0; i < s->base->count; i++)
+        if (search_in(s, i, mutant))
+            return;
 }
 
-static bool is_datagram(const struct assay_oracle_config *right)
+static void conclude(struct search *s)
 {
-    const struct assay_machine *machine = &right->model->machines[right->machine];
-    return right->model->frames[machine->frame_in].end == ASSAY_END_DATAGRAM;
+    struct assay_equivalence_result *r = s->result;
+    r->pairs = s->pairs;
+    r->inputs = s->base->stimuli.count + s->own.count;
+    if (r->found == ASSAY_DIFFERENT)
+        return;
+    r->found = s->capped ? ASSAY_UNDECIDED : ASSAY_EQUAL;
+    snprintf(r->trace, sizeof r->trace,
+             "%zu pairs of states, %zu inputs at each, at most %d values of variables for a pair%s", r->pairs,
+             r->inputs, ASSAY_SAME_PLACE_MAX, s->capped ? ", more pairs beyond the cap" : "");
 }
+
+/* Inputs that are made from the mutant and not from the model. */
+static void add_own(struct search *s, const struct assay_model *mutant)
+{
+    const struct assay_oracle_config *right = &s->base->right;
+    struct assay_witness_config config = {.model = mutant,
+                                          .machine = right->machine,
+                                          .options = right->options,
+                                          .leniencies = right->leniencies,
+                                          .terminal = right->terminal};
+    struct assay_inputs inputs = {0};
+    const struct assay_stimuli *all = &s->base->stimuli;
+    assay_inputs_make(&s->own.store, &config, &inputs);
+    s->own.datagrams = s->base->datagrams;
+    assay_stimuli_add(&s->own, &inputs, all);
+    free(inputs.items);
+}
+
+bool assay_equivalence(struct assay_equivalence_base *base, const struct assay_model *mutant,
+                       struct assay_equivalence_result *result)
+{
+    struct search s = {.base = base, .result = result};
+    *result = (struct assay_equivalence_result){.found = ASSAY_UNDECIDED};
+    s.mutants = calloc(ASSAY_GROUND_MAX, sizeof *s.mutants);
+    s.astray = calloc(ASSAY_GROUND_MAX, sizeof *s.astray);
+    s.parted = calloc(PAIRS_MAX, sizeof *s.parted);
+    bool ok = s.mutants && s.astray && s.parted && assay_site_find(&s.site, base->right.model, mutant);
+    if (ok) {
+        add_own(&s, mutant);
+        search_all(&s, mutant);
+        conclude(&s);
+    }
+    assay_site_free(&s.site);
+    assay_stimuli_free(&s.own);
+    free(s.mutants);
+    free(s.astray);
+    free(s.parted);
+    return ok;
+}
+
+/* ---- the model's own part ------------------------------------------------------ */
 
 static bool has_sum(const struct assay_model *model, uint16_t machine)
 {
@@ -523,34 +526,40 @@ static bool has_sum(const struct assay_model *model, uint16_t machine)
     return false;
 }
 
-bool assay_equivalence(const struct assay_oracle_config *right, const struct assay_inputs *right_inputs,
-                       const struct assay_model *mutant, bool observed, struct assay_equivalence_result *result)
+struct assay_equivalence_base *assay_equivalence_base(const struct assay_oracle_config *right,
+                                                      const struct assay_inputs *inputs, bool observed)
 {
-    struct product *p = calloc(1, sizeof *p);
-    struct assay_oracle_config other = *right;
-    struct assay_witness_config config = {.model = mutant,
-                                          .machine = right->machine,
-                                          .options = right->options,
-                                          .leniencies = right->leniencies,
-                                          .terminal = right->terminal};
-    struct assay_inputs own = {0};
-    if (!p)
-        return false;
-    other.model = mutant;
-    *result = (struct assay_equivalence_result){.found = ASSAY_UNDECIDED};
-    p->result = result;
-    p->datagrams = is_datagram(right);
-    p->observed = observed;
-    p->summed = has_sum(right->model, right->machine);
-    add_inputs(p, right_inputs);
-    assay_inputs_make(&p->store, &config, &own);
-    add_inputs(p, &own);
-    add_random(p, right_inputs, right->seed);
-    search_all(p, right, &other, right_inputs);
-    conclude(p);
-    free(own.items);
-    free(p->stimuli);
-    assay_store_free(&p->store);
-    free(p);
-    return true;
+    struct assay_equivalence_base *base = calloc(1, sizeof *base);
+    const struct assay_model *model = right->model;
+    if (!base)
+        return NULL;
+    base->right = *right;
+    base->inputs = inputs;
+    base->observed = observed;
+    base->datagrams = model->frames[model->machines[right->machine].frame_in].end == ASSAY_END_DATAGRAM;
+    base->stimuli.datagrams = base->datagrams;
+    base->count = model->effects_count + 2u;
+    base->grounds = calloc(base->count, sizeof *base->grounds);
+    base->made = calloc(base->count, sizeof *base->made);
+    assay_stimuli_add(&base->stimuli, inputs, NULL);
+    assay_stimuli_spoil(&base->stimuli, inputs, has_sum(model, right->machine) ? RANDOM_SPOILT : RANDOM_INPUTS,
+                        right->seed);
+    assay_stimuli_lapse(&base->stimuli);
+    if (base->grounds && base->made)
+        return base;
+    assay_equivalence_base_free(base);
+    return NULL;
+}
+
+void assay_equivalence_base_free(struct assay_equivalence_base *base)
+{
+    for (size_t i = 0; base && base->made && i < base->count; i++)
+        if (base->made[i])
+            assay_ground_free(&base->grounds[i]);
+    if (base) {
+        assay_stimuli_free(&base->stimuli);
+        free(base->grounds);
+        free(base->made);
+    }
+    free(base);
 }

@@ -178,12 +178,21 @@ static uint32_t find_node(const struct assay_explored *e, uint64_t key)
     return ASSAY_NODES_MAX;
 }
 
-static uint32_t in_state(const struct assay_explored *e, uint16_t state)
+/* Whether enough is known of a state. Over datagrams calls may wait in any: it is another place with each, and without.
+ */
+static bool is_crowded(const struct assay_explored *e, const struct assay_belief *b)
 {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < e->count; i++)
-        n += e->nodes[i].state == state;
-    return n;
+    uint16_t state = state_of(b), wait, other;
+    uint32_t all = 0, alike = 0;
+    assay_running(b->engine, b->sid, &wait);
+    for (uint32_t i = 0; i < e->count; i++) {
+        if (e->nodes[i].state != state)
+            continue;
+        assay_running(e->nodes[i].belief->engine, e->nodes[i].belief->sid, &other);
+        all++;
+        alike += other == wait;
+    }
+    return all >= ASSAY_NODES_PER_STATE && (alike || !e->world.datagrams);
 }
 
 static uint32_t add_node(struct assay_explored *e, struct assay_belief *b, uint32_t parent, size_t input)
@@ -196,7 +205,7 @@ static uint32_t add_node(struct assay_explored *e, struct assay_belief *b, uint3
         return found;
     }
     uint32_t depth = e->count ? e->nodes[parent].depth + 1 : 0;
-    if (e->count == ASSAY_NODES_MAX || in_state(e, state) >= ASSAY_NODES_PER_STATE || depth > ASSAY_PATH_MAX) {
+    if (e->count == ASSAY_NODES_MAX || is_crowded(e, b) || depth > ASSAY_PATH_MAX) {
         e->capped = true;
         assay_belief_free(b);
         return ASSAY_NODES_MAX;

@@ -41,6 +41,36 @@ static void answer(struct assay_builder *b, uint8_t link, uint16_t state)
     }
 }
 
+/* The same over datagrams, where a call waits in any state of the machine. `r`: what has just happened. Returns what
+ * happened last. */
+static const struct assay_reaction *answer_datagrams(struct assay_builder *b, const struct assay_reaction *r)
+{
+    for (int i = 0; i < ANSWERS_MAX && r->after != ASSAY_NONE && !r->result; i++) {
+        uint32_t node = r->next < ASSAY_NODES_MAX ? r->next : assay_node_of(&b->explored, r->after);
+        size_t input = SIZE_MAX;
+        if (node < ASSAY_NODES_MAX && b->explored.nodes[node].belief->calling)
+            input = next_answer(b, node);
+        if (input == SIZE_MAX)
+            break;
+        assay_build_input(b, 0, input);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        r = assay_reaction(&b->explored, node, input);
+        if (r->unacknowledged)
+            assay_build_acknowledge(b, 0);
+    }
+    return r;
+}
+
+/* What shows in which state a call has left the machine. */
+static void afterwards(struct assay_builder *b, const struct assay_reaction *r)
+{
+    size_t input = r->after == ASSAY_NONE ? SIZE_MAX : assay_telling_input(&b->explored, r->after, ASSAY_NONE);
+    if (r->ended || input == SIZE_MAX)
+        return;
+    assay_build_input(b, 0, input);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+}
+
 static void whole_call(struct assay_builder *b, uint32_t node, size_t input)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
@@ -55,7 +85,10 @@ static void whole_call(struct assay_builder *b, uint32_t node, size_t input)
         assay_build_acknowledge(b, 0);
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
     }
-    answer(b, 0, r->after);
+    if (b->frame->end == ASSAY_END_DATAGRAM)
+        afterwards(b, answer_datagrams(b, r));
+    else
+        answer(b, 0, r->after);
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s with %s", call->name, b->inputs.items[input].label);
 }
 

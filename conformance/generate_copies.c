@@ -100,12 +100,25 @@ static void by_another_session(struct assay_builder *b, const struct assay_flow_
     finish(b, "an acknowledgement of another session does not keep it from going out again");
 }
 
-static void gives_up(struct assay_builder *b, const struct assay_flow_place *p)
+#define CALL_LATE 1000000000 /* ns, as the oracle tolerates */
+
+/* A call that may not take as long ends before. */
+static int64_t time_of(const struct assay_builder *b, size_t input)
+{
+    int64_t within = b->call_timeout > 0 ? b->call_timeout : INT64_MAX;
+    if (b->inputs.items[input].kind != ASSAY_INPUT_CALL)
+        return INT64_MAX;
+    const struct assay_call *call = &b->model->calls[b->inputs.items[input].call];
+    return call->within > 0 && call->within < within ? call->within : within;
+}
+
+static void gives_up(struct assay_builder *b, const struct assay_flow_place *p, const char *variant)
 {
     int64_t first = b->explored.world.pause_first, waited = 0, most = b->explored.world.give_up;
+    int64_t within = time_of(b, p->first);
     if (most == INT64_MAX)
         return;
-    begin(b, p, "gives-up");
+    begin(b, p, variant);
     turn(b, p->first);
     for (int64_t pause = first; waited + pause + pause / 2 < most - most / PERCENT * b->model->reliables[0].tolerance;
          pause = grown(b, pause)) {
@@ -113,7 +126,14 @@ static void gives_up(struct assay_builder *b, const struct assay_flow_place *p)
         await(b);
         waited += with_tolerance(b, pause);
     }
-    assay_build_pause(b, with_tolerance(b, most) - waited);
+    if (within < with_tolerance(b, most)) {
+        if (within + CALL_LATE > waited)
+            assay_build_pause(b, within + CALL_LATE + 1 - waited);
+        await(b);
+        waited = within + CALL_LATE + 1 > waited ? within + CALL_LATE + 1 : waited;
+    }
+    if (with_tolerance(b, most) > waited)
+        assay_build_pause(b, with_tolerance(b, most) - waited);
     await(b);
     assay_build_pause(b, with_tolerance(b, b->explored.world.pause_cap < most ? b->explored.world.pause_cap : first));
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
@@ -170,7 +190,29 @@ static void copies_at(struct assay_builder *b, const struct assay_flow_place *p)
     not_by(b, p, 1, "not-by-what-is-to-come");
     not_by(b, p, -1, "not-by-an-old-one");
     by_another_session(b, p);
-    gives_up(b, p);
+    gives_up(b, p, "gives-up");
+}
+
+/* Each call that waits for what it sends, at the first node of a state from which nobody acknowledges it. */
+static void calls_unanswered(struct assay_builder *b, uint32_t node)
+{
+    uint16_t last = ASSAY_NONE;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_input *input = &b->inputs.items[i];
+        if (input->kind != ASSAY_INPUT_CALL || input->call == last || worth(b, node, i) != 1)
+            continue;
+        last = input->call;
+        struct assay_flow_place p = {.node = node, .first = i, .other = i};
+        gives_up(b, &p, assay_store_text(b->store, "%s-is-given-up", b->model->calls[last].name));
+    }
+}
+
+static bool is_first_without_call(const struct assay_builder *b, uint32_t node)
+{
+    for (uint32_t i = 0; i < node; i++)
+        if (b->explored.nodes[i].state == b->explored.nodes[node].state && !b->explored.nodes[i].belief->calling)
+            return false;
+    return !b->explored.nodes[node].belief->calling;
 }
 
 void assay_generate_copies(struct assay_builder *b)
@@ -179,6 +221,8 @@ void assay_generate_copies(struct assay_builder *b)
          node++) {
         struct assay_flow_place p = {.node = node, .first = best_input(b, node)};
         bool before = false;
+        if (is_first_without_call(b, node))
+            calls_unanswered(b, node);
         for (uint32_t i = 0; i < node; i++)
             before =
                 before || (b->explored.nodes[i].state == b->explored.nodes[node].state && best_input(b, i) != SIZE_MAX);

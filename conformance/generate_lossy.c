@@ -210,6 +210,52 @@ static void reopened(struct assay_builder *b, const struct assay_flow_place *p, 
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "it goes on where %s says", b->inputs.items[opener].label);
 }
 
+/* An opener of another session than that of another; SIZE_MAX: none leads to the same state. */
+static size_t opener_of_another_session(const struct assay_builder *b, const struct assay_flow_place *p, size_t opener)
+{
+    const struct assay_node *n = &b->explored.nodes[p->node];
+    const struct assay_input *x = &b->inputs.items[opener];
+    uint16_t slot = b->model->reliables[0].session;
+    for (size_t i = 0; slot != ASSAY_NONE && i < b->inputs.count; i++) {
+        const struct assay_input *y = &b->inputs.items[i];
+        const struct assay_reaction *r = assay_reaction(&b->explored, n->parent, i);
+        if (y->message != x->message || !y->whole || !(x->known & y->known & (uint64_t)1 << slot) || !r->stepped ||
+            r->ended || r->after != n->state ||
+            r->rule != assay_reaction(&b->explored, n->parent, n->path[n->depth - 1])->rule)
+            continue;
+        struct assay_blob s = x->values[slot].bytes, t = y->values[slot].bytes;
+        if (s.n != t.n || memcmp(s.p, t.p, s.n) != 0)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+/* What it asks for holds from then on, whatever the session before it asked for. */
+static void renewed(struct assay_builder *b, const struct assay_flow_place *p, size_t opener)
+{
+    uint32_t before = b->explored.nodes[p->node].parent;
+    size_t other = opener_of_another_session(b, p, opener);
+    if (other == SIZE_MAX)
+        return;
+    struct assay_reaction r = assay_react_behind(&b->explored, before, &other, 1, opener);
+    if (!r.stepped || r.ended)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[p->node].state), "lossy", "renewed-%s",
+                      b->inputs.items[opener].label);
+    assay_build_path(b, 0, before);
+    assay_build_input(b, 0, other);
+    await(b, 0);
+    assay_build_input(b, 0, opener);
+    await(b, 0);
+    turn(b, p->first, false);
+    turn(b, p->other, true);
+    await(b, 0);
+    assay_build_acknowledge(b, 0);
+    b->current.field_req = b->inputs.items[opener].req;
+    assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "another session, with what %s says",
+                       b->inputs.items[opener].label);
+}
+
 static void openers(struct assay_builder *b, const struct assay_flow_place *p)
 {
     const struct assay_node *n = &b->explored.nodes[p->node];
@@ -234,6 +280,7 @@ static void openers(struct assay_builder *b, const struct assay_flow_place *p)
             input->bytes.n > usual->bytes.n + 16)
             continue;
         reopened(b, p, i);
+        renewed(b, p, i);
         made++;
     }
 }

@@ -95,7 +95,8 @@ void assay_witness_pairs(struct assay_maker *m, const struct assay_input *base);
 void assay_witness_twice(struct assay_maker *m, const struct assay_input *base); /* members that stand there twice */
 void assay_witness_objects(struct assay_maker *m, const struct assay_input *base);  /* JSON instead of fields */
 void assay_witness_bodies(struct assay_maker *m, const struct assay_input *base);   /* frames that have a body field */
-void assay_witness_contents(struct assay_maker *m, const struct assay_input *base); /* frames that a delimiter ends */
+void assay_witness_contents(struct assay_maker *m, const struct assay_input *base);
+void assay_witness_spoilt(struct assay_maker *m, const struct assay_input *base); /* frames that a delimiter ends */
 
 /* Calls of the machine, with arguments at the borders of their types and of the fields that they fill. */
 void assay_witness_calls(struct assay_maker *m);

@@ -20,6 +20,7 @@ struct bench {
     struct assay_suite *suite;
     struct assay_inputs inputs;
     struct assay_oracle_config right;
+    struct assay_equivalence_base *base;
     uint64_t *hashes; /* what the right model does in each case */
     size_t *order;    /* cases, the best killers first */
 };
@@ -208,8 +209,7 @@ static void try_cases(struct scorer *s, struct bench *b, const struct assay_muta
         struct assay_memory_result result;
         s->score.cases_run++;
         bool same = assay_memory_hash(&memory, c) == b->hashes[b->order[k]] && !crosses(c);
-        if (same || !assay_memory_run(&memory, c, &result) ||
-            result.passed)
+        if (same || !assay_memory_run(&memory, c, &result) || result.passed)
             continue;
         row->right = blames_right(&b->model, mutant, c, &result);
         if (row->fate == ASSAY_KILLED && !row->right)
@@ -226,7 +226,9 @@ static bool no_difference(struct scorer *s, struct bench *b, const struct assay_
                           struct assay_score_row *row)
 {
     struct assay_equivalence_result result;
-    if (!assay_equivalence(&b->right, &b->inputs, &mutant->model, s->observed, &result))
+    if (!b->base)
+        b->base = assay_equivalence_base(&b->right, &b->inputs, s->observed);
+    if (!b->base || !assay_equivalence(b->base, &mutant->model, &result))
         return false;
     row->trace = assay_store_text(&s->store, "%s", result.trace);
     return result.found == ASSAY_EQUAL;
@@ -303,6 +305,7 @@ void assay_score_free(struct assay_score *score)
         return;
     for (size_t i = 0; i < s->bench_count; i++) {
         assay_suite_free(s->benches[i].suite);
+        assay_equivalence_base_free(s->benches[i].base);
         free(s->benches[i].inputs.items);
         free(s->benches[i].options);
         free(s->benches[i].hashes);

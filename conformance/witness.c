@@ -162,6 +162,7 @@ static void add_message(struct assay_maker *m, uint16_t message)
     assay_witness_pairs(m, &base);
     assay_witness_twice(m, &base);
     assay_witness_objects(m, &base);
+    assay_witness_spoilt(m, &base);
     if (m->model->frames[m->frame].body != ASSAY_NONE)
         assay_witness_bodies(m, &base);
     else if (m->model->frames[m->frame].end == ASSAY_END_UNTIL ||

@@ -109,6 +109,24 @@ static void add_trimmed(struct assay_maker *m, const struct assay_input *base, s
     add_content(m, base, "content-spaced", (struct assay_blob){p, 2 * n + content.n});
 }
 
+/* The last byte is another one, and the sum is not. */
+void assay_witness_spoilt(struct assay_maker *m, const struct assay_input *base)
+{
+    struct assay_range fields = m->model->frames[m->frame].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++) {
+        const struct assay_field *f = &m->model->fields[i];
+        if (!f->sum || base->bytes.n == 0)
+            continue;
+        uint8_t *p = assay_store_copy(m->store, base->bytes.p, base->bytes.n);
+        p[base->bytes.n - 1] ^= 1;
+        assay_maker_add(m, (struct assay_input){.label = "spoilt",
+                                                .kind = ASSAY_INPUT_RAW,
+                                                .message = base->message,
+                                                .req = f->req,
+                                                .bytes = {p, base->bytes.n}});
+    }
+}
+
 void assay_witness_contents(struct assay_maker *m, const struct assay_input *base)
 {
     struct assay_span bytes = {base->bytes.p, base->bytes.n};
