@@ -283,7 +283,7 @@ struct assay_memory {
     uint32_t variables; /* of sessions, and what their suspended rules hold */
     uint32_t messages;  /* reliable ones: unacknowledged, or ahead of their turn */
     uint32_t rows;      /* of tables */
-    uint32_t passing;   /* until the next call */
+    uint32_t passing;   /* until the next call: of the session that ended, what was replaced */
 };
 void assay_memory(const struct assay_engine *e, struct assay_memory *memory);
 

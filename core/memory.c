@@ -35,10 +35,12 @@ static uint32_t messages_of(const struct assay_engine *e, const struct assay_ses
 static void add_session(const struct assay_engine *e, struct assay_memory *m, uint32_t slot)
 {
     const struct assay_session *s = assay_session_at(e, slot);
-    if (!s->live)
-        return;
-    m->variables += variables_of(e, s);
-    m->messages += e->reliable ? messages_of(e, s) : 0;
+    uint32_t variables = s->live ? variables_of(e, s) : 0;
+    uint32_t messages = s->live && e->reliable ? messages_of(e, s) : 0;
+    bool over = e->dead == slot + 1;
+    m->variables += over ? 0 : variables;
+    m->messages += over ? 0 : messages;
+    m->passing += over ? variables + messages : 0;
 }
 
 static uint32_t row_bytes(const struct assay_engine *e, const struct assay_row *row)

@@ -22,6 +22,7 @@ struct explorer {
     struct mark *trail; /* worlds on the way here */
     size_t trail_count, trail_cap;
     uint64_t ask_at; /* schedules */
+    bool stopped;    /* `enough` said so */
     bool over;
 };
 
@@ -90,7 +91,7 @@ static void ask(struct explorer *x)
     bool cut = x->search->most && n >= x->search->most;
     if (!cut && x->search->enough && n >= x->ask_at) {
         x->ask_at = n + ASKS_EVERY;
-        cut = x->search->enough(x->search->context);
+        cut = x->stopped = x->search->enough(x->search->context);
     }
     if (cut)
         x->report->cut = x->over = true;
@@ -347,7 +348,7 @@ bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *sea
     report->worlds = x.seen.count;
     assay_sim_seen_free(&x.seen);
     free(x.trail);
-    if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !report->cut)
+    if (report->finding.wrong == ASSAY_SIM_NOTHING && search->random && !x.stopped)
         assay_sim_try_random(sim, search, report);
     report->shrunk_from = (unsigned)report->schedule.count;
     if (report->finding.wrong != ASSAY_SIM_NOTHING)

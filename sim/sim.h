@@ -78,7 +78,7 @@ struct assay_sim_search {
     bool every;       /* run what follows from equal worlds each time */
     bool blackouts;   /* also: from one datagram on all are lost, for each */
     bool wraps;       /* also: all of these again where reliable messages are numbered from just before the wrap */
-    uint64_t most;    /* schedules, then it ends, cut; 0: any number */
+    uint64_t most;    /* schedules, then they end, cut; 0: any number */
     uint64_t random;  /* random schedules after these */
     /* Asked now and then, of all schedules, and of random ones; true: no more. NULL: never. */
     bool (*enough)(void *context), (*enough_random)(void *context);

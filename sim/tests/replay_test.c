@@ -324,6 +324,21 @@ static void test_memory_that_is_lost(void **state)
     free_world(&w);
 }
 
+/* A late copy makes a session that nobody speaks in: a message waits in it, ahead of its turn, until the lease is over,
+ * and the run with it. */
+static void test_memory_of_a_session_that_ended_last(void **state)
+{
+    (void)state;
+    struct world w = world_of(PUBSUB, NULL);
+    struct assay_sim_count count;
+    const char *plan = "1 up 2 duplicate 126895us\n"
+                       "#sim fail server 1\n"
+                       "1 up 4 duplicate 321189us\n"
+                       "#sim crash ann 30\n";
+    assert_int_equal(run(&w, plan, &count).wrong, ASSAY_SIM_NOTHING);
+    free_world(&w);
+}
+
 /* What memory is kept for, in the middle of it: messages under way, rows, variables. */
 static void test_memory_has_owners(void **state)
 {
@@ -417,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_equal_worlds_of_many_kinds),
         cmocka_unit_test(test_equal_worlds_after_more_traffic),
         cmocka_unit_test(test_memory_that_is_lost),
+        cmocka_unit_test(test_memory_of_a_session_that_ended_last),
         cmocka_unit_test(test_memory_has_owners),
         cmocka_unit_test(test_shrunk),
         cmocka_unit_test(test_drawn),
