@@ -128,7 +128,7 @@ VALGRIND := valgrind -q --leak-check=full --error-exitcode=9
 served_as_one := spec/dispatch.yaml
 # One whose server keeps rows is started for each case: a part of its suite is enough.
 served_in_part := spec/pubsub.yaml
-SERVED := $(filter-out $(served_in_part),$(wildcard spec/*.yaml))
+SERVED := $(wildcard spec/*.yaml)
 served_in_part_with = FILTER='$(1)' PARAMS='--param first=200ms --param cap=400ms --param give_up=2s --param beat=1s --param lease=3s'
 valgrind_layers := core base compiler libclient
 # Of the server those that count neither on time nor on how much memory it takes.
@@ -145,17 +145,19 @@ valgrind_runs := $(patsubst %,valgrind-%,$(foreach l,$(valgrind_layers),$(tests_
 $(valgrind_runs): valgrind-%: %
 	@echo "== $@" && $(VALGRIND) $<
 
-valgrind_served := $(wildcard spec/*.yaml)
-$(valgrind_served:%=valgrind-%): valgrind-%: % $(BUILD)/assay
+$(SERVED:%=valgrind-%): valgrind-%: % $(BUILD)/assay
 	@echo "== $@" && $(if $(filter $<,$(served_in_part)),$(call served_in_part_with,pubsub/live/copies/the-rest)) \
 	    scripts/served $(if $(filter $<,$(served_as_one)),--one) $(BUILD)/assay $< $(VALGRIND) $(BUILD)/assay
 
-valgrind: $(valgrind_served:%=valgrind-%) $(valgrind_runs) ## unit tests and a served suite under valgrind
+valgrind: $(SERVED:%=valgrind-%) $(valgrind_runs) ## unit tests and a served suite under valgrind
+
+$(SERVED:%=served-%): served-%: % $(BUILD)/assay
+	@echo "== $@" && $(if $(filter $<,$(served_in_part)),$(call served_in_part_with,pubsub/live/lossy/*)) \
+	    scripts/served $(BUILD)/assay $< $(BUILD)/assay
+served: $(SERVED:%=served-%)
 
 served-asan: ## the bundled suites against a server built with sanitizers
-	@$(MAKE) --no-print-directory VARIANT=asan build/asan/assay
-	@set -e; for spec in $(SERVED); do scripts/served build/asan/assay $$spec build/asan/assay; done
-	@$(call served_in_part_with,pubsub/live/lossy/*) scripts/served build/asan/assay $(served_in_part) build/asan/assay
+	@$(MAKE) --no-print-directory VARIANT=asan served
 
 test-clients: $(BUILD)/assay $(BUILD)/libcompiler.a stage ## generated clients, assay call, examples
 	ASSAY_BUILD=$(BUILD) $(PYTHON) -m pytest -q -n 2 libclient/tests
@@ -352,6 +354,6 @@ $(PUBSUB:%=$(BUILD)/examples/pubsub/%): $(BUILD)/examples/pubsub/%: examples/pub
 
 examples: $(EXAMPLES:%=$(BUILD)/examples/%) $(PUBSUB:%=$(BUILD)/examples/pubsub/%) ## build the examples
 
-.PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served-asan test-clients test-examples test-judge \
+.PHONY: all FORCE demo test deps unit-build unit clean help purity layers valgrind served served-asan test-clients test-examples test-judge \
         fuzz fuzz-replay examples core-bench lines-bench sim-bench link-bench udp-bench fanout-bench store-bench bench lib install install-lib install-all stage $(LAYERS:%=test-%)
 -include $(sort $(DEPS)) $(BUILD)/cli/main.d
