@@ -8,8 +8,9 @@
 #include "base/args.h"
 #include "base/escape.h"
 #include "compiler/diag.h"
-#include "core/code.h"
 #include "core/number.h"
+#include "core/show.h"
+#include "libclient/drive.h"
 
 /* ---- reading ----------------------------------------------------------- */
 
@@ -48,14 +49,6 @@ static bool parse_enum(const struct assay_model *model, uint16_t of, const char 
     return false;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool parse_hex(const char *text, struct assay_value *value)
 {
     uint8_t *bytes = malloc(strlen(text) / 2 + 1);
@@ -63,7 +56,7 @@ static bool parse_hex(const char *text, struct assay_value *value)
     for (; bytes && *text; text++) {
         if (*text == ' ')
             continue;
-        int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+        int high = assay_word_hex_digit(text[0]), low = high < 0 ? -1 : assay_word_hex_digit(text[1]);
         if (low < 0) {
             free(bytes);
             return false;
@@ -169,21 +162,16 @@ bool assay_value_parse(const struct assay_model *model, uint16_t index, const ch
 
 bool assay_value_default(const struct assay_model *model, const struct assay_param *param, struct assay_value *value)
 {
-    uint8_t scratch[4096];
-    assay_val slots[ASSAY_SLOTS_MAX], v;
-    struct assay_env env = {
-        .model = model, .slots = slots, .frame = scratch, .scratch = scratch, .scratch_cap = sizeof scratch};
-    *value = assay_number(0);
-    if (param->init == ASSAY_NONE || !assay_eval(&env, param->init, &v))
+    _Alignas(8) uint8_t room[ASSAY_WORD_DEFAULT_MAX];
+    size_t used = 0;
+    if (!assay_word_default(model, param, value, room, &used))
         return false;
-    value->number = (int64_t)v;
     if (model->types[param->type].kind < ASSAY_T_BYTES)
         return true;
-    struct assay_span span = assay_bytes(&env, v);
-    char *copy = malloc(span.n + 1u);
-    if (copy && span.n)
-        memcpy(copy, span.p, span.n);
-    *value = assay_blob_value(copy, span.n);
+    char *copy = malloc(value->size + 1u);
+    if (copy && value->size)
+        memcpy(copy, value->bytes, value->size);
+    *value = assay_blob_value(copy, value->size);
     return copy != NULL;
 }
 
@@ -194,15 +182,6 @@ void assay_value_free(struct assay_value *value)
 }
 
 /* ---- printing ---------------------------------------------------------- */
-
-static const char *enum_name(const struct assay_model *model, uint16_t of, int64_t number)
-{
-    struct assay_range items = model->enums[of].items;
-    for (uint16_t i = 0; i < items.count; i++)
-        if (model->enum_items[items.first + i].value == number)
-            return model->enum_items[items.first + i].name;
-    return NULL;
-}
 
 static void print_duration(int64_t ns, FILE *to)
 {
@@ -240,19 +219,12 @@ static void print_bytes(const uint8_t *p, size_t n, FILE *to)
     assay_print_hex(to, p, n);
 }
 
-static void print_list(const struct assay_value *value, FILE *to)
-{
-    const int64_t *items = value->bytes;
-    for (size_t i = 0; i < value->size / sizeof *items; i++)
-        fprintf(to, "%s%" PRId64, i ? "," : "", items[i]);
-}
-
 void assay_value_print(const struct assay_model *model, uint16_t index, const struct assay_value *value, FILE *to)
 {
     const struct assay_type *type = &model->types[index];
-    const char *name = type->kind == ASSAY_T_ENUM ? enum_name(model, type->of, value->number) : NULL;
+    const char *name = type->kind == ASSAY_T_ENUM ? assay_enum_name(model, type->of, value->number) : NULL;
     if (type->kind == ASSAY_T_LIST)
-        print_list(value, to);
+        assay_word_list(value, to);
     else if (type->kind >= ASSAY_T_BYTES)
         print_bytes(value->bytes, value->size, to);
     else if (type->kind == ASSAY_T_DURATION)
@@ -293,10 +265,10 @@ void assay_bytes_json(const void *bytes, size_t size, FILE *to)
 void assay_value_json(const struct assay_model *model, uint16_t index, const struct assay_value *value, FILE *to)
 {
     const struct assay_type *type = &model->types[index];
-    const char *name = type->kind == ASSAY_T_ENUM ? enum_name(model, type->of, value->number) : NULL;
+    const char *name = type->kind == ASSAY_T_ENUM ? assay_enum_name(model, type->of, value->number) : NULL;
     if (type->kind == ASSAY_T_LIST) {
         fputc('[', to);
-        print_list(value, to);
+        assay_word_list(value, to);
         fputc(']', to);
     } else if (type->kind >= ASSAY_T_BYTES) {
         assay_bytes_json(value->bytes, value->size, to);

@@ -7,6 +7,7 @@
 #include "conformance/export.h"
 #include "conformance/side.h"
 #include "conformance/records.h"
+#include "core/show.h"
 
 struct exporter {
     const struct assay_suite *suite;
@@ -50,16 +51,12 @@ static cJSON *whole(int64_t v)
 static cJSON *plain_json(const struct assay_model *model, uint16_t type, assay_val v, struct assay_span bytes)
 {
     const struct assay_type *t = &model->types[type];
-    if (t->kind >= ASSAY_T_BYTES) {
-        cJSON *o = cJSON_CreateObject();
-        cJSON_AddItemToObject(o, "hex", hex(bytes.p, bytes.n));
-        return o;
-    }
-    struct assay_range items = t->kind == ASSAY_T_ENUM ? model->enums[t->of].items : (struct assay_range){0};
-    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
-        if (model->enum_items[i].value == (int64_t)v)
-            return cJSON_CreateString(model->enum_items[i].name);
-    return whole((int64_t)v);
+    const char *name = t->kind == ASSAY_T_ENUM ? assay_enum_name(model, t->of, (int64_t)v) : NULL;
+    if (t->kind < ASSAY_T_BYTES)
+        return name ? cJSON_CreateString(name) : whole((int64_t)v);
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToObject(o, "hex", hex(bytes.p, bytes.n));
+    return o;
 }
 
 static void add_ends(cJSON *to, uint8_t ends)
@@ -230,21 +227,8 @@ static bool play(struct playing *p)
 
 static cJSON *value_json(const struct assay_env *env, uint16_t type, assay_val v)
 {
-    const struct assay_type *t = &env->model->types[type];
-    struct assay_range items;
-    if (t->kind >= ASSAY_T_BYTES) {
-        struct assay_span s = assay_bytes(env, v);
-        cJSON *o = cJSON_CreateObject();
-        cJSON_AddItemToObject(o, "hex", hex(s.p, s.n));
-        return o;
-    }
-    if (t->kind != ASSAY_T_ENUM)
-        return whole((int64_t)v);
-    items = env->model->enums[t->of].items;
-    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
-        if (env->model->enum_items[i].value == (int64_t)v)
-            return cJSON_CreateString(env->model->enum_items[i].name);
-    return whole((int64_t)v);
+    bool bytes = env->model->types[type].kind >= ASSAY_T_BYTES;
+    return plain_json(env->model, type, v, bytes ? assay_bytes(env, v) : (struct assay_span){NULL, 0});
 }
 
 static void add_fields(cJSON *fixed, cJSON *any, const struct assay_env *env, struct assay_range fields, uint16_t body,

@@ -46,13 +46,11 @@ static void put_list(struct assay_span bytes, FILE *to)
 
 static void put_enum(const struct assay_model *model, uint16_t of, int64_t value, FILE *to)
 {
-    struct assay_range items = model->enums[of].items;
-    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
-        if (model->enum_items[i].value == value) {
-            fputs(model->enum_items[i].name, to);
-            return;
-        }
-    fprintf(to, "%" PRId64, value);
+    const char *name = assay_enum_name(model, of, value);
+    if (name)
+        fputs(name, to);
+    else
+        fprintf(to, "%" PRId64, value);
 }
 
 static void put_value(const struct assay_model *model, const struct assay_type *type, assay_val value,

@@ -92,15 +92,22 @@ static void show_list(struct assay_text *text, struct assay_span items)
     show_rest(text, count, SHOWN_ITEMS, " items");
 }
 
+const char *assay_enum_name(const struct assay_model *model, uint16_t of, int64_t value)
+{
+    struct assay_range items = model->enums[of].items;
+    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
+        if (model->enum_items[i].value == value)
+            return model->enum_items[i].name;
+    return NULL;
+}
+
 static void show_enum(struct assay_text *text, const struct assay_model *model, uint16_t index, int64_t value)
 {
-    struct assay_range items = model->enums[index].items;
-    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
-        if (model->enum_items[i].value == value) {
-            assay_show_name(text, model->enum_items[i].name);
-            return;
-        }
-    assay_show_number(text, value);
+    const char *name = assay_enum_name(model, index, value);
+    if (name)
+        assay_show_name(text, name);
+    else
+        assay_show_number(text, value);
 }
 
 static void show_value(struct assay_text *text, const struct assay_env *env, uint16_t type, assay_val v)

@@ -20,6 +20,9 @@ void assay_show_number(struct assay_text *text, int64_t value);
 void assay_show_hex(struct assay_text *text, struct assay_span bytes, uint32_t most);
 void assay_show_quoted(struct assay_text *text, struct assay_span bytes, uint32_t most);
 
+/* The name of a value; NULL: it has none. */
+const char *assay_enum_name(const struct assay_model *model, uint16_t of, int64_t value);
+
 /* What the slots of `env` hold after assay_decode(); slots in `skip` are shown as `any`. */
 void assay_show_message(struct assay_text *text, const struct assay_env *env, uint16_t message, uint16_t frame,
                         uint64_t skip);

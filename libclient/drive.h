@@ -27,6 +27,11 @@ int assay_drive(struct assay_drive *drive);
 void assay_word_print(const struct assay_model *model, uint16_t type, const struct assay_value *value, FILE *to);
 void assay_word_bytes(const void *bytes, size_t size, FILE *to);
 
+void assay_word_list(const struct assay_value *value, FILE *to); /* numbers with commas between them */
+
+/* What a digit stands for; -1: it is none. */
+int assay_word_hex_digit(char c);
+
 /* A word to a value; it is decoded where it stands. `room` is 8-byte aligned memory, of which *used bytes are taken:
  * lists need at most 8 bytes for each of the word's. False: it is none of that type. */
 bool assay_word_read(const struct assay_model *model, uint16_t type, char *word, struct assay_value *value,

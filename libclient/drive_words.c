@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/code.h"
+#include "core/show.h"
 #include "core/vm.h"
 #include "libclient/drive.h"
 
@@ -25,28 +26,19 @@ void assay_word_bytes(const void *bytes, size_t size, FILE *to)
             fprintf(to, "%%%02X", p[i]);
 }
 
-static void print_list(const struct assay_value *value, FILE *to)
+void assay_word_list(const struct assay_value *value, FILE *to)
 {
     const int64_t *items = value->bytes;
     for (size_t i = 0; i < value->size / sizeof *items; i++)
         fprintf(to, "%s%" PRId64, i ? "," : "", items[i]);
 }
 
-static const char *enum_name(const struct assay_model *model, uint16_t of, int64_t number)
-{
-    struct assay_range items = model->enums[of].items;
-    for (uint16_t i = 0; i < items.count; i++)
-        if (model->enum_items[items.first + i].value == number)
-            return model->enum_items[items.first + i].name;
-    return NULL;
-}
-
 void assay_word_print(const struct assay_model *model, uint16_t index, const struct assay_value *value, FILE *to)
 {
     const struct assay_type *type = &model->types[index];
-    const char *name = type->kind == ASSAY_T_ENUM ? enum_name(model, type->of, value->number) : NULL;
+    const char *name = type->kind == ASSAY_T_ENUM ? assay_enum_name(model, type->of, value->number) : NULL;
     if (type->kind == ASSAY_T_LIST)
-        print_list(value, to);
+        assay_word_list(value, to);
     else if (type->kind >= ASSAY_T_BYTES)
         assay_word_bytes(value->bytes, value->size, to);
     else if (type->kind == ASSAY_T_BOOL)
@@ -59,7 +51,7 @@ void assay_word_print(const struct assay_model *model, uint16_t index, const str
 
 /* ---- reading ----------------------------------------------------------- */
 
-static int hex_digit(char c)
+int assay_word_hex_digit(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -75,7 +67,7 @@ static bool read_bytes(char *word, struct assay_value *value)
             *to++ = *word;
             continue;
         }
-        int high = hex_digit(word[1]), low = high < 0 ? -1 : hex_digit(word[2]);
+        int high = assay_word_hex_digit(word[1]), low = high < 0 ? -1 : assay_word_hex_digit(word[2]);
         if (low < 0)
             return false;
         *to++ = (char)(high * 16 + low);

@@ -6,6 +6,7 @@
 
 #include "base/escape.h"
 #include "core/codec.h"
+#include "core/show.h"
 #include "ref-server/shard.h"
 
 #define SHOWN_MAX 256u /* bytes of a value */
@@ -83,13 +84,11 @@ static void put_bytes(struct assay_trace *t, struct assay_span bytes)
 
 static void put_enum(struct assay_trace *t, uint16_t of, int64_t value)
 {
-    const struct assay_range items = t->model->enums[of].items;
-    for (uint32_t i = items.first; i < (uint32_t)items.first + items.count; i++)
-        if (t->model->enum_items[i].value == value) {
-            put(t, "%s", t->model->enum_items[i].name);
-            return;
-        }
-    put(t, "%" PRId64, value);
+    const char *name = assay_enum_name(t->model, of, value);
+    if (name)
+        put(t, "%s", name);
+    else
+        put(t, "%" PRId64, value);
 }
 
 static void put_list(struct assay_trace *t, struct assay_span bytes)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/codec.h"
+#include "core/show.h"
 #include "core/vm.h"
 #include "sim/world.h"
 
@@ -99,11 +100,7 @@ static void say_bytes(struct text *t, struct assay_span v)
 
 static const char *item_of(const struct assay_model *model, const struct assay_type *type, int64_t value)
 {
-    const struct assay_enum *e = type->kind == ASSAY_T_ENUM ? &model->enums[type->of] : NULL;
-    for (uint16_t i = 0; e && i < e->items.count; i++)
-        if (model->enum_items[e->items.first + i].value == value)
-            return model->enum_items[e->items.first + i].name;
-    return NULL;
+    return type->kind == ASSAY_T_ENUM ? assay_enum_name(model, type->of, value) : NULL;
 }
 
 static void say_value(struct text *t, const struct assay_model *model, uint16_t type, assay_val v,

@@ -10,22 +10,12 @@ import threading
 
 import pytest
 
-from examples.tests.test_pubsub import BAD_LINE, Place, numbered, text_of
+from examples.tests.test_pubsub import BAD_LINE, numbered, place, text_of  # noqa: F401: place is a fixture
 from scripts.testing import PATIENCE, wait_until
 
 WELCOME = 4
 CROWD, LINES = 20, 60
 MIB = 1024 * 1024
-
-
-@pytest.fixture
-def place(tmp_path):
-    here = Place(tmp_path)
-    yield here
-    for p in here.programs:
-        if p.process.poll() is None:
-            p.process.kill()
-            p.process.wait()
 
 
 class Watch:
