@@ -49,7 +49,7 @@ def program():
     pytest.skip(reason)
 
 
-def output_of(command, timeout=60, **more):
+def output_of(command, timeout=300, **more):
     """What a command prints; it has to succeed."""
     done = subprocess.run([str(part) for part in command], capture_output=True, timeout=timeout, **more)
     assert done.returncode == 0, "%s: exit %d\n%s" % (command, done.returncode, done.stderr.decode(errors="replace"))

@@ -12,7 +12,7 @@ from reader.spec import load
 from reader.types import BoolType
 from reader.values import ABSENT, EnumValue, Opaque
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 SPECS = {**SERVED, "report": HERE / "specs/report.yaml",
          **{name: ROOT / "conformance/tests" / (name + ".yaml") for name in ("checked", "choosy", "polite")}}
 SPECS_LOSSY = {"pubsub": ROOT / "spec/pubsub.yaml"}
@@ -159,7 +159,7 @@ def exported():
     def export(name, strict):
         if (name, strict) not in made:
             command = [program(), "cases", {**SPECS, **SPECS_LOSSY}[name], "--json"] + (["--strict"] if strict else [])
-            made[name, strict] = json.loads(output_of(command, timeout=120))
+            made[name, strict] = json.loads(output_of(command, timeout=400))
         return made[name, strict]
     return export
 
@@ -191,7 +191,7 @@ def test_cases_say_something(exported, name):
 
 def exported_for(name, *options):
     """The cases of another role or transport."""
-    return json.loads(output_of([program(), "cases", {**SPECS, **SPECS_LOSSY}[name], "--json", *options], timeout=120))["cases"]
+    return json.loads(output_of([program(), "cases", {**SPECS, **SPECS_LOSSY}[name], "--json", *options], timeout=400))["cases"]
 
 
 @pytest.mark.parametrize("name", ["dispatch", "relay"])

@@ -14,7 +14,7 @@ from reader.client import CallError, Client
 from reader.server import Server
 from reader.spec import load
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="session")

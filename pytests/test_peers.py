@@ -10,7 +10,7 @@ from reader.client import Client, Runner
 from reader.spec import load
 from traces import traces
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 DISPATCH, RELAY = load(SPECS["dispatch"]), load(SPECS["relay"])
 
 

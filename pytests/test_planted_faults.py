@@ -14,7 +14,7 @@ import pytest
 from conftest import HERE, ROOT, program
 from reader.yamltree import parse
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 FAULTS = parse((HERE / "faults" / "engine.yaml").read_text(encoding="utf-8"))
 QUICK = ("cases_agree or seed_trace or strict or walks or any_stream or segments or hundreds or idle or passwords or disk or meter_edges or each_line or structured_text")
@@ -46,7 +46,7 @@ class Builder:
         target = str(self.program.relative_to(ROOT))
         variant = "VARIANT=" + self.build.name
         said = subprocess.run(["make", "-n", "V=1", "--no-print-directory", variant, "--what-if", str(archive), target], cwd=ROOT,
-                              capture_output=True, text=True, timeout=60, check=True).stdout
+                              capture_output=True, text=True, timeout=300, check=True).stdout
         return next(line.split() for line in said.split("\n") if "-o " + target in line)
 
     def make(self, folder, source=None, name=None):
@@ -67,7 +67,7 @@ class Builder:
 
 def run(command):
     """A command that has to succeed."""
-    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, "%s\n%s" % (" ".join(map(str, command)), done.stderr[-2000:])
 
 
@@ -77,18 +77,19 @@ def builder():
     return Builder()
 
 
-def verdict(executable, only=None):
-    """The exit status and the end of the output of the reader's tests, or one of them, against a program."""
+def verdict(executable, only=None, patience=3):
+    """The exit status and the end of the output of the reader's tests, or one of them, against a program that has as many
+    seconds for an answer."""
     tests = [only] if only else ["test_cases_agree.py", "test_server.py", "-k", QUICK]
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = dict(os.environ, ASSAY=str(executable), ASSAY_REQUIRE="1", TALK_TIMEOUT="3", FEW_EXAMPLES="1")
-    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=150)
+    environment = dict(os.environ, ASSAY=str(executable), ASSAY_REQUIRE="1", TALK_TIMEOUT=str(patience), FEW_EXAMPLES="1")
+    done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout[-1500:]
 
 
 def test_the_program_without_a_fault_passes(builder, tmp_path):
     """Otherwise finding a fault would mean nothing."""
-    status, said = verdict(builder.make(tmp_path))
+    status, said = verdict(builder.make(tmp_path), patience=60)
     assert status == 0, said
 
 

@@ -9,7 +9,7 @@ from reader.client import CallError, Client
 from reader.server import Server
 from reader.spec import load, loads
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 def error_of(client, call, /, **args):

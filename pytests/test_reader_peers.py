@@ -11,7 +11,7 @@ from reader.machine import Machine
 from reader.server import Server
 from reader.spec import load
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 SECOND = 10 ** 9
 DISPATCH, RELAY = load(SPECS["dispatch"]), load(SPECS["relay"])
 

@@ -16,7 +16,7 @@ from reader.codec import encode
 from reader.spec import load
 from traces import traces
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 FEW = 15 if "FEW_EXAMPLES" in os.environ else None
 
 MSGLOG_FRAMES = [bytes.fromhex(text) for text in (

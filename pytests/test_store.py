@@ -15,7 +15,7 @@ from conftest import ROOT, program
 
 from scripts.testing import PATIENCE, address_told
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(900)
 SPEC = ROOT / "spec/pubsub.yaml"
 HELLO, CHALLENGE, REGISTER, WELCOME, LINE, ENTRY, ACK, BEAT, LEAVE, REFUSE = range(1, 11)
 TAKEN, FULL, GONE = 1, 2, 3
