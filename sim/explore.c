@@ -263,9 +263,11 @@ static void leave_trail(struct explorer *x, size_t base)
         now.calls -= was->calls;
         now.failed -= was->failed;
         now.deliveries -= was->deliveries + now.schedules * mark->deliveries;
+        if (now.schedules == 0)
+            continue;
         now.traffic = was->traffic - mark->traffic;
         note_traffic(x, was->traffic);
-        if (!x->over && now.schedules)
+        if (!x->over)
             assay_sim_seen_add(&x->seen, &now);
     }
 }
