@@ -507,6 +507,15 @@ void assay_beliefs_share(struct assay_belief_world *world, const struct assay_be
             give_rows(world, other->items[i], now);
 }
 
+void assay_beliefs_restart(struct assay_belief_world *world, struct assay_belief_set *set,
+                           const struct assay_belief *before, int64_t now)
+{
+    assay_beliefs_clear(set);
+    assay_beliefs_open(world, set, now);
+    for (size_t i = 0; i < set->count; i++)
+        assay_rows_inherit(set->items[i], before);
+}
+
 void assay_beliefs_fix(struct assay_belief_set *set, uint32_t seen)
 {
     for (size_t i = 0; i < set->count; i++)

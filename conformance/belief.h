@@ -156,6 +156,11 @@ void assay_beliefs_time(struct assay_belief_world *world, struct assay_belief_se
 void assay_beliefs_share(struct assay_belief_world *world, const struct assay_belief *best,
                          struct assay_belief_set *other, int64_t now);
 
+/* The target has started again: a set about a link that was not used yet begins anew, with the rows of `before` that
+ * are durable. */
+void assay_beliefs_restart(struct assay_belief_world *world, struct assay_belief_set *set,
+                           const struct assay_belief *before, int64_t now);
+
 /* Hold what was seen (all of it, from the first byte on) against a belief. False: it disagrees. */
 bool assay_belief_matches(struct assay_belief_world *world, struct assay_belief *belief, struct assay_span seen);
 
@@ -192,6 +197,8 @@ bool assay_gives_up_at(const struct assay_belief *b, int64_t due);
 bool assay_rows_add(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event);
 /* What other links have added, behind what it knows. False: nothing. */
 bool assay_rows_take(struct assay_belief *b, const struct assay_bytes_buf *all);
+/* The durable ones of another belief, in one that has none. */
+void assay_rows_inherit(struct assay_belief *b, const struct assay_belief *before);
 bool assay_rows_next(struct assay_belief *b, struct assay_hunger *hunger);
 enum assay_rc assay_rows_give(struct assay_belief *b, int64_t now, const void *hunger, struct assay_out *out);
 

@@ -1,5 +1,6 @@
 /* The host of logs: their rows as a belief holds them, and giving them to sessions that follow. What one session adds,
  * to tables, too, is there for those of other links. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "conformance/belief.h"
@@ -135,6 +136,21 @@ bool assay_rows_take(struct assay_belief *b, const struct assay_bytes_buf *all)
             assay_restore(b->engine, (uint16_t)(log & ~OF_TABLE), columns.values, columns.spans);
     }
     return true;
+}
+
+static bool is_durable(const struct assay_model *model, uint16_t log)
+{
+    return log & OF_TABLE ? model->tables[log & ~OF_TABLE].durable : model->logs[log].durable;
+}
+
+void assay_rows_inherit(struct assay_belief *b, const struct assay_belief *before)
+{
+    struct assay_bytes_buf kept = {0};
+    for (uint32_t at = 0; at < before->rows.n; at += row_at(before, at).size)
+        if (is_durable(b->world->config.model, row_at(before, at).log))
+            assay_buf_add(&kept, before->rows.p + at, row_at(before, at).size);
+    assay_rows_take(b, &kept);
+    free(kept.p);
 }
 
 /* All rows of it that there are. */

@@ -21,7 +21,7 @@ struct assay_builder {
     bool *tried; /* by input: of those that are the same with every message, it or its like was tried in full */
     bool faults; /* wanted */
     bool real_time;
-    bool stops;   /* steps DEAF and GONE are wanted */
+    bool stops;   /* steps DEAF, GONE and RESTART are wanted */
     bool arrives; /* the target makes its links by itself */
     int64_t call_timeout, patience;
     bool segments; /* a first segment without a delimiter changes how the stream is read */
@@ -90,6 +90,7 @@ assay_generator assay_generate_filled;   /* the same again until something is fu
 assay_generator assay_generate_lossy;    /* the tester is a network that loses, doubles, reorders and spoils */
 assay_generator assay_generate_copies;   /* what the target sends again */
 assay_generator assay_generate_seals;    /* seals that are too old */
+assay_generator assay_generate_restarts; /* servers that are killed and started again */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */
 assay_generator assay_generate_calls;    /* clients: calls through to their result, and those that time out */
 assay_generator assay_generate_again;    /* clients: connecting again */

@@ -19,9 +19,10 @@ enum assay_step_kind {
     ASSAY_STEP_ARRIVE,  /* the target has to have made `link`: its first connection, or the one after a pause */
     ASSAY_STEP_REFUSE,  /* from here on connections are refused */
     ASSAY_STEP_WELCOME, /* from here on they are taken again */
-    /* for servers that were told to stop; only in suites made with `stops`: */
-    ASSAY_STEP_DEAF, /* new connections are not taken any more, after a wait at most */
-    ASSAY_STEP_GONE, /* the process has ended, after a wait at most */
+    /* for servers that were told to stop, or are killed; only in suites made with `stops`: */
+    ASSAY_STEP_DEAF,    /* new connections are not taken any more, after a wait at most */
+    ASSAY_STEP_GONE,    /* the process has ended, after a wait at most */
+    ASSAY_STEP_RESTART, /* it is killed and started again on what it has kept: links before `link` are over with it */
 };
 
 enum assay_ending { ASSAY_SEEN_FIN = 1, ASSAY_SEEN_RST = 2, ASSAY_SEEN_SILENCE = 4 };
@@ -115,7 +116,7 @@ struct assay_suite_options {
     const char *filter;              /* glob over ids, or NULL */
     uint8_t timed;                   /* enum assay_suite_timed */
     bool real_time;                  /* it goes by: cases that wait longer than `patience` for seals are left out */
-    bool stops;                      /* also the steps DEAF and GONE: who plays the cases knows them */
+    bool stops;                      /* also the steps DEAF, GONE and RESTART: who plays the cases knows them */
     bool faults;                     /* also cases for targets whose effects fail or whose memory is short */
     bool strict;                     /* leniencies off */
     const struct assay_model *model; /* the spec's with other values of params; NULL: the spec's own */

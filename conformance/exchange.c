@@ -12,6 +12,7 @@ static const struct {
     [ASSAY_DID_CONNECT] = {"connected", ">", "connected"},
     [ASSAY_DID_SEND] = {"sent", ">", NULL},
     [ASSAY_DID_SHUT] = {"shut", ">", "write side shut"},
+    [ASSAY_DID_RESTART] = {"restart", ">", "killed and started again"},
     [ASSAY_DID_RESET] = {"reset", ">", "reset"},
     [ASSAY_DID_TELL] = {"told", ">", NULL},
     [ASSAY_DID_REFUSE] = {"refused", ">", "connections are refused from here on"},

@@ -10,6 +10,7 @@ enum assay_happening {
     ASSAY_DID_CONNECT,
     ASSAY_DID_SEND,
     ASSAY_DID_SHUT,
+    ASSAY_DID_RESTART, /* the target was killed and started again */
     ASSAY_DID_RESET,
     ASSAY_DID_TELL, /* the program above a client, on its standard input */
     ASSAY_DID_REFUSE,

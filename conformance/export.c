@@ -110,7 +110,8 @@ static cJSON *step_json(const struct assay_model *model, const struct assay_step
     static const char *const flags[] = {
         [ASSAY_STEP_AWAIT] = "await",     [ASSAY_STEP_QUIET] = "quiet",   [ASSAY_STEP_EOF] = "eof",
         [ASSAY_STEP_RESET] = "reset",     [ASSAY_STEP_ARRIVE] = "arrive", [ASSAY_STEP_REFUSE] = "refuse",
-        [ASSAY_STEP_WELCOME] = "welcome", [ASSAY_STEP_DEAF] = "deaf",     [ASSAY_STEP_GONE] = "gone"};
+        [ASSAY_STEP_WELCOME] = "welcome", [ASSAY_STEP_DEAF] = "deaf",     [ASSAY_STEP_GONE] = "gone",
+        [ASSAY_STEP_RESTART] = "restart"};
     cJSON *o = cJSON_CreateObject();
     cJSON_AddNumberToObject(o, "link", s->link);
     if (s->kind == ASSAY_STEP_SEND)

@@ -506,15 +506,29 @@ static bool step_expect_end(struct run *run, const struct assay_step *s, size_t 
            say(run, s->link, step, "the end that the case names, and no bytes before it");
 }
 
+/* The target is killed and started again. */
+static bool step_restart(struct run *run, const struct assay_step *s, size_t step)
+{
+    hash_bytes(run, "K", 1);
+    if (run->oracle)
+        assay_oracle_restart(run->oracle, s->link, run->now);
+    for (uint8_t i = 0; i < s->link; i++)
+        run->links[i].reset = run->links[i].shut = true;
+    for (uint8_t i = s->link; !mute(run) && i < run->c->links; i++)
+        assay_beliefs_restart(&run->world, &run->links[i].set, end_of(run, (uint8_t)(s->link - 1)), run->now);
+    return show_all(run, step);
+}
+
 typedef bool take_step(struct run *run, const struct assay_step *s, size_t step);
 static take_step *const steps[] = {
-    [ASSAY_STEP_SEND] = step_send,     [ASSAY_STEP_AWAIT] = step_await,
-    [ASSAY_STEP_QUIET] = step_quiet,   [ASSAY_STEP_EOF] = step_eof,
-    [ASSAY_STEP_RESET] = step_reset,   [ASSAY_STEP_PAUSE] = step_pause,
-    [ASSAY_STEP_EXPECT] = step_expect, [ASSAY_STEP_EXPECT_END] = step_expect_end,
-    [ASSAY_STEP_CALL] = step_call,     [ASSAY_STEP_ARRIVE] = step_arrive,
-    [ASSAY_STEP_REFUSE] = step_gate,   [ASSAY_STEP_WELCOME] = step_gate,
-    [ASSAY_STEP_DEAF] = step_deaf,     [ASSAY_STEP_GONE] = step_gone,
+    [ASSAY_STEP_SEND] = step_send,       [ASSAY_STEP_AWAIT] = step_await,
+    [ASSAY_STEP_QUIET] = step_quiet,     [ASSAY_STEP_EOF] = step_eof,
+    [ASSAY_STEP_RESET] = step_reset,     [ASSAY_STEP_PAUSE] = step_pause,
+    [ASSAY_STEP_EXPECT] = step_expect,   [ASSAY_STEP_EXPECT_END] = step_expect_end,
+    [ASSAY_STEP_CALL] = step_call,       [ASSAY_STEP_ARRIVE] = step_arrive,
+    [ASSAY_STEP_REFUSE] = step_gate,     [ASSAY_STEP_WELCOME] = step_gate,
+    [ASSAY_STEP_DEAF] = step_deaf,       [ASSAY_STEP_GONE] = step_gone,
+    [ASSAY_STEP_RESTART] = step_restart,
 };
 
 /* ---- a case ------------------------------------------------------------ */

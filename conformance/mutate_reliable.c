@@ -121,7 +121,7 @@ static bool reliable_wrong(struct assay_lab *lab)
 
 /* ---- logs ----------------------------------------------------------------- */
 
-enum log_fault { WINDOW_IGNORED, BATCH_IGNORED, ALL_FOLLOW, NOT_UNIQUE, LOG_FAULTS };
+enum log_fault { WINDOW_IGNORED, BATCH_IGNORED, ALL_FOLLOW, NOT_UNIQUE, NOT_KEPT, LOG_FAULTS };
 
 static void list_logs(struct assay_lister *l)
 {
@@ -146,6 +146,11 @@ static bool log_wrong(struct assay_lab *lab)
     case NOT_UNIQUE:
         log->unique = 0;
         assay_lab_say(lab, "what is there is added again:", log->name);
+        return other;
+    case NOT_KEPT:
+        other = log->durable;
+        log->durable = false;
+        assay_lab_say(lab, "what was kept is lost when it is started again:", log->name);
         return other;
     case LOG_FAULTS:
         break;

@@ -229,6 +229,16 @@ void assay_oracle_reset(struct assay_oracle *o, uint8_t link, int64_t now)
     o->links[link].reset = true;
 }
 
+void assay_oracle_restart(struct assay_oracle *o, uint8_t first, int64_t now)
+{
+    for (uint8_t i = 0; i < first; i++) {
+        const struct assay_belief *best = best_of(&o->links[i].beliefs);
+        o->links[i].reset = true;
+        for (uint8_t k = first; best && k < o->link_count; k++)
+            assay_beliefs_restart(&o->world, &o->links[k].beliefs, best, now);
+    }
+}
+
 void assay_oracle_call(struct assay_oracle *o, uint8_t link, int64_t now, uint16_t call, const assay_val *values,
                        const struct assay_span *spans)
 {

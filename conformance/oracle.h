@@ -38,6 +38,10 @@ void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now
 
 /* Told before that: the connection came about earlier than it will be told, by `ns` at most. Whatever timer may be
  * early may be so by that much more. */
+/* The target was killed and has started again. Links before `first` are over with it, the others begin anew; what is
+ * durable is as it was. */
+void assay_oracle_restart(struct assay_oracle *oracle, uint8_t first, int64_t now);
+
 void assay_oracle_unsure(struct assay_oracle *oracle, uint8_t link, int64_t ns);
 void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
 

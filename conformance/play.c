@@ -142,13 +142,14 @@ enum assay_go assay_play_trouble(struct assay_play_run *r, const char *what, int
 /* ---- steps ------------------------------------------------------------- */
 
 static assay_step_fn *const steps[] = {
-    [ASSAY_STEP_SEND] = assay_step_send,     [ASSAY_STEP_AWAIT] = assay_step_await,
-    [ASSAY_STEP_QUIET] = assay_step_quiet,   [ASSAY_STEP_EOF] = assay_step_eof,
-    [ASSAY_STEP_RESET] = assay_step_reset,   [ASSAY_STEP_PAUSE] = assay_step_pause,
-    [ASSAY_STEP_EXPECT] = assay_step_expect, [ASSAY_STEP_EXPECT_END] = assay_step_expect_end,
-    [ASSAY_STEP_CALL] = assay_step_call,     [ASSAY_STEP_ARRIVE] = assay_step_arrive,
-    [ASSAY_STEP_REFUSE] = assay_step_refuse, [ASSAY_STEP_WELCOME] = assay_step_welcome,
-    [ASSAY_STEP_DEAF] = assay_step_deaf,     [ASSAY_STEP_GONE] = assay_step_gone,
+    [ASSAY_STEP_SEND] = assay_step_send,       [ASSAY_STEP_AWAIT] = assay_step_await,
+    [ASSAY_STEP_QUIET] = assay_step_quiet,     [ASSAY_STEP_EOF] = assay_step_eof,
+    [ASSAY_STEP_RESET] = assay_step_reset,     [ASSAY_STEP_PAUSE] = assay_step_pause,
+    [ASSAY_STEP_EXPECT] = assay_step_expect,   [ASSAY_STEP_EXPECT_END] = assay_step_expect_end,
+    [ASSAY_STEP_CALL] = assay_step_call,       [ASSAY_STEP_ARRIVE] = assay_step_arrive,
+    [ASSAY_STEP_REFUSE] = assay_step_refuse,   [ASSAY_STEP_WELCOME] = assay_step_welcome,
+    [ASSAY_STEP_DEAF] = assay_step_deaf,       [ASSAY_STEP_GONE] = assay_step_gone,
+    [ASSAY_STEP_RESTART] = assay_step_restart,
 };
 
 /* A client makes its connections itself: these steps work on one. */
@@ -242,7 +243,7 @@ static void init_links(struct assay_play_run *r)
     }
 }
 
-static void connect_link(struct assay_play_run *r, struct assay_link *l)
+void assay_play_connect(struct assay_play_run *r, struct assay_link *l)
 {
     const struct assay_address *far = &r->place.address;
     bool begun = r->stage->datagrams ? assay_wire_open_datagrams(&l->wire, r->stage->loop, far)
@@ -256,7 +257,7 @@ static void connect_link(struct assay_play_run *r, struct assay_link *l)
 static void connect_all(struct assay_play_run *r)
 {
     for (uint8_t i = 0; i < r->links_count && !r->play.over; i++)
-        connect_link(r, &r->links[i]);
+        assay_play_connect(r, &r->links[i]);
 }
 
 struct assay_play *assay_play_start(struct assay_stage *stage, const struct assay_case *c, bool patient)

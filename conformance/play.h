@@ -16,8 +16,10 @@
 
 /* The target that a play meets. */
 struct assay_place {
-    struct assay_address address; /* where it listens now */
-    struct assay_target *target;  /* that was started here; else NULL */
+    struct assay_address address;     /* where it listens now */
+    struct assay_target *target;      /* that was started here; else NULL */
+    void (*hear)(void *who, bool on); /* its pipes are watched, by `who`; NULL: nobody watches */
+    void *who;
 };
 
 /* What all plays of a run share. */
@@ -56,6 +58,7 @@ struct assay_played {
     bool stillborn;      /* a client's program ended before it connected */
     bool unseen;         /* agreed, but the target has something to show that nobody saw */
     bool stopped;        /* the target was told to stop: it ends by itself */
+    bool restarted;      /* the target was killed and started again: it may listen elsewhere now */
     bool warned;         /* agreed, but something that should be done was not: see `blame` */
     uint8_t link;
     struct assay_blame blame;

@@ -1,7 +1,7 @@
 /* A play from inside: what its files share. play.c starts, steps and ends it; play_steps.c does what the tester does,
  * play_wait.c waits and proves, play_link.c hears what the links say, play_guest.c and play_upper.c what a client under
  * test does, play_screen.c what servers show, play_stop.c servers that were told to stop, play_hand.c plays cases by
- * hand. */
+ * hand, play_restart.c those in which the target is killed. */
 #ifndef ASSAY_CONFORMANCE_PLAY_RUN_H
 #define ASSAY_CONFORMANCE_PLAY_RUN_H
 
@@ -73,6 +73,9 @@ void assay_play_note(struct assay_play_run *r, const struct assay_link *l, enum 
 
 /* Go on with the steps as far as that goes. */
 void assay_play_advance(struct assay_play_run *r);
+
+/* Make a link to where the target listens now. */
+void assay_play_connect(struct assay_play_run *r, struct assay_link *l);
 
 /* It is over; what stands in its outcome is final. All return ASSAY_GO_WAIT. */
 enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding finding);
@@ -166,6 +169,10 @@ assay_step_fn assay_step_deaf, assay_step_gone;
 
 /* After the last step, and when all links are over: one that was told to stop has to end. */
 enum assay_go assay_play_stop_ends(struct assay_play_run *r);
+
+/* ---- play_restart.c: servers that are killed and started again ---------- */
+
+assay_step_fn assay_step_restart;
 
 /* ---- play_upper.c: the upper interface --------------------------------- */
 

@@ -36,7 +36,7 @@ struct assay_run_now {
     struct lanes *lanes;      /* of run_own.c, while it flies cases */
     struct assay_play *alone; /* that runs with nothing beside it, and may wait for what the target shows */
     bool gone, interrupted;
-    bool used_up;        /* the target was told to stop: whatever comes next needs a fresh one */
+    bool used_up;        /* the target was told to stop, or runs elsewhere: whatever comes next needs a fresh one */
     const char *stopped; /* why not all cases run */
     struct assay_run_summary *summary;
 };
@@ -81,6 +81,8 @@ void assay_run_settle_as(struct assay_run_now *r, size_t i, enum assay_verdict v
 struct assay_target *assay_run_target_for(const struct assay_run_now *r, size_t i);
 /* What it writes is read as it comes. */
 void assay_run_listen(struct assay_run_now *r, bool on);
+/* The same, as a place of plays has it. */
+void assay_run_hear(void *run, bool on);
 /* `fresh`: another process, if we can start one. False: r->error. */
 bool assay_run_bring_up(struct assay_run_now *r, bool fresh);
 /* Turn to another target, with nothing in flight; and back: what became of a faulty one does not touch the cases of

@@ -102,7 +102,7 @@ static bool try_alone(struct assay_run_now *r, size_t i, bool *died)
     struct assay_played *p = &play->outcome;
     bool late = assay_pace_was_late(&r->stage.pace, p->began), again = false;
     *died = assay_run_is_dead(r, p);
-    r->used_up = r->used_up || p->stopped;
+    r->used_up = r->used_up || p->stopped || p->restarted;
     assay_run_judge(r, i, p, true);
     if (*died)
         assay_run_blame_death(r, i, "");

@@ -138,19 +138,26 @@ static void on_pipe(struct assay_loop *loop, struct assay_watch *watch, unsigned
         come_up(l);
 }
 
-static void start(struct lane *l)
+static void hear(void *lane, bool on)
 {
+    struct lane *l = lane;
     int fds[2];
-    if (!assay_target_begin(l->target, &l->all->run->error)) {
-        l->all->broken = true;
-        return;
-    }
+    unhear(l);
     assay_target_pipes(l->target, fds);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; on && i < 2; i++) {
         l->pipes[i] = (struct assay_watch){.ready = on_pipe, .fd = fds[i]};
         if (fds[i] >= 0)
             assay_loop_watch(l->all->run->stage.loop, &l->pipes[i], ASSAY_READ);
     }
+}
+
+static void start(struct lane *l)
+{
+    if (!assay_target_begin(l->target, &l->all->run->error)) {
+        l->all->broken = true;
+        return;
+    }
+    hear(l, true);
     enter(l, LANE_STARTING);
     look_after(l);
 }
@@ -278,7 +285,8 @@ static bool make(struct lanes *all)
         struct assay_target *twin = assay_target_twin(r->target);
         if (!twin)
             break;
-        *l = (struct lane){.all = all, .target = twin, .place.target = twin, .alarm.fire = on_alarm};
+        *l = (struct lane){
+            .all = all, .target = twin, .place = {.target = twin, .hear = hear, .who = l}, .alarm.fire = on_alarm};
         l->pipes[0].fd = l->pipes[1].fd = -1;
     }
     return all->count > 1;

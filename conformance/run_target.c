@@ -43,6 +43,11 @@ void assay_run_listen(struct assay_run_now *r, bool on)
     }
 }
 
+void assay_run_hear(void *run, bool on)
+{
+    assay_run_listen(run, on);
+}
+
 /* A target that somebody else looks after gets the time of an answer to come back. */
 static bool comes_back(struct assay_run_now *r, struct assay_net_error *error)
 {

@@ -162,6 +162,8 @@ enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run
     assay_descriptors_raise();
     bool ready = prepare(&r, o);
     r.summary = summary;
+    r.stage.place.hear = assay_run_hear;
+    r.stage.place.who = &r;
     r.stage.place.target = o->target && assay_target_owned(o->target) ? o->target : NULL;
     if (ready && o->target && o->facts.suite->count && !assay_target_up(o->target, &r.stage.place.address, error)) {
         end = ASSAY_RUN_UNREACHABLE;

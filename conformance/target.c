@@ -229,23 +229,24 @@ static void make_folder(struct assay_target *t)
         t->folder[0] = '\0'; /* the command fails with an empty name, and tells */
 }
 
-/* The command with what stands in braces replaced; the caller frees it. */
-static char *fill_in(struct assay_target *t)
+/* The command with what stands in braces replaced; the caller frees it. `anew`: not by what it was before. */
+static char *fill_in(struct assay_target *t, bool anew)
 {
     static const char *const names[] = {"{port}", "{peer_host}", "{peer_port}", "{data}", NULL};
     char port[16] = "", peer[16] = "";
     const char *texts[] = {port, "127.0.0.1", peer, t->folder};
-    if (strstr(t->command, "{data}"))
+    if (anew && strstr(t->command, "{data}"))
         make_folder(t);
-    t->port = strstr(t->command, names[0]) ? free_port() : 0;
+    if (anew)
+        t->port = strstr(t->command, names[0]) ? free_port() : 0;
     snprintf(port, sizeof port, "%u", t->port);
     snprintf(peer, sizeof peer, "%u", free_port()); /* of a peer: nobody listens there */
     return assay_process_command(t->command, names, texts);
 }
 
-static bool spawn(struct assay_target *t, struct assay_net_error *error)
+static bool spawn(struct assay_target *t, bool anew, struct assay_net_error *error)
 {
-    char *command = fill_in(t);
+    char *command = fill_in(t, anew);
     if (!command)
         return refuse(error, "cannot start the target", strerror(errno));
     t->announced = (struct assay_announced){0};
@@ -398,7 +399,15 @@ bool assay_target_begin(struct assay_target *t, struct assay_net_error *error)
 {
     assay_target_stop(t);
     t->since = assay_clock_now();
-    return spawn(t, error);
+    return spawn(t, true, error);
+}
+
+bool assay_target_begin_again(struct assay_target *t, struct assay_net_error *error)
+{
+    assay_process_stop(&t->process);
+    t->since = assay_clock_now();
+    t->tries = TRIES; /* with another port or folder it would not be the same */
+    return spawn(t, false, error);
 }
 
 static enum assay_coming did_not_come(struct assay_target *t, struct assay_net_error *error)
@@ -478,7 +487,7 @@ bool assay_target_offers(struct assay_target *t, enum assay_carrier carrier)
         return carrier == t->carrier;
     if (assay_process_ended(&t->process)) {
         assay_target_stop(t);
-        if (!spawn(t, &error))
+        if (!spawn(t, true, &error))
             return false;
     }
     int64_t end = assay_clock_now() + t->patience;

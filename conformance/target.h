@@ -54,6 +54,9 @@ bool assay_target_begin(struct assay_target *target, struct assay_net_error *err
 enum assay_coming assay_target_coming(struct assay_target *target, struct assay_address *address,
                                       struct assay_net_error *error);
 
+/* The same of one that runs: it is killed, and finds what it had kept where it was, and its {port} as before. */
+bool assay_target_begin_again(struct assay_target *target, struct assay_net_error *error);
+
 /* Order it to end, then ask from time to time whether it has. One that does not is killed. */
 void assay_target_dismiss(struct assay_target *target);
 bool assay_target_dismissed(struct assay_target *target);

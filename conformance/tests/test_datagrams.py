@@ -117,3 +117,21 @@ def test_seals_end_when_they_have_to(seal, wrong):
     assert [c["id"].split("/")[-1] for c in cases if c["verdict"] == "fail"] == wrong
     assert {c["verdict"] for c in cases} <= {"pass", "fail"} and len(cases) == 2
     assert all(c["requirement"] == "PS-6" for c in cases if c["id"].endswith("too-old"))
+
+
+def restarts(target, *options):
+    command = [ASSAY, "test", PUBSUB, f"exec:{target}", *SOON, "--json", "--filter", "pubsub/live/restart/*", *options]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return {c["id"].split("/")[-1]: c for c in json.loads(done.stdout)["cases"]}
+
+
+@pytest.mark.parametrize("jobs", ["1", "8"])
+def test_what_was_acknowledged_outlives_the_process(jobs):
+    cases = restarts(KEEPER, "--jobs", jobs)
+    assert {c["verdict"] for c in cases.values()} == {"pass"} and {"kept", "then-token-size-16"} <= set(cases)
+
+
+def test_a_target_that_forgets_is_found():
+    cases = restarts(f"rm -f {{data}}/*; exec {KEEPER}")
+    wrong = {name: c["requirement"] for name, c in cases.items() if c["verdict"] == "fail"}
+    assert "kept" in wrong and wrong["then-token-size-16"] == "PS-7"
