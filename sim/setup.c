@@ -161,8 +161,11 @@ static bool allocate(struct assay_sim *sim)
     sim->out.bytes = malloc(sim->out.cap);
     sim->out.cuts = malloc(sim->out.cuts_cap * sizeof *sim->out.cuts);
     bool ok = sim->scratch && sim->vars && sim->looks && sim->out.bytes && sim->out.cuts;
-    for (unsigned i = 0; i < sim->nodes && ok; i++)
+    for (unsigned i = 0; i < sim->nodes && ok; i++) {
         ok = (sim->engines[i] = aligned_alloc(64, (sim->engine_size[i] + 63) & ~(size_t)63)) != NULL;
+        if (ok) /* worlds are compared with what was never used in them, too */
+            memset(sim->engines[i], 0, sim->engine_size[i]);
+    }
     return ok;
 }
 
