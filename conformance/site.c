@@ -76,7 +76,8 @@ static void compare_fields(struct assay_site *site, const struct assay_model *a,
 /* Some tables only grow: what is added matters where it is referred to. */
 #define SAME_BEGINNING(a, b, table)                                                                                    \
     ((b)->table##_count >= (a)->table##_count &&                                                                       \
-     ((a)->table == (b)->table || memcmp((a)->table, (b)->table, (a)->table##_count * sizeof *(a)->table) == 0))
+     ((a)->table == (b)->table || (a)->table##_count == 0 ||                                                           \
+      memcmp((a)->table, (b)->table, (a)->table##_count * sizeof *(a)->table) == 0))
 
 #define TAKE(to, from, table) ((to).table = (from)->table, (to).table##_count = (from)->table##_count)
 
