@@ -12,7 +12,7 @@ struct mutants {
     const char *places[1]; /* SPEC */
     const char *filter;
     struct assay_cli_side side;
-    uint64_t seed;
+    uint64_t seed, survivors;
     bool list;
 };
 
@@ -25,14 +25,15 @@ static enum assay_args_result read_args(struct mutants *m, int argc, char **argv
         {"transport", ASSAY_ARG_STRING, &m->side.transport, "NAME", "the spec's transport on which (the first)"},
         {"machine", ASSAY_ARG_STRING, &m->side.machine, "NAME", "which of a spec's clients (the transport's)"},
         {"seed", ASSAY_ARG_UINT, &m->seed, "N", "of every random choice (1)"},
+        {"survivors", ASSAY_ARG_UINT, &m->survivors, "N", "as many are known and no failure (0)"},
         {0},
     };
     struct assay_arg_spec spec = {
         .usage = "mutants SPEC [OPTIONS]",
         .text = "Measure the suite of a spec: deliberately wrong servers (or clients) are made from it and put to\n"
-                "its cases, in this process and on virtual time. A mutant survives when some trace tells it from the "
-                "spec but no\n"
-                "case does. Ends with 0, 1: there are survivors, 4: spec error, 5: there are no mutants.",
+                "its cases, in this process and on virtual time. A mutant survives when some trace tells it from the\n"
+                "spec but no case does. Ends with 0, 1: there are survivors (more than --survivors), 4: spec error,\n"
+                "5: there are no mutants.",
         .options = options,
         .positional = m->places,
         .least = 1,
@@ -106,7 +107,9 @@ static int measure(const struct mutants *m, const struct assay_spec *spec)
     if (!score)
         return ASSAY_EXIT_INTERNAL;
     print_score(model, score, m->list, now_seconds() - start);
-    int code = score->survived ? ASSAY_EXIT_FAILED : score->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
+    int code = score->survived > m->survivors ? ASSAY_EXIT_FAILED
+               : score->count                 ? ASSAY_EXIT_OK
+                                              : ASSAY_EXIT_NOTHING_RAN;
     assay_score_free(score);
     return code;
 }

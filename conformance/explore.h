@@ -6,7 +6,7 @@
 #include "conformance/belief.h"
 #include "conformance/witness.h"
 
-#define ASSAY_NODES_MAX       64
+#define ASSAY_NODES_MAX       96
 #define ASSAY_NODES_PER_STATE 4 /* with different variables */
 #define ASSAY_PATH_MAX        16
 

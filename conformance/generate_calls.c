@@ -246,6 +246,15 @@ static void timeouts(struct assay_builder *b, uint32_t node)
     timeout_case(b, node, call, true);
 }
 
+/* Over datagrams a state may be reached first while a call waits. */
+static bool is_first_without_call(const struct assay_builder *b, uint32_t node)
+{
+    for (uint32_t i = 0; i < node; i++)
+        if (b->explored.nodes[i].state == b->explored.nodes[node].state && !b->explored.nodes[i].belief->calling)
+            return false;
+    return b->frame->end == ASSAY_END_DATAGRAM && !b->explored.nodes[node].belief->calling;
+}
+
 void assay_generate_calls(struct assay_builder *b)
 {
     for (uint32_t node = 0; node < b->explored.count; node++) {
@@ -255,13 +264,15 @@ void assay_generate_calls(struct assay_builder *b)
             if (b->frame->end != ASSAY_END_DATAGRAM)
                 pieces(b, node);
         }
+        bool first = assay_node_of(&b->explored, b->explored.nodes[node].state) == node;
+        bool free = !first && is_first_without_call(b, node);
         for (size_t i = 0; i < b->inputs.count; i++) {
             const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-            bool first = assay_node_of(&b->explored, b->explored.nodes[node].state) == node;
-            if (!is_call(b, i) || !first || (!r->stepped && !r->told))
+            bool another = is_call(b, i) && b->inputs.items[i].call != last;
+            if (!is_call(b, i) || !(first || (free && another)) || (!r->stepped && !r->told))
                 continue;
             whole_call(b, node, i);
-            if (b->inputs.items[i].call != last)
+            if (another)
                 call_again(b, node, i);
             last = b->inputs.items[i].call;
         }

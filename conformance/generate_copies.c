@@ -139,6 +139,8 @@ static void gives_up(struct assay_builder *b, const struct assay_flow_place *p, 
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     assay_build_input(b, 0, p->other);
     await(b);
+    if (within < INT64_MAX)
+        b->current.field_req = b->model->rules[assay_reaction(&b->explored, p->node, p->first)->rule].req;
     finish(b, "what nobody acknowledges is given up, and not before its time");
 }
 

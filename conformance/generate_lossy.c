@@ -23,7 +23,9 @@ static void begin(struct assay_builder *b, const struct assay_flow_place *p, con
 static void finish(struct assay_builder *b, const struct assay_flow_place *p, const char *text)
 {
     struct assay_case *c;
-    (void)p;
+    uint16_t rule = assay_reaction(&b->explored, p->node, p->first)->rule;
+    if (b->current.field_req == ASSAY_NONE) /* what is taken, or not, shows in what its rule does */
+        b->current.field_req = b->model->rules[rule].req;
     assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "%s", text);
     c = &b->all->cases[b->all->count - 1];
     c->req = b->model->reliables[0].req;

@@ -58,6 +58,29 @@ static void idle_case(struct assay_builder *b, uint32_t node, int64_t due, const
                        assay_build_state_name(b, state));
 }
 
+/* A timer that starts anew when it has run out does so in the state in which it runs. */
+static void again_case(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *timer)
+{
+    uint16_t state = b->explored.nodes[node].state;
+    struct assay_belief *copy = assay_belief_copy(&b->explored.world, b->explored.nodes[node].belief);
+    struct assay_belief_set set = {.items = {copy}, .count = copy ? 1 : 0};
+    if (copy)
+        assay_beliefs_tick(&b->explored.world, &set, due);
+    bool stays = copy && !copy->ended && assay_state(copy->engine, copy->sid) == state;
+    int64_t next = stays ? assay_deadline(copy->engine) : ASSAY_NEVER;
+    assay_beliefs_clear(&set);
+    if (next == ASSAY_NEVER || next <= due)
+        return;
+    assay_build_begin(b, assay_build_state_name(b, state), timer->name, "again");
+    assay_build_path(b, 0, node);
+    assay_build_pause(b, due + timer->late + 1);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_pause(b, next - due + timer->late + 1);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED, "%s runs out twice in state %s", timer->name,
+                       assay_build_state_name(b, state));
+}
+
 static void restarted_case(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *timer)
 {
     uint16_t state = b->explored.nodes[node].state;
@@ -129,6 +152,40 @@ static void left_case(struct assay_builder *b, uint32_t node, int64_t due, const
                        assay_build_state_name(b, state), timer->name);
 }
 
+/* What a machine waited for comes after all: nobody waits for it any more. And all begins anew, as it began. */
+static void too_late(struct assay_builder *b, const struct assay_node *before, int64_t late)
+{
+    uint16_t last = ASSAY_NONE;
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_input *input = &b->inputs.items[i];
+        if (input->kind != ASSAY_INPUT_EXAMPLE || input->message == last)
+            continue;
+        last = input->message;
+        assay_build_input(b, 0, i);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    }
+    if (b->inputs.items[before->path[0]].kind != ASSAY_INPUT_CALL)
+        return;
+    size_t call = before->path[0];
+    while (++call < b->inputs.count && b->inputs.items[call].call == b->inputs.items[before->path[0]].call)
+        continue;
+    if (call < b->inputs.count) { /* another one */
+        assay_build_input(b, 0, call);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        assay_build_acknowledge(b, 0);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    }
+    assay_build_input(b, 0, before->path[0]);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    uint32_t next = assay_reaction(&b->explored, 0, before->path[0])->next;
+    int64_t due = next < ASSAY_NODES_MAX ? assay_deadline(b->explored.nodes[next].belief->engine) : ASSAY_NEVER;
+    if (due == ASSAY_NEVER || due <= 0)
+        return;
+    assay_build_pause(b, due + late + 1);
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+}
+
 /* Timers that are due behind the first one, which may start again and again meanwhile. */
 static void outlasted_cases(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *first)
 {
@@ -148,6 +205,18 @@ static void outlasted_cases(struct assay_builder *b, uint32_t node, int64_t due,
         assay_build_step(b, 0, ASSAY_STEP_AWAIT);
         assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED, "%s runs out in state %s behind %s",
                            timer->name, assay_build_state_name(b, state), first->name);
+        if (!b->arrives || b->explored.nodes[node].depth == 0)
+            continue;
+        assay_build_begin(b, assay_build_state_name(b, state), timer->name, "too-late");
+        assay_build_path(b, 0, node);
+        assay_build_pause(b, (int64_t)after + timer->late + 1);
+        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        too_late(b, &b->explored.nodes[node], first->late);
+        b->current.field_req =
+            b->model->rules[assay_reaction(&b->explored, 0, b->explored.nodes[node].path[0])->rule].req;
+        assay_build_finish(b, timer_rule(b, state, timer), ASSAY_CASE_TIMED,
+                           "what comes in state %s when %s has run out, and all anew", assay_build_state_name(b, state),
+                           timer->name);
     }
 }
 
@@ -166,6 +235,8 @@ void assay_generate_times(struct assay_builder *b)
             continue;
         ran = true;
         idle_case(b, node, due, timer);
+        if (b->arrives && b->frame->end == ASSAY_END_DATAGRAM)
+            again_case(b, node, due, timer);
         restarted_case(b, node, due, timer);
         slow_case(b, node, due, timer);
         left_case(b, node, due, timer);
