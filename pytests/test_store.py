@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import struct
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -156,8 +157,9 @@ class Server:
 
     def __init__(self, data, *options, spec=SPEC):
         command = [str(program()), "serve", str(spec), "--listen", "udp:127.0.0.1:0", "--data", str(data)]
+        self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(command + [str(option) for option in options], stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+                                        stderr=self.errors)
         _, host, port = address_told(self.process)
         self.address = host, port
 
@@ -170,9 +172,20 @@ class Server:
         """What it said on its standard error."""
         if self.process.poll() is None:
             self.process.terminate()
-        said = self.process.communicate(timeout=PATIENCE)[1].decode()
-        assert self.process.returncode == 0, said
-        return said
+        self.process.communicate(timeout=PATIENCE)
+        assert self.process.returncode == 0, self.said()
+        return self.said()
+
+    def said(self):
+        """What stands on its standard error by now."""
+        return os.pread(self.errors.fileno(), os.fstat(self.errors.fileno()).st_size, 0).decode()
+
+    def await_word(self, word):
+        """Until it says so on its standard error."""
+        end = time.monotonic() + PATIENCE
+        while word not in self.said():
+            assert time.monotonic() < end and self.process.poll() is None, self.said()
+            time.sleep(0.02)
 
     def memory(self):
         """Bytes that are resident."""
@@ -397,7 +410,8 @@ def test_a_history_with_a_gap_is_told_of(serve, dial, tmp_path):
     early.read(128)
     writer.write("more")
     assert texts(late.read(11))[-2:] == ["line 299", "more"]
-    assert "cannot read rows of 'lines': some are missing" in server.end()
+    server.await_word("cannot read rows of 'lines': some are missing")
+    server.end()
 
 
 def test_strangers_take_no_room(serve, dial):
