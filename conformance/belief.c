@@ -9,7 +9,6 @@
 #include "core/code.h"
 
 #define TOKENS_MAX 16
-#define CUTS_MAX   64
 
 /* ---- running the engine ------------------------------------------------ */
 
@@ -221,11 +220,10 @@ static enum assay_rc call_once(struct assay_belief_world *world, struct assay_be
 {
     if (!assay_buf_reserve(&b->out, b->out.n + room))
         return ASSAY_STALE;
-    struct assay_cut cuts[CUTS_MAX]; /* borders of datagrams: chunks tell them, too */
     struct assay_out out = out_of(b);
     out.cap = b->out.n + room;
-    out.cuts = cuts;
-    out.cuts_cap = CUTS_MAX;
+    out.cuts = world->cuts;
+    out.cuts_cap = world->cuts_cap;
     b->clock = now > b->clock ? now : b->clock;
     enum assay_rc rc = call(b, b->clock, arg, &out);
     b->out.n = out.len;

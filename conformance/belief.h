@@ -100,6 +100,10 @@ struct assay_belief_set {
 #define ASSAY_BELIEFS_SPARE 8
 struct assay_belief_world {
     struct assay_circumstance circumstance;
+    const struct assay_model *model; /* as it was given; in that of `config` every table tells the host of its rows */
+    struct assay_model *telling;     /* owned: that one */
+    struct assay_cut *cuts;          /* owned: room for borders of datagrams, which chunks tell, too */
+    uint16_t cuts_cap;
     void *spare[ASSAY_BELIEFS_SPARE]; /* blocks for engines */
     size_t spare_count;
     struct assay_config config;

@@ -147,7 +147,7 @@ void assay_rows_inherit(struct assay_belief *b, const struct assay_belief *befor
 {
     struct assay_bytes_buf kept = {0};
     for (uint32_t at = 0; at < before->rows.n; at += row_at(before, at).size)
-        if (is_durable(b->world->config.model, row_at(before, at).log))
+        if (is_durable(b->world->model, row_at(before, at).log))
             assay_buf_add(&kept, before->rows.p + at, row_at(before, at).size);
     assay_rows_take(b, &kept);
     free(kept.p);

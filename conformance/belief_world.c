@@ -22,13 +22,23 @@ static uint32_t session_memory(const struct assay_model *model, uint16_t machine
     return sum > model->limits.memory ? model->limits.memory : (uint32_t)sum;
 }
 
-#define HEAP_RELIABLE 24576u /* for messages that wait */
+#define WINDOW_USUAL  64u
+#define WINDOW_MOST   1024u /* of wider ones no case fills more */
+#define HEAP_RELIABLE 384u  /* for each message that may wait */
 #define HEAP_TABLES   8192u
 #define ROWS_MAX      64u
+#define CUTS          64u
+
+static uint32_t window_of(const struct assay_model *model)
+{
+    uint32_t window = model->reliables_count ? model->reliables[0].window : 0;
+    return window < WINDOW_USUAL ? WINDOW_USUAL : window < WINDOW_MOST ? window : WINDOW_MOST;
+}
 
 static void add_shared(const struct assay_model *model, struct assay_limits *limits)
 {
-    uint64_t more = (model->reliables_count ? HEAP_RELIABLE : 0) + (model->tables_count ? HEAP_TABLES : 0);
+    uint64_t more = (model->reliables_count ? HEAP_RELIABLE * window_of(model) : 0);
+    more += model->tables_count ? HEAP_TABLES : 0;
     limits->memory =
         limits->memory + more < model->limits.memory ? (uint32_t)(limits->memory + more) : model->limits.memory;
     limits->rows = ROWS_MAX;
@@ -113,9 +123,39 @@ static bool look_at_reliable(struct assay_belief_world *world)
     return true;
 }
 
+/* Links of one target share its tables, and each belief has its own: so it has to tell of all rows, as durable tables
+ * do. */
+static bool make_telling(struct assay_belief_world *world)
+{
+    struct assay_model *telling = malloc(sizeof *telling + world->model->tables_count * sizeof *telling->tables);
+    world->telling = telling;
+    if (!telling)
+        return false;
+    struct assay_table *tables = (struct assay_table *)(void *)(telling + 1);
+    *telling = *world->model;
+    for (uint32_t i = 0; i < telling->tables_count; i++) {
+        tables[i] = world->model->tables[i];
+        tables[i].durable = true;
+    }
+    telling->tables = tables;
+    return true;
+}
+
+/* All that waits may go out again at once. */
+static bool make_cuts(struct assay_belief_world *world)
+{
+    uint32_t window = world->model->reliables_count ? world->model->reliables[0].window : 0;
+    world->cuts_cap = (uint16_t)(window < UINT16_MAX - CUTS ? window + CUTS : UINT16_MAX);
+    world->cuts = malloc(world->cuts_cap * sizeof *world->cuts);
+    return world->cuts;
+}
+
 bool assay_belief_world_init(struct assay_belief_world *world, const struct assay_oracle_config *config)
 {
-    const struct assay_model *model = config->model;
+    *world = (struct assay_belief_world){.model = config->model};
+    if (!make_telling(world) || !make_cuts(world))
+        return false;
+    const struct assay_model *model = world->telling;
     world->config = (struct assay_config){.model = model,
                                           .machine = config->machine,
                                           .limits = assay_belief_limits(model, config->machine, 1),
@@ -132,15 +172,11 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     world->engine_size = assay_engine_size(&world->config);
     world->shoulds = has_shoulds(model, config->machine);
     world->branches = world->shoulds || has_choices(model);
-    world->spare_count = 0;
-    world->orders = 0;
     look_at_machine(world);
     world->call_timeout = config->call_timeout;
     world->terminal = config->terminal;
     world->target = config->target;
     world->slack = config->slack;
-    world->now = 0;
-    world->reliables = NULL;
     world->effect_free = calloc(model->effects_count + 1u, 1);
     if (!world->effect_free ||
         !assay_lens_init(&world->lens, model, config->options, config->leniencies, model->frame_max) ||
@@ -158,6 +194,8 @@ void assay_belief_world_free(struct assay_belief_world *world)
         free(world->spare[--world->spare_count]);
     free(world->effect_free);
     free(world->reliables);
+    free(world->telling);
+    free(world->cuts);
     assay_lens_free(&world->lens);
     assay_lens_free(&world->other);
 }

@@ -182,6 +182,7 @@ void assay_oracle_unsure(struct assay_oracle *o, uint8_t link, int64_t ns)
     o->links[link].beliefs.unsure = ns;
 }
 
+typedef bool agrees(struct assay_oracle *o, struct link *l, struct assay_belief *b);
 static struct assay_belief *best_of(const struct assay_belief_set *set);
 
 static void share(struct assay_oracle *o, uint8_t link, int64_t now)
@@ -191,6 +192,9 @@ static void share(struct assay_oracle *o, uint8_t link, int64_t now)
         if (i != link)
             assay_beliefs_share(&o->world, best, &o->links[i].beliefs, now);
 }
+
+static bool agree_told(struct assay_oracle *o, struct link *l, struct assay_belief *b);
+static bool keep_which(struct assay_oracle *o, struct link *l, agrees *agree, bool upper);
 
 void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
 {
@@ -203,6 +207,8 @@ void assay_oracle_connect(struct assay_oracle *o, uint8_t link, int64_t now)
         share(o, i, now);
     if (l->connected && l->has_first)
         assay_beliefs_call(&o->world, &l->beliefs, now, &l->first);
+    if (l->told.count > 0)
+        keep_which(o, l, agree_told, true);
 }
 
 void assay_oracle_sent(struct assay_oracle *o, uint8_t link, int64_t now, struct assay_span bytes)
@@ -258,6 +264,8 @@ void assay_oracle_time(struct assay_oracle *o, int64_t now)
     for (uint8_t i = 0; i < o->link_count; i++)
         if (!o->links[i].reset)
             assay_beliefs_time(&o->world, &o->links[i].beliefs, now);
+    for (uint8_t i = 0; i < o->link_count; i++)
+        share(o, i, now);
 }
 
 /* ---- in words ---------------------------------------------------------- */
@@ -424,8 +432,6 @@ static struct assay_belief *best_of(const struct assay_belief_set *set)
 
 /* ---- what the tester saw ----------------------------------------------- */
 
-typedef bool agrees(struct assay_oracle *o, struct link *l, struct assay_belief *b);
-
 static assay_time first_due(const struct assay_belief_set *set)
 {
     assay_time first = ASSAY_NEVER;
@@ -510,6 +516,8 @@ bool assay_oracle_upper(struct assay_oracle *o, uint8_t link, const struct assay
 {
     struct link *l = &o->links[link];
     if (!assay_tale_add(&l->told, o->world.config.model, seen, o->world.stream))
+        return true;
+    if (o->world.datagrams && !l->connected) /* the link shows when its first datagram is here, which is behind this */
         return true;
     return keep_which(o, l, agree_told, true);
 }

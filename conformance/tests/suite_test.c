@@ -14,7 +14,9 @@
 #include "conformance/tests/loaded.h"
 #include "core/engine.h"
 
-static const char *const specs[] = {"spec/candy.yaml", "spec/msglog.yaml", "conformance/tests/calc.yaml"};
+static const char *const specs[] = {"spec/candy.yaml", "spec/msglog.yaml", "conformance/tests/calc.yaml",
+                                    "conformance/tests/wide.yaml"};
+#define SPECS (sizeof specs / sizeof specs[0])
 
 struct bench {
     struct assay_spec *spec;
@@ -45,7 +47,7 @@ static void stop(struct bench *b)
 static void test_the_right_model_passes(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < SPECS; k++) {
         struct bench b = start(specs[k], true);
         assert_true(b.suite->count > 100);
         for (size_t i = 0; i < b.suite->count; i++) {
@@ -64,7 +66,7 @@ static void test_the_right_model_passes(void **state)
 static void test_every_case_can_fail(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < SPECS; k++) {
         struct bench b = start(specs[k], true);
         for (size_t i = 0; i < b.suite->count; i++) {
             struct assay_memory_result mute, closer;
