@@ -35,6 +35,7 @@ struct assay_target {
     bool looks;                 /* nobody knocks */
     bool holds;                 /* its stdin is kept open */
     int64_t since;              /* of its last start, or of the order to end */
+    bool dismissed;             /* that order was given */
     int tries;                  /* starts so far that ended before it listened */
     enum assay_carrier carrier; /* that is judged now */
     struct assay_announced announced;
@@ -251,6 +252,7 @@ static bool spawn(struct assay_target *t, bool anew, struct assay_net_error *err
         return refuse(error, "cannot start the target", strerror(errno));
     t->announced = (struct assay_announced){0};
     t->out.n = t->err.n = 0;
+    t->dismissed = false;
     bool started = assay_process_start(&t->process, command, t->holds, error);
     free(command);
     return started;
@@ -269,8 +271,11 @@ static bool wait_end(struct assay_target *t, int64_t patience)
 
 void assay_target_dismiss(struct assay_target *t)
 {
+    if (t->dismissed || t->process.pid <= 0)
+        return; /* many a server takes a second signal as an order to break off */
+    t->dismissed = true;
     t->since = assay_clock_now();
-    if (t->process.pid > 0 && !assay_process_ended(&t->process))
+    if (!assay_process_ended(&t->process))
         kill(-t->process.pid, SIGTERM);
 }
 

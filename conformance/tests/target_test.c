@@ -30,7 +30,16 @@ static void say_address(const char *form, int fd)
     fflush(stdout);
 }
 
-/* The first byte of a connection is an order: 'q' exit with 3, 'a' abort. `form`: how it says where it listens. */
+static void on_term(int signal)
+{
+    static const char told[] = "told to end\n";
+    (void)signal;
+    if (write(STDERR_FILENO, told, sizeof told - 1) < 0)
+        _exit(1);
+}
+
+/* The first byte of a connection is an order: 'q' exit with 3, 'a' abort. `form`: how it says where it listens;
+ * "stays": plain, and says only that it was told to end. */
 static int be_target(const char *where, const char *form)
 {
     struct assay_address at[ASSAY_ADDRESSES_MAX];
@@ -42,6 +51,8 @@ static int be_target(const char *where, const char *form)
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, &at[0].any, at[0].size) < 0 || listen(listener, 16) < 0)
         return 98;
+    if (strcmp(form, "stays") == 0)
+        sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_term, .sa_flags = SA_RESTART}, NULL);
     if (strcmp(form, "mute") != 0)
         say_address(form, listener);
     fprintf(stderr, "ready to serve\n");
@@ -184,6 +195,31 @@ static void ends_what_it_started(void **state)
     close(fd);
 }
 
+static void await_said(struct assay_target *t, const char *what)
+{
+    int64_t by = assay_clock_now() + 60 * ASSAY_SECOND;
+    while (!strstr(assay_target_said(t), what)) {
+        assert_true(assay_clock_now() < by);
+        assay_target_listen(t);
+        usleep(1000);
+    }
+}
+
+/* A second signal is to many servers an order to break off. */
+static void is_told_to_end_once(void **state)
+{
+    (void)state;
+    struct assay_address at;
+    struct assay_target *t = up("127.0.0.1:0 stays", "", &at);
+    assay_target_dismiss(t);
+    await_said(t, "told to end");
+    assay_target_dismiss(t);
+    order(&at, 'q');
+    assert_false(assay_target_alive(t, true));
+    assert_null(strstr(strstr(assay_target_said(t), "told to end") + 1, "told to end"));
+    assay_target_free(t);
+}
+
 static void says_why_it_did_not_come_up(void **state)
 {
     (void)state;
@@ -217,6 +253,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(tries_another_port_when_it_was_taken),
         cmocka_unit_test(says_how_the_target_ended_and_starts_it_again),
         cmocka_unit_test(ends_what_it_started),
+        cmocka_unit_test(is_told_to_end_once),
         cmocka_unit_test(says_why_it_did_not_come_up),
         cmocka_unit_test(refuses_what_is_no_target),
     };
