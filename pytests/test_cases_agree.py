@@ -219,13 +219,13 @@ class Marked(World):
         super().__init__(spec)
         self.made = {}
 
-    def draw(self, count):
-        """Each stands for one that a target chooses."""
-        self.drawn += 1
-        return Opaque((MARK + self.drawn.to_bytes(8, "little")).ljust(count, b"\0")[:count])
+    def draw(self, count, session):
+        """Each stands for one that a target chooses; of sessions that may be, each counts its own."""
+        session.drawn += 1
+        return Opaque((MARK + session.drawn.to_bytes(8, "little")).ljust(count, b"\0")[:count])
 
-    def seal(self, values, span):
-        seal = self.draw(16)
+    def seal(self, values, span, session):
+        seal = self.draw(16, session)
         self.made[bytes(seal)] = values, span
         return seal
 

@@ -45,12 +45,16 @@ class _Link:
     """What one connection was fed, as the set of sessions that may be there."""
 
     def __init__(self, machine, now=0):
-        self.machine, self.sessions = machine, machine.connect(now)
-        self.held = [b""] * len(self.sessions)
+        self.machine = machine
+        self._settled(machine.connect(now))
         self.reset = False
 
     def _step(self, act):
-        self.sessions = self.machine.settle_all([after for session in self.sessions for after in act(session)])
+        self._settled(self.machine.settle_all([after for session in self.sessions for after in act(session)]))
+
+    def _settled(self, sessions):
+        """Those that are there now, none of which holds back a write."""
+        self.sessions, self.held = sessions, [b""] * len(sessions)
 
     def send(self, data, now, may_join):
         """One write. While segments count, a write may reach the server joined with the one behind it."""
@@ -72,7 +76,7 @@ class _Link:
         if not session.ended:
             return session
         other = self.machine.connect(session.now if now is None else now)[0]
-        other.sent = session.sent + other.sent
+        other.sent, other.drawn = session.sent + other.sent, session.drawn
         return other
 
     def _keep(self, sessions, held):
@@ -108,11 +112,11 @@ class _PatientLink(_Link):
     def __init__(self, machine, now=0):
         super().__init__(machine, now)
         self.first = None  # the call that makes the link
-        self.sessions = [] if machine.role == "client" else self.sessions
+        self._settled([] if machine.role == "client" else self.sessions)
 
     def arrive(self, now):
         """The target makes the link."""
-        self.sessions = self.machine.connect(now)
+        self._settled(self.machine.connect(now))
         if self.first is not None:
             self.call(*self.first, now)
 
@@ -147,13 +151,14 @@ class _PatientLink(_Link):
                     continue
                 session, session.passed = other, due
             passed.append(_at(session, now))
-        self.sessions = list({session.key(): session for session in passed}.values())
+        self._settled(list({session.key(): session for session in passed}.values()))
 
     def _granted(self, session, due):
         """How much earlier and later what is due may happen. Copies are judged by when they are seen: the model's come in time."""
         timer, reliability = self.machine.due_timer(session), self.machine.reliability
+        copies = bool(session.flow and session.flow.sent) and min(one.due for one in session.flow.sent) == due
         if timer is not None:
-            return timer.early, timer.late
+            return timer.early, -1 if copies else timer.late
         if session.call is not None and session.call.deadline == due:
             return 0, CALL_LATE
         if reliability is not None and session.flow.sent and session.flow.progress + reliability.give_up == due:

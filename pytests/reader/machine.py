@@ -34,6 +34,7 @@ class Session:
         self.places = {}  # of a log: the row that is sent next, and up to which one they go without a new batch
         self.declined = False  # what became of the last message
         self.call, self.told = None, []  # see calls.py
+        self.drawn = 0  # how many random values there were, where a world counts them so
 
     def copy(self):
         """A session in the same state."""

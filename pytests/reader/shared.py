@@ -29,19 +29,22 @@ class World:
         if not unique or all([other[column] for column in unique] != mine for other in self.logs[name]):
             self.logs[name].append(dict(row))
 
-    def draw(self, count):
+    def draw(self, count, _session):
         """Bytes that were not there before."""
         self.drawn += 1
         return Opaque(hashlib.sha512(self.key + b"random%d" % self.drawn).digest()[:count])
 
-    def seal(self, values, span):
+    def seal(self, values, span, _session):
         """What stands for these values, made in a span of time."""
+        return self._sealed(values, span)
+
+    def _sealed(self, values, span):
         text = b"".join(b"%d:" % len(value) + value for value in values)
         return Opaque(hashlib.sha256(self.key + b"seal%d:" % span + text).digest()[:16])
 
     def is_seal(self, given, values, span):
         """Whether bytes stand for these values, and were made in this span of time or the one before."""
-        return any(given == self.seal(values, made) for made in (span, span - 1))
+        return any(given == self._sealed(values, made) for made in (span, span - 1))
 
 
 class Here:
@@ -62,11 +65,11 @@ class Here:
 
     def random(self, count):
         """random(n)"""
-        return self.world.draw(need(count, "number"))
+        return self.world.draw(need(count, "number"), self.session)
 
     def seal(self, *values):
         """seal(a, ...)"""
-        return self.world.seal([_bytes(value) for value in values], self.span)
+        return self.world.seal([_bytes(value) for value in values], self.span, self.session)
 
     def sealed(self, given, *values):
         """sealed(bytes, a, ...): of this span of time, or of the last one."""
