@@ -190,14 +190,13 @@ static void too_late(struct assay_builder *b, const struct assay_node *before, i
 static void outlasted_cases(struct assay_builder *b, uint32_t node, int64_t due, const struct assay_timer *first)
 {
     struct assay_range timers = b->model->machines[b->config.machine].timers;
-    struct assay_lens *lens = &b->explored.world.lens;
+    const struct assay_belief *belief = b->explored.nodes[node].belief;
     uint16_t state = b->explored.nodes[node].state;
     for (uint32_t i = timers.first; i < (uint32_t)timers.first + timers.count; i++) {
         const struct assay_timer *timer = &b->model->timers[i];
         assay_val after;
-        assay_lens_clear(lens);
-        if (timer == first || !runs_in(b->model, timer, state) || !assay_eval(&lens->env, timer->after, &after) ||
-            (int64_t)after <= due)
+        if (timer == first || !runs_in(b->model, timer, state) ||
+            !assay_belief_eval(&b->explored.world, belief, timer->after, &after) || (int64_t)after <= due)
             continue;
         assay_build_begin(b, assay_build_state_name(b, state), timer->name, "outlasts-%s", first->name);
         assay_build_path(b, 0, node);

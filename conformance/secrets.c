@@ -167,6 +167,8 @@ static bool bind_vars(struct assay_belief_world *world, const struct assay_belie
 {
     const struct assay_model *model = world->config.model;
     struct assay_range range = model->machines[world->config.machine].vars;
+    if (range.count > ASSAY_SLOTS_MAX)
+        return false;
     for (uint16_t i = 0; i < range.count; i++) {
         struct assay_span s = {0};
         vars[i] = 0;
@@ -184,6 +186,22 @@ static bool bind_vars(struct assay_belief_world *world, const struct assay_belie
     env->vars = vars;
     env->vars_first = range.first;
     return true;
+}
+
+static void unbind_vars(struct assay_env *env)
+{
+    env->vars = NULL;
+    env->vars_first = 0;
+}
+
+bool assay_belief_eval(struct assay_belief_world *world, const struct assay_belief *b, uint16_t code, assay_val *v)
+{
+    struct assay_env *env = &world->lens.env;
+    assay_val vars[ASSAY_SLOTS_MAX];
+    assay_lens_clear(&world->lens);
+    bool good = bind_vars(world, b, env, vars) && assay_eval(env, code, v);
+    unbind_vars(env);
+    return good;
 }
 
 /* The number on the wire of the message with this count, either way. */
@@ -248,7 +266,7 @@ uint64_t assay_belief_number(struct assay_belief_world *world, const struct assa
     assay_lens_clear(&world->lens);
     assay_waiting(b->engine, b->sid, &w);
     uint64_t number = bind_vars(world, b, env, vars) ? number_of(world, env, w.taken) : 0;
-    env->vars = NULL;
+    unbind_vars(env);
     return number;
 }
 
@@ -261,8 +279,7 @@ static void fill_in(struct assay_belief_world *world, const struct assay_belief 
     uint16_t frame = frame_in(world);
     assay_val vars[ASSAY_SLOTS_MAX];
     uint8_t *out;
-    if ((stamp.kind == ASSAY_STAMP_NONE && !stamp.session) || !world->reliable ||
-        model->machines[world->config.machine].vars.count > ASSAY_SLOTS_MAX || !(out = malloc(in.n + 64u)))
+    if ((stamp.kind == ASSAY_STAMP_NONE && !stamp.session) || !world->reliable || !(out = malloc(in.n + 64u)))
         return;
     assay_lens_clear(&world->lens);
     env->frame = in.p;
@@ -275,7 +292,7 @@ static void fill_in(struct assay_belief_world *world, const struct assay_belief 
             assay_buf_add(bytes, out, e.size);
         }
     }
-    env->vars = NULL;
+    unbind_vars(env);
     free(out);
 }
 

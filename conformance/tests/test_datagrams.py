@@ -135,3 +135,13 @@ def test_a_target_that_forgets_is_found():
     cases = restarts(f"rm -f {{data}}/*; exec {KEEPER}")
     wrong = {name: c["requirement"] for name, c in cases.items() if c["verdict"] == "fail"}
     assert "kept" in wrong and wrong["then-token-size-16"] == "PS-7"
+
+
+def test_timers_that_last_as_long_as_variables_say():
+    path = "conformance/tests/patient.yaml"
+    command = [ASSAY, "test", path, f"exec:{ASSAY} drive {path} {{address}}", "--role", "client", "--json", "--filter",
+               "patient/asking/[ae]*/*"]
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    cases = json.loads(done.stdout)["cases"]
+    assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == []
+    assert {"patient/asking/again/idle", "patient/asking/enough/outlasts-again"} <= {c["id"] for c in cases}
