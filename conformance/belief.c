@@ -322,6 +322,8 @@ static bool again(enum assay_rc rc, const struct harvest *h)
 
 static void run_signal(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                        int64_t now, const void *arg);
+static void run_waiting(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                        int64_t now);
 
 /* Handle input with one call of the engine. Little room keeps it to few choices. */
 static void run_some(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
@@ -342,6 +344,8 @@ static void run_some(struct assay_belief_world *world, struct assay_belief_set *
         b->in.n = 0;
     if (!b->more)
         give_rows(world, b, now);
+    if (!b->more)
+        run_waiting(world, set, b, now);
     if (b->behind && rc != ASSAY_EARLY && !b->more && !b->ended)
         run_signal(world, set, b, now, &(enum assay_builtin_event){(enum assay_builtin_event)b->behind});
 }
@@ -380,6 +384,7 @@ static void run_tick(struct assay_belief_world *world, struct assay_belief_set *
     answer_all(world, set, b, now, &h);
     b->more = b->in.n > 0; /* what waited for a call may be for a rule now */
     give_rows(world, b, now);
+    run_waiting(world, set, b, now);
 }
 
 /* ---- choices ----------------------------------------------------------- */
@@ -489,6 +494,16 @@ static bool comes_anew(const struct assay_belief_world *world)
     return world->datagrams && !world->client && world->config.model->machines[world->config.machine].stateless;
 }
 
+/* It stands where it began, with nothing in flight: the next datagram is that of a stranger. */
+static bool is_nobody(const struct assay_belief *b)
+{
+    struct assay_waiting w;
+    const struct assay_machine *machine = &b->world->model->machines[b->world->config.machine];
+    if (!b->open || b->ended || b->wave == 0 || assay_state(b->engine, b->sid) != machine->start)
+        return false;
+    return !assay_waiting(b->engine, b->sid, &w) || (w.sent == 0 && w.held == 0);
+}
+
 static void open_anew(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                       int64_t now)
 {
@@ -529,6 +544,10 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
 {
     for (size_t i = 0; i < set->count; i++) {
         struct assay_belief *b = set->items[i];
+        if (comes_anew(world) && is_nobody(b)) {
+            assay_drop(b->engine, b->sid);
+            b->ended = true;
+        }
         if (b->ended && comes_anew(world))
             open_anew(world, set, b, now);
         if (b->ended)
@@ -556,13 +575,48 @@ static enum assay_rc do_call(struct assay_belief *b, int64_t now, const void *ar
     return assay_call(b->engine, b->sid, now, c->call, c->values, c->spans, deadline, out);
 }
 
+/* As many messages wait to be acknowledged as may. */
+static bool window_is_full(const struct assay_belief *b)
+{
+    struct assay_waiting w;
+    return b->world->reliable && assay_waiting(b->engine, b->sid, &w) && w.sent >= b->world->reliable->window;
+}
+
+/* False: it has to wait until the window has room. */
+static bool start_call(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                       int64_t now, const struct assay_belief_call *call)
+{
+    struct harvest h;
+    bool full = window_is_full(b);
+    b->calling = true;
+    enum assay_rc rc = full ? call_once(world, b, now, do_call, call, &h, world->model->out_max + 64)
+                            : call_engine(world, b, now, do_call, call, &h);
+    if (full && rc == ASSAY_FULL && h.count == 0)
+        return false;
+    answer_all(world, set, b, now, &h);
+    return true;
+}
+
+static void run_waiting(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+                        int64_t now)
+{
+    while (b->waiting_count && !b->ended && !window_is_full(b)) {
+        struct assay_belief_call call = b->waiting[0];
+        memmove(b->waiting, b->waiting + 1, --b->waiting_count * sizeof b->waiting[0]);
+        start_call(world, set, b, now, &call);
+    }
+}
+
 static void run_call(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                      int64_t now, const void *arg)
 {
-    struct harvest h;
-    b->calling = true;
-    call_engine(world, b, now, do_call, arg, &h);
-    answer_all(world, set, b, now, &h);
+    const struct assay_belief_call *call = arg;
+    if (b->waiting_count == 0 && start_call(world, set, b, now, call))
+        return;
+    if (b->waiting_count < ASSAY_CALLS_WAIT_MAX)
+        b->waiting[b->waiting_count++] = *call;
+    else
+        set->overflow = true;
 }
 
 void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,

@@ -37,6 +37,15 @@ struct assay_effect_seen {
     uint32_t at, size; /* in belief.effects_bytes: as an observer shows it, or what is gathered */
 };
 
+/* The application starts a call. */
+struct assay_belief_call {
+    uint16_t call;
+    const assay_val *values; /* valid as long as the belief, or a copy of it, lives */
+    const struct assay_span *spans;
+};
+
+#define ASSAY_CALLS_WAIT_MAX 8
+
 struct assay_belief {
     struct assay_belief_world *world; /* that its memory comes from */
     struct assay_engine *engine;
@@ -49,7 +58,9 @@ struct assay_belief {
     bool heard;                        /* a message arrived */
     bool calling;                      /* a call is running */
     bool over;                         /* a call is through that made its own link */
-    bool datagram;                     /* one is in `in`, which may be empty */
+    struct assay_belief_call waiting[ASSAY_CALLS_WAIT_MAX]; /* calls that found the window full, the oldest first */
+    uint8_t waiting_count;
+    bool datagram;   /* one is in `in`, which may be empty */
     uint16_t behind; /* the end of the stream, if it is behind a message that waits for a call; or 0 */
     int64_t ended_at;
     uint16_t cause; /* ended: the event */
@@ -141,12 +152,6 @@ void assay_beliefs_feed(struct assay_belief_world *world, struct assay_belief_se
                         struct assay_span bytes);
 void assay_beliefs_signal(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                           enum assay_builtin_event event);
-/* The application starts a call. */
-struct assay_belief_call {
-    uint16_t call;
-    const assay_val *values;
-    const struct assay_span *spans;
-};
 void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,
                         const struct assay_belief_call *call);
 

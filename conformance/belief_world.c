@@ -24,7 +24,8 @@ static uint32_t session_memory(const struct assay_model *model, uint16_t machine
 
 #define WINDOW_USUAL  64u
 #define WINDOW_MOST   1024u /* of wider ones no case fills more */
-#define HEAP_RELIABLE 384u  /* for each message that may wait */
+#define MESSAGE_LEAST 384u  /* bytes, for each message that may wait, */
+#define MESSAGE_MOST  4096u
 #define HEAP_TABLES   8192u
 #define ROWS_MAX      64u
 #define CUTS          64u
@@ -35,9 +36,23 @@ static uint32_t window_of(const struct assay_model *model)
     return window < WINDOW_USUAL ? WINDOW_USUAL : window < WINDOW_MOST ? window : WINDOW_MOST;
 }
 
+/* The largest message that may wait, as the allocator rounds it up. */
+static uint32_t message_size(const struct assay_model *model)
+{
+    const struct assay_reliable *r = &model->reliables[0];
+    uint32_t size = 64, most = 0;
+    for (uint32_t i = 0; i < r->messages.count; i++) {
+        uint32_t n = model->messages[model->reliable_messages[r->messages.first + i]].wire_max;
+        most = n > most ? n : most;
+    }
+    while (size < most && size < MESSAGE_MOST)
+        size *= 2;
+    return size < MESSAGE_LEAST ? MESSAGE_LEAST : size;
+}
+
 static void add_shared(const struct assay_model *model, struct assay_limits *limits)
 {
-    uint64_t more = (model->reliables_count ? HEAP_RELIABLE * window_of(model) : 0);
+    uint64_t more = model->reliables_count ? (uint64_t)message_size(model) * window_of(model) : 0;
     more += model->tables_count ? HEAP_TABLES : 0;
     limits->memory =
         limits->memory + more < model->limits.memory ? (uint32_t)(limits->memory + more) : model->limits.memory;

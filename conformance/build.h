@@ -90,6 +90,7 @@ assay_generator assay_generate_filled;   /* the same again until something is fu
 assay_generator assay_generate_lossy;    /* the tester is a network that loses, doubles, reorders and spoils */
 assay_generator assay_generate_repeats;  /* clients: datagrams that come twice, and then time */
 assay_generator assay_generate_copies;   /* what the target sends again */
+assay_generator assay_generate_window;   /* as many on their way as may be, and more */
 assay_generator assay_generate_seals;    /* seals that are too old */
 assay_generator assay_generate_restarts; /* servers that are killed and started again */
 assay_generator assay_generate_by_hand;  /* the spec's own cases */

@@ -102,7 +102,8 @@ bool assay_gives_up_at(const struct assay_belief *b, int64_t due)
 
 /* ---- what was seen --------------------------------------------------------- */
 
-/* Those that are older, and those that say the same, need not come any more. */
+/* Those that are older, and those that say the same, need not come any more. Those that say the same still may, which
+ * of them ever it was that came; those that say less may not. */
 static void merge_acks(struct assay_belief *b, struct assay_chunk *chunk)
 {
     bool behind = false;
@@ -111,9 +112,13 @@ static void merge_acks(struct assay_belief *b, struct assay_chunk *chunk)
         struct assay_chunk *c = &b->chunks[i];
         if (c == chunk)
             behind = true;
-        else if (c->kind == ASSAY_CHUNK_ACK && !behind && c->seen)
+        if (c == chunk || c->kind != ASSAY_CHUNK_ACK)
+            continue;
+        bool alike = same(bytes_of(b, c), bytes_of(b, chunk));
+        if (!behind && c->seen) {
+            chunk->copies += alike ? c->copies : 0;
             c->copies = 0;
-        else if (c->kind == ASSAY_CHUNK_ACK && !c->seen && (!behind || same(bytes_of(b, c), bytes_of(b, chunk)))) {
+        } else if (!c->seen && (!behind || alike)) {
             c->seen = true;
             chunk->copies++;
         }

@@ -122,6 +122,160 @@ static void test_what_was_learned_stays(void **state)
     assert_false(assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, n})); /* one answer a question */
 }
 
+/* ---- wide.yaml: no secrets, and a window of 256 --------------------------- */
+
+#define WIDE   "conformance/tests/wide.yaml"
+#define WINDOW 256
+#define TEXT   180
+#define MS     INT64_C(1000000)
+
+static struct judged wide(void)
+{
+    struct judged j = {.spec = load_spec(WIDE)};
+    static const uint8_t join[] = {3, 0, 0, 'a', 'n', 'n'}, in[] = {8, 0, 0};
+    j.config = (struct assay_oracle_config){.model = assay_spec_model(j.spec), .seed = 1};
+    j.config.machine = j.config.model->server;
+    j.oracle = assay_oracle_new(&j.config, 1);
+    assert_non_null(j.oracle);
+    assay_oracle_connect(j.oracle, 0, 0);
+    assay_oracle_sent(j.oracle, 0, 0, (struct assay_span){join, sizeof join});
+    assert_true(assay_oracle_received(j.oracle, 0, (struct assay_span){in, sizeof in}));
+    return j;
+}
+
+static void unload(struct judged *j)
+{
+    assay_oracle_free(j->oracle);
+    assay_spec_free(j->spec);
+}
+
+static void note(const struct judged *j, unsigned seq)
+{
+    uint8_t bytes[3 + TEXT] = {4, (uint8_t)(seq >> 8), (uint8_t)seq};
+    memset(bytes + 3, 'x', TEXT);
+    assay_oracle_sent(j->oracle, 0, 0, (struct assay_span){bytes, sizeof bytes});
+}
+
+static bool acked(const struct judged *j, unsigned next)
+{
+    uint8_t bytes[] = {6, 0, 0, (uint8_t)(next >> 8), (uint8_t)next};
+    return assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, sizeof bytes});
+}
+
+static bool row(const struct judged *j, unsigned n)
+{
+    uint8_t high = (uint8_t)(n >> 8), low = (uint8_t)n;
+    uint8_t bytes[11 + TEXT] = {5, high, low, 0, 0, 0, 0, 0, 0, high, low};
+    memset(bytes + 11, 'x', TEXT);
+    return assay_oracle_received(j->oracle, 0, (struct assay_span){bytes, sizeof bytes});
+}
+
+static void test_a_wide_window_goes_out_and_again(void **state)
+{
+    struct judged j = wide();
+    static const uint8_t all[] = {6, 0, 0, WINDOW >> 8, 0};
+    (void)state;
+    for (unsigned i = 0; i <= WINDOW; i++) {
+        note(&j, i);
+        assert_true(acked(&j, i + 1));
+        if (i < WINDOW)
+            assert_true(row(&j, i));
+    }
+    assert_true(assay_oracle_silence(j.oracle, 0)); /* the last row waits */
+    assay_oracle_time(j.oracle, 100 * MS);
+    for (unsigned i = 0; i + 1 < WINDOW; i++)
+        assert_true(row(&j, i));
+    assay_oracle_time(j.oracle, 121 * MS);
+    assert_true(assay_oracle_owed(j.oracle, 0).bytes); /* one has not come again */
+    assay_oracle_sent(j.oracle, 0, 122 * MS, (struct assay_span){all, sizeof all});
+    assert_true(row(&j, WINDOW));
+    assert_false(assay_oracle_owed(j.oracle, 0).bytes);
+    unload(&j);
+}
+
+static void test_a_wide_window_is_held(void **state)
+{
+    struct judged j = wide();
+    (void)state;
+    for (unsigned i = WINDOW - 1; i > 0; i--) {
+        note(&j, i);
+        assert_true(acked(&j, 0));
+    }
+    note(&j, 0);
+    assert_true(acked(&j, WINDOW));
+    for (unsigned i = 0; i < WINDOW; i++)
+        assert_true(row(&j, i));
+    assert_true(assay_oracle_silence(j.oracle, 0));
+    unload(&j);
+}
+
+/* One that goes beyond the window is wrong. */
+static void test_a_wide_window_has_an_end(void **state)
+{
+    struct judged j = wide();
+    (void)state;
+    for (unsigned i = 0; i <= WINDOW; i++) {
+        note(&j, i);
+        assert_true(acked(&j, i + 1));
+        assert_int_equal(row(&j, i), i < WINDOW);
+    }
+    unload(&j);
+}
+
+/* Whether it has given up, and sends nothing more, cannot be seen: until it must have, both may be. */
+static void test_a_session_that_may_be_over_owes_no_copies(void **state)
+{
+    static const int64_t copies[] = {100, 300, 700, 1100, 1500};
+    struct judged j = wide();
+    struct assay_owed owed;
+    (void)state;
+    note(&j, 0);
+    assert_true(acked(&j, 1) && row(&j, 0));
+    for (size_t i = 0; i < sizeof copies / sizeof copies[0]; i++) {
+        assay_oracle_time(j.oracle, copies[i] * MS);
+        assert_true(row(&j, 0));
+    }
+    owed = assay_oracle_owed(j.oracle, 0);
+    assert_true(owed.maybe && !owed.bytes && !owed.gone);
+    assay_oracle_time(j.oracle, 2000 * MS); /* the next copy had until 1980, giving up begins at 1600 */
+    owed = assay_oracle_owed(j.oracle, 0);
+    assert_true(owed.bytes && !owed.maybe && owed.gone);
+    assay_oracle_time(j.oracle, 2500 * MS); /* by now it has given up */
+    owed = assay_oracle_owed(j.oracle, 0);
+    assert_true(!owed.bytes && !owed.maybe && owed.gone);
+    unload(&j);
+}
+
+static void test_late_copies_are_owed_before_it_may_have_given_up(void **state)
+{
+    struct judged j = wide();
+    (void)state;
+    note(&j, 0);
+    assert_true(acked(&j, 1) && row(&j, 0));
+    assay_oracle_time(j.oracle, 1500 * MS);
+    struct assay_owed owed = assay_oracle_owed(j.oracle, 0);
+    assert_true(owed.bytes && !owed.maybe && !owed.gone);
+    unload(&j);
+}
+
+/* An acknowledgement that was doubled may come when another like it was expected in the meantime. */
+static void test_acknowledgements_that_say_the_same_are_one(void **state)
+{
+    struct judged j = wide();
+    (void)state;
+    for (unsigned n = 3; n > 0; n--)
+        note(&j, n);
+    assert_true(acked(&j, 0));
+    note(&j, 5);
+    note(&j, 4);
+    for (int i = 0; i < 4; i++)
+        assert_true(acked(&j, 0));
+    note(&j, 0);
+    assert_true(acked(&j, 6));
+    assert_false(acked(&j, 0)); /* what says less has been overtaken */
+    unload(&j);
+}
+
 /* All mutants of that kind are found, and for what they break. */
 static void found(const struct judged *j, uint8_t role, const char *kind)
 {
@@ -157,6 +311,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_only_the_target_can_say_is_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_but_the_secret_may_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_was_learned_stays, setup, teardown),
+        cmocka_unit_test(test_a_wide_window_goes_out_and_again),
+        cmocka_unit_test(test_a_wide_window_is_held),
+        cmocka_unit_test(test_a_wide_window_has_an_end),
+        cmocka_unit_test(test_a_session_that_may_be_over_owes_no_copies),
+        cmocka_unit_test(test_late_copies_are_owed_before_it_may_have_given_up),
+        cmocka_unit_test(test_acknowledgements_that_say_the_same_are_one),
         cmocka_unit_test_setup_teardown(test_wrong_servers_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_clients_are_found, setup, teardown),
     };

@@ -72,6 +72,29 @@ def test_clients_whose_call_makes_the_link_and_those_that_keep_one(spec, least):
     assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == [] and len(cases) >= least
 
 
+WIDE = "conformance/tests/wide.yaml"
+SLOW = ["--param", "first=1s", "--param", "give_up=10s"]
+
+
+def wide(command, *options):
+    """Windows of 256, and a table that all sessions share though no disk keeps it."""
+    done = subprocess.run(list(map(str, [ASSAY, "test", WIDE, f"exec:{command} {' '.join(SLOW)}", *SLOW, "--timed", "none",
+                                         "--json", *options])), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    cases = json.loads(done.stdout)["cases"]
+    assert [(c["id"], c.get("why")) for c in cases if c["verdict"] not in ("pass", "unsupported")] == []
+    return {c["id"] for c in cases}
+
+
+def test_sessions_see_what_another_has_put():
+    ids = wide(f"{ASSAY} serve {WIDE} --listen udp:127.0.0.1:0", "--filter", "wide/*/[jlw]*")
+    assert ids >= {"wide/live/window/full", "wide/live/window/held", "wide/live/lossy/note-seen-by-another"}
+
+
+def test_calls_that_find_the_window_full():
+    ids = wide(f"{ASSAY} drive {WIDE} {{address}}", "--role", "client", "--filter", "wide/idle/*")
+    assert "wide/idle/window/full" in ids
+
+
 PUBSUB = "spec/pubsub.yaml"
 SOON = [word for name, value in {"first": "40ms", "cap": "160ms", "give_up": "1s", "beat": "300ms", "lease": "1s"}.items()
         for word in ("--param", f"{name}={value}")]
