@@ -1,13 +1,17 @@
 """Hypothesis strategies made from a spec: values of types, messages, streams and how they are cut."""
 
+import functools
+import operator
+
 from hypothesis import assume, strategies as st
 
 from reader import compound, extents, types
 from reader.codec import encode
 from reader.values import EnumValue, Record, Undefined, Unfit
 
-TEXT = {"ascii": st.text(st.characters(min_codepoint=0, max_codepoint=127), max_size=40).map(lambda text: text.encode()),
-        "utf-8": st.text(max_size=20).map(lambda text: text.encode()),
+# What is mapped has names here: of a lambda Hypothesis reads the source again with every draw.
+TEXT = {"ascii": st.text(st.characters(min_codepoint=0, max_codepoint=127), max_size=40).map(str.encode),
+        "utf-8": st.text(max_size=20).map(str.encode),
         "bytes": st.binary(max_size=40)}
 
 
@@ -29,11 +33,16 @@ def enums(of):
     known = st.sampled_from([EnumValue(of.enum, key) for key in of.enum.names])
     if not of.enum.is_open:
         return known
-    return known | numbers(of.base).map(lambda key: EnumValue(of.enum, key))
+    return known | numbers(of.base).map(functools.partial(EnumValue, of.enum))
 
 
 def values(of, samples=()):
-    """Values that a type may hold."""
+    """Values that a type may hold: made once, as making strategies takes longer than drawing from them."""
+    return _values(of, tuple(samples))
+
+
+@functools.lru_cache(maxsize=None)
+def _values(of, samples):
     if of.enum is not None and of.value_kind == "enum":
         return enums(of)
     if isinstance(of, compound.ListType):
@@ -47,11 +56,16 @@ def values(of, samples=()):
     if isinstance(of, compound.PairsType):
         return pairs(of)
     if of.chars is not None:
-        return st.builds(lambda first, rest: first + bytes(rest), st.sampled_from(sorted(of.first or of.chars)).map(lambda byte: bytes([byte])),
-                         st.lists(st.sampled_from(sorted(of.chars)), max_size=10))
+        first, rest = st.sampled_from(sorted(of.first or of.chars)), st.lists(st.sampled_from(sorted(of.chars)), max_size=10)
+        return st.tuples(first, rest).map(_word)
     plain = TEXT[getattr(of, "charset", "bytes")]
     data = [of.from_data(sample) for sample in samples]
     return plain | st.sampled_from(data) if data else plain
+
+
+def _word(drawn):
+    first, rest = drawn
+    return bytes([first, *rest])
 
 
 def pairs(of):
@@ -121,7 +135,8 @@ def damaged(draw, data):
     return bytes(data)
 
 
+@functools.lru_cache(maxsize=None)
 def streams(spec, sender):
     """Streams of a few messages, good or damaged, or of anything."""
-    one = messages(spec, sender).map(lambda made: made[2])
+    one = messages(spec, sender).map(operator.itemgetter(2))
     return st.lists(one | one.flatmap(damaged) | st.binary(max_size=20), max_size=6).map(b"".join)
