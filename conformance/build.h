@@ -78,25 +78,26 @@ struct assay_blob assay_build_join(struct assay_builder *b, struct assay_blob x,
 /* ---- families ---------------------------------------------------------- */
 
 typedef void assay_generator(struct assay_builder *b);
-assay_generator assay_generate_rules;    /* each cell of (state, event), each border of a field */
-assay_generator assay_generate_segments; /* the same in segment mode */
-assay_generator assay_generate_ends;     /* eof, eof inside a frame, reset, half-close */
-assay_generator assay_generate_framing;  /* cuts, pieces, frames in one segment */
-assay_generator assay_generate_sessions; /* many at once */
-assay_generator assay_generate_effects;  /* what observers have to show */
-assay_generator assay_generate_times;    /* timers, idle and slow peers */
-assay_generator assay_generate_faults;   /* effects that fail, memory that is short */
-assay_generator assay_generate_filled;   /* the same again until something is full */
-assay_generator assay_generate_lossy;    /* the tester is a network that loses, doubles, reorders and spoils */
-assay_generator assay_generate_repeats;  /* clients: datagrams that come twice, and then time */
-assay_generator assay_generate_copies;   /* what the target sends again */
-assay_generator assay_generate_window;   /* as many on their way as may be, and more */
-assay_generator assay_generate_seals;    /* seals that are too old */
-assay_generator assay_generate_restarts; /* servers that are killed and started again */
-assay_generator assay_generate_by_hand;  /* the spec's own cases */
-assay_generator assay_generate_calls;    /* clients: calls through to their result, and those that time out */
-assay_generator assay_generate_again;    /* clients: connecting again */
-assay_generator assay_generate_stops;    /* servers that are told to stop */
+assay_generator assay_generate_rules;     /* each cell of (state, event), each border of a field */
+assay_generator assay_generate_segments;  /* the same in segment mode */
+assay_generator assay_generate_ends;      /* eof, eof inside a frame, reset, half-close */
+assay_generator assay_generate_framing;   /* cuts, pieces, frames in one segment */
+assay_generator assay_generate_sessions;  /* many at once */
+assay_generator assay_generate_effects;   /* what observers have to show */
+assay_generator assay_generate_times;     /* timers, idle and slow peers */
+assay_generator assay_generate_faults;    /* effects that fail, memory that is short */
+assay_generator assay_generate_filled;    /* the same again until something is full */
+assay_generator assay_generate_lossy;     /* the tester is a network that loses, doubles, reorders and spoils */
+assay_generator assay_generate_repeats;   /* clients: datagrams that come twice, and then time */
+assay_generator assay_generate_copies;    /* what the target sends again */
+assay_generator assay_generate_strangers; /* who sends less than it must */
+assay_generator assay_generate_window;    /* as many on their way as may be, and more */
+assay_generator assay_generate_seals;     /* seals that are too old */
+assay_generator assay_generate_restarts;  /* servers that are killed and started again */
+assay_generator assay_generate_by_hand;   /* the spec's own cases */
+assay_generator assay_generate_calls;     /* clients: calls through to their result, and those that time out */
+assay_generator assay_generate_again;     /* clients: connecting again */
+assay_generator assay_generate_stops;     /* servers that are told to stop */
 
 /* ---- the suite behind the public one ------------------------------------ */
 

@@ -3,9 +3,9 @@
 #include "conformance/side.h"
 
 static const struct assay_operator *const families[] = {
-    assay_operators_rules,  assay_operators_actions,  assay_operators_states,
-    assay_operators_fields, assay_operators_messages, assay_operators_timers,
-    assay_operators_text,   assay_operators_calls,    assay_operators_reliable,
+    assay_operators_rules,    assay_operators_actions,   assay_operators_states, assay_operators_fields,
+    assay_operators_messages, assay_operators_timers,    assay_operators_text,   assay_operators_calls,
+    assay_operators_reliable, assay_operators_strangers,
 };
 #define FAMILIES (sizeof families / sizeof families[0])
 

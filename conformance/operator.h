@@ -31,7 +31,7 @@ struct assay_operator {
 /* The families; each ends with a nameless operator. */
 extern const struct assay_operator assay_operators_rules[], assay_operators_actions[], assay_operators_states[],
     assay_operators_fields[], assay_operators_messages[], assay_operators_timers[], assay_operators_text[],
-    assay_operators_calls[], assay_operators_reliable[];
+    assay_operators_calls[], assay_operators_reliable[], assay_operators_strangers[];
 
 /* ---- places ------------------------------------------------------------ */
 

@@ -24,8 +24,17 @@ static assay_generator *const for_datagrams[] = {
     assay_generate_copies, assay_generate_window, assay_generate_repeats, NULL,
 };
 static assay_generator *const for_datagram_servers[] = {
-    assay_generate_rules,  assay_generate_effects, assay_generate_times, assay_generate_faults,   assay_generate_lossy,
-    assay_generate_copies, assay_generate_window,  assay_generate_seals, assay_generate_restarts, NULL,
+    assay_generate_rules,
+    assay_generate_effects,
+    assay_generate_times,
+    assay_generate_faults,
+    assay_generate_lossy,
+    assay_generate_copies,
+    assay_generate_window,
+    assay_generate_seals,
+    assay_generate_strangers,
+    assay_generate_restarts,
+    NULL,
 };
 
 static assay_generator *const *generators_for(const struct assay_builder *b)

@@ -293,8 +293,9 @@ static void found(const struct judged *j, uint8_t role, const char *kind)
 /* All that is wrong about acknowledging, sending again, logs, seals and sums. */
 static void test_wrong_servers_are_found(void **state)
 {
-    static const char *const kinds[] = {"reliable-wrong", "log-wrong", "effect-not-awaited", "address-forgotten",
-                                        "sum-ignored"};
+    static const char *const kinds[] = {"reliable-wrong",     "log-wrong",   "effect-not-awaited",
+                                        "address-forgotten",  "sum-ignored", "stranger-answered-more",
+                                        "stranger-sends-less"};
     for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
         found(*state, ASSAY_SERVER, kinds[k]);
 }

@@ -1,13 +1,14 @@
 """`assay test` over UDP: where an answer comes from, targets that cannot store, cases that take real time."""
 
 import json
+import selectors
 import socket
 import subprocess
 import threading
 
 import pytest
 
-from scripts.testing import ASSAY, ROOT
+from scripts.testing import ASSAY, ROOT, serving
 
 
 class Post(threading.Thread):
@@ -140,6 +141,89 @@ def test_seals_end_when_they_have_to(seal, wrong):
     assert [c["id"].split("/")[-1] for c in cases if c["verdict"] == "fail"] == wrong
     assert {c["verdict"] for c in cases} <= {"pass", "fail"} and len(cases) == 2
     assert all(c["requirement"] == "PS-6" for c in cases if c["id"].endswith("too-old"))
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def summed(datagram):
+    """The datagram under the right sum."""
+    return datagram[:4] + crc32c(datagram[:4] + bytes(4) + datagram[8:]).to_bytes(4, "big") + datagram[8:]
+
+
+HELLO, CHALLENGE, WHOLE = 0x11, 0x12, 32
+
+
+def answers_more(datagram, from_client):
+    return summed(datagram + bytes(16)) if not from_client and datagram[0] == CHALLENGE else datagram
+
+
+def asks_for_less(datagram, from_client):
+    short = from_client and 16 <= len(datagram) < WHOLE and datagram[0] == HELLO and summed(datagram) == datagram
+    return summed(datagram.ljust(WHOLE)) if short else datagram
+
+
+class Between(threading.Thread):
+    """Hands datagrams on between a server and whoever comes, each from a socket of its own, changed on the way."""
+
+    def __init__(self, server, change):
+        super().__init__(daemon=True)
+        self.server, self.change, self.ways = server, change, {}
+        self.selector = selectors.DefaultSelector()
+        self.front, self.bell = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.front.bind(("127.0.0.1", 0))
+        self.selector.register(self.front, selectors.EVENT_READ)
+
+    def forward(self, data, peer):
+        if peer not in self.ways:
+            way = self.ways[peer] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            way.connect(self.server)
+            self.selector.register(way, selectors.EVENT_READ, peer)
+        self.ways[peer].send(self.change(data, True) if data else data)
+
+    def run(self):
+        while True:
+            for key, _ in self.selector.select():
+                data, peer = key.fileobj.recvfrom(65536)
+                if key.data:
+                    self.front.sendto(self.change(data, False) if data else data, key.data)
+                elif peer == self.bell.getsockname():
+                    return
+                else:
+                    self.forward(data, peer)
+
+    def __enter__(self):
+        self.bell.bind(("127.0.0.1", 0))
+        self.start()
+        return "udp:127.0.0.1:%d" % self.front.getsockname()[1]
+
+    def __exit__(self, *_):
+        self.bell.sendto(b"", self.front.getsockname())
+        self.join()
+        for one in (self.front, self.bell, self.selector, *self.ways.values()):
+            one.close()
+
+
+@pytest.mark.parametrize("change,wrong", [(lambda datagram, _: datagram, set()),
+                                          (answers_more, {"example-1", "hello-bare", "hello-one-less"}),
+                                          (asks_for_less, {"hello-bare", "hello-one-less"})])
+def test_a_stranger_is_not_sent_more_than_it_sent(change, wrong, tmp_path):
+    with serving(PUBSUB, "--data", tmp_path, listen=("udp:127.0.0.1:0",)) as (addresses, _):
+        host, port = addresses["udp"].rsplit(":", 1)
+        with Between((host, int(port)), change) as target:
+            cases = []
+            for few in ("pubsub/unknown/hello/example-1", "pubsub/unknown/strangers/*"):
+                done = subprocess.run([ASSAY, "test", PUBSUB, target, "--json", "--filter", few], cwd=ROOT,
+                                      capture_output=True, text=True, timeout=120)
+                cases += json.loads(done.stdout)["cases"]
+    assert {c["id"].split("/")[-1] for c in cases if c["verdict"] == "fail"} == wrong and len(cases) == 3
+    assert all("PS-6" in (c.get("requirement"), c.get("case_requirement")) for c in cases if c["verdict"] == "fail")
 
 
 def restarts(target, *options):
