@@ -582,19 +582,24 @@ static bool window_is_full(const struct assay_belief *b)
     return b->world->reliable && assay_waiting(b->engine, b->sid, &w) && w.sent >= b->world->reliable->window;
 }
 
-/* False: it has to wait until the window has room. */
-static bool start_call(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
+/* Whether it has to wait until the window has room; tried on a copy, as what it draws is drawn. */
+static bool has_to_wait(struct assay_belief_world *world, const struct assay_belief *b, int64_t now,
+                        const struct assay_belief_call *call)
+{
+    struct harvest h;
+    struct assay_belief *trial = window_is_full(b) ? assay_belief_copy(world, b) : NULL;
+    bool waits = trial && call_once(world, trial, now, do_call, call, &h, world->model->out_max + 64) == ASSAY_FULL;
+    assay_belief_free(trial);
+    return waits;
+}
+
+static void start_call(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
                        int64_t now, const struct assay_belief_call *call)
 {
     struct harvest h;
-    bool full = window_is_full(b);
     b->calling = true;
-    enum assay_rc rc = full ? call_once(world, b, now, do_call, call, &h, world->model->out_max + 64)
-                            : call_engine(world, b, now, do_call, call, &h);
-    if (full && rc == ASSAY_FULL && h.count == 0)
-        return false;
+    call_engine(world, b, now, do_call, call, &h);
     answer_all(world, set, b, now, &h);
-    return true;
 }
 
 static void run_waiting(struct assay_belief_world *world, struct assay_belief_set *set, struct assay_belief *b,
@@ -611,12 +616,13 @@ static void run_call(struct assay_belief_world *world, struct assay_belief_set *
                      int64_t now, const void *arg)
 {
     const struct assay_belief_call *call = arg;
-    if (b->waiting_count == 0 && start_call(world, set, b, now, call))
-        return;
-    if (b->waiting_count < ASSAY_CALLS_WAIT_MAX)
+    if (b->waiting_count == 0 && !has_to_wait(world, b, now, call))
+        start_call(world, set, b, now, call);
+    else if (b->waiting_count < ASSAY_CALLS_WAIT_MAX)
         b->waiting[b->waiting_count++] = *call;
     else
         set->overflow = true;
+    b->calling = b->calling || b->waiting_count;
 }
 
 void assay_beliefs_call(struct assay_belief_world *world, struct assay_belief_set *set, int64_t now,

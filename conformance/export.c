@@ -142,13 +142,32 @@ struct playing {
     const struct assay_step *first[UINT8_MAX]; /* the call that makes the link */
     struct assay_bytes_buf filled;             /* what is sent, stamped */
     int64_t now;
+    uint8_t first_alive; /* of the links: those before it are gone with the process that they led to */
 };
+
+/* Rows that a link has added are there for the others of the same process. */
+static void share(struct playing *p, uint8_t link)
+{
+    const struct assay_belief *b = p->links[link].count && link >= p->first_alive ? p->links[link].items[0] : NULL;
+    for (uint8_t i = p->first_alive; b && b->rows.n && i < p->c->links; i++)
+        if (i != link)
+            assay_beliefs_share(&p->world, b, &p->links[i], p->now);
+}
 
 static void pass(struct playing *p, int64_t ns)
 {
     p->now += ns;
     for (uint8_t i = 0; i < p->c->links; i++)
         assay_beliefs_time(&p->world, &p->links[i], p->now);
+    for (uint8_t i = 0; i < p->c->links; i++)
+        share(p, i);
+}
+
+static void restart(struct playing *p, uint8_t first)
+{
+    p->first_alive = first;
+    for (uint8_t i = first; p->links[first - 1].count && i < p->c->links; i++)
+        assay_beliefs_restart(&p->world, &p->links[i], p->links[first - 1].items[0], p->now);
 }
 
 static void signal_link(struct playing *p, uint8_t link, enum assay_builtin_event event)
@@ -190,6 +209,7 @@ static void play_send(struct playing *p, const struct assay_step *s)
     if (set->count)
         assay_belief_stamp(&p->world, set->items[0], s->stamp, &p->filled);
     assay_beliefs_feed(&p->world, set, p->now, (struct assay_span){p->filled.p, p->filled.n});
+    share(p, s->link);
 }
 
 static void play_step(struct playing *p, const struct assay_step *s)
@@ -206,6 +226,8 @@ static void play_step(struct playing *p, const struct assay_step *s)
         signal_link(p, s->link, ASSAY_EV_RESET);
     else if (s->kind == ASSAY_STEP_PAUSE)
         pass(p, s->pause);
+    else if (s->kind == ASSAY_STEP_RESTART)
+        restart(p, s->link);
 }
 
 static bool play(struct playing *p)

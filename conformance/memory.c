@@ -30,6 +30,7 @@ struct run {
     int64_t now;
     bool refusing;
     uint8_t last;             /* of the links that the target made */
+    uint8_t first_alive;      /* of the links: those before it are gone with the process that they led to */
     struct assay_tries tries; /* of a target that connects again */
     int64_t next_try;
     struct assay_bytes_buf filled;
@@ -190,14 +191,22 @@ static struct assay_span filled(struct run *run, const struct assay_step *s)
 /* What one session keeps is there for all. */
 static bool share(struct run *run, uint8_t link, size_t step)
 {
-    const struct assay_belief *b = mute(run) ? NULL : end_of(run, link);
-    for (uint8_t i = 0; b && b->rows.n && i < run->c->links; i++) {
+    const struct assay_belief *b = mute(run) || link < run->first_alive ? NULL : end_of(run, link);
+    for (uint8_t i = run->first_alive; b && b->rows.n && i < run->c->links; i++) {
         if (i == link)
             continue;
         assay_beliefs_share(&run->world, b, &run->links[i].set, run->now);
         if (!show(run, i, step))
             return false;
     }
+    return true;
+}
+
+static bool share_all(struct run *run, size_t step)
+{
+    for (uint8_t i = run->first_alive; i < run->c->links; i++)
+        if (!share(run, i, step))
+            return false;
     return true;
 }
 
@@ -375,7 +384,7 @@ static bool pass_until(struct run *run, int64_t until, size_t step)
             return false;
         tick_all(run);
         hash_bytes(run, &run->now, sizeof run->now);
-        if (!show_all(run, step))
+        if (!show_all(run, step) || !share_all(run, step))
             return false;
         plan_again(run);
     }
@@ -514,6 +523,7 @@ static bool step_restart(struct run *run, const struct assay_step *s, size_t ste
         assay_oracle_restart(run->oracle, s->link, run->now);
     for (uint8_t i = 0; i < s->link; i++)
         run->links[i].reset = run->links[i].shut = true;
+    run->first_alive = s->link;
     for (uint8_t i = s->link; !mute(run) && i < run->c->links; i++)
         assay_beliefs_restart(&run->world, &run->links[i].set, end_of(run, (uint8_t)(s->link - 1)), run->now);
     return show_all(run, step);
@@ -661,7 +671,7 @@ static bool start(struct run *run, const struct assay_memory_config *config, con
         run->links[i].set.link = i;
     memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
     run->refusing = false;
-    run->last = 0;
+    run->last = run->first_alive = 0;
     run->next_try = ASSAY_NEVER;
     run->oracle = judge ? assay_oracle_new(&right, c->links) : NULL;
     if (!assay_belief_world_init(&run->world, &served))

@@ -26,6 +26,7 @@ struct link {
     struct assay_bytes_buf seen;
     enum seen_end end;
     bool connected, reset; /* reset: by the tester, what comes then does not matter */
+    bool gone;             /* with the target, which has started again since */
     struct last_words words;
     struct assay_tale told;         /* what the application above was seen to be told */
     struct assay_belief_call first; /* a call that makes this link was told before it is there */
@@ -188,8 +189,8 @@ static struct assay_belief *best_of(const struct assay_belief_set *set);
 static void share(struct assay_oracle *o, uint8_t link, int64_t now)
 {
     const struct assay_belief *best = best_of(&o->links[link].beliefs);
-    for (uint8_t i = 0; best && best->rows.n && i < o->link_count; i++)
-        if (i != link)
+    for (uint8_t i = 0; best && best->rows.n && !o->links[link].gone && i < o->link_count; i++)
+        if (i != link && !o->links[i].gone)
             assay_beliefs_share(&o->world, best, &o->links[i].beliefs, now);
 }
 
@@ -239,7 +240,7 @@ void assay_oracle_restart(struct assay_oracle *o, uint8_t first, int64_t now)
 {
     for (uint8_t i = 0; i < first; i++) {
         const struct assay_belief *best = best_of(&o->links[i].beliefs);
-        o->links[i].reset = true;
+        o->links[i].reset = o->links[i].gone = true;
         for (uint8_t k = first; best && k < o->link_count; k++)
             assay_beliefs_restart(&o->world, &o->links[k].beliefs, best, now);
     }

@@ -56,9 +56,11 @@ class Calls:
             raise SpecError("a call over a session that runs by itself awaits")
         if "await" in step:
             return self._awaited(session, step["await"])
+        drawn = session.drawn
         try:
             plan, = Planner(self.machine, session, {}, in_call=True).plans(step)
         except NoRoom:  # acknowledgements make room
+            session.drawn = drawn
             return False
         except CannotBeDone:
             self._tell(session, "error", ("protocol", b""))

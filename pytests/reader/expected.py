@@ -96,6 +96,10 @@ class _Link:
         """Time passed."""
         self._step(lambda session: self.machine.advance(session, now))
 
+    def look_at_rows(self):
+        """Others may have added some."""
+        self._step(lambda session: [session])
+
     def outcomes(self):
         """Those that are permitted, each once."""
         found = {}
@@ -234,13 +238,17 @@ def host_decides(spec):
 def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", world=World, patient=False):
     """The links after all steps. Where it is known what was `seen` on each, only outcomes that agree are followed.
 
-    `joins`: where segments count, writes may reach the server joined. Each link has a `world` of its own.
+    `joins`: where segments count, writes may reach the server joined. Each link has a `world` of its own, but for the
+    tables and logs of a server: those are all links'.
     `patient`: as a judge of datagrams has to be, with stamps, calls, and timers that may be late.
     """
     witnesses = [None if seen is None else _Witness(spec, data) for data in seen or [None] * links]
     effect = effect or host_decides(spec)
     link_of = _PatientLink if patient else _Link
     played = [link_of(Machine(spec, role, effect, keep=witness, world=world(spec))) for witness in witnesses]
+    if role == "server":
+        for each in played:
+            each.machine.world.share(played[0].machine.world)
     now = 0
     for index, step in enumerate(steps):
         link = played[step.get("link", 0)]
@@ -261,6 +269,9 @@ def play(spec, links, steps, effect=None, seen=None, joins=True, role="server", 
             now += step["pause"]
             for each in played:
                 each.advance(now)
+        if spec.logs:
+            for each in played:
+                each.look_at_rows()
     return played
 
 
