@@ -8,7 +8,10 @@
 #include "conformance/run.h"
 #include "net/socket.h"
 
-/* What is sent again is judged by when it was seen: this much later than it was sent, at most. */
+/* What is sent again is judged by when it was seen: this much later than it was sent, at most. It does not follow the
+ * round trips of the run: those hold what a target does before it answers (disks, other cases), while copies go out by
+ * a timer alone; a slow target would be granted pauses that its spec forbids. Where we were late ourselves, pace.c
+ * knows, and the verdict is not final; `timeout_scale` widens this as all else. */
 #define SLACK (20.0 * ASSAY_MS)
 
 static void one_round(struct assay_run_now *r)
