@@ -1,5 +1,6 @@
 """Two readers, one suite: `assay cases --json` exports stimuli and what it permits; the reader derives that on its own."""
 
+import functools
 import itertools
 import json
 
@@ -63,16 +64,24 @@ def canonical(outcomes):
     return sorted({json.dumps(outcome, sort_keys=True) for outcome in outcomes})
 
 
-def derived(spec, case, role="server"):
-    """What the reader permits on each link, and what the case's effect appends."""
-    steps = [step for step in case["steps"] if set(step) & {"send", "eof", "reset", "pause"}]
+@functools.lru_cache(maxsize=None)
+def permitted(spec, count, written, role):
+    """What the reader permits on each of so many links after steps, written as JSON, and these links as they are then."""
+    steps = json.loads(written)
     shut = {step["link"] for step in steps if "eof" in step or "reset" in step}
     reset = {step["link"] for step in steps if "reset" in step}
-    steps += [{"link": link, "eof": True} for link in range(case["links"]) if link not in shut]
-    links = play(spec, case["links"], steps, joins=False, role=role)
+    steps += [{"link": link, "eof": True} for link in range(count) if link not in shut]
+    links = play(spec, count, steps, joins=False, role=role)
     expect = [None if number in reset else
               canonical([{"bytes": items(spec, outcome), "end": outcome.end} | told(link, role) for outcome in link.outcomes()])
               for number, link in enumerate(links)]
+    return expect, links
+
+
+def derived(spec, case, role="server"):
+    """What the reader permits on each link, and what the case's effect appends."""
+    steps = [step for step in case["steps"] if set(step) & {"send", "eof", "reset", "pause"}]
+    expect, links = permitted(spec, case["links"], json.dumps(steps), role)
     effects = {name: in_some_order([shown(spec, name, most_done(link)) for link in links], seen)
                for name, seen in case.get("effects", {}).items()}
     return expect, effects
@@ -158,10 +167,27 @@ def exported():
 
     def export(name, strict):
         if (name, strict) not in made:
-            command = [program(), "cases", {**SPECS, **SPECS_LOSSY}[name], "--json"] + (["--strict"] if strict else [])
-            made[name, strict] = json.loads(output_of(command, timeout=400))
+            made[name, strict] = exported_by_program(name, strict)
         return made[name, strict]
     return export
+
+
+def exported_by_program(name, strict):
+    """The suite of a stream's server."""
+    return json.loads(output_of([program(), "cases", SPECS[name], "--json"] + (["--strict"] if strict else []), timeout=400))
+
+
+@functools.lru_cache(maxsize=None)
+def loaded(name, strict):
+    """A spec, read once: what is derived from it is kept."""
+    return load(SPECS[name], strict=strict)
+
+
+def disagreements(name, strict, suite):
+    """How the readers differ about the cases of a suite."""
+    spec = loaded(name, strict)
+    listed = [case for case in suite["cases"] if can_be_listed(spec, case)]
+    return [text for text in (disagreement(spec, case) for case in listed) if text]
 
 
 @pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
@@ -169,11 +195,10 @@ def exported():
 def test_cases_agree(exported, name, strict):
     """Both readers permit the same outcomes, case by case."""
     suite = exported(name, strict)
-    spec = load(SPECS[name], strict=strict)
+    spec = loaded(name, strict)
     assert suite["protocol"] == spec.protocol and set(suite["leniencies"]) == set(spec.lenient)
     assert len(suite["cases"]) > (5 if name == "relay" else 20)
-    listed = [case for case in suite["cases"] if can_be_listed(spec, case)]
-    found = [text for text in (disagreement(spec, case) for case in listed) if text]
+    found = disagreements(name, strict, suite)
     assert not found, "%d of %d cases differ:\n%s" % (len(found), len(suite["cases"]), "\n".join(found[:5]))
 
 

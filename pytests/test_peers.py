@@ -8,6 +8,7 @@ import pytest
 from conftest import SPECS, Served
 from reader.client import Client, Runner
 from reader.spec import load
+from talk import TIMEOUT
 from traces import traces
 
 pytestmark = pytest.mark.timeout(900)
@@ -16,7 +17,7 @@ DISPATCH, RELAY = load(SPECS["dispatch"]), load(SPECS["relay"])
 
 def until(holds, what):
     """Wait for something to become true."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + TIMEOUT
     while not holds():
         assert time.monotonic() < end, "in vain waited for " + what
         time.sleep(0.002)

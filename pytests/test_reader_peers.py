@@ -195,7 +195,7 @@ def test_relay_shows_nothing_of_a_connection_that_is_reset():
     assert "show" not in [name for name, _, _ in session.effects] and session.ended
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"\0" * 100, bytes(range(256)) * 1000])
+@pytest.mark.parametrize("data", [b"", b"x", b"\0" * 100, bytes(range(256)) * 1000], ids=len)
 def test_a_stream_has_no_borders(data):
     """However it is cut, the pieces together are the same."""
     for size in (1, 7, 65535, 65536, 1 << 20):

@@ -230,6 +230,7 @@ def test_meter_edges(meter):
                    [hello, oversize + label + bye], [hello, reading * 3 + bye], [hello, bytes.fromhex("a503010505010001025f") + bye],
                    [hello, label[:4]], [hello[:3]], [hello, bytes.fromhex("a5050101005b"), bye]):
         talk.check(meter, 1, steps_of(pieces, wait_first=True))
+        talk.check(meter, 1, [each for step in steps_of(pieces) for each in (step, {"await": True})])  # what is answered is not read joined
 
 
 def test_every_cut(target):
