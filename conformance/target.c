@@ -418,6 +418,7 @@ bool assay_target_begin_again(struct assay_target *t, struct assay_net_error *er
 static enum assay_coming did_not_come(struct assay_target *t, struct assay_net_error *error)
 {
     bool announced = t->announced.has[t->carrier] || t->port;
+    assay_target_listen(t); /* what it said last */
     snprintf(error->text, sizeof error->text, "the target did not come up: %s%s%.120s",
              assay_process_ended(&t->process) ? t->process.end
              : announced                      ? "it takes no connections"
