@@ -46,8 +46,10 @@
  * there were (little endian, in the bytes that are left), zeros; "from": the link on which was seen what stands there.
  *
  * Links that the target does not make are connected before the first step, in order. After the last one each link that
- * is still open is shut by the tester. "bytes" is everything that comes on the link from its first byte on: hex, or a
- * message whose fields in "any" are free. Field values are numbers, names (enumerations) or {"hex": ...}. */
+ * is still open is shut by the tester. All links lead to one target: rows that one adds are there for all. Of a target
+ * that is started again ("restart", with the first link to what comes then) those that are durable are. "bytes" is
+ * everything that comes on the link from its first byte on: hex, or a message whose fields in "any" are free. Field
+ * values are numbers, names (enumerations) or {"hex": ...}. */
 #ifndef ASSAY_CONFORMANCE_EXPORT_H
 #define ASSAY_CONFORMANCE_EXPORT_H
 

@@ -258,6 +258,25 @@ static void test_late_copies_are_owed_before_it_may_have_given_up(void **state)
     unload(&j);
 }
 
+/* Who stands where it began is not remembered: numbers begin anew with the next datagram. */
+static void test_nobody_has_no_numbers(void **state)
+{
+    struct assay_spec *spec = load_changed(WIDE, "- {when: Note, decline: true, req: W-4}", "# not declined");
+    struct judged j = {.spec = spec, .config = {.model = assay_spec_model(spec), .seed = 1}};
+    (void)state;
+    j.config.machine = j.config.model->server;
+    j.oracle = assay_oracle_new(&j.config, 1);
+    assert_non_null(j.oracle);
+    assay_oracle_connect(j.oracle, 0, 0);
+    note(&j, 0);
+    assert_true(acked(&j, 1));
+    note(&j, 1); /* ahead of the turn of somebody new, who is remembered for it */
+    assert_true(acked(&j, 0));
+    note(&j, 0);
+    assert_true(acked(&j, 2));
+    unload(&j);
+}
+
 /* An acknowledgement that was doubled may come when another like it was expected in the meantime. */
 static void test_acknowledgements_that_say_the_same_are_one(void **state)
 {
@@ -317,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_a_wide_window_has_an_end),
         cmocka_unit_test(test_a_session_that_may_be_over_owes_no_copies),
         cmocka_unit_test(test_late_copies_are_owed_before_it_may_have_given_up),
+        cmocka_unit_test(test_nobody_has_no_numbers),
         cmocka_unit_test(test_acknowledgements_that_say_the_same_are_one),
         cmocka_unit_test_setup_teardown(test_wrong_servers_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_clients_are_found, setup, teardown),
