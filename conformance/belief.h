@@ -22,6 +22,7 @@ struct assay_chunk {
     uint8_t kind;           /* enum assay_chunk_kind */
     bool seen;              /* of datagrams */
     bool over;              /* RELIABLE: its numbering is over */
+    bool given_up;          /* RELIABLE: that is why it stopped; what was owed of it before still is */
     uint64_t count;         /* RELIABLE: its number, from 0 */
     uint32_t copies;        /* seen after the first; ACK: that may still come */
     int64_t seen_at, pause; /* RELIABLE: last, and how long until the next one */
@@ -65,6 +66,7 @@ struct assay_belief {
     int64_t ended_at;
     uint16_t cause; /* ended: the event */
     enum assay_end how;
+    int64_t gives_up;                           /* what is reliable, unless something is acknowledged before */
     int64_t clock;                              /* no earlier time may be handed to the engine */
     int64_t forked;                             /* when the timer was due for which there is a copy that has it fired */
     uint16_t last_rule, last_state, last_event; /* of the last step */

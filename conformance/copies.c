@@ -79,9 +79,13 @@ void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b
         if (c->kind != ASSAY_CHUNK_RELIABLE || c->over)
             continue;
         c->over = renewed || !there;
-        if (c->over || c->count < w.first_sent)
+        bool stops = c->over || c->count < w.first_sent;
+        if (stops && c->stopped_at == ASSAY_NEVER)
+            c->given_up = there && b->clock >= b->gives_up;
+        if (stops)
             stop(c, b->clock);
     }
+    b->gives_up = there ? w.gives_up : ASSAY_NEVER;
     b->counts = there ? w.first_sent + w.sent : 0;
     b->anew = renewed || !there ? 0 : b->anew;
 }
@@ -175,10 +179,11 @@ const struct assay_chunk *assay_copies_overdue(const struct assay_belief *b)
     const struct assay_belief_world *world = b->world;
     for (uint32_t i = 0; world->reliable && !world->target && i < b->chunk_count; i++) {
         const struct assay_chunk *c = &b->chunks[i];
-        if (c->kind != ASSAY_CHUNK_RELIABLE || !c->seen || c->stopped_at != ASSAY_NEVER)
+        if (c->kind != ASSAY_CHUNK_RELIABLE || !c->seen || c->over || (c->stopped_at != ASSAY_NEVER && !c->given_up))
             continue;
         int64_t late = sum_of(c->pause, share(c->pause, world->reliable->tolerance));
-        if (world->now > sum_of(sum_of(c->seen_at, late), world->slack))
+        int64_t until = c->stopped_at < world->now ? c->stopped_at : world->now;
+        if (until > sum_of(sum_of(c->seen_at, late), world->slack))
             return c;
     }
     return NULL;

@@ -375,10 +375,10 @@ static bool is_of_no_rule(struct assay_oracle *o, const struct link *l, const st
     if (!world->reliable)
         return false;
     *req = world->reliable->req;
-    if (b->chunk < b->chunk_count)
-        return b->chunks[b->chunk].kind == ASSAY_CHUNK_ACK;
     if (assay_copies_overdue(b))
         return true;
+    if (b->chunk < b->chunk_count)
+        return b->chunks[b->chunk].kind == ASSAY_CHUNK_ACK;
     if (rest.n == 0)
         return false;
     assay_lens_clear(&world->lens);
@@ -556,7 +556,7 @@ bool assay_oracle_silence(struct assay_oracle *o, uint8_t link)
 struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
 {
     const struct link *l = &o->links[link];
-    struct assay_owed owed = {0};
+    struct assay_owed owed = {.lacking = UINT32_MAX};
     bool over = l->reset || l->end == SEEN_FIN || l->end == SEEN_RST;
     if (!l->connected || (over && !o->world.client && !o->world.terminal))
         return (struct assay_owed){.maybe = true};
@@ -568,6 +568,8 @@ struct assay_owed assay_oracle_owed(const struct assay_oracle *o, uint8_t link)
         owed.end = owed.end || (!over && b->ended);
         owed.maybe = owed.maybe || (told && (over || (!bytes && !b->ended)));
         owed.gone = owed.gone || (told && !bytes && b->ended);
+        uint32_t lacking = b->chunk_count - b->chunk;
+        owed.lacking = lacking < owed.lacking ? lacking : owed.lacking;
     }
     return owed;
 }

@@ -107,11 +107,12 @@ struct assay_again assay_oracle_again(const struct assay_oracle *oracle, uint8_t
 
 /* What is still owed on a link, by any surviving belief. */
 struct assay_owed {
-    bool upper; /* some belief waits for a result, an error or an effect */
-    bool bytes; /* some belief waits for more bytes */
-    bool end;   /* some belief waits for the end (FIN) */
-    bool maybe; /* some belief is content as things are */
-    bool gone;  /* some belief would be, but for the end, which datagrams do not show */
+    bool upper;       /* some belief waits for a result, an error or an effect */
+    bool bytes;       /* some belief waits for more bytes */
+    bool end;         /* some belief waits for the end (FIN) */
+    bool maybe;       /* some belief is content as things are */
+    bool gone;        /* some belief would be, but for the end, which datagrams do not show */
+    uint32_t lacking; /* messages, from the first on that the belief which lacks least has not seen; of datagrams */
 };
 struct assay_owed assay_oracle_owed(const struct assay_oracle *oracle, uint8_t link);
 

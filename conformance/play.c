@@ -184,7 +184,8 @@ static enum assay_go ending(struct assay_play_run *r)
 static void enter(struct assay_play_run *r)
 {
     r->entered = false;
-    r->still_at = 0;
+    r->still_at = r->stuck_at = 0;
+    r->lacking = UINT32_MAX;
     r->tick = ASSAY_TICK_FIRST;
     r->entered_at = assay_clock_now();
     r->cpu = r->guest ? assay_process_cpu(&r->guest->process) : -1;

@@ -15,9 +15,20 @@ int64_t assay_play_since(const struct assay_play_run *r, int64_t at)
     return at ? at - TICK : r->stage->before;
 }
 
+/* A target may go on sending what nobody waits for, say that it is there: that wears patience out all the same. */
+static void look_for_progress(struct assay_play_run *r, const struct assay_link *l, int64_t before)
+{
+    uint32_t lacking = l->wire.datagrams ? assay_oracle_owed(r->oracle, l->index).lacking : 0;
+    bool fewer = !l->wire.datagrams || lacking < r->lacking;
+    if (fewer)
+        r->lacking = lacking;
+    if (fewer || !r->stuck_at)
+        r->stuck_at = fewer ? 0 : before;
+}
+
 void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct assay_span bytes)
 {
-    int64_t now = assay_clock_now();
+    int64_t now = assay_clock_now(), before = assay_play_last_progress(r);
     if (l->asked_at)
         assay_pace_sample(&r->stage->pace, now - l->asked_at);
     l->asked_at = 0;
@@ -36,6 +47,8 @@ void assay_play_saw_bytes(struct assay_play_run *r, struct assay_link *l, struct
     assay_oracle_time(r->oracle, now);
     if (!assay_oracle_received(r->oracle, l->index, bytes))
         assay_play_disagree(r, l, ASSAY_FOUND_MISMATCH);
+    else
+        look_for_progress(r, l, before);
 }
 
 static void saw_end(struct assay_play_run *r, struct assay_link *l)

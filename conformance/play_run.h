@@ -46,6 +46,8 @@ struct assay_play_run {
     uint32_t screen_at, screen_seen; /* bytes at the terminal that were compared; that were there when last looked */
     bool questioned;                 /* our side was shut to prove that what is owed does not come */
     int64_t began, entered_at, progress_at, still_at, wake, tick;
+    int64_t stuck_at; /* datagrams come, and since then none that the step waits for; 0: not so */
+    uint32_t lacking; /* messages, when there were fewest of them since the step was entered */
     uint8_t connected, links_count;
     /* of a client: */
     struct assay_guest *guest;   /* NULL: the target listens */

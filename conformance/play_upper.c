@@ -147,6 +147,7 @@ void assay_play_upper_said(struct assay_play_run *r)
 {
     size_t n;
     r->progress_at = assay_clock_now();
+    r->stuck_at = 0;
     if (way_of(r) != ASSAY_UPPER_LINES)
         return;
     for (char *line; !r->play.over && (line = assay_guest_line(r->guest, &n));)

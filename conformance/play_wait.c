@@ -1,12 +1,19 @@
 #include "conformance/play_run.h"
 
-#define QUESTION 8 /* part of the patience after which a proof is asked for */
+#define QUESTION       8 /* part of the patience after which a proof is asked for */
+#define MOST_PATIENCES 4 /* that one step waits */
 
 /* ---- waiting ----------------------------------------------------------- */
 
 int64_t assay_play_last_progress(const struct assay_play_run *r)
 {
     return r->progress_at > r->entered_at ? r->progress_at : r->entered_at;
+}
+
+/* Since then it is waited for what does not come; what comes without being waited for does not count. */
+static int64_t waiting_since(const struct assay_play_run *r)
+{
+    return r->stuck_at ? r->stuck_at : assay_play_last_progress(r);
 }
 
 static int64_t quiet_time(const struct assay_play_run *r, bool still)
@@ -29,9 +36,13 @@ static enum assay_go wait_a_tick(struct assay_play_run *r, int64_t now)
     return assay_play_wait_until(r, now + tick);
 }
 
+/* Datagrams that come one by one, each when its turn was long ago, wear it out as well. */
 bool assay_play_patience_is_over(struct assay_play_run *r, int64_t now)
 {
-    int64_t end = assay_play_last_progress(r) + assay_pace_patience(&r->stage->pace);
+    int64_t patience = assay_pace_patience(&r->stage->pace);
+    int64_t end = waiting_since(r) + patience;
+    if (r->stage->datagrams && end > r->entered_at + MOST_PATIENCES * patience)
+        end = r->entered_at + MOST_PATIENCES * patience;
     if (now >= end)
         return true;
     assay_play_wait_until(r, end);
@@ -92,7 +103,7 @@ enum assay_go assay_play_settle(struct assay_play_run *r, struct assay_link *l)
             question(r, l, now);
         return assay_play_patience_is_over(r, now) ? assay_play_disagree(r, l, ASSAY_FOUND_LATE) : ASSAY_GO_WAIT;
     }
-    int64_t quiet = assay_play_last_progress(r) + quiet_time(r, false);
+    int64_t quiet = waiting_since(r) + quiet_time(r, false);
     return now >= quiet || assay_play_ended(l) ? ASSAY_GO_ON : assay_play_wait_until(r, quiet);
 }
 
@@ -120,7 +131,7 @@ enum assay_go assay_play_wait_quiet(struct assay_play_run *r, struct assay_link 
     }
     if (r->still_at == 0)
         r->still_at = now;
-    int64_t since = assay_play_last_progress(r) > r->still_at ? assay_play_last_progress(r) : r->still_at;
+    int64_t since = waiting_since(r) > r->still_at ? waiting_since(r) : r->still_at;
     /* No end of stream behind a datagram shows later what came too late for this. */
     int64_t quiet = since + quiet_time(r, still == ASSAY_TAKEN && !l->wire.datagrams);
     if (now < quiet)
