@@ -56,10 +56,16 @@ bool assay_expr_sum_of_frame(struct assay_spec *spec, struct spec_expr *e)
 
 /* ---- functions --------------------------------------------------------- */
 
-/* Rules and calls have a session; constants and what stands on the wire have none. */
+/* Rules and calls have a session; constants and what stands on the wire have none. Conditions on what was chosen for a
+ * free field have its variables, and nothing else of it. */
+static bool has_session(const struct resolving *c)
+{
+    return c->scope->machine && !c->scope->it;
+}
+
 static bool in_session(const struct resolving *c, const struct spec_expr *e, const char *what)
 {
-    if (c->scope->machine)
+    if (has_session(c))
         return true;
     assay_expr_error(c->spec, e, "%s can be asked in rules and calls only: nothing here knows of a session", what);
     return false;
@@ -141,7 +147,7 @@ bool assay_resolve_world_call(const struct resolving *c, struct spec_expr *e)
 
 bool assay_take_peer(const struct resolving *c, struct spec_expr *e)
 {
-    if (!c->scope->machine || c->scope->open || strcmp(e->name, "peer") != 0)
+    if (!has_session(c) || c->scope->open || strcmp(e->name, "peer") != 0)
         return false;
     e->kind = SPEC_E_PEER;
     e->type = &peer_type;

@@ -5,6 +5,7 @@
 
 #include "conformance/belief.h"
 #include "conformance/records.h"
+#include "conformance/side.h"
 #include "conformance/site.h"
 #include "core/code.h"
 
@@ -38,6 +39,17 @@ static void note_kind(const struct assay_belief_world *world, struct assay_belie
     b->marks += world->config.marked && assay_mark_find(bytes, 0) < bytes.n;
 }
 
+static void note_conditions(struct assay_belief *b, const struct assay_event *event, struct assay_chunk *c)
+{
+    bool any = false;
+    for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
+        any |= (c->free >> i & 1) && event->sent.where[i] != ASSAY_NONE;
+    if (!any || !assay_belief_vars_keep(b, &c->vars_at) || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
+        return;
+    for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
+        c->where[i] = c->free >> i & 1 ? event->sent.where[i] : ASSAY_NONE;
+}
+
 static void note_chunk(struct assay_belief *b, const struct assay_event *event)
 {
     struct assay_belief_world *world = b->world;
@@ -56,10 +68,8 @@ static void note_chunk(struct assay_belief *b, const struct assay_event *event)
                               .stopped_at = ASSAY_NEVER,
                               .free = event->sent.free};
     note_kind(world, b, event, c);
-    if (!c->free || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
-        return;
-    for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
-        c->where[i] = c->free >> i & 1 ? event->sent.where[i] : ASSAY_NONE;
+    if (c->free)
+        note_conditions(b, event, c);
 }
 
 static void note_told(const struct assay_belief_world *world, struct assay_belief *b, const struct assay_upper *upper)
@@ -305,11 +315,26 @@ static void complete_with(struct assay_belief_world *world, struct assay_belief_
     answer_all(world, set, b, now, &h);
 }
 
+/* How much of its input a belief's engine gets at once. */
+static uint32_t next_input(struct assay_belief *b)
+{
+    struct assay_belief_world *world = b->world;
+    const struct assay_model *model = world->config.model;
+    uint16_t machine = world->config.machine;
+    if (!world->one_by_one || world->datagrams)
+        return b->in.n;
+    assay_lens_clear(&world->lens);
+    struct assay_frame_found f =
+        assay_frame_find(&world->lens.env, model->machines[machine].frame_in, assay_tester_role(model, machine),
+                         (struct assay_span){b->in.p, b->in.n}, 0, false);
+    return f.status == ASSAY_FRAME_WHOLE ? (uint32_t)f.size : b->in.n;
+}
+
 static enum assay_rc do_feed(struct assay_belief *b, int64_t now, const void *arg, struct assay_out *out)
 {
     uint32_t used = 0;
     (void)arg;
-    enum assay_rc rc = assay_feed(b->engine, b->sid, now, (struct assay_span){b->in.p, b->in.n}, &used, out);
+    enum assay_rc rc = assay_feed(b->engine, b->sid, now, (struct assay_span){b->in.p, next_input(b)}, &used, out);
     assay_buf_drop(&b->in, used);
     b->datagram = b->datagram && rc != ASSAY_OK && rc != ASSAY_ENDED;
     return rc;
@@ -337,7 +362,7 @@ static void run_some(struct assay_belief_world *world, struct assay_belief_set *
         b->choices.met = met;
         rc = call_engine(world, b, now, do_feed, arg, &h);
     }
-    bool go = again(rc, &h) || (rc == ASSAY_FULL && b->in.n < had);
+    bool go = again(rc, &h) || ((rc == ASSAY_FULL || (world->one_by_one && b->in.n)) && b->in.n < had);
     answer_all(world, set, b, now, &h);
     b->more = go && !b->ended;
     if (b->ended)

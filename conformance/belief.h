@@ -29,7 +29,8 @@ struct assay_chunk {
     int64_t stopped_at;     /* RELIABLE: when it was acknowledged, or given up; ASSAY_NEVER */
     uint32_t wave;          /* of the input that it answers */
     uint64_t free;          /* slots that a target fills as it likes ... */
-    uint16_t *where;        /* ... as long as this code holds, by slot; owned; NULL if nothing is free */
+    uint16_t *where;        /* ... as long as this code holds, by slot; owned; NULL: whatever they are */
+    uint32_t vars_at;       /* where: the variables that it sees, in belief.vars */
 };
 
 struct assay_effect_seen {
@@ -87,6 +88,7 @@ struct assay_belief {
     struct assay_bytes_buf kept;    /* what a terminal will show when it is released */
     struct assay_bytes_buf learned; /* placeholders and what stands in their place: struct assay_learned */
     struct assay_bytes_buf rows;    /* of logs, see belief_rows.c */
+    struct assay_bytes_buf vars;    /* as they were when messages with free fields were sent, see vars.c */
     uint32_t marks;                 /* placeholders that it has sent */
     uint64_t counts;                /* reliable messages that it has sent in this numbering; */
     uint64_t anew;                  /* of them those that it has numbered anew */
@@ -125,6 +127,7 @@ struct assay_belief_world {
     uint32_t orders;      /* effects that were ordered by now */
     bool branches;        /* the model has choices, */
     bool shoulds;         /* among them rules that only should be followed */
+    bool one_by_one;      /* the engine gets frames one by one: variables have to be looked at when a message is sent */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
     bool client;          /* the machine has an application above it */
     bool hands_out;       /* it hands its effects to that: no server plays it, too, which would do them itself */
@@ -228,6 +231,11 @@ uint64_t assay_belief_number(struct assay_belief_world *world, const struct assa
 bool assay_belief_eval(struct assay_belief_world *world, const struct assay_belief *b, uint16_t code, assay_val *v);
 void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
                         struct assay_bytes_buf *bytes);
+
+/* Keep the session's variables as they are now; `*at` tells where. False: out of memory. */
+bool assay_belief_vars_keep(struct assay_belief *b, uint32_t *at);
+/* Whether a condition holds over the message in world->lens and the variables kept there. */
+bool assay_belief_vars_hold(struct assay_belief_world *world, const struct assay_belief *b, uint32_t at, uint16_t code);
 
 /* ---- internal to belief*.c ---------------------------------------------- */
 

@@ -81,6 +81,7 @@ void assay_belief_free(struct assay_belief *b)
     free(b->kept.p);
     free(b->learned.p);
     free(b->rows.p);
+    free(b->vars.p);
     give_block(b->world, b->engine);
     free(b);
 }
@@ -173,11 +174,11 @@ struct assay_belief *assay_belief_copy(struct assay_belief_world *world, const s
     to->choices.stances = NULL;
     to->in = to->out = to->effects_bytes = (struct assay_bytes_buf){0};
     to->tale = (struct assay_tale){0};
-    to->kept = to->learned = to->rows = (struct assay_bytes_buf){0};
+    to->kept = to->learned = to->rows = to->vars = (struct assay_bytes_buf){0};
     if (!to->engine || !copy_chunks(to, from) || !copy_effects(to, from) || !copy_buf(&to->in, &from->in) ||
         !copy_buf(&to->out, &from->out) || !assay_tale_copy(&to->tale, &from->tale) ||
         !copy_buf(&to->kept, &from->kept) || !copy_buf(&to->learned, &from->learned) ||
-        !copy_buf(&to->rows, &from->rows) || !copy_stances(world, to, from)) {
+        !copy_buf(&to->rows, &from->rows) || !copy_buf(&to->vars, &from->vars) || !copy_stances(world, to, from)) {
         assay_belief_free(to);
         return NULL;
     }

@@ -96,6 +96,19 @@ static bool has_choices(const struct assay_model *model)
     return false;
 }
 
+/* Whether what a target fills as it likes has to suit variables: they are looked at when it is sent. */
+static bool has_conditions(const struct assay_model *model)
+{
+    bool inside = false;
+    for (uint16_t i = 0; i < model->code_count; i++) {
+        uint32_t ins = model->code[i];
+        if (inside && assay_ins_op(ins) == ASSAY_OP_VAR)
+            return true;
+        inside = assay_ins_op(ins) == ASSAY_OP_FREE ? assay_ins_a(ins) : inside && assay_ins_op(ins) != ASSAY_OP_END;
+    }
+    return false;
+}
+
 static bool has_shoulds(const struct assay_model *model, uint16_t machine)
 {
     for (uint16_t i = 0; i < model->rules_count; i++)
@@ -187,6 +200,7 @@ bool assay_belief_world_init(struct assay_belief_world *world, const struct assa
     world->engine_size = assay_engine_size(&world->config);
     world->shoulds = has_shoulds(model, config->machine);
     world->branches = world->shoulds || has_choices(model);
+    world->one_by_one = has_conditions(model);
     look_at_machine(world);
     world->call_timeout = config->call_timeout;
     world->terminal = config->terminal;

@@ -42,10 +42,11 @@ static bool decode_as(struct assay_lens *lens, uint16_t frame, uint8_t from, uin
 }
 
 /* Free fields as their `where` says; the message has been decoded. */
-static bool free_hold(struct assay_lens *lens, const struct assay_chunk *c)
+static bool free_hold(struct assay_belief_world *world, const struct assay_belief *b, const struct assay_chunk *c)
 {
     for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
-        if ((c->free >> i & 1) && c->where && c->where[i] != ASSAY_NONE && !assay_holds(&lens->env, c->where[i]))
+        if ((c->free >> i & 1) && c->where && c->where[i] != ASSAY_NONE &&
+            !assay_belief_vars_hold(world, b, c->vars_at, c->where[i]))
             return false;
     return true;
 }
@@ -84,28 +85,29 @@ static bool rest_same(struct assay_belief_world *world, const struct assay_chunk
            fixed_same(seen, sent, model->messages[c->message].fields, ASSAY_NONE, c->free);
 }
 
-static bool fits(struct assay_belief_world *world, const struct assay_chunk *c, struct assay_span sent,
-                 struct assay_span content, bool undelimited)
+static bool fits(struct assay_belief_world *world, const struct assay_belief *b, const struct assay_chunk *c,
+                 struct assay_span sent, struct assay_span content, bool undelimited)
 {
     uint16_t frame = frame_out(world);
     assay_lens_clear(&world->other);
     struct assay_frame_found f = assay_frame_find(&world->other.env, frame, role_of(world), sent, 0, undelimited);
     uint32_t n = f.status == ASSAY_FRAME_WHOLE ? f.content : sent.n;
     return decode_as(&world->other, frame, role_of(world), c->message, (struct assay_span){sent.p, n}) &&
-           decode_as(&world->lens, frame, role_of(world), c->message, content) && free_hold(&world->lens, c) &&
+           decode_as(&world->lens, frame, role_of(world), c->message, content) && free_hold(world, b, c) &&
            rest_same(world, c);
 }
 
 /* A free message whose frame tells its end. */
-static enum verdict match_frame(struct assay_belief_world *world, const struct assay_chunk *c, struct assay_span sent,
-                                struct assay_span seen, uint32_t *size)
+static enum verdict match_frame(struct assay_belief_world *world, const struct assay_belief *b,
+                                const struct assay_chunk *c, struct assay_span sent, struct assay_span seen,
+                                uint32_t *size)
 {
     assay_lens_clear(&world->lens);
     struct assay_frame_found f = assay_frame_find(&world->lens.env, frame_out(world), role_of(world), seen, 0, false);
     *size = (uint32_t)f.size;
     if (f.status == ASSAY_FRAME_PARTIAL)
         return WAITS;
-    bool ok = f.status == ASSAY_FRAME_WHOLE && fits(world, c, sent, (struct assay_span){seen.p, f.content}, false);
+    bool ok = f.status == ASSAY_FRAME_WHOLE && fits(world, b, c, sent, (struct assay_span){seen.p, f.content}, false);
     return ok ? MATCHES : DIFFERS;
 }
 
@@ -115,7 +117,7 @@ static enum verdict match_open(struct assay_belief_world *world, struct assay_be
 {
     if (b->chunk + 1 < b->chunk_count)
         return match_exact(sent, seen);
-    b->tentative = fits(world, c, sent, seen, true);
+    b->tentative = fits(world, b, c, sent, seen, true);
     return WAITS;
 }
 
@@ -128,7 +130,7 @@ static enum verdict match_chunk(struct assay_belief_world *world, struct assay_b
         return match_exact(sent, seen);
     if (!delimited(world, sent))
         return match_open(world, b, c, sent, seen);
-    return match_exact(sent, seen) == MATCHES ? MATCHES : match_frame(world, c, sent, seen, size);
+    return match_exact(sent, seen) == MATCHES ? MATCHES : match_frame(world, b, c, sent, seen, size);
 }
 
 static bool is_datagram(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *c,
@@ -138,7 +140,7 @@ static bool is_datagram(struct assay_belief_world *world, struct assay_belief *b
     if (seen.n == sent.n && (seen.n == 0 || memcmp(seen.p, sent.p, seen.n) == 0))
         return true;
     if (c->free)
-        return fits(world, c, sent, seen, true);
+        return fits(world, b, c, sent, seen, true);
     return world->config.marked && assay_belief_learns(world, b, c, seen);
 }
 

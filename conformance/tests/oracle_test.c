@@ -247,6 +247,35 @@ static void test_every_request_leaves_a_choice(void **state)
     }
 }
 
+/* What a target fills as it likes is held against the variables as they were when it was sent. */
+static void test_free_fields_and_variables(void **state)
+{
+    static const char *const spec = "conformance/tests/tickets.yaml";
+    (void)state;
+    struct bench b = start(spec, 1);
+    assert_true(answers(&b, SPAN("\x01\x01\x05"), SPAN("\x81\x01\x03")));
+    assert_false(answers(&b, SPAN("\x01\x01\x05"), SPAN("\x81\x01\x02")));
+    stop(&b);
+    b = start(spec, 1);
+    assay_oracle_sent(b.o, 0, 0, SPAN("\x01\x01\x05\x01\x01\xc8"));
+    assert_true(assay_oracle_received(b.o, 0, SPAN("\x81\x01\x04\x81\x01\xc7")));
+    assay_oracle_sent(b.o, 0, 0, SPAN("\x01\x01\x05\x01\x01\xc8"));
+    assert_false(assay_oracle_received(b.o, 0, SPAN("\x81\x01\x04\x81\x01\x04")));
+    stop(&b);
+    b = start(spec, 1);
+    assert_true(answers(&b,
+                        SPAN("\x02\x03"
+                             "ann"),
+                        SPAN("\x82\x04"
+                             "anna")));
+    assert_false(answers(&b,
+                         SPAN("\x02\x03"
+                              "bob"),
+                         SPAN("\x82\x04"
+                              "anna")));
+    stop(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_links_are_apart),
         cmocka_unit_test(test_a_timer_within_its_tolerance),
         cmocka_unit_test(test_every_request_leaves_a_choice),
+        cmocka_unit_test(test_free_fields_and_variables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
