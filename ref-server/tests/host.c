@@ -153,6 +153,20 @@ const char *host_errors(const struct host *host)
     return text;
 }
 
+void host_await_errors(const struct host *host, const char *expected)
+{
+    static char all[1 << 16];
+    int64_t until = assay_clock_after(assay_clock_now(), 60 * ASSAY_SECOND);
+    all[0] = '\0';
+    while (!strstr(all, expected) && assay_clock_now() < until) {
+        struct pollfd p = {.fd = host->errors, .events = POLLIN};
+        poll(&p, 1, 1000);
+        strncat(all, host_errors(host), sizeof all - 1 - strlen(all));
+    }
+    if (!strstr(all, expected))
+        fail_msg("expected '%s' on stderr, got '%s'", expected, all);
+}
+
 void host_signal(const struct host *host, int number)
 {
     assert_int_equal(kill(host->pid, number), 0);

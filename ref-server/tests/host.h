@@ -36,6 +36,8 @@ void host_signal(const struct host *host, int number);
 
 /* What it has said on stderr so far (after its end: all), until the next call. */
 const char *host_errors(const struct host *host);
+/* Wait until it has said that, what it said before and nobody read yet included. */
+void host_await_errors(const struct host *host, const char *expected);
 
 /* Its exit code (the enum assay_server_end), or 256 + the signal that killed it. */
 int host_wait(struct host *host);

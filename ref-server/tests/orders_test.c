@@ -227,21 +227,6 @@ static void a_reader_that_stops_holds_up_its_writers_alone(void **state)
 
 /* ---- report, reopen, counts -------------------------------------------- */
 
-static void await_errors(const struct host *host, const char *expected)
-{
-    static char all[4096];
-    int64_t until = assay_clock_after(assay_clock_now(), 60 * ASSAY_SECOND);
-    all[0] = '\0';
-    while (!strstr(all, expected) && assay_clock_now() < until) {
-        struct pollfd p = {.fd = host->errors, .events = POLLIN};
-        poll(&p, 1, 1000);
-        const char *more = host_errors(host);
-        strncat(all, more, sizeof all - 1 - strlen(all));
-    }
-    if (!strstr(all, expected))
-        fail_msg("expected '%s' on stderr, got '%s'", expected, all);
-}
-
 static void reports_are_counted(void **state)
 {
     (void)state;
@@ -250,9 +235,9 @@ static void reports_are_counted(void **state)
     int fd = dial(&host);
     asks(fd, "ebad\rline\n", "+bad\rline\n");
     asks(fd, "eworse\n", "+worse\n");
-    await_errors(&host, "bad\\rline (1)\nworse (2)\n");
+    host_await_errors(&host, "bad\\rline (1)\nworse (2)\n");
     host_signal(&host, SIGUSR1);
-    await_errors(&host, "assay: effect report: 2\n");
+    host_await_errors(&host, "assay: effect report: 2\n");
     close(fd);
     host_end(&host);
 }
@@ -396,7 +381,7 @@ static void counts_are_told_at_the_end_if_asked_for(void **state)
     close(fd);
     host_signal(&host, SIGTERM);
     assert_int_equal(host_wait(&host), ASSAY_SERVER_STOPPED);
-    await_errors(&host, "assay: effect tell: 1\n");
+    host_await_errors(&host, "assay: effect tell: 1\n");
     host_remove(&host);
 }
 
