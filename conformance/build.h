@@ -89,6 +89,7 @@ assay_generator assay_generate_faults;    /* effects that fail, memory that is s
 assay_generator assay_generate_filled;    /* the same again until something is full */
 assay_generator assay_generate_lossy;     /* the tester is a network that loses, doubles, reorders and spoils */
 assay_generator assay_generate_repeats;   /* clients: datagrams that come twice, and then time */
+assay_generator assay_generate_foreign;   /* what is right but for its session */
 assay_generator assay_generate_copies;    /* what the target sends again */
 assay_generator assay_generate_strangers; /* who sends less than it must */
 assay_generator assay_generate_window;    /* as many on their way as may be, and more */

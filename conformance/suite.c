@@ -20,8 +20,9 @@ static assay_generator *const for_clients[] = {
     NULL,
 };
 static assay_generator *const for_datagrams[] = {
-    assay_generate_rules,  assay_generate_times,  assay_generate_calls,   assay_generate_lossy,
-    assay_generate_copies, assay_generate_window, assay_generate_repeats, NULL,
+    assay_generate_rules,  assay_generate_times,   assay_generate_calls,
+    assay_generate_lossy,  assay_generate_copies,  assay_generate_foreign,
+    assay_generate_window, assay_generate_repeats, NULL,
 };
 static assay_generator *const for_datagram_servers[] = {
     assay_generate_rules,

@@ -40,6 +40,8 @@ FAULTS = {
          "*/live/refuse/gone-*", "PS-6"),
     "is refused by any session":
         ("session == self.session && why != gone", "why != gone", "*/joining/refuse/*", "PS-5"),
+    "is forgotten by any session":
+        ("session == self.session && why == gone", "why == gone", "*/live/foreign/*", "PS-5"),
 }
 
 
