@@ -25,7 +25,6 @@
 
 #define PIECE_MAX    65536u /* of a stream, in one call */
 #define DATAGRAM_MAX 65507u
-#define SHOWN_MAX    256u /* bytes of a message, in a trace */
 
 struct settings {
     const char *port, *receiver_host, *receiver_port, *output;
@@ -275,25 +274,11 @@ static struct assay_server *listen_on(const struct settings *s, struct inbox *in
     return server;
 }
 
-/* As the server tells of what arrives. */
+/* As the server tells of what arrives, which does so in another thread: a line is written at once. */
 static void tell_sent(void *user, const struct assay_client_frame *frame)
 {
-    const unsigned char *bytes = frame->bytes;
-    size_t shown = frame->size < SHOWN_MAX ? frame->size : SHOWN_MAX;
     (void)user;
-    flockfile(stderr);
-    fprintf(stderr, "%s %s %s{content=\"", frame->address, frame->sent ? "<" : ">",
-            frame->message ? frame->message : "-");
-    for (size_t i = 0; i < shown; i++)
-        if (bytes[i] >= ' ' && bytes[i] <= '~' && bytes[i] != '"' && bytes[i] != '\\')
-            fputc(bytes[i], stderr);
-        else
-            fprintf(stderr, "\\x%02x", bytes[i]);
-    fputs("\"", stderr);
-    if (shown < frame->size)
-        fprintf(stderr, "... (%zu bytes)", frame->size);
-    fputs("}\n", stderr);
-    funlockfile(stderr);
+    fprintf(stderr, "%s %s %s\n", frame->address, frame->sent ? "<" : ">", frame->text ? frame->text : "-");
 }
 
 static struct assay_client *sends_to(const struct settings *s)

@@ -214,7 +214,7 @@ def test_relay_traces_what_it_sends_and_receives(start, transport):
     own = relay(start, port, port, transport, "--trace")
     own.type(b"said\n")
     wait_until(lambda: '#1 > Piece{content="said"}\n' in own.err.read_text(), "what arrived")
-    assert f'127.0.0.1:{port} < Piece{{content="said"}}\n' in own.err.read_text()
+    wait_until(lambda: f'127.0.0.1:{port} < Piece{{content="said"}}\n' in own.err.read_text(), "what was sent")
 
 
 def test_relay_goes_on_without_its_peer(start):
