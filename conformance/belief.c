@@ -44,7 +44,8 @@ static void note_conditions(struct assay_belief *b, const struct assay_event *ev
     bool any = false;
     for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
         any |= (c->free >> i & 1) && event->sent.where[i] != ASSAY_NONE;
-    if (!any || !assay_belief_vars_keep(b, &c->vars_at) || !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
+    if (!any || !assay_belief_vars_keep(b, &b->vars, &c->vars_at) ||
+        !(c->where = malloc(ASSAY_SLOTS_MAX * sizeof(uint16_t))))
         return;
     for (unsigned i = 0; i < ASSAY_SLOTS_MAX; i++)
         c->where[i] = c->free >> i & 1 ? event->sent.where[i] : ASSAY_NONE;

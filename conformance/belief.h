@@ -124,9 +124,10 @@ struct assay_belief_world {
     struct assay_config config;
     size_t engine_size;
     struct assay_lens lens, other;
-    uint32_t orders;      /* effects that were ordered by now */
-    bool branches;        /* the model has choices, */
-    bool shoulds;         /* among them rules that only should be followed */
+    struct assay_bytes_buf vars; /* that lens sees */
+    uint32_t orders;             /* effects that were ordered by now */
+    bool branches;               /* the model has choices, */
+    bool shoulds;                /* among them rules that only should be followed */
     bool one_by_one;      /* the engine gets frames one by one: variables have to be looked at when a message is sent */
     uint8_t *effect_free; /* by effect: it may be done or fail, the target decides */
     bool client;          /* the machine has an application above it */
@@ -232,9 +233,12 @@ bool assay_belief_eval(struct assay_belief_world *world, const struct assay_beli
 void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
                         struct assay_bytes_buf *bytes);
 
-/* Keep the session's variables as they are now; `*at` tells where. False: out of memory. */
-bool assay_belief_vars_keep(struct assay_belief *b, uint32_t *at);
-/* Whether a condition holds over the message in world->lens and the variables kept there. */
+/* Keep the session's variables as they are now, behind what is in `to`; `*at` tells where. False: out of memory. */
+bool assay_belief_vars_keep(const struct assay_belief *b, struct assay_bytes_buf *to, uint32_t *at);
+/* Expressions over world->lens see them as they are now, until they are unbound. False: out of memory. */
+bool assay_belief_vars_bind(struct assay_belief_world *world, const struct assay_belief *b);
+void assay_belief_vars_unbind(struct assay_belief_world *world);
+/* Whether a condition holds over the message in world->lens and the variables kept in the belief's own buffer. */
 bool assay_belief_vars_hold(struct assay_belief_world *world, const struct assay_belief *b, uint32_t at, uint16_t code);
 
 /* ---- internal to belief*.c ---------------------------------------------- */

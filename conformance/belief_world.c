@@ -225,6 +225,7 @@ void assay_belief_world_free(struct assay_belief_world *world)
     free(world->reliables);
     free(world->telling);
     free(world->cuts);
+    free(world->vars.p);
     assay_lens_free(&world->lens);
     assay_lens_free(&world->other);
 }

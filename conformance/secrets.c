@@ -161,46 +161,12 @@ void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_
     sum_again(world, frame_in(world), bytes, n);
 }
 
-/* The variables of the belief's session, as expressions see them. False: no room. */
-static bool bind_vars(struct assay_belief_world *world, const struct assay_belief *b, struct assay_env *env,
-                      assay_val *vars)
-{
-    const struct assay_model *model = world->config.model;
-    struct assay_range range = model->machines[world->config.machine].vars;
-    if (range.count > ASSAY_SLOTS_MAX)
-        return false;
-    for (uint16_t i = 0; i < range.count; i++) {
-        struct assay_span s = {0};
-        vars[i] = 0;
-        if (!assay_var(b->engine, b->sid, (uint16_t)(range.first + i), &vars[i], &s))
-            continue;
-        if (!assay_type_is_bytes(model, model->vars[range.first + i].type))
-            continue;
-        uint8_t *p = assay_scratch(env, s.n);
-        if (!p)
-            return false;
-        if (s.n)
-            memcpy(p, s.p, s.n);
-        vars[i] = assay_scratch_val(env, p, s.n);
-    }
-    env->vars = vars;
-    env->vars_first = range.first;
-    return true;
-}
-
-static void unbind_vars(struct assay_env *env)
-{
-    env->vars = NULL;
-    env->vars_first = 0;
-}
-
 bool assay_belief_eval(struct assay_belief_world *world, const struct assay_belief *b, uint16_t code, assay_val *v)
 {
     struct assay_env *env = &world->lens.env;
-    assay_val vars[ASSAY_SLOTS_MAX];
     assay_lens_clear(&world->lens);
-    bool good = bind_vars(world, b, env, vars) && assay_eval(env, code, v);
-    unbind_vars(env);
+    bool good = assay_belief_vars_bind(world, b) && assay_eval(env, code, v);
+    assay_belief_vars_unbind(world);
     return good;
 }
 
@@ -262,11 +228,10 @@ uint64_t assay_belief_number(struct assay_belief_world *world, const struct assa
 {
     struct assay_env *env = &world->lens.env;
     struct assay_waiting w = {0};
-    assay_val vars[ASSAY_SLOTS_MAX];
     assay_lens_clear(&world->lens);
     assay_waiting(b->engine, b->sid, &w);
-    uint64_t number = bind_vars(world, b, env, vars) ? number_of(world, env, w.taken) : 0;
-    unbind_vars(env);
+    uint64_t number = assay_belief_vars_bind(world, b) ? number_of(world, env, w.taken) : 0;
+    assay_belief_vars_unbind(world);
     return number;
 }
 
@@ -277,14 +242,13 @@ static void fill_in(struct assay_belief_world *world, const struct assay_belief 
     struct assay_env *env = &world->lens.env;
     struct assay_span in = {bytes->p, bytes->n};
     uint16_t frame = frame_in(world);
-    assay_val vars[ASSAY_SLOTS_MAX];
     uint8_t *out;
     if ((stamp.kind == ASSAY_STAMP_NONE && !stamp.session) || !world->reliable || !(out = malloc(in.n + 64u)))
         return;
     assay_lens_clear(&world->lens);
     env->frame = in.p;
     struct assay_decoded d = assay_decode(env, frame, assay_tester_role(model, world->config.machine), in);
-    if (d.message != ASSAY_NONE && d.event == model->messages[d.message].event && bind_vars(world, b, env, vars)) {
+    if (d.message != ASSAY_NONE && d.event == model->messages[d.message].event && assay_belief_vars_bind(world, b)) {
         put_stamp(world, b, stamp, env);
         struct assay_encoded e = assay_encode(env, frame, d.message, out, in.n + 64u, false);
         if (e.status == ASSAY_ENCODED) {
@@ -292,7 +256,7 @@ static void fill_in(struct assay_belief_world *world, const struct assay_belief 
             assay_buf_add(bytes, out, e.size);
         }
     }
-    unbind_vars(env);
+    assay_belief_vars_unbind(world);
     free(out);
 }
 
