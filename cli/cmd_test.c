@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/settings.h"
@@ -432,6 +433,7 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
         .repeat = (unsigned)t->repeat,
         .timeout_scale = t->timeout_scale,
         .strict = t->strict,
+        .interrupts = assay_run_interrupts(),
     };
     int code = ASSAY_EXIT_USAGE;
     bool ready = command && observers_of(t, &settings->model, &observers) && faults_of(t, &settings->model, &faults);
@@ -448,6 +450,8 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
     free_faults(&faults);
     assay_observers_free(&observers);
     free(command);
+    if (o.interrupts >= 0)
+        close(o.interrupts);
     return code;
 }
 

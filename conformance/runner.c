@@ -70,7 +70,6 @@ static void mind_tolerances(struct assay_run_now *r)
 
 static bool prepare(struct assay_run_now *r, const struct assay_run_options *o)
 {
-    static const int signals[] = {SIGINT, SIGTERM, 0};
     size_t n = o->facts.suite->count + 1;
     *r = (struct assay_run_now){.o = o, .suite = o->facts.suite, .target = o->target, .jobs = o->jobs};
     r->stage = (struct assay_stage){
@@ -88,7 +87,7 @@ static bool prepare(struct assay_run_now *r, const struct assay_run_options *o)
     r->order = calloc(n, sizeof *r->order);
     r->suspects = calloc(n, sizeof *r->suspects);
     r->pipes[0].fd = r->pipes[1].fd = -1;
-    r->signals = (struct assay_watch){.ready = signal_came, .fd = assay_signals_open(signals)};
+    r->signals = (struct assay_watch){.ready = signal_came, .fd = o->interrupts};
     if (!r->stage.table || !r->stage.loop || !r->results || !r->merged || !r->stand || !r->flying || !r->order ||
         !r->suspects)
         return false;
@@ -106,17 +105,16 @@ static bool prepare(struct assay_run_now *r, const struct assay_run_options *o)
         assay_target_never_knock(o->faulty[i].target);
     assay_loop_each_round(r->stage.loop, stamp);
     signal(SIGPIPE, SIG_IGN); /* a client that reads its orders no more */
-    return assay_loop_watch(r->stage.loop, &r->signals, ASSAY_READ);
+    return r->signals.fd < 0 || assay_loop_watch(r->stage.loop, &r->signals, ASSAY_READ);
 }
 
 static void release(struct assay_run_now *r)
 {
     if (r->stage.loop) {
         assay_run_listen(r, false);
-        assay_loop_watch(r->stage.loop, &r->signals, 0);
+        if (r->signals.fd >= 0)
+            assay_loop_watch(r->stage.loop, &r->signals, 0);
     }
-    if (r->signals.fd >= 0)
-        close(r->signals.fd);
     for (size_t i = 0; r->results && r->merged && i < r->suite->count; i++) {
         assay_result_free(&r->results[i]);
         assay_result_free(&r->merged[i]);
@@ -153,6 +151,12 @@ static void run_rounds(struct assay_run_now *r)
         r->o->progress->clear(r->o->progress);
     for (size_t k = 0; k < r->o->report_count && (!r->o->more || r->interrupted); k++)
         r->o->reports[k]->end(r->o->reports[k], r->summary);
+}
+
+int assay_run_interrupts(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, 0};
+    return assay_signals_open(signals);
 }
 
 enum assay_run_end assay_run(const struct assay_run_options *o, struct assay_run_summary *summary,

@@ -48,11 +48,16 @@ struct assay_run_options {
     bool screen;    /* of a target that listens and was started here: what it shows at its terminal is judged */
     bool continues; /* a run before this one is reported as one with it: *summary goes on */
     bool more;      /* another one follows */
+    int interrupts; /* of assay_run_interrupts(); -1: nobody interrupts */
 };
 
 enum assay_run_end { ASSAY_RUN_DONE, ASSAY_RUN_UNREACHABLE, ASSAY_RUN_INTERRUPTED, ASSAY_RUN_NO_RESOURCES };
 
-/* *error says why UNREACHABLE. SIGINT and SIGTERM interrupt; reports are ended properly then. */
+/* From here on SIGINT and SIGTERM no longer end this process but interrupt the runs that are given the descriptor, with
+ * reports ended properly. So call it before the first report is begun. The caller closes it; -1: no descriptor left. */
+int assay_run_interrupts(void);
+
+/* *error says why UNREACHABLE. */
 enum assay_run_end assay_run(const struct assay_run_options *options, struct assay_run_summary *summary,
                              struct assay_net_error *error);
 

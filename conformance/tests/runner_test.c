@@ -124,6 +124,7 @@ static enum assay_run_end run(struct setup *s)
         .repeat = s->repeat ? s->repeat : 1,
         .timeout_scale = s->scale > 0 ? s->scale : 1,
         .strict = s->strict,
+        .interrupts = -1,
     };
     assert_non_null(o.target);
     enum assay_run_end end = assay_run(&o, &s->summary, &error);
