@@ -226,8 +226,8 @@ bool assay_belief_fill(struct assay_belief_world *world, const struct assay_beli
 void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_t n);
 /* Where the first placeholder begins from `at` on; n: nowhere. */
 uint32_t assay_mark_find(struct assay_span bytes, uint32_t at);
-/* The number on the wire of the next message that the target takes. */
-uint64_t assay_belief_number(struct assay_belief_world *world, const struct assay_belief *b);
+/* How many numbers are left until they wrap, from that on which such a stamp (without offset) stands for. */
+uint64_t assay_belief_left(struct assay_belief_world *world, const struct assay_belief *b, enum assay_stamp_kind kind);
 /* A number, from params and the variables of the belief's session. False: undefined there. */
 bool assay_belief_eval(struct assay_belief_world *world, const struct assay_belief *b, uint16_t code, assay_val *v);
 void assay_belief_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,

@@ -23,7 +23,12 @@ enum assay_step_kind {
     ASSAY_STEP_DEAF,    /* new connections are not taken any more, after a wait at most */
     ASSAY_STEP_GONE,    /* the process has ended, after a wait at most */
     ASSAY_STEP_RESTART, /* it is killed and started again on what it has kept: links before `link` are over with it */
+    /* for targets that draw what their numbers begin with: */
+    ASSAY_STEP_REPEAT, /* back to step `repeat.back` until the numbers of a kind are about to wrap */
 };
+
+/* Each round draws anew: one that is not there after as many has numbers that are not drawn. */
+#define ASSAY_REPEATS_MOST 2500u
 
 enum assay_ending { ASSAY_SEEN_FIN = 1, ASSAY_SEEN_RST = 2, ASSAY_SEEN_SILENCE = 4 };
 
@@ -45,6 +50,20 @@ struct assay_stamp {
     int32_t offset;
 };
 
+/* Until the number that such a stamp stands for has at most `near` left, and the wrap is inside of a group where one
+ * message and then groups of so many are sent. */
+struct assay_repeat {
+    uint8_t kind; /* enum assay_stamp_kind */
+    uint8_t group;
+    uint16_t near;
+    uint32_t back; /* an earlier step of the case */
+};
+
+static inline bool assay_repeat_is_through(const struct assay_repeat *repeat, uint64_t left)
+{
+    return left <= repeat->near && (repeat->group < 2 || (left - 1) % repeat->group != 0);
+}
+
 struct assay_step {
     uint8_t kind, flags;
     uint8_t link; /* which of the case's connections */
@@ -53,6 +72,7 @@ struct assay_step {
     struct assay_stamp stamp;
     struct assay_blob bytes; /* belongs to the suite */
     int64_t pause;
+    struct assay_repeat repeat;
     uint16_t call;           /* CALL: in model->calls */
     const assay_val *values; /* CALL: its arguments, as assay_call() takes them */
     const struct assay_span *spans;

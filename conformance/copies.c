@@ -116,7 +116,7 @@ static void merge_acks(struct assay_belief *b, struct assay_chunk *chunk)
         struct assay_chunk *c = &b->chunks[i];
         if (c == chunk)
             behind = true;
-        if (c == chunk || c->kind != ASSAY_CHUNK_ACK)
+        if (c == chunk || c->kind != ASSAY_CHUNK_ACK || (c->seen && c->copies == 0))
             continue;
         bool alike = same(bytes_of(b, c), bytes_of(b, chunk));
         if (!behind && c->seen) {
@@ -158,7 +158,7 @@ bool assay_copies_seen(struct assay_belief_world *world, struct assay_belief *b,
     for (uint32_t i = b->chunk_count; world->reliable && i > 0; i--) {
         struct assay_chunk *c = &b->chunks[i - 1];
         bool ack = c->kind == ASSAY_CHUNK_ACK;
-        if (!c->seen || c->kind == ASSAY_CHUNK_PLAIN || !same(bytes_of(b, c), seen) || (ack && c->copies == 0))
+        if (!c->seen || c->kind == ASSAY_CHUNK_PLAIN || (ack && c->copies == 0) || !same(bytes_of(b, c), seen))
             continue;
         if (ack) {
             c->copies--;

@@ -90,7 +90,9 @@ struct assay_span assay_exchange_bytes(const struct assay_exchange *x, const str
 #define HEX_SHOWN  48u
 #define TEXT_SHOWN 400u
 #define LINE_MAX_  1200
-#define RUN_SHOWN  6u /* of a run of like moments: three at each end */
+#define RUN_SHOWN  6u  /* of a run of like moments: three at each end */
+#define HEAD_SHOWN 20u /* of an exchange that is long: how it began, */
+#define TAIL_SHOWN 60u /* and how it ended */
 
 static void print_bytes(const struct assay_exchange *x, const struct assay_moment *m, const struct assay_model *model,
                         uint64_t leniencies, uint8_t target, FILE *to)
@@ -143,6 +145,10 @@ void assay_exchange_print(const struct assay_exchange *x, const struct assay_mod
                           uint8_t target, bool links, const char *indent, FILE *to)
 {
     for (size_t i = 0; i < x->count;) {
+        if (i >= HEAD_SHOWN && i + TAIL_SHOWN < x->count && x->count > 2 * (HEAD_SHOWN + TAIL_SHOWN)) {
+            fprintf(to, "%s             ... (%zu more)\n", indent, x->count - TAIL_SHOWN - i);
+            i = x->count - TAIL_SHOWN;
+        }
         size_t run = run_of(x, i);
         for (size_t k = 0; k < run; k++) {
             bool left_out = run > RUN_SHOWN + 1 && k >= RUN_SHOWN / 2 && k < run - RUN_SHOWN / 2;

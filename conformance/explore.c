@@ -283,19 +283,38 @@ static bool expand(struct assay_explored *e, uint32_t node)
     return true;
 }
 
+struct assay_reaction assay_react_on(struct assay_explored *e, struct assay_belief **belief,
+                                     const struct assay_input *input)
+{
+    struct assay_reaction r = {0};
+    struct assay_belief *next = after(&e->world, *belief, input, ASSAY_EV_CONNECT, &r);
+    assay_belief_free(*belief);
+    if (next && r.ended) {
+        assay_belief_free(next);
+        next = NULL;
+    }
+    *belief = next;
+    return r;
+}
+
+struct assay_belief *assay_belief_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count)
+{
+    struct assay_belief *b = assay_belief_copy(&e->world, e->nodes[node].belief);
+    for (size_t i = 0; b && i < count; i++) {
+        struct assay_reaction r = assay_react_on(e, &b, &e->inputs->items[inputs[i]]);
+        if (b && r.unacknowledged && e->ack != SIZE_MAX)
+            acknowledge(&e->world, b, &e->inputs->items[e->ack]);
+    }
+    return b;
+}
+
 struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count,
                                          size_t then)
 {
-    struct assay_reaction r = {0};
-    struct assay_belief *b = assay_belief_copy(&e->world, e->nodes[node].belief);
-    for (size_t i = 0; b && i <= count && !r.ended; i++) {
-        struct assay_belief *next =
-            after(&e->world, b, &e->inputs->items[i < count ? inputs[i] : then], ASSAY_EV_CONNECT, &r);
-        assay_belief_free(b);
-        b = next;
-        if (b && r.unacknowledged && i < count && e->ack != SIZE_MAX)
-            acknowledge(&e->world, b, &e->inputs->items[e->ack]);
-    }
+    struct assay_belief *b = assay_belief_behind(e, node, inputs, count);
+    struct assay_reaction r = {.ended = !b};
+    if (b)
+        r = assay_react_on(e, &b, &e->inputs->items[then]);
     assay_belief_free(b);
     return r;
 }

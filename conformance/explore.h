@@ -73,6 +73,13 @@ struct assay_reaction assay_react_input(struct assay_explored *e, uint32_t node,
 struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count,
                                          size_t then);
 
+/* A copy of a node's belief behind all of them, what they sent being acknowledged; NULL: that ends it. For
+ * assay_belief_free(). */
+struct assay_belief *assay_belief_behind(struct assay_explored *e, uint32_t node, const size_t *inputs, size_t count);
+/* What an input does to a belief, which becomes what it leaves behind; NULL: it is over. */
+struct assay_reaction assay_react_on(struct assay_explored *e, struct assay_belief **belief,
+                                     const struct assay_input *input);
+
 /* Repeat an input at a node until another rule or an `else` takes it. Returns how many times it was sent, that
  * one included, and what then happened; 0: not within `most` times. */
 uint32_t assay_repeat(struct assay_explored *e, uint32_t node, size_t input, uint32_t most,

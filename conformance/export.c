@@ -81,16 +81,17 @@ static void add_call(const struct assay_model *model, cJSON *to, const struct as
     }
 }
 
+static const char *const stamp_kinds[] = {[ASSAY_STAMP_NUMBER] = "number", [ASSAY_STAMP_ACK] = "ack"};
+
 /* What is filled in before it is sent. */
 static void add_stamp(cJSON *to, const struct assay_step *s)
 {
-    static const char *const kinds[] = {[ASSAY_STAMP_NUMBER] = "number", [ASSAY_STAMP_ACK] = "ack"};
     const struct assay_stamp *stamp = &s->stamp;
     if (!stamp->kind && !stamp->session && !stamp->stale && !stamp->spoilt)
         return;
     cJSON *o = cJSON_AddObjectToObject(to, "stamp");
     if (stamp->kind)
-        cJSON_AddNumberToObject(o, kinds[stamp->kind], stamp->offset);
+        cJSON_AddNumberToObject(o, stamp_kinds[stamp->kind], stamp->offset);
     if (stamp->session || stamp->stale)
         cJSON_AddStringToObject(o, "session", stamp->stale ? "stale" : "own");
     if (stamp->spoilt)
@@ -103,6 +104,17 @@ static void add_send(cJSON *to, const struct assay_step *s)
     add_stamp(to, s);
     if (s->from != s->link)
         cJSON_AddNumberToObject(to, "from", s->from);
+}
+
+/* What is expected is without going back: what a target draws has no value in it. */
+static void add_repeat(cJSON *to, const struct assay_step *s)
+{
+    cJSON *o = cJSON_AddObjectToObject(to, "repeat");
+    cJSON_AddNumberToObject(o, "back", s->repeat.back);
+    cJSON_AddStringToObject(o, "until", stamp_kinds[s->repeat.kind]);
+    cJSON_AddNumberToObject(o, "near", s->repeat.near);
+    cJSON_AddNumberToObject(o, "group", s->repeat.group);
+    cJSON_AddNumberToObject(o, "most", ASSAY_REPEATS_MOST);
 }
 
 static cJSON *step_json(const struct assay_model *model, const struct assay_step *s)
@@ -124,6 +136,8 @@ static cJSON *step_json(const struct assay_model *model, const struct assay_step
         cJSON_AddItemToObject(o, "pause", whole(s->pause));
     else if (s->kind == ASSAY_STEP_EXPECT_END)
         add_ends(o, s->ends);
+    else if (s->kind == ASSAY_STEP_REPEAT)
+        add_repeat(o, s);
     else
         cJSON_AddTrueToObject(o, flags[s->kind]);
     if (s->flags & ASSAY_STEP_CUT)

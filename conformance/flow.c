@@ -103,14 +103,14 @@ static uint64_t from_the_end(struct assay_builder *b, const struct assay_flow_pl
     struct assay_belief_world *world = &b->explored.world;
     struct assay_belief *copy = assay_belief_copy(world, b->explored.nodes[n->parent].belief);
     struct assay_belief_set set = {.items = {copy}, .count = 1};
-    uint64_t number = UINT64_MAX;
+    uint64_t left = UINT64_MAX;
     if (!copy)
-        return number;
+        return left;
     assay_beliefs_feed(world, &set, 0, (struct assay_span){opener.p, opener.n});
     if (!copy->ended && assay_state(copy->engine, copy->sid) == n->state)
-        number = ((uint64_t)1 << world->reliable->bits) - assay_belief_number(world, copy);
+        left = assay_belief_left(world, copy, ASSAY_STAMP_NUMBER);
     assay_beliefs_clear(&set);
-    return number;
+    return left;
 }
 
 bool assay_flow_wrap(struct assay_builder *b, const struct assay_flow_place *p, struct assay_blob *opener)

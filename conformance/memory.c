@@ -28,6 +28,8 @@ struct run {
     struct pipe_end links[UINT8_MAX];
     uint32_t by_hand[UINT8_MAX]; /* cases by hand: bytes that the steps have named */
     int64_t now;
+    size_t next; /* step of the case */
+    unsigned repeats;
     bool refusing;
     uint8_t last;             /* of the links that the target made */
     uint8_t first_alive;      /* of the links: those before it are gone with the process that they led to */
@@ -529,6 +531,21 @@ static bool step_restart(struct run *run, const struct assay_step *s, size_t ste
     return show_all(run, step);
 }
 
+/* With nobody to judge what the target draws has no value: once is enough. */
+static bool step_repeat(struct run *run, const struct assay_step *s, size_t step)
+{
+    (void)step;
+    hash_bytes(run, "N", 1);
+    if (!run->oracle || run->repeats == ASSAY_REPEATS_MOST)
+        return true;
+    uint64_t left = assay_oracle_left(run->oracle, s->link, (enum assay_stamp_kind)s->repeat.kind);
+    if (!assay_repeat_is_through(&s->repeat, left)) {
+        run->repeats++;
+        run->next = s->repeat.back;
+    }
+    return true;
+}
+
 typedef bool take_step(struct run *run, const struct assay_step *s, size_t step);
 static take_step *const steps[] = {
     [ASSAY_STEP_SEND] = step_send,       [ASSAY_STEP_AWAIT] = step_await,
@@ -538,7 +555,7 @@ static take_step *const steps[] = {
     [ASSAY_STEP_CALL] = step_call,       [ASSAY_STEP_ARRIVE] = step_arrive,
     [ASSAY_STEP_REFUSE] = step_gate,     [ASSAY_STEP_WELCOME] = step_gate,
     [ASSAY_STEP_DEAF] = step_deaf,       [ASSAY_STEP_GONE] = step_gone,
-    [ASSAY_STEP_RESTART] = step_restart,
+    [ASSAY_STEP_RESTART] = step_restart, [ASSAY_STEP_REPEAT] = step_repeat,
 };
 
 /* ---- a case ------------------------------------------------------------ */
@@ -644,9 +661,11 @@ static bool run_case(struct run *run)
 {
     if (!open_links(run))
         return false;
-    for (size_t i = 0; i < run->c->step_count; i++)
+    for (size_t i = 0; i < run->c->step_count; i = run->next) {
+        run->next = i + 1;
         if (!steps[run->c->steps[i].kind](run, &run->c->steps[i], i))
             return false;
+    }
     for (uint8_t i = 0; i < run->c->links; i++)
         if (!finish_link(run, i))
             return false;
@@ -671,6 +690,7 @@ static bool start(struct run *run, const struct assay_memory_config *config, con
         run->links[i].set.link = i;
     memset(run->by_hand, 0, c->links * sizeof run->by_hand[0]);
     run->refusing = false;
+    run->repeats = 0;
     run->last = run->first_alive = 0;
     run->next_try = ASSAY_NEVER;
     run->oracle = judge ? assay_oracle_new(&right, c->links) : NULL;

@@ -596,6 +596,12 @@ struct assay_span assay_oracle_fill(struct assay_oracle *o, uint8_t link, uint8_
     return (struct assay_span){o->filled.p, o->filled.n};
 }
 
+uint64_t assay_oracle_left(struct assay_oracle *o, uint8_t link, enum assay_stamp_kind kind)
+{
+    const struct assay_belief *b = best_of(&o->links[link].beliefs);
+    return b && o->world.reliable ? assay_belief_left(&o->world, b, kind) : UINT64_MAX;
+}
+
 struct assay_span assay_oracle_spoil(struct assay_oracle *o)
 {
     assay_marks_spoil(&o->world, o->filled.p, o->filled.n);

@@ -36,12 +36,12 @@ void assay_oracle_free(struct assay_oracle *oracle);
 /* What the tester did, on its own clock (ns). For a client `connect` is what the target did: its connection arrived. */
 void assay_oracle_connect(struct assay_oracle *oracle, uint8_t link, int64_t now);
 
-/* Told before that: the connection came about earlier than it will be told, by `ns` at most. Whatever timer may be
- * early may be so by that much more. */
 /* The target was killed and has started again. Links before `first` are over with it, the others begin anew; what is
  * durable is as it was. */
 void assay_oracle_restart(struct assay_oracle *oracle, uint8_t first, int64_t now);
 
+/* Told before assay_oracle_connect(): the connection came about earlier than it will be told, by `ns` at most. Whatever
+ * timer may be early may be so by that much more. */
 void assay_oracle_unsure(struct assay_oracle *oracle, uint8_t link, int64_t ns);
 void assay_oracle_sent(struct assay_oracle *oracle, uint8_t link, int64_t now, struct assay_span bytes);
 
@@ -51,6 +51,8 @@ struct assay_span assay_oracle_fill(struct assay_oracle *oracle, uint8_t link, u
                                     struct assay_span template, bool *known);
 /* The same once more, with a value that is right for nobody in the place of each placeholder. */
 struct assay_span assay_oracle_spoil(struct assay_oracle *oracle);
+/* How many numbers are left until they wrap, from that on which such a stamp stands for; UINT64_MAX: not known. */
+uint64_t assay_oracle_left(struct assay_oracle *oracle, uint8_t link, enum assay_stamp_kind kind);
 void assay_oracle_shut(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_reset(struct assay_oracle *oracle, uint8_t link, int64_t now);
 void assay_oracle_time(struct assay_oracle *oracle, int64_t now);

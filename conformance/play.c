@@ -117,6 +117,7 @@ enum assay_go assay_play_finish(struct assay_play_run *r, enum assay_finding fin
         snprintf(o->trouble, sizeof o->trouble, "the kernel threw datagrams to the target away");
     }
     o->unseen = finding == ASSAY_FOUND_AGREES && assay_play_unseen(r);
+    o->astray = r->repeats >= ASSAY_REPEATS_MOST;
     o->stopped = r->oracle && assay_oracle_stopped(r->oracle);
     name_fins(r);
     let_go(r);
@@ -149,7 +150,7 @@ static assay_step_fn *const steps[] = {
     [ASSAY_STEP_CALL] = assay_step_call,       [ASSAY_STEP_ARRIVE] = assay_step_arrive,
     [ASSAY_STEP_REFUSE] = assay_step_refuse,   [ASSAY_STEP_WELCOME] = assay_step_welcome,
     [ASSAY_STEP_DEAF] = assay_step_deaf,       [ASSAY_STEP_GONE] = assay_step_gone,
-    [ASSAY_STEP_RESTART] = assay_step_restart,
+    [ASSAY_STEP_RESTART] = assay_step_restart, [ASSAY_STEP_REPEAT] = assay_step_repeat,
 };
 
 /* A client makes its connections itself: these steps work on one. */
@@ -202,9 +203,10 @@ static enum assay_go take_step(struct assay_play_run *r)
     const struct assay_step *s = current(r);
     if (r->guest && wants_link(s) && assay_play_guest_there(r, &r->links[s->link]) == ASSAY_GO_WAIT)
         return ASSAY_GO_WAIT;
+    r->next = r->step + 1;
     enum assay_go p = steps[s->kind](r, &r->links[s->link], s);
     if (p == ASSAY_GO_ON) {
-        r->step++;
+        r->step = r->next;
         enter(r);
     }
     return p;

@@ -57,6 +57,7 @@ struct assay_played {
     bool came;           /* a connection came about */
     bool stillborn;      /* a client's program ended before it connected */
     bool unseen;         /* agreed, but the target has something to show that nobody saw */
+    bool astray;         /* its numbers never came near where the case wanted them */
     bool stopped;        /* the target was told to stop: it ends by itself */
     bool restarted;      /* the target was killed and started again: it may listen elsewhere now */
     bool warned;         /* agreed, but something that should be done was not: see `blame` */

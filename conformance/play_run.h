@@ -41,7 +41,8 @@ struct assay_play_run {
     struct assay_place place;
     struct assay_oracle *oracle; /* NULL: by hand */
     struct assay_alarm alarm;
-    size_t step; /* in c->steps; step_count: the ending */
+    size_t step, next; /* in c->steps, and the one after it; step_count: the ending */
+    unsigned repeats;  /* how often the case went back */
     bool entered, patient;
     uint32_t screen_at, screen_seen; /* bytes at the terminal that were compared; that were there when last looked */
     bool questioned;                 /* our side was shut to prove that what is owed does not come */
@@ -105,7 +106,8 @@ enum assay_go assay_play_be_silent(struct assay_play_run *r, struct assay_link *
 
 /* ---- play_steps.c ------------------------------------------------------ */
 
-assay_step_fn assay_step_send, assay_step_await, assay_step_quiet, assay_step_eof, assay_step_reset, assay_step_pause;
+assay_step_fn assay_step_send, assay_step_await, assay_step_quiet, assay_step_eof, assay_step_reset, assay_step_pause,
+    assay_step_repeat;
 void assay_play_shut(struct assay_play_run *r, struct assay_link *l);
 
 /* ---- play_link.c ------------------------------------------------------- */

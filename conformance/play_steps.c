@@ -120,3 +120,13 @@ enum assay_go assay_step_pause(struct assay_play_run *r, struct assay_link *l, c
         assay_oracle_time(r->oracle, now);
     return assay_play_guest_spins(r) ? ASSAY_GO_WAIT : ASSAY_GO_ON;
 }
+
+enum assay_go assay_step_repeat(struct assay_play_run *r, struct assay_link *l, const struct assay_step *s)
+{
+    uint64_t left = assay_oracle_left(r->oracle, l->index, (enum assay_stamp_kind)s->repeat.kind);
+    if (!assay_repeat_is_through(&s->repeat, left) && r->repeats < ASSAY_REPEATS_MOST) {
+        r->repeats++;
+        r->next = s->repeat.back;
+    }
+    return ASSAY_GO_ON;
+}

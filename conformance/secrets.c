@@ -16,9 +16,15 @@
 
 uint32_t assay_mark_find(struct assay_span bytes, uint32_t at)
 {
-    for (; bytes.n >= MARK_LEAST && at <= bytes.n - MARK_LEAST; at++)
-        if (memcmp(bytes.p + at, ASSAY_MARK, MARK_SIZE) == 0)
+    while (bytes.n >= MARK_LEAST && at <= bytes.n - MARK_LEAST) {
+        const uint8_t *p = memchr(bytes.p + at, ASSAY_MARK[0], bytes.n - MARK_LEAST - at + 1);
+        if (!p)
+            break;
+        at = (uint32_t)(p - bytes.p);
+        if (memcmp(p, ASSAY_MARK, MARK_SIZE) == 0)
             return at;
+        at++;
+    }
     return bytes.n;
 }
 
@@ -99,7 +105,7 @@ static bool replace(uint8_t *bytes, uint32_t n, const struct assay_learned *l)
 static void learn(struct assay_belief_world *world, struct assay_belief *b, const struct assay_learned *l)
 {
     assay_learn(b->engine, (struct assay_span){l->placeholder, l->size}, l->actual);
-    for (uint32_t i = 0; i < b->chunk_count; i++) {
+    for (uint32_t i = b->chunk; i < b->chunk_count; i++) {
         struct assay_chunk *c = &b->chunks[i];
         if (replace(b->out.p + c->at, c->size, l))
             sum_again(world, frame_out(world), b->out.p + c->at, c->size);
@@ -139,18 +145,33 @@ static uint16_t frame_in(const struct assay_belief_world *world)
     return world->config.model->machines[world->config.machine].frame_in;
 }
 
+/* The newest first: that is asked for most. */
+static bool was_learned(const struct assay_belief *b, struct assay_span at, struct assay_learned *l)
+{
+    for (uint32_t end = b->learned.n; end >= sizeof *l; end -= (uint32_t)sizeof *l) {
+        memcpy(l, b->learned.p + end - sizeof *l, sizeof *l);
+        if (l->size <= at.n && memcmp(at.p, l->placeholder, l->size) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool assay_belief_fill(struct assay_belief_world *world, const struct assay_belief *b, uint8_t *bytes, uint32_t n)
 {
-    bool any = false;
-    for (uint32_t end = b->learned.n; end >= sizeof(struct assay_learned);
-         end -= (uint32_t)sizeof(struct assay_learned)) {
-        struct assay_learned l;
-        memcpy(&l, b->learned.p + end - sizeof l, sizeof l);
-        any = replace(bytes, n, &l) || any;
+    struct assay_learned l;
+    bool any = false, all = true;
+    uint32_t at = 0;
+    while ((at = assay_mark_find((struct assay_span){bytes, n}, at)) < n) {
+        bool known = was_learned(b, (struct assay_span){bytes + at, n - at}, &l);
+        if (known)
+            memcpy(bytes + at, l.actual, l.size);
+        at += known ? l.size : 1;
+        any = any || known;
+        all = all && known;
     }
     if (any)
         sum_again(world, frame_in(world), bytes, n);
-    return assay_mark_find((struct assay_span){bytes, n}, 0) == n;
+    return all;
 }
 
 void assay_marks_spoil(struct assay_belief_world *world, uint8_t *bytes, uint32_t n)
@@ -206,33 +227,35 @@ static void spoil_value(const struct assay_belief_world *world, struct assay_env
     env->slots[slot] = assay_scratch_val(env, p, old.n);
 }
 
+/* Among all reliable messages of a session, the one that a stamp stands for. */
+static uint64_t count_of(const struct assay_belief *b, enum assay_stamp_kind kind, int32_t offset)
+{
+    struct assay_waiting w = {0};
+    assay_waiting(b->engine, b->sid, &w);
+    return (kind == ASSAY_STAMP_ACK ? w.first_sent + w.sent : w.taken) + (uint64_t)(int64_t)offset;
+}
+
 static void put_stamp(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,
                       struct assay_env *env)
 {
     const struct assay_reliable *r = world->reliable;
     const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
-    struct assay_waiting w = {0};
-    assay_waiting(b->engine, b->sid, &w);
-    uint64_t offset = (uint64_t)(int64_t)stamp.offset;
-    if (stamp.kind == ASSAY_STAMP_NUMBER)
-        set_slot(env, r->number, number_of(world, env, w.taken + offset));
-    if (stamp.kind == ASSAY_STAMP_ACK)
-        set_slot(env, r->ack_slot, number_of(world, env, w.first_sent + w.sent + offset));
+    if (stamp.kind != ASSAY_STAMP_NONE)
+        set_slot(env, stamp.kind == ASSAY_STAMP_ACK ? r->ack_slot : r->number,
+                 number_of(world, env, count_of(b, (enum assay_stamp_kind)stamp.kind, stamp.offset)));
     if (stamp.session && r->session != ASSAY_NONE && machine->session != ASSAY_NONE)
         set_slot(env, r->session, env->vars[machine->session - machine->vars.first]);
     if (stamp.stale && r->session != ASSAY_NONE)
         spoil_value(world, env, r->session);
 }
 
-uint64_t assay_belief_number(struct assay_belief_world *world, const struct assay_belief *b)
+uint64_t assay_belief_left(struct assay_belief_world *world, const struct assay_belief *b, enum assay_stamp_kind kind)
 {
     struct assay_env *env = &world->lens.env;
-    struct assay_waiting w = {0};
     assay_lens_clear(&world->lens);
-    assay_waiting(b->engine, b->sid, &w);
-    uint64_t number = assay_belief_vars_bind(world, b) ? number_of(world, env, w.taken) : 0;
+    uint64_t number = assay_belief_vars_bind(world, b) ? number_of(world, env, count_of(b, kind, 0)) : 0;
     assay_belief_vars_unbind(world);
-    return number;
+    return ((uint64_t)1 << world->reliable->bits) - number;
 }
 
 static void fill_in(struct assay_belief_world *world, const struct assay_belief *b, struct assay_stamp stamp,

@@ -20,22 +20,13 @@ static assay_generator *const for_clients[] = {
     NULL,
 };
 static assay_generator *const for_datagrams[] = {
-    assay_generate_rules,  assay_generate_times,   assay_generate_calls,
-    assay_generate_lossy,  assay_generate_copies,  assay_generate_foreign,
-    assay_generate_window, assay_generate_repeats, NULL,
+    assay_generate_rules,   assay_generate_times,  assay_generate_calls,   assay_generate_lossy, assay_generate_copies,
+    assay_generate_foreign, assay_generate_window, assay_generate_repeats, assay_generate_wrap,  NULL,
 };
 static assay_generator *const for_datagram_servers[] = {
-    assay_generate_rules,
-    assay_generate_effects,
-    assay_generate_times,
-    assay_generate_faults,
-    assay_generate_lossy,
-    assay_generate_copies,
-    assay_generate_window,
-    assay_generate_seals,
-    assay_generate_strangers,
-    assay_generate_restarts,
-    NULL,
+    assay_generate_rules, assay_generate_effects,   assay_generate_times,    assay_generate_faults,
+    assay_generate_lossy, assay_generate_copies,    assay_generate_window,   assay_generate_wrap,
+    assay_generate_seals, assay_generate_strangers, assay_generate_restarts, NULL,
 };
 
 static assay_generator *const *generators_for(const struct assay_builder *b)

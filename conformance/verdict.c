@@ -72,6 +72,9 @@ static void judge_miss(const struct assay_judging *j, const struct assay_played 
 static void judge_agreement(const struct assay_judging *j, const struct assay_played *p, struct assay_result *r)
 {
     assay_result_set(r, r->c, ASSAY_VERDICT_PASS, "%s", "");
+    if (p->astray)
+        assay_result_set(r, r->c, ASSAY_VERDICT_INCONCLUSIVE,
+                         "%u times it began with a number from which it does not come to wrap", ASSAY_REPEATS_MOST);
     if (p->warned)
         judge_miss(j, p, r, "what should be done was not");
 }

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 
 import pytest
 
@@ -13,7 +14,11 @@ SCALED = [word for name, value in {"first": "100ms", "cap": "300ms", "give_up": 
 
 
 def judge(client_spec, filter):
-    command = " ".join(["exec:" + str(ASSAY), "drive", str(client_spec), "{address}", *SCALED])
+    return judge_program([str(ASSAY), "drive", str(client_spec), "{address}", *SCALED], filter)
+
+
+def judge_program(words, filter):
+    command = "exec:" + " ".join(words)
     done = subprocess.run([str(ASSAY), "test", str(SPEC), command, "--role", "client", "--filter", filter, "--jobs",
                            "4", "--json", *SCALED], timeout=100, capture_output=True, text=True)
     cases = json.loads(done.stdout)["cases"]
@@ -55,3 +60,42 @@ def test_found(fault, tmp_path):
     failed = judge(changed, filter)
     assert set(requirement.split()) & {c["requirement"] for c in failed}, failed
     assert not judge(SPEC, filter), "a right client has to pass the same cases"
+
+
+# What a program in another language gets wrong at the end of the numbers, which no spec says.
+WRONG_WRAPS = {
+    "the last number is left out": ("return (first + count) & self.mask", "return (first + count) % self.mask",
+                                    {"pubsub/live/wrap/entry", "pubsub/live/wrap/post"}),
+    "what it takes is compared as if numbers did not wrap":
+        ("ahead = (self.session.env.slots[_RELIABLE.number] - self.number(self.taken)) & self.mask",
+         "ahead = self.session.env.slots[_RELIABLE.number] - self.number(self.taken)", {"pubsub/live/wrap/entry"}),
+    "acknowledgements are compared as if numbers did not wrap":
+        ("more = (slots[_RELIABLE.ack_slot] - self.number(self.acked)) & self.mask",
+         "more = slots[_RELIABLE.ack_slot] - self.number(self.acked)", {"pubsub/live/wrap/post"}),
+}
+
+
+@pytest.fixture(scope="module")
+def python_client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("client")
+    subprocess.run([str(ASSAY), "gen", "python", str(SPEC), "-o", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    return (folder / "pubsub_client.py").read_text()
+
+
+def judge_python(text, folder, filter):
+    program = folder / "pubsub_client.py"
+    program.write_text(text)
+    return judge_program([sys.executable, str(program), "--drive", "{address}", *SCALED], filter)
+
+
+@pytest.mark.parametrize("fault", WRONG_WRAPS)
+def test_wrong_wrap_is_found(fault, python_client, tmp_path):
+    right, wrong, failing = WRONG_WRAPS[fault]
+    assert python_client.count(right) == 1, right
+    failed = judge_python(python_client.replace(right, wrong), tmp_path, "*/live/wrap/*")
+    assert {c["id"] for c in failed if c["verdict"] == "fail"} == failing, failed
+    assert {c["requirement"] for c in failed} <= {"PS-8", "PS-9"}, failed  # the call that sends it, or its numbers
+
+
+def test_right_wraps_pass(python_client, tmp_path):
+    assert not judge_python(python_client, tmp_path, "*/live/wrap/*")

@@ -1,0 +1,292 @@
+/* Numbers that wrap where the target draws what they begin with: it is made to draw anew until the end is near, and
+ * then so many messages follow that they get there. */
+#include <string.h>
+
+#include "conformance/build.h"
+#include "conformance/flow.h"
+
+#define NEAR   512u /* messages until the numbers wrap, at most: the more there are, the fewer rounds it takes */
+#define BEYOND 8u   /* messages behind that, at least */
+#define GROUP  4u   /* messages that are on their way at once: so many that the wrap is seldom between two groups, */
+#define PAIR   2u   /* or that many, where the window is that small */
+
+/* Inputs that lead back to a node, in another session. */
+struct round {
+    size_t inputs[ASSAY_PATH_MAX + 1];
+    size_t count;
+};
+
+/* So many messages that each wraps, whatever is left: at most `near` before the first one. */
+struct wrap {
+    uint32_t node, near, count;
+    struct round round; /* empty: numbers are so few that none is needed */
+};
+
+/* ---- drawing anew ------------------------------------------------------------ */
+
+/* What numbers begin with, which placeholders stand for, is another one. */
+static bool has_drawn(const struct assay_builder *b, const struct assay_belief *before,
+                      const struct assay_belief *after)
+{
+    const struct assay_machine *machine = &b->model->machines[b->config.machine];
+    struct assay_span x = {0}, y = {0};
+    assay_val v;
+    if (machine->session == ASSAY_NONE || machine->first_number == ASSAY_NONE)
+        return false;
+    assay_var(before->engine, before->sid, machine->session, &v, &x);
+    assay_var(after->engine, after->sid, machine->session, &v, &y);
+    return x.n == y.n && x.n > 0 && memcmp(x.p, y.p, x.n) != 0 && assay_mark_find(y, 0) < y.n;
+}
+
+static bool leads_back(struct assay_builder *b, uint32_t node, const struct round *round)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    struct assay_belief *after = assay_belief_behind(&b->explored, node, round->inputs, round->count);
+    bool back = after && !after->calling && assay_state(after->engine, after->sid) == n->state &&
+                has_drawn(b, n->belief, after);
+    assay_belief_free(after);
+    return back;
+}
+
+/* From the node to one on the way to it, and then that way. */
+static bool round_by(struct assay_builder *b, uint32_t node, size_t input, struct round *round)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    if (!r->stepped || r->ended || r->partial || b->inputs.items[input].kind == ASSAY_INPUT_CALL)
+        return false;
+    for (uint32_t depth = 0, at = 0; depth < n->depth; depth++) {
+        if (b->explored.nodes[at].state == r->after) {
+            *round = (struct round){.inputs = {input}, .count = 1};
+            for (uint32_t i = depth; i < n->depth; i++)
+                round->inputs[round->count++] = n->path[i];
+            if (leads_back(b, node, round))
+                return true;
+        }
+        at = assay_reaction(&b->explored, at, n->path[depth])->next;
+    }
+    return false;
+}
+
+static bool find_round(struct assay_builder *b, uint32_t node, struct round *round)
+{
+    for (size_t i = 0; i < b->inputs.count; i++)
+        if (round_by(b, node, i, round))
+            return true;
+    return false;
+}
+
+/* Nothing is to be done where who opens a session says what its numbers begin with: see generate_lossy.c. */
+static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p, struct wrap *wrap)
+{
+    uint8_t bits = b->model->reliables[0].bits;
+    struct assay_blob opener;
+    *wrap = (struct wrap){.node = p->node, .near = NEAR};
+    if (bits < 32 && 1u << bits <= NEAR)
+        wrap->near = 1u << bits;
+    else if (bits > 16 || assay_flow_wrap(b, p, &opener) || !find_round(b, p->node, &wrap->round))
+        return false;
+    wrap->count = wrap->near + 1 + BEYOND;
+    return true;
+}
+
+/* ---- cases ------------------------------------------------------------------- */
+
+static void await(struct assay_builder *b)
+{
+    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+}
+
+static uint32_t group_of(const struct assay_builder *b)
+{
+    uint32_t window = b->model->reliables[0].window;
+    return window >= GROUP ? GROUP : window >= PAIR ? PAIR : 1;
+}
+
+static void begin(struct assay_builder *b, const struct wrap *wrap, const char *variant, enum assay_stamp_kind kind)
+{
+    assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[wrap->node].state), "wrap", "%s", variant);
+    assay_build_path(b, 0, wrap->node);
+    if (wrap->round.count == 0)
+        return;
+    uint32_t back = (uint32_t)b->step_count;
+    for (size_t i = 0; i < wrap->round.count; i++) {
+        assay_build_input(b, 0, wrap->round.inputs[i]);
+        await(b);
+    }
+    assay_build_step(b, 0, ASSAY_STEP_REPEAT);
+    b->steps[b->step_count - 1].repeat = (struct assay_repeat){
+        .kind = (uint8_t)kind, .group = (uint8_t)group_of(b), .near = (uint16_t)wrap->near, .back = back};
+}
+
+static void finish(struct assay_builder *b, const char *text)
+{
+    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "%s", text);
+    struct assay_case *c = &b->all->cases[b->all->count - 1];
+    c->req = b->model->reliables[0].req;
+    c->level = ASSAY_MUST;
+}
+
+/* ---- what the target takes ---------------------------------------------------- */
+
+/* Inputs that are taken one behind the other, as many as it takes. */
+struct series {
+    struct assay_input first;
+    const struct assay_value *values; /* of the first; NULL: they are all the same */
+    size_t slot;                      /* the one in which they differ, */
+    int64_t by;                       /* by so much each */
+};
+
+static bool differ_in_one(const struct assay_builder *b, const struct assay_input *x, const struct assay_input *y,
+                          struct series *series)
+{
+    size_t found = 0;
+    if (!x->whole || !y->whole || x->known != y->known || x->message != y->message)
+        return false;
+    for (size_t slot = 0; slot < ASSAY_SLOTS_MAX; slot++) {
+        const struct assay_value *v = &x->values[slot], *w = &y->values[slot];
+        if (!(x->known >> slot & 1) || slot == b->model->reliables[0].number)
+            continue;
+        if (v->bytes.n != w->bytes.n || (v->bytes.n && memcmp(v->bytes.p, w->bytes.p, v->bytes.n) != 0))
+            return false;
+        if (v->n == w->n)
+            continue;
+        *series = (struct series){.first = *x, .values = x->values, .slot = slot, .by = w->n - v->n};
+        found++;
+    }
+    return found == 1;
+}
+
+static bool nth(struct assay_builder *b, const struct series *series, uint32_t n, struct assay_input *input)
+{
+    *input = series->first;
+    if (!series->values)
+        return true;
+    struct assay_value *values = assay_store_copy(b->store, series->values, ASSAY_SLOTS_MAX * sizeof *values);
+    values[series->slot].n += series->by * (int64_t)n;
+    input->values = values;
+    return assay_input_encode(b->store, &b->config, input);
+}
+
+/* They are all in `taken`, and with each the target does at least what it does with the first. */
+static bool is_taken(struct assay_builder *b, uint32_t node, const struct series *series, struct assay_input *taken,
+                     uint32_t count)
+{
+    struct assay_belief *at = assay_belief_behind(&b->explored, node, NULL, 0);
+    struct assay_reaction first = {0}, r = {0};
+    uint32_t n = 0;
+    for (; at && n < count; n++) {
+        if (!nth(b, series, n, &taken[n]))
+            break;
+        r = assay_react_on(&b->explored, &at, &taken[n]);
+        if (n == 0)
+            first = r;
+        if (!at || !r.stepped || r.unacknowledged || r.rule != first.rule || r.told < first.told ||
+            2 * r.out_size < first.out_size)
+            break;
+    }
+    assay_belief_free(at);
+    return n == count;
+}
+
+/* From what two inputs that are taken differ in, to all that follow. */
+static bool find_series(struct assay_builder *b, const struct assay_flow_place *p, struct assay_input *taken,
+                        uint32_t count)
+{
+    const struct assay_input *first = &b->inputs.items[p->first];
+    struct series series = {.first = *first};
+    if (is_taken(b, p->node, &series, taken, count))
+        return true;
+    for (size_t i = 0; i < b->inputs.count; i++)
+        if (differ_in_one(b, first, &b->inputs.items[i], &series) && is_taken(b, p->node, &series, taken, count))
+            return true;
+    return false;
+}
+
+static void send(struct assay_builder *b, const struct assay_input *input, int32_t offset)
+{
+    assay_build_send(b, 0, input->bytes, 0);
+    b->steps[b->step_count - 1].stamp = input->stamp;
+    b->steps[b->step_count - 1].stamp.offset = offset;
+}
+
+static void backwards(struct assay_builder *b, const struct assay_input *taken, uint32_t count)
+{
+    for (uint32_t i = count; i > 0; i--)
+        send(b, &taken[i - 1], (int32_t)i - 1);
+    await(b);
+    for (uint32_t i = 0; i < count; i++)
+        send(b, &taken[i], (int32_t)i - (int32_t)count);
+    await(b);
+}
+
+/* Which of them stand at the wrap nobody knows: so each group comes backwards, and each message twice. */
+static void taken_case(struct assay_builder *b, const struct assay_flow_place *p, const struct wrap *wrap)
+{
+    struct assay_input *taken = assay_store(b->store, wrap->count * sizeof *taken);
+    uint32_t group = group_of(b);
+    if (!find_series(b, p, taken, wrap->count))
+        return;
+    begin(b, wrap, b->model->messages[taken[0].message].name, ASSAY_STAMP_NUMBER);
+    backwards(b, taken, 1);
+    for (uint32_t i = 1; i + group <= wrap->count; i += group)
+        backwards(b, taken + i, group);
+    finish(b, "numbers that it takes go on behind the last one with 0: messages come twice, and out of order");
+}
+
+/* ---- what the target sends ----------------------------------------------------- */
+
+/* A call that sends something reliable and leaves all as it was. */
+static size_t sending_call(const struct assay_builder *b, uint32_t node)
+{
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (b->inputs.items[i].kind == ASSAY_INPUT_CALL && r->stepped && !r->ended && r->unacknowledged && r->result &&
+            r->messages == 1 && r->next == node)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+static void acknowledge(struct assay_builder *b, int32_t offset)
+{
+    assay_build_stamped(b, 0, b->explored.ack, offset);
+}
+
+/* Some at once, of which all but one are acknowledged first, then all, and then fewer again, which says nothing. */
+static void in_flight(struct assay_builder *b, size_t call, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        assay_build_input(b, 0, call);
+    await(b);
+    acknowledge(b, -1);
+    acknowledge(b, 0);
+    acknowledge(b, -1);
+}
+
+static void sent_case(struct assay_builder *b, const struct wrap *wrap)
+{
+    size_t call = sending_call(b, wrap->node);
+    uint32_t group = group_of(b);
+    if (call == SIZE_MAX)
+        return;
+    begin(b, wrap, b->model->calls[b->inputs.items[call].call].name, ASSAY_STAMP_ACK);
+    in_flight(b, call, 1);
+    for (uint32_t i = 1; i + group <= wrap->count; i += group)
+        in_flight(b, call, group);
+    assay_build_pause(b, b->explored.world.pause_first / 100 * (100 + b->model->reliables[0].tolerance) + 1);
+    assay_build_step(b, 0, ASSAY_STEP_QUIET);
+    finish(b, "numbers that it sends go on behind the last one with 0, and are acknowledged there");
+}
+
+void assay_generate_wrap(struct assay_builder *b)
+{
+    struct assay_flow_place places[ASSAY_FLOW_PLACES_MAX];
+    struct wrap wrap;
+    size_t count = b->explored.ack == SIZE_MAX ? 0 : assay_flow_places(b, places);
+    for (size_t i = 0; i < count; i++)
+        if (find_wrap(b, &places[i], &wrap)) {
+            taken_case(b, &places[i], &wrap);
+            sent_case(b, &wrap);
+        }
+}
