@@ -1,5 +1,6 @@
 #include <malloc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,8 +23,8 @@ static enum assay_args_result read_args(struct mutants *m, int argc, char **argv
         {"list", ASSAY_ARG_FLAG, &m->list, NULL, "every mutant with the case that kills it"},
         {"filter", ASSAY_ARG_STRING, &m->filter, "GLOB", "only these kinds of mutation"},
         {"role", ASSAY_ARG_STRING, &m->side.role, "ROLE", "who is made wrong: server (default) or client"},
-        {"transport", ASSAY_ARG_STRING, &m->side.transport, "NAME", "the spec's transport on which (the first)"},
-        {"machine", ASSAY_ARG_STRING, &m->side.machine, "NAME", "which of a spec's clients (the transport's)"},
+        {"transport", ASSAY_ARG_STRING, &m->side.transport, "NAME", "only on this transport of the spec"},
+        {"machine", ASSAY_ARG_STRING, &m->side.machine, "NAME", "only this one of a spec's clients"},
         {"seed", ASSAY_ARG_UINT, &m->seed, "N", "of every random choice (1)"},
         {"survivors", ASSAY_ARG_UINT, &m->survivors, "N", "as many are known and no failure (0)"},
         {0},
@@ -59,7 +60,8 @@ static void print_row(const struct assay_model *model, const struct assay_score_
         printf("         %s\n", row->trace);
 }
 
-static void print_score(const struct assay_model *model, const struct assay_score *score, bool list, double seconds)
+static void print_score(const struct assay_model *model, const struct assay_suite_options *side,
+                        const struct assay_score *score, bool list, double seconds)
 {
     for (size_t i = 0; i < score->count; i++) {
         const struct assay_score_row *row = &score->rows[i];
@@ -67,8 +69,10 @@ static void print_score(const struct assay_model *model, const struct assay_scor
             print_row(model, row);
     }
     size_t telling = score->count - score->equal;
-    printf("%s: %zu of %zu mutants killed (%.1f%%), %zu of them for the requirement that they break\n", model->protocol,
-           score->killed, telling, telling ? 100.0 * (double)score->killed / (double)telling : 0.0, score->right);
+    printf("%s, %s over %s: %zu of %zu mutants killed (%.1f%%), %zu of them for the requirement that they break\n",
+           model->protocol, model->machines[assay_suite_machine(model, side)].name,
+           model->transports[side->transport].name, score->killed, telling,
+           telling ? 100.0 * (double)score->killed / (double)telling : 0.0, score->right);
     printf("%zu more show no difference within the cap of the search, %zu survive\n", score->equal, score->survived);
     printf("%zu cases, %zu runs of a case, %.2f s\n", score->cases, score->cases_run, seconds);
 }
@@ -87,31 +91,47 @@ static double now_seconds(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static int measure(const struct mutants *m, const struct assay_spec *spec)
+struct sums {
+    size_t mutants, survived;
+};
+
+static bool measure_side(const struct mutants *m, const struct assay_spec *spec, const struct assay_suite_options *side,
+                         struct sums *sums)
 {
     const struct assay_model *model = assay_spec_model(spec);
-    struct assay_suite_options side = {0};
-    if (!assay_cli_side(&side, model, &m->side))
-        return ASSAY_EXIT_USAGE;
     struct assay_score_options options = {.seed = m->seed,
-                                          .transport = side.transport,
-                                          .role = side.role,
-                                          .machine = side.machine,
+                                          .transport = side->transport,
+                                          .role = side->role,
+                                          .machine = side->machine,
                                           .filter = m->filter,
                                           .progress = isatty(STDERR_FILENO) ? progress : NULL};
-    /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */
-    mallopt(M_MMAP_THRESHOLD, 1 << 28);
-    mallopt(M_TRIM_THRESHOLD, 1 << 28);
     double start = now_seconds();
     struct assay_score *score = assay_score_make(spec, model, &options);
     if (!score)
-        return ASSAY_EXIT_INTERNAL;
-    print_score(model, score, m->list, now_seconds() - start);
-    int code = score->survived > m->survivors ? ASSAY_EXIT_FAILED
-               : score->count                 ? ASSAY_EXIT_OK
-                                              : ASSAY_EXIT_NOTHING_RAN;
+        return false;
+    print_score(model, side, score, m->list, now_seconds() - start);
+    sums->mutants += score->count;
+    sums->survived += score->survived;
     assay_score_free(score);
-    return code;
+    return true;
+}
+
+static int measure(const struct mutants *m, const struct assay_spec *spec)
+{
+    size_t count = 0;
+    struct sums sums = {0};
+    struct assay_suite_options *sides = assay_cli_sides(assay_spec_model(spec), &m->side, &count);
+    int code = sides ? count ? ASSAY_EXIT_OK : ASSAY_EXIT_USAGE : ASSAY_EXIT_INTERNAL;
+    /* engines come and go by the thousand: their blocks are better kept than given back to the kernel */
+    mallopt(M_MMAP_THRESHOLD, 1 << 28);
+    mallopt(M_TRIM_THRESHOLD, 1 << 28);
+    for (size_t i = 0; i < count && code == ASSAY_EXIT_OK; i++)
+        if (!measure_side(m, spec, &sides[i], &sums))
+            code = ASSAY_EXIT_INTERNAL;
+    free(sides);
+    if (code != ASSAY_EXIT_OK)
+        return code;
+    return sums.survived > m->survivors ? ASSAY_EXIT_FAILED : sums.mutants ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
 }
 
 int assay_cmd_mutants(int argc, char **argv)

@@ -15,4 +15,9 @@ struct assay_cli_side {
 bool assay_cli_side(struct assay_suite_options *options, const struct assay_model *model,
                     const struct assay_cli_side *given);
 
+/* All that are left open, each as above: every transport and, of clients, every machine. For the caller to free; NULL:
+ * out of memory. `count` 0: what is wrong was printed. */
+struct assay_suite_options *assay_cli_sides(const struct assay_model *model, const struct assay_cli_side *given,
+                                            size_t *count);
+
 #endif

@@ -131,7 +131,7 @@ enum assay_suite_timed { ASSAY_TIMED_TOO, ASSAY_TIMED_ONLY, ASSAY_TIMED_NONE };
 struct assay_suite_options {
     uint16_t transport;  /* in model->transports */
     uint8_t role;        /* enum assay_role: whose machine on that transport is judged; 0: the server's */
-    const char *machine; /* of a client: one of these, by name, that calls make links for; NULL: the transport's */
+    const char *machine; /* of a client: one of those that have links over it, by name; NULL: the transport's own */
     uint64_t seed;
     const char *filter;              /* glob over ids, or NULL */
     uint8_t timed;                   /* enum assay_suite_timed */
@@ -150,6 +150,9 @@ struct assay_suite_options {
 /* All cases that a spec yields for a target of that role. The suite owns all it points to; the spec must outlive it. */
 struct assay_suite *assay_suite_make(const struct assay_spec *spec, const struct assay_suite_options *options);
 void assay_suite_free(struct assay_suite *suite);
+
+/* Whether a client's machine has links over a transport: the transport's own, or those that calls make. */
+bool assay_suite_plays(const struct assay_model *model, uint16_t machine, uint16_t transport);
 
 /* The machine that these options judge, in model->machines; ASSAY_NONE: there is none. */
 uint16_t assay_suite_machine(const struct assay_model *model, const struct assay_suite_options *options);

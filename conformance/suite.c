@@ -173,10 +173,19 @@ static bool segments_matter(const struct assay_frame *frame, uint64_t leniencies
     return leniency != ASSAY_NONE && (leniencies >> leniency & 1);
 }
 
-static uint16_t client_named(const struct assay_model *model, const char *name)
+bool assay_suite_plays(const struct assay_model *model, uint16_t machine, uint16_t transport)
+{
+    bool plays = model->transports[transport].client == machine;
+    for (uint16_t i = 0; i < model->calls_count; i++)
+        plays = plays || (model->calls[i].opens == transport && model->calls[i].machine == machine);
+    return plays;
+}
+
+/* Of one name there may be several: for each role, and for streams and datagrams. */
+static uint16_t client_named(const struct assay_model *model, const char *name, uint16_t transport)
 {
     for (uint16_t i = 0; i < model->machines_count; i++)
-        if (model->machines[i].role & ASSAY_CLIENT && strcmp(model->machines[i].name, name) == 0)
+        if (strcmp(model->machines[i].name, name) == 0 && assay_suite_plays(model, i, transport))
             return i;
     return ASSAY_NONE;
 }
@@ -188,7 +197,7 @@ uint16_t assay_suite_machine(const struct assay_model *model, const struct assay
         return ASSAY_NONE;
     const struct assay_transport *t = &model->transports[options->transport];
     if (client && options->machine)
-        return client_named(model, options->machine);
+        return client_named(model, options->machine, options->transport);
     return client ? t->client : t->server;
 }
 

@@ -1,5 +1,6 @@
 """Which side of which links `assay cases` and `assay mutants` are about."""
 
+import re
 import subprocess
 
 import pytest
@@ -27,6 +28,27 @@ def test_a_machine_that_only_calls_make_links_for():
     """The first client of that transport asks; calls whose links end with them play another one."""
     sender = cases("spec/dispatch.yaml", "--machine", "Sender")
     assert "hurry" not in sender and sender not in cases("spec/dispatch.yaml", "--role", "client")
+
+
+def test_a_name_that_a_server_has_too():
+    """Who logs and who is told to is one machine, in both roles."""
+    control = cases("spec/dispatch.yaml", "--machine", "Control")
+    assert control == cases("spec/dispatch.yaml", "--role", "client", "--transport", "udp")
+
+
+def judged(*args):
+    """The machines that `assay mutants` had something to say of."""
+    done = run("mutants", "spec/dispatch.yaml", "--filter", "rule-removed", *args)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall("^dispatch, (.*?):", done.stdout, re.MULTILINE)
+
+
+def test_mutants_of_all_that_are_left_open():
+    assert judged() == ["Server over tcp", "Control over udp"]
+    assert judged("--role", "client") == ["Asker over tcp", "Sender over tcp", "Control over udp"]
+    assert judged("--role", "client", "--transport", "tcp") == ["Asker over tcp", "Sender over tcp"]
+    assert judged("--transport", "udp") == ["Control over udp"]
+    assert judged("--machine", "Sender") == ["Sender over tcp"]
 
 
 def test_mutants_of_a_machine():
