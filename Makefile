@@ -255,8 +255,8 @@ bench: ## `assay serve` beside hand-written servers, over streams and datagrams,
 
 # ---- libassay, and installing ----
 
-LIBASSAY_SO      := libassay.so.0
-LIBASSAY_VERSION := 0.1.0
+LIBASSAY_VERSION := $(shell sed -n 's/^.define ASSAY_VERSION "\(.*\)"$$/\1/p' libclient/assay.h)
+LIBASSAY_SO      := libassay.so.$(firstword $(subst ., ,$(LIBASSAY_VERSION)))
 PREFIX           ?= /usr/local
 libassay_parts   := $(BUILD)/liblibclient.a $(BUILD)/libnet.a $(BUILD)/libcore.a
 

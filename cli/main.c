@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "libclient/assay.h"
 
 static const struct assay_command commands[] = {
     {"check", "hold specs against the language; report every error", assay_cmd_check},
@@ -22,7 +23,7 @@ static void usage(FILE *to)
     fputs("usage: assay COMMAND [ARGUMENTS]\n\n", to);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].summary);
-    fputs("\n`assay COMMAND --help` tells more.\n", to);
+    fputs("\n`assay COMMAND --help` tells more, `assay --version` which Assay this is.\n", to);
 }
 
 int main(int argc, char **argv)
@@ -33,6 +34,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         usage(stdout);
+        return ASSAY_EXIT_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("assay " ASSAY_VERSION);
         return ASSAY_EXIT_OK;
     }
     for (size_t i = 0; i < COMMANDS; i++)

@@ -66,7 +66,7 @@
  * connection calls return NOT_OPEN until assay_client_connect() has made a new one.
  *
  * Binary interface. The soname stands for this header and the layout of the
- * tables (assay/model.h) together.
+ * tables (assay/model.h) together; the version's first number is in it.
  */
 #ifndef ASSAY_H
 #define ASSAY_H
@@ -74,6 +74,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* Of all parts of Assay, which are released together; the Makefile and `assay --version` have it from here. */
+#define ASSAY_VERSION "0.1.0"
 
 #ifdef __cplusplus
 extern "C" {

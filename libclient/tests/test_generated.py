@@ -9,6 +9,7 @@ import importlib
 import json
 import os
 import pathlib
+import re
 import select
 import shutil
 import socket
@@ -173,6 +174,16 @@ def test_only_public_symbols_are_exported():
     if not SANITIZE:
         assert static == shared
     assert "libassay.so.0" in run("readelf", "-d", BUILD / "stage/lib/libassay.so")
+
+
+def test_program_man_page_and_libraries_are_of_one_version():
+    version = re.search('^#define ASSAY_VERSION "([0-9.]+)"$', (BUILD / "stage/include/assay.h").read_text(), re.M)[1]
+    assert run(ASSAY, "--version") == f"assay {version}\n"
+    assert "--version" in run(ASSAY, "--help")
+    man = run(ROOT / "scripts/man", ASSAY)
+    assert man.startswith(f'.TH ASSAY 1 "" "assay {version}"\n') and "\\-\\-version\n" in man
+    for package in ("assay", "assay-server"):
+        assert f"Version: {version}\n" in (BUILD / f"stage/lib/pkgconfig/{package}.pc").read_text()
 
 
 def test_allocation_is_where_clients_are_made_and_nowhere_else():
