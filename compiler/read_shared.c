@@ -12,7 +12,7 @@ static bool read_store(struct assay_spec *spec, const struct assay_node *node)
     return node && assay_read_word(spec, node, words, 2, "store") == 1;
 }
 
-static void read_columns(struct assay_spec *spec, const struct assay_node *node, struct spec_list *into,
+static void read_columns(struct assay_spec *spec, const struct assay_node *node, struct spec_list *into, unsigned most,
                          const char *what)
 {
     assay_read_params(spec, node, into, what);
@@ -24,8 +24,8 @@ static void read_columns(struct assay_spec *spec, const struct assay_node *node,
         if (p->init)
             assay_spec_error(spec, p->at, "%s has no default: all of a row is given when it is added", what);
     }
-    if (node && into->count > 32)
-        assay_spec_error(spec, node->at, "more than 32 columns");
+    if (node && into->count > most)
+        assay_spec_error(spec, node->at, "%zu columns: a row has at most %u", into->count, most);
 }
 
 static bool effect_named(const struct assay_spec *spec, const char *name)
@@ -72,13 +72,13 @@ static void read_table(struct assay_spec *spec, const struct assay_node *node)
     assay_read_name(spec, t->name, t->at, "a table");
     if (!assay_shape(spec, node, "a table", table_keys, TB_KEYS, of) || !of[TB_KEY] || !of[TB_ROW])
         return;
-    read_columns(spec, of[TB_KEY], &keys, "a key");
+    read_columns(spec, of[TB_KEY], &keys, ASSAY_COLUMNS_MAX, "a key");
     if (keys.count != 1)
         assay_spec_error(spec, of[TB_KEY]->at, "a table has one key: {name: TYPE}");
     if (keys.count == 0)
         return;
     t->key = keys.items[0];
-    read_columns(spec, of[TB_ROW], &t->columns, "a column");
+    read_columns(spec, of[TB_ROW], &t->columns, ASSAY_COLUMNS_MAX - 1, "a column");
     SPEC_EACH (struct spec_param, column, &t->columns)
         if (strcmp(column->name, t->key->name) == 0)
             assay_spec_error(spec, column->at, "'%s' is the name of the key already", column->name);
@@ -111,7 +111,7 @@ static void read_unique(struct assay_spec *spec, struct spec_log *log, const str
 {
     ASSAY_CHILDREN (child, node) {
         struct assay_near near = {.wanted = child->text};
-        unsigned i = 0, found = 32;
+        unsigned i = 0, found = ASSAY_COLUMNS_MAX;
         if (!assay_shape_is(spec, child, SHAPE_SCALAR, "a column"))
             continue;
         SPEC_EACH (struct spec_param, p, &log->columns) {
@@ -119,7 +119,7 @@ static void read_unique(struct assay_spec *spec, struct spec_log *log, const str
             assay_near_add(&near, p->name);
             i++;
         }
-        if (found < 32)
+        if (found < ASSAY_COLUMNS_MAX)
             log->unique |= (uint32_t)1 << found;
         else
             assay_spec_error(spec, child->at, "the rows of '%s' have no column '%s'%s", log->name, child->text,
@@ -137,7 +137,10 @@ static void read_log(struct assay_spec *spec, const struct assay_node *node)
     assay_read_name(spec, log->name, log->at, "a log");
     if (!assay_shape(spec, node, "a log", log_keys, LG_KEYS, of) || !of[LG_ROW])
         return;
-    read_columns(spec, of[LG_ROW], &log->columns, "a column");
+    read_columns(spec, of[LG_ROW], &log->columns, ASSAY_COLUMNS_MAX, "a column");
+    if (of[LG_ROW]->count == 0)
+        assay_spec_error(spec, of[LG_ROW]->at,
+                         "the rows of '%s' hold nothing: a log needs a column, 'row: {name: TYPE}'", log->name);
     SPEC_EACH (struct spec_param, column, &log->columns)
         if (strcmp(column->name, "number") == 0)
             assay_spec_error(spec, column->at, "'number' is what the log counts its rows by; no column has that name");

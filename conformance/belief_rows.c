@@ -5,8 +5,6 @@
 
 #include "conformance/belief.h"
 
-#define COLUMNS_MAX 16u
-
 /* Each row: this, then for each column a value and its bytes. */
 struct row {
     uint32_t size;       /* all of it */
@@ -20,8 +18,8 @@ struct column {
 
 struct columns {
     uint16_t count;
-    assay_val values[COLUMNS_MAX];
-    struct assay_span spans[COLUMNS_MAX];
+    assay_val values[ASSAY_COLUMNS_MAX];
+    struct assay_span spans[ASSAY_COLUMNS_MAX];
 };
 
 static struct row row_at(const struct assay_belief *b, uint32_t at)
@@ -105,7 +103,7 @@ bool assay_rows_add(struct assay_belief_world *world, struct assay_belief *b, co
     struct row row = {.size = sizeof row, .log = effect->log, .count = event->count};
     if (table)
         row.log = (uint16_t)(effect->table | OF_TABLE);
-    if (row.log == ASSAY_NONE || event->count > COLUMNS_MAX || (!table && is_there(model, b, row.log, event)))
+    if (row.log == ASSAY_NONE || event->count > ASSAY_COLUMNS_MAX || (!table && is_there(model, b, row.log, event)))
         return false;
     for (uint16_t i = 0; i < event->count; i++)
         row.size += (uint32_t)sizeof(struct column) + (is_bytes_arg(model, effect, i) ? event->spans[i].n : 0);

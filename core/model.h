@@ -21,6 +21,9 @@
 /* Fields of frame and message together, and locals of a rule: at most this many. */
 #define ASSAY_SLOTS_MAX 64
 
+/* Columns of a row of a log or table, the table's key among them: at most this many. */
+#define ASSAY_COLUMNS_MAX 32
+
 /* A value in a slot or variable: an integer (two's complement, 64 bits), or a
  * reference to bytes (see value.h). Which of the two it is stands in the
  * model, never in the value. */

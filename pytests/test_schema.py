@@ -85,7 +85,7 @@ def test_refuses_yaml_booleans_as_names():
 
 @pytest.mark.parametrize(
     "name",
-    ["unknown_key", "unknown_key_rule", "unknown_key_type", "machine_key", "wrong_shape", "missing_key", "frame_without_max"],
+    ["unknown_key", "unknown_key_rule", "unknown_key_type", "machine_key", "wrong_shape", "missing_key", "frame_without_max", "log_empty", "table_wide"],
 )
 def test_refuses_what_the_compiler_refuses_for_its_shape(name):
     assert not VALIDATOR.is_valid(load(SPEC / "bad" / f"{name}.yaml"))

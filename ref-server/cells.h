@@ -5,9 +5,6 @@
 
 #include "core/value.h"
 
-/* Columns of one row, a table's key among them. */
-#define ASSAY_COLUMNS_MAX 32u
-
 /* Which columns are bytes; the others are numbers. */
 struct assay_shape {
     uint16_t count;
