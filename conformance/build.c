@@ -268,6 +268,25 @@ size_t assay_build_farewell(const struct assay_builder *b, uint32_t node)
     return choose(b, node, says_goodbye);
 }
 
+bool assay_build_is_first(const struct assay_builder *b, uint32_t node, size_t input, assay_build_suits *suits)
+{
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    for (size_t i = 0; i < input; i++) {
+        const struct assay_reaction *x = assay_reaction(&b->explored, node, i);
+        if (x->rule == r->rule && x->event == r->event && x->after == r->after && suits(b, node, i))
+            return false;
+    }
+    return suits(b, node, input);
+}
+
+bool assay_build_is_free(const struct assay_builder *b, uint32_t node)
+{
+    for (uint32_t i = 0; i < node; i++)
+        if (b->explored.nodes[i].state == b->explored.nodes[node].state && !b->explored.nodes[i].belief->calling)
+            return false;
+    return !b->explored.nodes[node].belief->calling;
+}
+
 struct assay_blob assay_build_join(struct assay_builder *b, struct assay_blob x, struct assay_blob y)
 {
     uint8_t *p = assay_store(b->store, (size_t)x.n + y.n + 1);

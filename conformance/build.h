@@ -73,6 +73,13 @@ size_t assay_build_loop(const struct assay_builder *b, uint32_t node);
 /* One that ends the session with an answer; SIZE_MAX: none. */
 size_t assay_build_farewell(const struct assay_builder *b, uint32_t node);
 
+/* Inputs with one outcome at a node (rule, event, state behind it) show the same: whether this is the first one that
+ * `suits`, of those with its outcome. */
+typedef bool assay_build_suits(const struct assay_builder *b, uint32_t node, size_t input);
+bool assay_build_is_first(const struct assay_builder *b, uint32_t node, size_t input, assay_build_suits *suits);
+/* Whether it is the first node of its state at which no call waits. */
+bool assay_build_is_free(const struct assay_builder *b, uint32_t node);
+
 struct assay_blob assay_build_join(struct assay_builder *b, struct assay_blob x, struct assay_blob y);
 
 /* ---- families ---------------------------------------------------------- */

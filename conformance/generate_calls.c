@@ -246,15 +246,6 @@ static void timeouts(struct assay_builder *b, uint32_t node)
     timeout_case(b, node, call, true);
 }
 
-/* Over datagrams a state may be reached first while a call waits. */
-static bool is_first_without_call(const struct assay_builder *b, uint32_t node)
-{
-    for (uint32_t i = 0; i < node; i++)
-        if (b->explored.nodes[i].state == b->explored.nodes[node].state && !b->explored.nodes[i].belief->calling)
-            return false;
-    return b->frame->end == ASSAY_END_DATAGRAM && !b->explored.nodes[node].belief->calling;
-}
-
 void assay_generate_calls(struct assay_builder *b)
 {
     for (uint32_t node = 0; node < b->explored.count; node++) {
@@ -265,7 +256,8 @@ void assay_generate_calls(struct assay_builder *b)
                 pieces(b, node);
         }
         bool first = assay_node_of(&b->explored, b->explored.nodes[node].state) == node;
-        bool free = !first && is_first_without_call(b, node);
+        /* Over datagrams a state may be reached first while a call waits. */
+        bool free = !first && b->frame->end == ASSAY_END_DATAGRAM && assay_build_is_free(b, node);
         for (size_t i = 0; i < b->inputs.count; i++) {
             const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
             bool another = is_call(b, i) && b->inputs.items[i].call != last;

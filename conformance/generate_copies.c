@@ -209,21 +209,13 @@ static void calls_unanswered(struct assay_builder *b, uint32_t node)
     }
 }
 
-static bool is_first_without_call(const struct assay_builder *b, uint32_t node)
-{
-    for (uint32_t i = 0; i < node; i++)
-        if (b->explored.nodes[i].state == b->explored.nodes[node].state && !b->explored.nodes[i].belief->calling)
-            return false;
-    return !b->explored.nodes[node].belief->calling;
-}
-
 void assay_generate_copies(struct assay_builder *b)
 {
     for (uint32_t node = 0; b->model->reliables_count && b->explored.ack != SIZE_MAX && node < b->explored.count;
          node++) {
         struct assay_flow_place p = {.node = node, .first = best_input(b, node)};
         bool before = false;
-        if (is_first_without_call(b, node))
+        if (assay_build_is_free(b, node))
             calls_unanswered(b, node);
         for (uint32_t i = 0; i < node; i++)
             before =

@@ -23,27 +23,24 @@ static void filled_case(struct assay_builder *b, uint32_t node, size_t i, uint32
                        b->model->messages[input->message].name, (unsigned)times);
 }
 
-static bool seen_before(const struct assay_builder *b, uint32_t node, size_t input)
+/* A message that is taken and leaves all where it is. */
+static bool goes_on(const struct assay_builder *b, uint32_t node, size_t i)
 {
-    uint16_t rule = assay_reaction(&b->explored, node, input)->rule;
-    for (size_t i = 0; i < input; i++)
-        if (assay_reaction(&b->explored, node, i)->rule == rule && b->inputs.items[i].kind != ASSAY_INPUT_RAW)
-            return true;
-    return false;
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    return r->steps == 1 && !r->ended && !r->partial && r->after == b->explored.nodes[node].state &&
+           b->inputs.items[i].kind != ASSAY_INPUT_RAW;
 }
 
 void assay_generate_filled(struct assay_builder *b)
 {
     for (uint32_t node = 0; node < b->explored.count; node++)
         for (size_t i = 0; i < b->inputs.count; i++) {
-            const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
             struct assay_reaction last;
-            uint32_t n = b->inputs.items[i].bytes.n, times;
-            if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node || r->steps != 1 || r->ended ||
-                r->partial || r->after != b->explored.nodes[node].state || b->inputs.items[i].kind == ASSAY_INPUT_RAW ||
-                seen_before(b, node, i))
+            if (assay_node_of(&b->explored, b->explored.nodes[node].state) != node ||
+                !assay_build_is_first(b, node, i, goes_on))
                 continue;
-            times = assay_repeat(&b->explored, node, i, BYTES_MAX / n < TIMES_MAX ? BYTES_MAX / n : TIMES_MAX, &last);
+            uint32_t n = b->inputs.items[i].bytes.n, most = BYTES_MAX / n < TIMES_MAX ? BYTES_MAX / n : TIMES_MAX;
+            uint32_t times = assay_repeat(&b->explored, node, i, most, &last);
             if (times > 2)
                 filled_case(b, node, i, times, &last);
         }

@@ -1,14 +1,6 @@
 /* Messages that are right but for their session: another one's. They change nothing here. */
 #include "conformance/build.h"
 
-static bool is_first_of_state(const struct assay_builder *b, uint32_t node)
-{
-    for (uint32_t i = 0; i < node; i++)
-        if (b->explored.nodes[i].state == b->explored.nodes[node].state)
-            return false;
-    return true;
-}
-
 /* A message that says whose it is, and which does something there if it is ours. Those of `reliable` are stale. */
 static bool would_do(const struct assay_builder *b, uint32_t node, size_t i)
 {
@@ -17,15 +9,6 @@ static bool would_do(const struct assay_builder *b, uint32_t node, size_t i)
     return input->kind != ASSAY_INPUT_CALL && input->stamp.session && !input->stamp.stale &&
            input->stamp.kind == ASSAY_STAMP_NONE && r->stepped &&
            (r->out_size || r->after != b->explored.nodes[node].state);
-}
-
-static bool seen_before(const struct assay_builder *b, uint32_t node, size_t input)
-{
-    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
-    for (size_t i = 0; i < input; i++)
-        if (would_do(b, node, i) && assay_reaction(&b->explored, node, i)->rule == r->rule)
-            return true;
-    return false;
 }
 
 static void of_another(struct assay_builder *b, uint32_t node, size_t i)
@@ -53,7 +36,8 @@ void assay_generate_foreign(struct assay_builder *b)
     if (!b->explored.world.reliable || b->explored.world.reliable->session == ASSAY_NONE)
         return;
     for (uint32_t node = 0; node < b->explored.count; node++)
-        for (size_t i = 0; b->explored.nodes[node].depth && is_first_of_state(b, node) && i < b->inputs.count; i++)
-            if (would_do(b, node, i) && !seen_before(b, node, i))
+        for (size_t i = 0; b->explored.nodes[node].depth && i < b->inputs.count; i++)
+            if (assay_node_of(&b->explored, b->explored.nodes[node].state) == node &&
+                assay_build_is_first(b, node, i, would_do))
                 of_another(b, node, i);
 }

@@ -364,15 +364,12 @@ static bool on_the_way(const struct assay_builder *b, uint32_t node, uint32_t to
     return n->depth <= t->depth && memcmp(n->path, t->path, n->depth * sizeof *n->path) == 0;
 }
 
-static bool seen_before(const struct assay_builder *b, uint32_t node, size_t input)
+static bool changes_nothing(const struct assay_builder *b, uint32_t node, size_t i)
 {
-    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
-    for (size_t i = 0; i < input; i++) {
-        const struct assay_reaction *x = assay_reaction(&b->explored, node, i);
-        if (x->stepped && x->rule == r->rule && x->event == r->event && x->after == r->after)
-            return true;
-    }
-    return false;
+    const struct assay_input *input = &b->inputs.items[i];
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+    return input->kind != ASSAY_INPUT_CALL && input->bytes.n < 1024 && r->stepped && !r->ended &&
+           r->after == b->explored.nodes[node].state;
 }
 
 static void stays(struct assay_builder *b, const struct assay_flow_place *p, uint32_t node, size_t i)
@@ -399,13 +396,9 @@ static void stays(struct assay_builder *b, const struct assay_flow_place *p, uin
 static void all_that_stays(struct assay_builder *b, const struct assay_flow_place *p)
 {
     for (uint32_t node = 0; node < b->explored.count; node++)
-        for (size_t i = 0; i < b->inputs.count && on_the_way(b, node, p->node); i++) {
-            const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-            if (r->stepped && !r->ended && r->after == b->explored.nodes[node].state &&
-                b->inputs.items[i].kind != ASSAY_INPUT_CALL && b->inputs.items[i].bytes.n < 1024 &&
-                !seen_before(b, node, i))
+        for (size_t i = 0; i < b->inputs.count && on_the_way(b, node, p->node); i++)
+            if (assay_build_is_first(b, node, i, changes_nothing))
                 stays(b, p, node, i);
-        }
 }
 
 void assay_generate_lossy(struct assay_builder *b)

@@ -30,17 +30,6 @@ static bool is_message(const struct assay_builder *b, uint32_t node, size_t i)
     return input->kind != ASSAY_INPUT_CALL && input->bytes.n < SMALL && assay_reaction(&b->explored, node, i)->stepped;
 }
 
-static bool seen_before(const struct assay_builder *b, uint32_t node, size_t input)
-{
-    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
-    for (size_t i = 0; i < input; i++) {
-        const struct assay_reaction *x = assay_reaction(&b->explored, node, i);
-        if (is_message(b, node, i) && x->rule == r->rule && x->event == r->event && x->after == r->after)
-            return true;
-    }
-    return false;
-}
-
 /* The same message with something else in it that another rule takes there, or, of the same, that ends elsewhere. */
 static size_t another(const struct assay_builder *b, uint32_t node, size_t input)
 {
@@ -194,7 +183,7 @@ void assay_generate_repeats(struct assay_builder *b)
             continue;
         for (size_t i = 0; i < b->inputs.count; i++) {
             const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-            if (!is_message(b, node, i) || seen_before(b, node, i))
+            if (!assay_build_is_first(b, node, i, is_message))
                 continue;
             twice(b, node, i);
             if (r->after == n->state && r->next != node)
