@@ -213,6 +213,22 @@ void assay_c_result_parameters(const struct assay_model *model, FILE *to, const 
     }
 }
 
+void assay_c_result_names(const struct assay_model *model, FILE *to, const struct assay_call *call)
+{
+    for (uint16_t i = 0; i < call->results.count; i++) {
+        const struct assay_param *param = &model->params[call->results.first + i];
+        uint8_t kind = assay_c_type_of(model, param)->kind;
+        fputs(", ", to);
+        assay_c_result_variable(model, call, to, param->name);
+        fputs(kind == ASSAY_T_DURATION ? "_ns" : "", to);
+        if (kind >= ASSAY_T_BYTES) {
+            fputs(", ", to);
+            assay_c_result_variable(model, call, to, param->name);
+            fputs(kind == ASSAY_T_LIST ? "_count" : "_size", to);
+        }
+    }
+}
+
 static const char *pointer(const struct assay_type *type)
 {
     return type->kind == ASSAY_T_LIST   ? "const int64_t *"
