@@ -50,15 +50,6 @@ static void stop(struct bench *b)
     assay_spec_free(b->spec);
 }
 
-static const struct assay_case *find_case(const struct bench *b, const char *id)
-{
-    for (size_t i = 0; i < b->suite->count; i++)
-        if (strcmp(b->suite->cases[i].id, id) == 0)
-            return &b->suite->cases[i];
-    fail_msg("no case %s", id);
-    return NULL;
-}
-
 static bool passes(struct bench *b, const struct assay_case *c, const struct assay_model *model)
 {
     struct assay_memory_result r;
@@ -146,7 +137,7 @@ static bool found(struct bench *b, const char *kind, const char *text, const cha
         made = assay_mutant_make(b->model, b->machine, &all.items[i], &m) && strcmp(m.kind, kind) == 0 &&
                strstr(m.text, text);
         if (made)
-            killed = !passes(b, find_case(b, id), &m.model);
+            killed = !passes(b, case_named(b->suite, id), &m.model);
         assay_mutant_free(&m);
     }
     free(all.items);
@@ -191,28 +182,6 @@ static void test_structured_text(void **state)
 
 /* ---- the oracle ---------------------------------------------------------- */
 
-struct watched {
-    struct assay_spec *spec;
-    const struct assay_model *model;
-    struct assay_oracle *o;
-};
-
-static struct watched watch(const char *path, uint8_t links)
-{
-    struct watched w = {.spec = load_spec(path)};
-    w.model = assay_spec_model(w.spec);
-    struct assay_oracle_config config = {.model = w.model, .machine = w.model->client, .seed = 1};
-    w.o = assay_oracle_new(&config, links);
-    assert_non_null(w.o);
-    return w;
-}
-
-static void unwatch(struct watched *w)
-{
-    assay_oracle_free(w->o);
-    assay_spec_free(w->spec);
-}
-
 static struct assay_span text(const char *s)
 {
     return (struct assay_span){(const uint8_t *)s, (uint32_t)strlen(s)};
@@ -221,7 +190,7 @@ static struct assay_span text(const char *s)
 /* By hand: pause 1 s, twice as long after each failure, 0.1 s early and 0.5 s late are tolerated. */
 static void test_when_it_connects_again(void **state)
 {
-    struct watched w = watch("conformance/tests/keeper.yaml", 2);
+    struct watched w = watch_client("conformance/tests/keeper.yaml", 2);
     (void)state;
     assay_oracle_connect(w.o, 0, 0);
     assert_false(assay_oracle_again(w.o, 0).may);
@@ -231,7 +200,7 @@ static void test_when_it_connects_again(void **state)
     assert_int_equal(again.earliest, 6 * SECOND - SECOND / 10);
     assert_int_equal(again.latest, 6 * SECOND + SECOND / 2);
     unwatch(&w);
-    w = watch("conformance/tests/keeper.yaml", 2);
+    w = watch_client("conformance/tests/keeper.yaml", 2);
     assay_oracle_connect(w.o, 0, 0);
     assay_oracle_shut(w.o, 0, SECOND);
     again = assay_oracle_again(w.o, 0);
@@ -253,7 +222,7 @@ static void test_what_the_tester_saw_late_is_not_too_early(void **state)
 {
     (void)state;
     for (int64_t unsure = 0; unsure <= SECOND / 2; unsure += SECOND / 2) {
-        struct watched w = watch("conformance/tests/keeper.yaml", 2);
+        struct watched w = watch_client("conformance/tests/keeper.yaml", 2);
         assay_oracle_unsure(w.o, 0, unsure);
         assay_oracle_connect(w.o, 0, 10 * SECOND);
         assay_oracle_time(w.o, 10 * SECOND + 4 * SECOND + SECOND / 2);
@@ -266,7 +235,7 @@ static void test_what_the_tester_saw_late_is_not_too_early(void **state)
 /* Silence while a timer might have fired early says that it has not; it has to fire all the same. */
 static void test_silence_before_a_timer_does_not_excuse_it(void **state)
 {
-    struct watched w = watch("conformance/tests/keeper.yaml", 1);
+    struct watched w = watch_client("conformance/tests/keeper.yaml", 1);
     (void)state;
     assay_oracle_unsure(w.o, 0, SECOND);
     assay_oracle_connect(w.o, 0, 0);
@@ -281,7 +250,7 @@ static void test_silence_before_a_timer_does_not_excuse_it(void **state)
 /* The pause counts from when the link was seen to end, not from when it should have ended. */
 static void test_the_pause_counts_from_the_end_that_was_seen(void **state)
 {
-    struct watched w = watch("conformance/tests/keeper.yaml", 2);
+    struct watched w = watch_client("conformance/tests/keeper.yaml", 2);
     (void)state;
     assay_oracle_connect(w.o, 0, 0);
     assay_oracle_time(w.o, 5 * SECOND + SECOND / 4);
@@ -295,7 +264,7 @@ static void test_the_pause_counts_from_the_end_that_was_seen(void **state)
 
 static void test_a_client_that_is_through_stays_away(void **state)
 {
-    struct watched w = watch("conformance/tests/keeper.yaml", 1);
+    struct watched w = watch_client("conformance/tests/keeper.yaml", 1);
     (void)state;
     assay_oracle_connect(w.o, 0, 0);
     assay_oracle_sent(w.o, 0, 0, text("over\n"));
@@ -307,7 +276,7 @@ static void test_a_client_that_is_through_stays_away(void **state)
 
 static void test_effects_are_owed_upward(void **state)
 {
-    struct watched w = watch("conformance/tests/keeper.yaml", 1);
+    struct watched w = watch_client("conformance/tests/keeper.yaml", 1);
     assay_val seven = 7, eight = 8;
     struct assay_span none = {NULL, 0};
     struct assay_upper tell = {.kind = ASSAY_UPPER_EFFECT, .index = 0, .count = 1, .values = &seven, .spans = &none};
@@ -330,7 +299,7 @@ static void test_effects_are_owed_upward(void **state)
 
 static void test_a_call_that_makes_its_link(void **state)
 {
-    struct watched w = watch("conformance/tests/post.yaml", 1);
+    struct watched w = watch_client("conformance/tests/post.yaml", 1);
     assay_val values[1] = {0}, one = 1;
     struct assay_span spans[1] = {text("a")}, none = {NULL, 0};
     struct assay_upper result = {.kind = ASSAY_UPPER_RESULT, .count = 1, .values = &one, .spans = &none};
@@ -344,7 +313,7 @@ static void test_a_call_that_makes_its_link(void **state)
     assay_oracle_sent(w.o, 0, 0, text("\x02\x01"));
     assert_true(assay_oracle_upper(w.o, 0, &result));
     unwatch(&w);
-    w = watch("conformance/tests/post.yaml", 1); /* one datagram is one message: half of one is wrong */
+    w = watch_client("conformance/tests/post.yaml", 1); /* one datagram is one message: half of one is wrong */
     assay_oracle_call(w.o, 0, 0, 0, values, spans);
     assay_oracle_connect(w.o, 0, 0);
     assert_false(assay_oracle_received(w.o, 0, text("\x01")));
@@ -355,7 +324,7 @@ static void test_a_call_that_makes_its_link(void **state)
 
 static void test_a_stream_may_be_cut_anywhere(void **state)
 {
-    struct watched w = watch("spec/relay.yaml", 1);
+    struct watched w = watch_client("spec/relay.yaml", 1);
     assay_val values[1] = {0};
     struct assay_span spans[1] = {text("hello")};
     uint16_t say = 0;
@@ -411,9 +380,9 @@ static void test_what_stops_a_server_is_exclusive(void **state)
 {
     struct bench b = start("spec/dispatch.yaml", ASSAY_SERVER, 0);
     (void)state;
-    assert_int_equal(find_case(&b, "dispatch/open/quit/example-1")->class, ASSAY_CASE_EXCLUSIVE);
-    assert_int_equal(find_case(&b, "dispatch/open/stop/others-go-on")->class, ASSAY_CASE_EXCLUSIVE);
-    assert_int_equal(find_case(&b, "dispatch/open/dad/example-1")->class, ASSAY_CASE_LOCAL);
+    assert_int_equal(case_named(b.suite, "dispatch/open/quit/example-1")->class, ASSAY_CASE_EXCLUSIVE);
+    assert_int_equal(case_named(b.suite, "dispatch/open/stop/others-go-on")->class, ASSAY_CASE_EXCLUSIVE);
+    assert_int_equal(case_named(b.suite, "dispatch/open/dad/example-1")->class, ASSAY_CASE_LOCAL);
     for (size_t i = 0; i < b.suite->count; i++)
         for (size_t k = 0; k < b.suite->cases[i].step_count; k++)
             assert_true(b.suite->cases[i].steps[k].kind < ASSAY_STEP_DEAF); /* not asked for */

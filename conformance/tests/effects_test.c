@@ -37,44 +37,33 @@ static void holds(const struct assay_record *r, uint8_t link, const char *text)
  */
 static void test_what_is_gathered_shows_when_it_is_released(void **state)
 {
-    struct assay_spec *spec = load_spec("spec/relay.yaml");
-    const struct assay_model *model = assay_spec_model(spec);
-    struct assay_oracle_config config = {.model = model, .machine = model->transports[0].server, .seed = 1};
-    struct assay_oracle *o = assay_oracle_new(&config, 3);
+    struct watched w = watch_server("spec/relay.yaml", 3);
     const struct assay_record *records;
     (void)state;
-    for (uint8_t i = 0; i < 3; i++)
-        assay_oracle_connect(o, i, 0);
-    sent(o, 0, "a"), sent(o, 1, "b"), sent(o, 0, "c"), sent(o, 2, "lost");
-    assert_int_equal(assay_oracle_records(o, effect_named(model, "show"), &records), 0);
-    assay_oracle_reset(o, 2, 0);
-    assay_oracle_shut(o, 1, 0);
-    assay_oracle_shut(o, 0, 0);
-    assert_int_equal(assay_oracle_records(o, effect_named(model, "show"), &records), 2);
+    sent(w.o, 0, "a"), sent(w.o, 1, "b"), sent(w.o, 0, "c"), sent(w.o, 2, "lost");
+    assert_int_equal(assay_oracle_records(w.o, effect_named(w.model, "show"), &records), 0);
+    assay_oracle_reset(w.o, 2, 0);
+    assay_oracle_shut(w.o, 1, 0);
+    assay_oracle_shut(w.o, 0, 0);
+    assert_int_equal(assay_oracle_records(w.o, effect_named(w.model, "show"), &records), 2);
     holds(&records[0], 1, "b");
     holds(&records[1], 0, "ac");
-    assert_int_equal(assay_oracle_records(o, effect_named(model, "gather"), &records), 0);
-    assert_int_equal(assay_oracle_records(o, effect_named(model, "forget"), &records), 1);
+    assert_int_equal(assay_oracle_records(w.o, effect_named(w.model, "gather"), &records), 0);
+    assert_int_equal(assay_oracle_records(w.o, effect_named(w.model, "forget"), &records), 1);
     holds(&records[0], 2, "forget\n");
-    assay_oracle_free(o);
-    assay_spec_free(spec);
+    unwatch(&w);
 }
 
 static void test_a_report_is_a_line(void **state)
 {
-    struct assay_spec *spec = load_spec("spec/dispatch.yaml");
-    const struct assay_model *model = assay_spec_model(spec);
-    struct assay_oracle_config config = {.model = model, .machine = model->transports[0].server, .seed = 1};
-    struct assay_oracle *o = assay_oracle_new(&config, 1);
+    struct watched w = watch_server("spec/dispatch.yaml", 1);
     (void)state;
-    assay_oracle_connect(o, 0, 0);
-    sent(o, 0, "DAD=\n\nDAD x\n");
-    struct assay_span shown = assay_oracle_effect(o, effect_named(model, "report"));
+    sent(w.o, 0, "DAD=\n\nDAD x\n");
+    struct assay_span shown = assay_oracle_effect(w.o, effect_named(w.model, "report"));
     const char *line = "a line that cannot be read\n";
     assert_int_equal(shown.n, 2 * strlen(line));
     assert_memory_equal(shown.p, line, strlen(line));
-    assay_oracle_free(o);
-    assay_spec_free(spec);
+    unwatch(&w);
 }
 
 /* Silent servers, too: what only observers see kills. */

@@ -74,3 +74,45 @@ uint16_t message_named(const struct assay_model *model, const char *name)
     fail_msg("no message %s", name);
     return ASSAY_NONE;
 }
+
+const struct assay_case *case_named(const struct assay_suite *suite, const char *id)
+{
+    for (size_t i = 0; i < suite->count; i++)
+        if (strcmp(suite->cases[i].id, id) == 0)
+            return &suite->cases[i];
+    fail_msg("no case %s", id);
+    return NULL;
+}
+
+static struct watched watch(const char *path, uint8_t role, uint8_t links)
+{
+    struct watched w = {.spec = load_spec(path)};
+    w.model = assay_spec_model(w.spec);
+    bool server = role == ASSAY_SERVER;
+    struct assay_oracle_config config = {.model = w.model,
+                                         .machine = server ? w.model->server : w.model->client,
+                                         .leniencies = server ? assay_leniencies_default(w.model) : 0,
+                                         .seed = 1};
+    w.o = assay_oracle_new(&config, links);
+    assert_non_null(w.o);
+    return w;
+}
+
+struct watched watch_server(const char *path, uint8_t links)
+{
+    struct watched w = watch(path, ASSAY_SERVER, links);
+    for (uint8_t i = 0; i < links; i++)
+        assay_oracle_connect(w.o, i, 0);
+    return w;
+}
+
+struct watched watch_client(const char *path, uint8_t links)
+{
+    return watch(path, ASSAY_CLIENT, links);
+}
+
+void unwatch(struct watched *w)
+{
+    assay_oracle_free(w->o);
+    assay_spec_free(w->spec);
+}

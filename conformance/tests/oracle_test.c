@@ -21,31 +21,7 @@
          "hi")
 #define CLOSE SPAN("\x04\x00\x00")
 
-struct bench {
-    struct assay_spec *spec;
-    const struct assay_model *model;
-    struct assay_oracle *o;
-};
-
-static struct bench start(const char *path, uint8_t links)
-{
-    struct bench b = {.spec = load_spec(path)};
-    b.model = assay_spec_model(b.spec);
-    struct assay_oracle_config config = {.model = b.model, .leniencies = assay_leniencies_default(b.model), .seed = 1};
-    b.o = assay_oracle_new(&config, links);
-    assert_non_null(b.o);
-    for (uint8_t i = 0; i < links; i++)
-        assay_oracle_connect(b.o, i, 0);
-    return b;
-}
-
-static void stop(struct bench *b)
-{
-    assay_oracle_free(b->o);
-    assay_spec_free(b->spec);
-}
-
-static bool answers(struct bench *b, struct assay_span request, struct assay_span reply)
+static bool answers(struct watched *b, struct assay_span request, struct assay_span reply)
 {
     assay_oracle_sent(b->o, 0, 0, request);
     return assay_oracle_received(b->o, 0, reply);
@@ -53,7 +29,7 @@ static bool answers(struct bench *b, struct assay_span request, struct assay_spa
 
 static void test_a_conforming_session(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1);
+    struct watched b = watch_server("spec/msglog.yaml", 1);
     (void)state;
     assert_true(answers(&b, NAME, SPAN("\0")));
     assert_true(answers(&b, PASSWORD, SPAN("\0")));
@@ -67,12 +43,12 @@ static void test_a_conforming_session(void **state)
     struct assay_span log = assay_oracle_effect(b.o, 0);
     assert_int_equal(log.n, strlen("[bob]: hi\r\n"));
     assert_memory_equal(log.p, "[bob]: hi\r\n", log.n);
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_a_wrong_reply_is_blamed_on_its_rule(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1);
+    struct watched b = watch_server("spec/msglog.yaml", 1);
     struct assay_blame blame;
     (void)state;
     assert_true(answers(&b, NAME, SPAN("\0")));
@@ -82,20 +58,20 @@ static void test_a_wrong_reply_is_blamed_on_its_rule(void **state)
     assert_int_equal(blame.state, state_named(b.model, "Password"));
     assert_string_equal(blame.expected, "Reply{status=succeeded} (00)");
     assert_string_equal(blame.seen, "Reply{status=failed} (ff)");
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_a_doubled_reply_is_seen(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1);
+    struct watched b = watch_server("spec/msglog.yaml", 1);
     (void)state;
     assert_false(answers(&b, NAME, SPAN("\0\0")));
-    stop(&b);
+    unwatch(&b);
     /* a reply that comes before its request is the same fault, whatever is sent afterwards */
-    b = start("spec/msglog.yaml", 1);
+    b = watch_server("spec/msglog.yaml", 1);
     assert_true(answers(&b, NAME, SPAN("\0")));
     assert_false(assay_oracle_received(b.o, 0, SPAN("\0")));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_ends_are_told_apart(void **state)
@@ -103,21 +79,21 @@ static void test_ends_are_told_apart(void **state)
     static bool (*const wrong[])(struct assay_oracle *, uint8_t) = {assay_oracle_rst, assay_oracle_silence};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
-        struct bench b = start("spec/msglog.yaml", 1);
+        struct watched b = watch_server("spec/msglog.yaml", 1);
         assert_true(answers(&b, CLOSE, SPAN("\0")));
         assert_false(wrong[i](b.o, 0));
-        stop(&b);
+        unwatch(&b);
     }
-    struct bench b = start("spec/msglog.yaml", 1); /* a FIN that nobody asked for */
+    struct watched b = watch_server("spec/msglog.yaml", 1); /* a FIN that nobody asked for */
     assert_true(answers(&b, NAME, SPAN("\0")));
     assert_true(assay_oracle_silence(b.o, 0));
     assert_false(assay_oracle_fin(b.o, 0));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_what_is_owed_is_blamed_when_it_does_not_come(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1);
+    struct watched b = watch_server("spec/msglog.yaml", 1);
     struct assay_blame blame;
     (void)state;
     assay_oracle_sent(b.o, 0, 0, NAME);
@@ -126,12 +102,12 @@ static void test_what_is_owed_is_blamed_when_it_does_not_come(void **state)
     assay_oracle_blame(b.o, 0, &blame);
     assert_int_equal(blame.req, requirement_named(b.model, "ML-4"));
     assert_string_equal(blame.seen, "nothing");
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_frames_in_pieces_and_together(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1);
+    struct watched b = watch_server("spec/msglog.yaml", 1);
     (void)state;
     assay_oracle_sent(b.o, 0, 0, SPAN("\x01\x03"));
     assert_true(assay_oracle_silence(b.o, 0));
@@ -142,62 +118,62 @@ static void test_frames_in_pieces_and_together(void **state)
     assert_true(assay_oracle_received(b.o, 0, SPAN("\0\0")));
     assert_true(assay_oracle_received(b.o, 0, SPAN("\0"))); /* nothing for what is behind the close */
     assert_true(assay_oracle_fin(b.o, 0));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_end_inside_a_frame(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 1); /* ML-7: a close cut short is a close */
+    struct watched b = watch_server("spec/msglog.yaml", 1); /* ML-7: a close cut short is a close */
     (void)state;
     assay_oracle_sent(b.o, 0, 0, SPAN("\x04"));
     assay_oracle_shut(b.o, 0, 0);
     assert_true(assay_oracle_received(b.o, 0, SPAN("\0")));
     assert_true(assay_oracle_fin(b.o, 0));
-    stop(&b);
-    b = start("spec/msglog.yaml", 1);
+    unwatch(&b);
+    b = watch_server("spec/msglog.yaml", 1);
     assay_oracle_sent(b.o, 0, 0, SPAN("\x03"));
     assay_oracle_shut(b.o, 0, 0);
     assert_false(assay_oracle_received(b.o, 0, SPAN("\0")));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_free_text_is_free_and_the_rest_is_not(void **state)
 {
-    struct bench b = start("spec/candy.yaml", 1);
+    struct watched b = watch_server("spec/candy.yaml", 1);
     (void)state;
     assert_true(answers(&b, SPAN("x 1\n"), SPAN("error: what")));
     assert_true(assay_oracle_owed(b.o, 0).bytes); /* the end of the line is to come */
     assert_true(assay_oracle_received(b.o, 0, SPAN(" is that?\n")));
     assert_true(answers(&b, SPAN("s 12\n"), SPAN("144\n")));
     assert_false(answers(&b, SPAN("x 1\n"), SPAN("sorry: what\n")));
-    stop(&b);
-    b = start("spec/candy.yaml", 1);
+    unwatch(&b);
+    b = watch_server("spec/candy.yaml", 1);
     assert_false(answers(&b, SPAN("s 46341\n"), SPAN("2147488281\n"))); /* free text is no leave to answer */
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_segments(void **state)
 {
-    struct bench b = start("spec/candy.yaml", 1);
+    struct watched b = watch_server("spec/candy.yaml", 1);
     (void)state;
     assert_true(answers(&b, SPAN("s 12"), SPAN("144")));
     assert_true(answers(&b, SPAN("y 1"), SPAN("error: no such kind"))); /* nothing but the next request ends it */
     assert_true(assay_oracle_owed(b.o, 0).maybe || assay_oracle_owed(b.o, 0).bytes);
     assert_true(answers(&b, SPAN("d 5"), SPAN("12")));
     assert_false(assay_oracle_received(b.o, 0, SPAN("\n")));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_links_are_apart(void **state)
 {
-    struct bench b = start("spec/msglog.yaml", 2);
+    struct watched b = watch_server("spec/msglog.yaml", 2);
     (void)state;
     assert_true(answers(&b, NAME, SPAN("\0")));
     assay_oracle_sent(b.o, 1, 0, PASSWORD); /* the other session is still nameless */
     assert_true(assay_oracle_received(b.o, 1, SPAN("\xff")));
     assert_true(assay_oracle_fin(b.o, 1));
     assert_true(answers(&b, PASSWORD, SPAN("\0")));
-    stop(&b);
+    unwatch(&b);
 }
 
 static void test_a_timer_within_its_tolerance(void **state)
@@ -237,13 +213,13 @@ static void test_every_request_leaves_a_choice(void **state)
     } tried[] = {{refused, 0, 0x82, true}, {late, 40, 0x81, true},    {late, 49, 0x82, false},
                  {late, 41, 0x81, false},  {refused, 0, 0x83, false}, {refused, 30, 0x83, false}};
     for (size_t i = 0; i < sizeof tried / sizeof tried[0]; i++) {
-        struct bench b = start("conformance/tests/choosy.yaml", 1);
+        struct watched b = watch_server("conformance/tests/choosy.yaml", 1);
         uint8_t reply[50];
         memcpy(reply, tried[i].reply, sizeof reply);
         reply[tried[i].at] = tried[i].instead;
         bool agrees = answers(&b, (struct assay_span){asked, 50}, (struct assay_span){reply, 50});
         assert_int_equal(agrees, tried[i].right);
-        stop(&b);
+        unwatch(&b);
     }
 }
 
@@ -252,17 +228,17 @@ static void test_free_fields_and_variables(void **state)
 {
     static const char *const spec = "conformance/tests/tickets.yaml";
     (void)state;
-    struct bench b = start(spec, 1);
+    struct watched b = watch_server(spec, 1);
     assert_true(answers(&b, SPAN("\x01\x01\x05"), SPAN("\x81\x01\x03")));
     assert_false(answers(&b, SPAN("\x01\x01\x05"), SPAN("\x81\x01\x02")));
-    stop(&b);
-    b = start(spec, 1);
+    unwatch(&b);
+    b = watch_server(spec, 1);
     assay_oracle_sent(b.o, 0, 0, SPAN("\x01\x01\x05\x01\x01\xc8"));
     assert_true(assay_oracle_received(b.o, 0, SPAN("\x81\x01\x04\x81\x01\xc7")));
     assay_oracle_sent(b.o, 0, 0, SPAN("\x01\x01\x05\x01\x01\xc8"));
     assert_false(assay_oracle_received(b.o, 0, SPAN("\x81\x01\x04\x81\x01\x04")));
-    stop(&b);
-    b = start(spec, 1);
+    unwatch(&b);
+    b = watch_server(spec, 1);
     assert_true(answers(&b,
                         SPAN("\x02\x03"
                              "ann"),
@@ -273,7 +249,7 @@ static void test_free_fields_and_variables(void **state)
                               "bob"),
                          SPAN("\x82\x04"
                               "anna")));
-    stop(&b);
+    unwatch(&b);
 }
 
 int main(void)

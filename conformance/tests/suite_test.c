@@ -80,15 +80,6 @@ static void test_every_case_can_fail(void **state)
     }
 }
 
-static const struct assay_case *find_case(const struct bench *b, const char *id)
-{
-    for (size_t i = 0; i < b->suite->count; i++)
-        if (strcmp(b->suite->cases[i].id, id) == 0)
-            return &b->suite->cases[i];
-    fail_msg("no case %s", id);
-    return NULL;
-}
-
 static void test_ids_are_stable(void **state)
 {
     static const char *const msglog[] = {"msglog/name/name/example-1",
@@ -110,7 +101,7 @@ static void test_ids_are_stable(void **state)
     struct bench b = start(specs[1], false);
     (void)state;
     for (size_t i = 0; i < sizeof msglog / sizeof msglog[0]; i++)
-        find_case(&b, msglog[i]);
+        case_named(b.suite, msglog[i]);
     for (size_t i = 0; i < b.suite->count; i++) {
         if (i)
             assert_true(strcmp(b.suite->cases[i - 1].id, b.suite->cases[i].id) < 0);
@@ -120,7 +111,7 @@ static void test_ids_are_stable(void **state)
     stop(&b);
     b = start(specs[0], false);
     for (size_t i = 0; i < sizeof candy / sizeof candy[0]; i++)
-        find_case(&b, candy[i]);
+        case_named(b.suite, candy[i]);
     stop(&b);
 }
 
@@ -128,25 +119,25 @@ static void test_cases_name_their_requirement(void **state)
 {
     struct bench b = start(specs[1], false);
     (void)state;
-    assert_int_equal(find_case(&b, "msglog/name/name/example-1")->req, requirement_named(b.model, "ML-4"));
-    assert_int_equal(find_case(&b, "msglog/name/name/example-2")->req, requirement_named(b.model, "ML-4"));
-    assert_int_equal(find_case(&b, "msglog/ready/password/example-1")->req, requirement_named(b.model, "ML-1"));
-    assert_int_equal(find_case(&b, "msglog/name/unknown/name-phase-0")->req, requirement_named(b.model, "ML-2"));
-    assert_int_equal(find_case(&b, "msglog/ready/eof-in-frame/close-example-1-cut-1")->req,
+    assert_int_equal(case_named(b.suite, "msglog/name/name/example-1")->req, requirement_named(b.model, "ML-4"));
+    assert_int_equal(case_named(b.suite, "msglog/name/name/example-2")->req, requirement_named(b.model, "ML-4"));
+    assert_int_equal(case_named(b.suite, "msglog/ready/password/example-1")->req, requirement_named(b.model, "ML-1"));
+    assert_int_equal(case_named(b.suite, "msglog/name/unknown/name-phase-0")->req, requirement_named(b.model, "ML-2"));
+    assert_int_equal(case_named(b.suite, "msglog/ready/eof-in-frame/close-example-1-cut-1")->req,
                      requirement_named(b.model, "ML-7"));
-    const struct assay_case *c = find_case(&b, "msglog/ready/effect/record-text-sample-2");
+    const struct assay_case *c = case_named(b.suite, "msglog/ready/effect/record-text-sample-2");
     assert_string_equal(c->observe, "record");
     assert_int_equal(c->class, ASSAY_CASE_SHARED);
     stop(&b);
     b = start(specs[0], false);
-    assert_int_equal(find_case(&b, "candy/open/order/count-plus")->level, ASSAY_MAY); /* a leniency */
-    assert_int_equal(find_case(&b, "candy/open/order/square-count-1")->level, ASSAY_MUST);
-    assert_int_equal(find_case(&b, "candy/open/order/count-plus")->req, requirement_named(b.model, "CA-7"));
-    assert_int_equal(find_case(&b, "candy/open/order/count-tail")->req, requirement_named(b.model, "CA-7"));
-    assert_int_equal(find_case(&b, "candy/open/order/segment-order-example-1")->req,
+    assert_int_equal(case_named(b.suite, "candy/open/order/count-plus")->level, ASSAY_MAY); /* a leniency */
+    assert_int_equal(case_named(b.suite, "candy/open/order/square-count-1")->level, ASSAY_MUST);
+    assert_int_equal(case_named(b.suite, "candy/open/order/count-plus")->req, requirement_named(b.model, "CA-7"));
+    assert_int_equal(case_named(b.suite, "candy/open/order/count-tail")->req, requirement_named(b.model, "CA-7"));
+    assert_int_equal(case_named(b.suite, "candy/open/order/segment-order-example-1")->req,
                      requirement_named(b.model, "CA-6"));
-    assert_int_equal(find_case(&b, "candy/open/order/segment-order-example-1")->level, ASSAY_MAY);
-    assert_int_equal(find_case(&b, "candy/open/order/example-1")->req, requirement_named(b.model, "CA-1"));
+    assert_int_equal(case_named(b.suite, "candy/open/order/segment-order-example-1")->level, ASSAY_MAY);
+    assert_int_equal(case_named(b.suite, "candy/open/order/example-1")->req, requirement_named(b.model, "CA-1"));
     stop(&b);
 }
 
