@@ -2,8 +2,10 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -129,9 +131,9 @@ static void test_what_was_learned_stays(void **state)
 #define TEXT   180
 #define MS     INT64_C(1000000)
 
-static struct judged wide(void)
+static struct judged joined(struct assay_spec *spec)
 {
-    struct judged j = {.spec = load_spec(WIDE)};
+    struct judged j = {.spec = spec};
     static const uint8_t join[] = {3, 0, 0, 'a', 'n', 'n'}, in[] = {8, 0, 0};
     j.config = (struct assay_oracle_config){.model = assay_spec_model(j.spec), .seed = 1};
     j.config.machine = j.config.model->server;
@@ -141,6 +143,11 @@ static struct judged wide(void)
     assay_oracle_sent(j.oracle, 0, 0, (struct assay_span){join, sizeof join});
     assert_true(assay_oracle_received(j.oracle, 0, (struct assay_span){in, sizeof in}));
     return j;
+}
+
+static struct judged wide(void)
+{
+    return joined(load_spec(WIDE));
 }
 
 static void unload(struct judged *j)
@@ -295,6 +302,39 @@ static void test_acknowledgements_that_say_the_same_are_one(void **state)
     unload(&j);
 }
 
+/* The same with a log of as many columns as there may be. */
+static struct assay_spec *with_all_columns(void)
+{
+    static const struct {
+        const char *from, *each;
+    } places[] = {{"keep: {args: {text: text", "u8"}, {"row: {text: Text", "u8"}, {"keep: {text: text", "0"}};
+    char path[CHANGED_PATH_MAX] = WIDE, changed[CHANGED_PATH_MAX], text[1024];
+    for (size_t k = 0; k < sizeof places / sizeof places[0]; k++) {
+        int n = snprintf(text, sizeof text, "%s", places[k].from);
+        for (int i = 1; i < ASSAY_COLUMNS_MAX; i++)
+            n += snprintf(text + n, sizeof text - (size_t)n, ", c%d: %s", i, places[k].each);
+        write_changed(path, places[k].from, text, changed);
+        if (k > 0)
+            unlink(path);
+        strcpy(path, changed);
+    }
+    struct assay_spec *spec = load_spec(path);
+    unlink(path);
+    return spec;
+}
+
+static void test_rows_of_many_columns_are_kept(void **state)
+{
+    struct judged j = joined(with_all_columns());
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        note(&j, i);
+        assert_true(acked(&j, i + 1));
+        assert_true(row(&j, i));
+    }
+    unload(&j);
+}
+
 /* All mutants of that kind are found, and for what they break. */
 static void found(const struct judged *j, uint8_t role, const char *kind)
 {
@@ -338,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_late_copies_are_owed_before_it_may_have_given_up),
         cmocka_unit_test(test_nobody_has_no_numbers),
         cmocka_unit_test(test_acknowledgements_that_say_the_same_are_one),
+        cmocka_unit_test(test_rows_of_many_columns_are_kept),
         cmocka_unit_test_setup_teardown(test_wrong_servers_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_wrong_clients_are_found, setup, teardown),
     };
