@@ -135,7 +135,7 @@ CLIENT_FAULTS = [
     ("goes-on-midway", {"DI-7", "DI-8"}, "dispatch/*/connects-again"),
 ]
 SPINS = ("spins", {"DI-12"}, "dispatch/askeddad/stuck/idle")  # one: several would take the processors from each other
-TRIES = 10  # others may have them
+TRIES = 100  # others may have them, for as long as their tests take
 
 
 @pytest.mark.parametrize("fault,expected,few", CLIENT_FAULTS)
