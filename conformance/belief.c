@@ -32,10 +32,8 @@ static void note_kind(const struct assay_belief_world *world, struct assay_belie
         c->kind = ASSAY_CHUNK_ACK;
     else if (world->reliable && world->reliables[c->message])
         c->kind = ASSAY_CHUNK_RELIABLE;
-    if (c->kind == ASSAY_CHUNK_RELIABLE && event->sent.again)
-        assay_copies_anew(b, c);
-    else if (c->kind == ASSAY_CHUNK_RELIABLE)
-        c->count = b->counts++;
+    c->count = event->sent.number;
+    c->numbering = event->sent.numbering;
     b->marks += world->config.marked && assay_mark_find(bytes, 0) < bytes.n;
 }
 

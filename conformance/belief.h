@@ -23,7 +23,8 @@ struct assay_chunk {
     bool seen;              /* of datagrams */
     bool over;              /* RELIABLE: its numbering is over */
     bool given_up;          /* RELIABLE: that is why it stopped; what was owed of it before still is */
-    uint64_t count;         /* RELIABLE: its number, from 0 */
+    uint64_t count;         /* RELIABLE: its number, from 0, */
+    uint32_t numbering;     /* since numbers began anew so many times */
     uint32_t copies;        /* seen after the first; ACK: that may still come */
     int64_t seen_at, pause; /* RELIABLE: last, and how long until the next one */
     int64_t stopped_at;     /* RELIABLE: when it was acknowledged, or given up; ASSAY_NEVER */
@@ -90,8 +91,6 @@ struct assay_belief {
     struct assay_bytes_buf rows;    /* of logs, see belief_rows.c */
     struct assay_bytes_buf vars;    /* as they were when messages with free fields were sent, see vars.c */
     uint32_t marks;                 /* placeholders that it has sent */
-    uint64_t counts;                /* reliable messages that it has sent in this numbering; */
-    uint64_t anew;                  /* of them those that it has numbered anew */
     uint8_t link;                   /* who the other side is */
 };
 
@@ -198,7 +197,6 @@ void assay_belief_free(struct assay_belief *belief);
 void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b);
 /* A reliable message or an acknowledgement that no rule sent. True: it is a copy of one that was sent before. */
 bool assay_copies_note(struct assay_belief_world *world, struct assay_belief *b, const struct assay_event *event);
-void assay_copies_anew(struct assay_belief *b, struct assay_chunk *chunk);
 /* A datagram was seen that is the first of its kind; that may be a copy of one that was seen. False: it may not. */
 void assay_copies_first(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *chunk);
 bool assay_copies_seen(struct assay_belief_world *world, struct assay_belief *b, struct assay_span seen);

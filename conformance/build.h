@@ -101,6 +101,7 @@ assay_generator assay_generate_copies;    /* what the target sends again */
 assay_generator assay_generate_strangers; /* who sends less than it must */
 assay_generator assay_generate_window;    /* as many on their way as may be, and more */
 assay_generator assay_generate_wrap;      /* numbers that wrap where the target draws what they begin with */
+assay_generator assay_generate_redraws;   /* clients: a session that is drawn anew while a message waits */
 assay_generator assay_generate_seals;     /* seals that are too old */
 assay_generator assay_generate_restarts;  /* servers that are killed and started again */
 assay_generator assay_generate_by_hand;   /* the spec's own cases */

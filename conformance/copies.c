@@ -54,31 +54,17 @@ static void stop(struct assay_chunk *c, int64_t now)
         c->stopped_at = now;
 }
 
-/* What waited in the numbering before goes out under a number of this one. */
-void assay_copies_anew(struct assay_belief *b, struct assay_chunk *chunk)
-{
-    chunk->count = b->anew++;
-    for (uint32_t i = 0; i < b->chunk_count; i++) {
-        struct assay_chunk *c = &b->chunks[i];
-        if (c == chunk || c->kind != ASSAY_CHUNK_RELIABLE || c->over || c->count != chunk->count)
-            continue;
-        c->over = true;
-        stop(c, b->clock);
-    }
-}
-
 void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b)
 {
     struct assay_waiting w;
     bool there = world->reliable && assay_waiting(b->engine, b->sid, &w);
     if (!world->reliable)
         return;
-    bool renewed = there && w.first_sent + w.sent < b->counts;
     for (uint32_t i = 0; i < b->chunk_count; i++) {
         struct assay_chunk *c = &b->chunks[i];
         if (c->kind != ASSAY_CHUNK_RELIABLE || c->over)
             continue;
-        c->over = renewed || !there;
+        c->over = !there || c->numbering != w.numbering;
         bool stops = c->over || c->count < w.first_sent;
         if (stops && c->stopped_at == ASSAY_NEVER)
             c->given_up = there && b->clock >= b->gives_up;
@@ -86,8 +72,6 @@ void assay_copies_count(struct assay_belief_world *world, struct assay_belief *b
             stop(c, b->clock);
     }
     b->gives_up = there ? w.gives_up : ASSAY_NEVER;
-    b->counts = there ? w.first_sent + w.sent : 0;
-    b->anew = renewed || !there ? 0 : b->anew;
 }
 
 int64_t assay_copies_due(const struct assay_belief *b)

@@ -152,6 +152,70 @@ bool assay_flow_reopen(struct assay_builder *b, uint32_t node, struct assay_blob
     return false;
 }
 
+/* ---- drawing anew ------------------------------------------------------------ */
+
+bool assay_flow_has_drawn(const struct assay_builder *b, const struct assay_belief *before,
+                          const struct assay_belief *after)
+{
+    const struct assay_machine *machine = &b->model->machines[b->config.machine];
+    struct assay_span x = {0}, y = {0};
+    assay_val v;
+    if (machine->session == ASSAY_NONE || machine->first_number == ASSAY_NONE)
+        return false;
+    assay_var(before->engine, before->sid, machine->session, &v, &x);
+    assay_var(after->engine, after->sid, machine->session, &v, &y);
+    return x.n == y.n && x.n > 0 && memcmp(x.p, y.p, x.n) != 0 && assay_mark_find(y, 0) < y.n;
+}
+
+static bool leads_back(struct assay_builder *b, uint32_t node, const struct assay_flow_round *round)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    struct assay_belief *after = assay_belief_behind(&b->explored, node, round->inputs, round->count);
+    bool back = after && !after->calling && assay_state(after->engine, after->sid) == n->state &&
+                assay_flow_has_drawn(b, n->belief, after);
+    assay_belief_free(after);
+    return back;
+}
+
+/* From the node to one on the way to it, and then that way. */
+static bool round_by(struct assay_builder *b, uint32_t node, size_t input, struct assay_flow_round *round)
+{
+    const struct assay_node *n = &b->explored.nodes[node];
+    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
+    if (!r->stepped || r->ended || r->partial || b->inputs.items[input].kind == ASSAY_INPUT_CALL)
+        return false;
+    for (uint32_t depth = 0, at = 0; depth < n->depth; depth++) {
+        if (b->explored.nodes[at].state == r->after) {
+            *round = (struct assay_flow_round){.inputs = {input}, .count = 1};
+            for (uint32_t i = depth; i < n->depth; i++)
+                round->inputs[round->count++] = n->path[i];
+            if (leads_back(b, node, round))
+                return true;
+        }
+        at = assay_reaction(&b->explored, at, n->path[depth])->next;
+    }
+    return false;
+}
+
+bool assay_flow_round(struct assay_builder *b, uint32_t node, struct assay_flow_round *round)
+{
+    for (size_t i = 0; i < b->inputs.count; i++)
+        if (round_by(b, node, i, round))
+            return true;
+    return false;
+}
+
+size_t assay_flow_call(const struct assay_builder *b, uint32_t node)
+{
+    for (size_t i = 0; i < b->inputs.count; i++) {
+        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
+        if (b->inputs.items[i].kind == ASSAY_INPUT_CALL && r->stepped && !r->ended && r->unacknowledged && r->result &&
+            r->messages == 1 && r->next == node)
+            return i;
+    }
+    return SIZE_MAX;
+}
+
 /* ---- secrets, sums ---------------------------------------------------------------- */
 
 bool assay_flow_has_secret(const struct assay_builder *b, size_t input)

@@ -21,6 +21,18 @@ bool assay_flow_wrap(struct assay_builder *b, const struct assay_flow_place *pla
 /* Exchange the last input on the way to a node, of the steps that are there, for that. */
 bool assay_flow_reopen(struct assay_builder *b, uint32_t node, struct assay_blob opener);
 
+/* Inputs that lead from a node back to it, or to its like, with another session, which the target draws. */
+struct assay_flow_round {
+    size_t inputs[ASSAY_PATH_MAX + 1];
+    size_t count;
+};
+bool assay_flow_round(struct assay_builder *b, uint32_t node, struct assay_flow_round *round);
+/* Whether the session behind an input is another than before, and was drawn. */
+bool assay_flow_has_drawn(const struct assay_builder *b, const struct assay_belief *before,
+                          const struct assay_belief *after);
+/* A call that sends one reliable message and leaves all as it was; SIZE_MAX: there is none. */
+size_t assay_flow_call(const struct assay_builder *b, uint32_t node);
+
 /* Whether an input holds what the target has made. */
 bool assay_flow_has_secret(const struct assay_builder *b, size_t input);
 

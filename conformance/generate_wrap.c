@@ -10,71 +10,11 @@
 #define GROUP  4u   /* messages that are on their way at once: so many that the wrap is seldom between two groups, */
 #define PAIR   2u   /* or that many, where the window is that small */
 
-/* Inputs that lead back to a node, in another session. */
-struct round {
-    size_t inputs[ASSAY_PATH_MAX + 1];
-    size_t count;
-};
-
 /* So many messages that each wraps, whatever is left: at most `near` before the first one. */
 struct wrap {
     uint32_t node, near, count;
-    struct round round; /* empty: numbers are so few that none is needed */
+    struct assay_flow_round round; /* empty: numbers are so few that none is needed */
 };
-
-/* ---- drawing anew ------------------------------------------------------------ */
-
-/* What numbers begin with, which placeholders stand for, is another one. */
-static bool has_drawn(const struct assay_builder *b, const struct assay_belief *before,
-                      const struct assay_belief *after)
-{
-    const struct assay_machine *machine = &b->model->machines[b->config.machine];
-    struct assay_span x = {0}, y = {0};
-    assay_val v;
-    if (machine->session == ASSAY_NONE || machine->first_number == ASSAY_NONE)
-        return false;
-    assay_var(before->engine, before->sid, machine->session, &v, &x);
-    assay_var(after->engine, after->sid, machine->session, &v, &y);
-    return x.n == y.n && x.n > 0 && memcmp(x.p, y.p, x.n) != 0 && assay_mark_find(y, 0) < y.n;
-}
-
-static bool leads_back(struct assay_builder *b, uint32_t node, const struct round *round)
-{
-    const struct assay_node *n = &b->explored.nodes[node];
-    struct assay_belief *after = assay_belief_behind(&b->explored, node, round->inputs, round->count);
-    bool back = after && !after->calling && assay_state(after->engine, after->sid) == n->state &&
-                has_drawn(b, n->belief, after);
-    assay_belief_free(after);
-    return back;
-}
-
-/* From the node to one on the way to it, and then that way. */
-static bool round_by(struct assay_builder *b, uint32_t node, size_t input, struct round *round)
-{
-    const struct assay_node *n = &b->explored.nodes[node];
-    const struct assay_reaction *r = assay_reaction(&b->explored, node, input);
-    if (!r->stepped || r->ended || r->partial || b->inputs.items[input].kind == ASSAY_INPUT_CALL)
-        return false;
-    for (uint32_t depth = 0, at = 0; depth < n->depth; depth++) {
-        if (b->explored.nodes[at].state == r->after) {
-            *round = (struct round){.inputs = {input}, .count = 1};
-            for (uint32_t i = depth; i < n->depth; i++)
-                round->inputs[round->count++] = n->path[i];
-            if (leads_back(b, node, round))
-                return true;
-        }
-        at = assay_reaction(&b->explored, at, n->path[depth])->next;
-    }
-    return false;
-}
-
-static bool find_round(struct assay_builder *b, uint32_t node, struct round *round)
-{
-    for (size_t i = 0; i < b->inputs.count; i++)
-        if (round_by(b, node, i, round))
-            return true;
-    return false;
-}
 
 /* Nothing is to be done where who opens a session says what its numbers begin with: see generate_lossy.c. */
 static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p, struct wrap *wrap)
@@ -84,7 +24,7 @@ static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p,
     *wrap = (struct wrap){.node = p->node, .near = NEAR};
     if (bits < 32 && 1u << bits <= NEAR)
         wrap->near = 1u << bits;
-    else if (bits > 16 || assay_flow_wrap(b, p, &opener) || !find_round(b, p->node, &wrap->round))
+    else if (bits > 16 || assay_flow_wrap(b, p, &opener) || !assay_flow_round(b, p->node, &wrap->round))
         return false;
     wrap->count = wrap->near + 1 + BEYOND;
     return true;
@@ -236,18 +176,6 @@ static void taken_case(struct assay_builder *b, const struct assay_flow_place *p
 
 /* ---- what the target sends ----------------------------------------------------- */
 
-/* A call that sends something reliable and leaves all as it was. */
-static size_t sending_call(const struct assay_builder *b, uint32_t node)
-{
-    for (size_t i = 0; i < b->inputs.count; i++) {
-        const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
-        if (b->inputs.items[i].kind == ASSAY_INPUT_CALL && r->stepped && !r->ended && r->unacknowledged && r->result &&
-            r->messages == 1 && r->next == node)
-            return i;
-    }
-    return SIZE_MAX;
-}
-
 static void acknowledge(struct assay_builder *b, int32_t offset)
 {
     assay_build_stamped(b, 0, b->explored.ack, offset);
@@ -266,7 +194,7 @@ static void in_flight(struct assay_builder *b, size_t call, uint32_t count)
 
 static void sent_case(struct assay_builder *b, const struct wrap *wrap)
 {
-    size_t call = sending_call(b, wrap->node);
+    size_t call = assay_flow_call(b, wrap->node);
     uint32_t group = group_of(b);
     if (call == SIZE_MAX)
         return;

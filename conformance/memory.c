@@ -212,6 +212,9 @@ static bool share_all(struct run *run, size_t step)
     return true;
 }
 
+static bool pass_until(struct run *run, int64_t until, size_t step);
+
+/* What it has the target do at once without another stimulus is done, too. */
 static bool step_send(struct run *run, const struct assay_step *s, size_t step)
 {
     struct assay_span bytes = filled(run, s);
@@ -220,7 +223,7 @@ static bool step_send(struct run *run, const struct assay_step *s, size_t step)
         assay_oracle_sent(run->oracle, s->link, run->now, bytes);
     if (!mute(run))
         assay_beliefs_feed(&run->world, &run->links[s->link].set, run->now, bytes);
-    return share(run, s->link, step) && show(run, s->link, step);
+    return share(run, s->link, step) && show(run, s->link, step) && pass_until(run, run->now, step);
 }
 
 static bool step_await(struct run *run, const struct assay_step *s, size_t step)

@@ -101,41 +101,144 @@ static bool replace(uint8_t *bytes, uint32_t n, const struct assay_learned *l)
     return found;
 }
 
+/* The number on the wire of the message with this count, either way. */
+static uint64_t number_of(struct assay_belief_world *world, struct assay_env *env, uint64_t count)
+{
+    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
+    assay_val first = 0;
+    if (machine->first_number != ASSAY_NONE && !assay_eval(env, machine->first_number, &first))
+        first = 0;
+    return (first + count) & (((uint64_t)1 << world->reliable->bits) - 1);
+}
+
+static void set_slot(struct assay_env *env, uint16_t slot, assay_val v)
+{
+    env->slots[slot] = v;
+    env->known |= (uint64_t)1 << slot;
+}
+
+/* Whether a placeholder stands for what the target's numbers begin with. */
+static bool is_of_session(const struct assay_belief_world *world, const struct assay_belief *b,
+                          const struct assay_learned *l)
+{
+    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
+    struct assay_span bytes = {0};
+    assay_val v;
+    if (!world->reliable || machine->session == ASSAY_NONE || machine->first_number == ASSAY_NONE)
+        return false;
+    assay_var(b->engine, b->sid, machine->session, &v, &bytes);
+    return bytes.n == l->size && memcmp(bytes.p, l->placeholder, bytes.n) == 0;
+}
+
+/* In the variables that are bound, what was learned of the session. */
+static void put_session(const struct assay_belief_world *world, const struct assay_learned *l)
+{
+    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
+    const struct assay_env *env = &world->lens.env;
+    struct assay_span session = assay_bytes(env, env->vars[machine->session - machine->vars.first]);
+    memcpy(world->vars.p + (session.p - world->vars.p), l->actual, l->size);
+}
+
+/* A message that the target sends, with the number that it has in a session which is learned. */
+static void number_again(struct assay_belief_world *world, const struct assay_belief *b, const struct assay_chunk *c,
+                         const struct assay_learned *l, uint8_t *bytes)
+{
+    const struct assay_model *model = world->config.model;
+    struct assay_env *env = &world->lens.env;
+    uint8_t *out = malloc(c->size + 1u);
+    assay_lens_clear(&world->lens);
+    env->frame = bytes;
+    struct assay_decoded d = assay_decode(env, frame_out(world), assay_target_role(model, world->config.machine),
+                                          (struct assay_span){bytes, c->size});
+    if (out && d.message == c->message && assay_belief_vars_bind(world, b)) {
+        put_session(world, l);
+        set_slot(env, world->reliable->number, number_of(world, env, c->count));
+        struct assay_encoded e = assay_encode(env, frame_out(world), d.message, out, c->size, false);
+        if (e.status == ASSAY_ENCODED && e.size == c->size)
+            memcpy(bytes, out, c->size);
+    }
+    assay_belief_vars_unbind(world);
+    free(out);
+}
+
 /* What it has put out and was not seen yet, too. */
 static void learn(struct assay_belief_world *world, struct assay_belief *b, const struct assay_learned *l)
 {
+    bool numbers = is_of_session(world, b, l);
     assay_learn(b->engine, (struct assay_span){l->placeholder, l->size}, l->actual);
     for (uint32_t i = b->chunk; i < b->chunk_count; i++) {
         struct assay_chunk *c = &b->chunks[i];
-        if (replace(b->out.p + c->at, c->size, l))
-            sum_again(world, frame_out(world), b->out.p + c->at, c->size);
+        if (!replace(b->out.p + c->at, c->size, l))
+            continue;
+        sum_again(world, frame_out(world), b->out.p + c->at, c->size);
+        if (numbers && c->kind == ASSAY_CHUNK_RELIABLE && !c->over)
+            number_again(world, b, c, l, b->out.p + c->at);
     }
     assay_buf_add(&b->learned, (const uint8_t *)l, sizeof *l);
+}
+
+struct lessons {
+    struct assay_learned items[MARKS_MAX];
+    size_t count;
+};
+
+static bool has_lesson(const struct lessons *lessons, const struct assay_learned *l)
+{
+    for (size_t i = 0; i < lessons->count; i++)
+        if (lessons->items[i].size == l->size && memcmp(lessons->items[i].placeholder, l->placeholder, l->size) == 0)
+            return true;
+    return false;
+}
+
+/* What was seen in the places of placeholders. */
+static void find_lessons(struct assay_belief_world *world, const struct assay_chunk *c, struct assay_span sent,
+                         struct assay_span seen, struct lessons *lessons)
+{
+    struct places places;
+    find_places(world, c, sent, &places);
+    lessons->count = 0;
+    for (size_t i = 0; i < places.count; i++) {
+        struct assay_learned l = {.size = places.items[i].size};
+        memcpy(l.placeholder, sent.p + places.items[i].at, l.size);
+        memcpy(l.actual, seen.p + places.items[i].at, l.size);
+        if (!has_lesson(lessons, &l))
+            lessons->items[lessons->count++] = l;
+    }
+}
+
+/* Whether what was seen is that message, once it is learned. */
+static bool would_match(struct assay_belief_world *world, const struct assay_belief *b, const struct assay_chunk *c,
+                        const struct lessons *lessons, struct assay_span seen)
+{
+    uint8_t *copy = malloc(c->size + 1u);
+    bool same = false;
+    if (!copy)
+        return false;
+    memcpy(copy, b->out.p + c->at, c->size);
+    for (size_t i = 0; i < lessons->count; i++)
+        replace(copy, c->size, &lessons->items[i]);
+    sum_again(world, frame_out(world), copy, c->size);
+    for (size_t i = 0; i < lessons->count && c->kind == ASSAY_CHUNK_RELIABLE; i++)
+        if (is_of_session(world, b, &lessons->items[i]))
+            number_again(world, b, c, &lessons->items[i], copy);
+    same = memcmp(copy, seen.p, seen.n) == 0;
+    free(copy);
+    return same;
 }
 
 bool assay_belief_learns(struct assay_belief_world *world, struct assay_belief *b, struct assay_chunk *c,
                          struct assay_span seen)
 {
     struct assay_span sent = {b->out.p + c->at, c->size};
-    struct places places;
-    uint8_t *copy;
-    if (seen.n != sent.n || assay_mark_find(sent, 0) == sent.n || !(copy = malloc(sent.n)))
+    struct lessons lessons;
+    if (seen.n != sent.n || assay_mark_find(sent, 0) == sent.n)
         return false;
-    find_places(world, c, sent, &places);
-    memcpy(copy, sent.p, sent.n);
-    for (size_t i = 0; i < places.count; i++)
-        memcpy(copy + places.items[i].at, seen.p + places.items[i].at, places.items[i].size);
-    sum_again(world, frame_out(world), copy, sent.n);
-    bool same = places.count && memcmp(copy, seen.p, seen.n) == 0;
-    for (size_t i = 0; same && i < places.count; i++) {
-        struct assay_learned l = {.size = places.items[i].size};
-        memcpy(l.placeholder, b->out.p + c->at + places.items[i].at, l.size);
-        memcpy(l.actual, seen.p + places.items[i].at, l.size);
-        if (assay_mark_find((struct assay_span){l.placeholder, l.size}, 0) == 0)
-            learn(world, b, &l);
-    }
-    free(copy);
-    return same && memcmp(b->out.p + c->at, seen.p, seen.n) == 0;
+    find_lessons(world, c, sent, seen, &lessons);
+    if (lessons.count == 0 || !would_match(world, b, c, &lessons, seen))
+        return false;
+    for (size_t i = 0; i < lessons.count; i++)
+        learn(world, b, &lessons.items[i]);
+    return memcmp(b->out.p + c->at, seen.p, seen.n) == 0;
 }
 
 /* ---- what is sent --------------------------------------------------------- */
@@ -189,22 +292,6 @@ bool assay_belief_eval(struct assay_belief_world *world, const struct assay_beli
     bool good = assay_belief_vars_bind(world, b) && assay_eval(env, code, v);
     assay_belief_vars_unbind(world);
     return good;
-}
-
-/* The number on the wire of the message with this count, either way. */
-static uint64_t number_of(struct assay_belief_world *world, struct assay_env *env, uint64_t count)
-{
-    const struct assay_machine *machine = &world->config.model->machines[world->config.machine];
-    assay_val first = 0;
-    if (machine->first_number != ASSAY_NONE && !assay_eval(env, machine->first_number, &first))
-        first = 0;
-    return (first + count) & (((uint64_t)1 << world->reliable->bits) - 1);
-}
-
-static void set_slot(struct assay_env *env, uint16_t slot, assay_val v)
-{
-    env->slots[slot] = v;
-    env->known |= (uint64_t)1 << slot;
 }
 
 static bool session_is_bytes(const struct assay_belief_world *world)

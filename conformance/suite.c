@@ -20,8 +20,17 @@ static assay_generator *const for_clients[] = {
     NULL,
 };
 static assay_generator *const for_datagrams[] = {
-    assay_generate_rules,   assay_generate_times,  assay_generate_calls,   assay_generate_lossy, assay_generate_copies,
-    assay_generate_foreign, assay_generate_window, assay_generate_repeats, assay_generate_wrap,  NULL,
+    assay_generate_rules,
+    assay_generate_times,
+    assay_generate_calls,
+    assay_generate_lossy,
+    assay_generate_copies,
+    assay_generate_foreign,
+    assay_generate_window,
+    assay_generate_repeats,
+    assay_generate_wrap,
+    assay_generate_redraws,
+    NULL,
 };
 static assay_generator *const for_datagram_servers[] = {
     assay_generate_rules, assay_generate_effects,   assay_generate_times,    assay_generate_faults,

@@ -74,6 +74,8 @@ static void tell_sent(struct run *run, uint16_t message, uint32_t size)
     event->sent.message = message;
     event->sent.rule = run->rule;
     event->sent.again = false;
+    if (e->reliable && e->reliables[message])
+        assay_reliable_name(e, run->s, event);
     event->sent.at = e->out->len;
     event->sent.size = size;
     event->sent.free = e->free_slots;

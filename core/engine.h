@@ -138,6 +138,8 @@ struct assay_event {
             uint16_t message, rule;
             bool again;            /* a reliable message once more, or an acknowledgement; `rule` is ASSAY_NONE */
             uint32_t at, size;     /* in `out` */
+            uint32_t numbering;    /* a reliable one: how many times numbers had begun anew, */
+            uint64_t number;       /* and which it is since then, counted from 0, not wrapped */
             uint64_t free;         /* slots that an implementation fills as it likes ... */
             const uint16_t *where; /* ... as long as this code holds, by slot, over the message's own fields;
                                       ASSAY_NONE: any value of its type */
@@ -263,6 +265,7 @@ struct assay_waiting {
     uint32_t sent, held; /* unacknowledged; received ahead of their turn */
     uint64_t first_sent; /* number of the first unacknowledged one, counted from 0, not wrapped */
     uint64_t taken;      /* messages taken */
+    uint32_t numbering;  /* how many times numbers have begun anew */
     assay_time again;    /* when the next of those unacknowledged goes out again, */
     assay_time gives_up; /* and when they are given up if none is acknowledged; ASSAY_NEVER */
 };

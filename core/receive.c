@@ -103,7 +103,7 @@ static void acknowledge(struct assay_engine *e, struct assay_session *s)
         out->cuts_len = cuts;
         return;
     }
-    assay_tell_again(e, s, message, encoded.size);
+    assay_tell_again(e, s, message, 0, encoded.size);
     s->wants &= (uint8_t)~ASSAY_WANT_ACK;
     acknowledge_before_end(e);
 }

@@ -196,6 +196,13 @@ bool assay_reliable_keep(struct assay_engine *e, struct assay_session *s, uint16
     return true;
 }
 
+void assay_reliable_name(struct assay_engine *e, struct assay_session *s, struct assay_event *event)
+{
+    struct assay_flow *flow = assay_flow_of(e, s);
+    event->sent.number = next_count(e, s, flow);
+    event->sent.numbering = flow->numbering + renewed(e, s);
+}
+
 void assay_reliable_mark(struct assay_engine *e, struct assay_session *s)
 {
     e->tx.marked = true;
@@ -303,7 +310,7 @@ void assay_flow_acknowledged(struct assay_engine *e, struct assay_session *s)
 /* ---- again --------------------------------------------------------------- */
 
 /* The message was put behind the output: tell, and count it in. What is told of the session comes before its end. */
-void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t message, uint32_t size)
+void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t message, uint64_t number, uint32_t size)
 {
     if (e->config.judge) {
         struct assay_event *event = assay_queue(e, s, ASSAY_EVENT_SENT);
@@ -312,6 +319,8 @@ void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t 
         event->sent.message = message;
         event->sent.rule = ASSAY_NONE;
         event->sent.again = true;
+        event->sent.number = number;
+        event->sent.numbering = assay_flow_of(e, s)->numbering;
         event->sent.at = e->out->len;
         event->sent.size = size;
         event->sent.free = 0;
@@ -378,7 +387,7 @@ static bool send_again(struct assay_engine *e, struct assay_session *s, struct a
         put_off(e, kept);
         return true;
     }
-    assay_tell_again(e, s, kept->message, size);
+    assay_tell_again(e, s, kept->message, count, size);
     put_off(e, kept);
     return true;
 }
@@ -445,6 +454,7 @@ bool assay_waiting(const struct assay_engine *e, assay_sid sid, struct assay_wai
                                .held = flow->held,
                                .first_sent = flow->base,
                                .taken = flow->taken,
+                               .numbering = flow->numbering,
                                .again = again,
                                .gives_up = flow->base < flow->next ? later(flow->progress, e->give_up) : ASSAY_NEVER};
     return true;

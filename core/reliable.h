@@ -81,8 +81,9 @@ bool assay_flow_is_ours(struct assay_engine *e, const struct assay_session *s);
 /* Put number and session into the message being made. */
 void assay_flow_address(struct assay_engine *e, const struct assay_session *s, uint64_t count);
 
-/* A message that no rule sends was put behind the output: count it in, and tell of it. */
-void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t message, uint32_t size);
+/* A message that no rule sends was put behind the output: count it in, and tell of it. `number`: of a reliable one. */
+void assay_tell_again(struct assay_engine *e, struct assay_session *s, uint16_t message, uint64_t number,
+                      uint32_t size);
 
 /* An acknowledgement came; its fields stand in env. */
 void assay_flow_acknowledged(struct assay_engine *e, struct assay_session *s);

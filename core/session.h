@@ -224,6 +224,8 @@ enum assay_rc assay_stranger_leave(struct assay_engine *e, struct assay_session 
  * full; there is no memory. */
 bool assay_reliable_address(struct assay_engine *e, struct assay_session *s);
 bool assay_reliable_keep(struct assay_engine *e, struct assay_session *s, uint16_t message, uint32_t size);
+/* Between the two: which one it is, for those that judge. */
+void assay_reliable_name(struct assay_engine *e, struct assay_session *s, struct assay_event *event);
 void assay_reliable_mark(struct assay_engine *e, struct assay_session *s);
 /* What becomes of them with their rule. */
 void assay_reliable_commit(struct assay_engine *e, struct assay_session *s);
