@@ -55,19 +55,27 @@ static void make_folders(char *path)
     }
 }
 
-/* Under its name there is a whole file, or none; of several programs that make it at once one does. */
-static bool state_make(struct state *s)
+/* One program reads with a state, while it has it open. */
+static bool state_lock(const struct app *app)
 {
+    return !app->role->reads || flock(app->state.fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+/* Under its name there is a whole file, which its maker has, or none; of several that make it at once one does. */
+static bool state_make(struct app *app)
+{
+    struct state *s = &app->state;
     char temporary[sizeof s->path + 8];
     snprintf(temporary, sizeof temporary, "%s.XXXXXX", s->path);
-    s->fd = mkstemp(temporary);
+    s->fd = mkostemp(temporary, O_CLOEXEC);
     if (s->fd < 0)
         return false;
     bool made = getrandom(s->token, sizeof s->token, 0) == sizeof s->token && state_save(s) && fsync(s->fd) == 0 &&
-                (link(temporary, s->path) == 0 || errno == EEXIST);
+                state_lock(app) && link(temporary, s->path) == 0;
     int why = errno;
     unlink(temporary);
-    close(s->fd);
+    if (!made)
+        close(s->fd);
     errno = why;
     return made;
 }
@@ -115,11 +123,11 @@ int state_open(struct app *app)
     else if (!default_path(s, o))
         return state_trouble(app, EX_USAGE, "there is no HOME to keep it in: say --state FILE");
     s->fd = open(s->path, O_RDWR | O_CLOEXEC);
-    if (s->fd < 0 && errno == ENOENT && state_make(s))
-        s->fd = open(s->path, O_RDWR | O_CLOEXEC);
+    if (s->fd < 0 && errno == ENOENT && !state_make(app))
+        s->fd = errno == EEXIST ? open(s->path, O_RDWR | O_CLOEXEC) : -1;
     if (s->fd < 0)
         return state_trouble(app, EX_CANTCREAT, strerror(errno));
-    if (app->role->reads && flock(s->fd, LOCK_EX | LOCK_NB) != 0)
+    if (!state_lock(app))
         return state_trouble(app, EX_TEMPFAIL, "another program reads with it: say --state with another FILE");
     if (!state_load(s))
         return state_trouble(app, EX_CONFIG, "this is none");
