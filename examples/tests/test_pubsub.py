@@ -44,6 +44,10 @@ class Program:
     def lines(self):
         return self.out.read_text().splitlines()
 
+    def whole_lines(self):
+        """How many there are; what is at the end may be on its way."""
+        return self.out.read_bytes().count(b"\n")
+
     def said(self):
         return self.err.read_text()
 
@@ -135,7 +139,15 @@ def text_of(entries):
 
 
 def await_lines(reader, count):
-    wait_until(lambda: len(reader.lines()) >= count or reader.process.poll() is not None, f"{count} lines")
+    wait_until(lambda: reader.whole_lines() >= count or reader.process.poll() is not None, f"{count} lines")
+
+
+def await_stored(place, text):
+    """Until a writer has been told that this line is stored. Readers see a line before that; what the server traces was sent when
+    somebody else has been answered. (The server is to trace.)"""
+    told = re.compile(rf'^#(\d+) > Line\b.*text="{text}"\}}$(?s:.*)^#\1 < Ack\b', re.M)
+    wait_until(lambda: told.search(place.server.said()), f"the acknowledgement of {text!r}")
+    assert place.writer("else", "").wait() == 0
 
 
 # ---- reading and writing ------------------------------------------------------
@@ -192,6 +204,7 @@ def test_reader_asks_for_lines_in_batches(place):
     assert place.writer("ann", text_of(numbered("ann", 2, 4))).wait() == 0
     await_lines(reader, 5)
     assert reader.lines()[:5] == numbered("ann", 5)
+    wait_until(lambda: "Entry" in place.server.said(), "the trace of what arrived")
     sent = re.findall(r"\b(Line|Entry)\b", place.server.said())
     assert sent.index("Entry") >= 5, f"an entry was sent before there were five lines: {sent}"
 
@@ -286,13 +299,14 @@ def test_bad_line(place):
 
 
 def test_lines_that_may_be_lost_are_told(place):
-    place.serve()
+    place.serve("--trace")
     place.writer("ann", text_of(numbered("ann", 3))).wait()
     writer = place.start("ann2", *place.command("writer", "ann", "--param", "give_up=2s"), stdin=subprocess.PIPE)
     writer.process.stdin.write(b"x1\n")
     writer.process.stdin.flush()
     reader = place.reader("bob")
     await_lines(reader, 4)
+    await_stored(place, "x1")
     place.server.kill()
     writer.process.stdin.write(b"x2\nx3\n")
     writer.process.stdin.flush()
@@ -308,11 +322,11 @@ def test_lines_that_may_be_lost_are_told(place):
 
 
 def test_writer_whose_server_is_gone_ends_when_nothing_is_left(place):
-    place.serve()
+    place.serve("--trace")
     writer = place.start("ann", *place.command("writer", "ann", "--param", "give_up=2s"), stdin=subprocess.PIPE)
     writer.process.stdin.write(b"one\n")
     writer.process.stdin.flush()
-    await_lines(place.reader("bob"), 1)
+    await_stored(place, "one")
     place.server.kill()
     writer.process.stdin.write(text_of(numbered("ann", 30)).encode())
     writer.process.stdin.close()
@@ -321,11 +335,11 @@ def test_writer_whose_server_is_gone_ends_when_nothing_is_left(place):
 
 
 def test_writer_that_is_ended_tells_what_it_did_not_write(place):
-    place.serve()
+    place.serve("--trace")
     writer = place.start("ann", *place.command("writer", "ann"), stdin=subprocess.PIPE)
     writer.process.stdin.write(b"one\n")
     writer.process.stdin.flush()
-    await_lines(place.reader("bob"), 1)
+    await_stored(place, "one")
     place.server.kill()
     writer.process.stdin.write(text_of(numbered("ann", 200)).encode())
     writer.process.stdin.flush()
@@ -397,9 +411,10 @@ def test_waiting_for_a_server(place):
 def test_signals_say_good_bye(place, number):
     place.serve("--trace")
     reader = place.reader("bob")
-    wait_until(lambda: "Welcome" in place.server.said(), "the reader")
+    place.writer("ann", "one\n").wait()
+    await_lines(reader, 1)  # it knows that it is welcome
     assert reader.end(number) == 0
-    assert "Leave" in place.server.said()
+    wait_until(lambda: re.search(r"^#(\d+) < Entry\b(?s:.*)^#\1 > Leave\b", place.server.said(), re.M), "the good-bye")
 
 
 def test_reader_whose_output_is_stuck_can_be_ended(place):
@@ -458,10 +473,13 @@ class Screen:
         return ["".join(row).rstrip() for row in self.rows]
 
     def feed(self, data):
+        """What is cut in the middle of a character or of an escape sequence waits for its rest."""
+        data = self.rest + data
+        whole = len(data) - len(re.search(rb"(?:\x1b(?:\[[0-9;?]*)?)?\Z", data)[0])
         try:
-            text, self.rest = (self.rest + data).decode(), b""
+            text, self.rest = data[:whole].decode(), data[whole:]
         except UnicodeDecodeError:
-            self.rest += data
+            self.rest = data
             return
         for escape, character in re.findall(r"\x1b\[([0-9;?]*[A-Za-z@])|([^\x1b])", text):
             if escape:
@@ -578,7 +596,7 @@ class Typist:
 
 @pytest.fixture
 def typist(place):
-    place.serve()
+    place.serve("--trace")
     someone = []
 
     def begin(user, columns=60, *options):
@@ -649,6 +667,7 @@ def test_chat_says_what_it_misses_above_the_line(place, typist):
     t.await_screen("carl>")
     t.type("one\r")
     t.await_screen("carl: one", "carl>")
+    await_stored(place, "one")
     place.server.kill()
     t.type("two\rthr")
     t.await_screen("carl: one", "chat: line 2: the server did not say that it is stored",

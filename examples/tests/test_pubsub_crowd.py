@@ -120,7 +120,7 @@ def test_crowd(place):
         assert w.wait() == 0 and w.said() == "", w.said()
     for r in readers:
         if r is not readers[1]:
-            wait_until(lambda r=r: len(r.lines()) >= total, "all lines")
+            wait_until(lambda r=r: r.whole_lines() >= total, "all lines")
     first = readers[0].lines()
     assert sorted(first) == sorted(e for entries in expected.values() for e in entries)
     for user, entries in expected.items():
@@ -128,7 +128,7 @@ def test_crowd(place):
     for r in readers:
         if r is not readers[1]:
             assert r.lines() == first
-    wait_until(lambda: len(readers[1].lines()) > total - 7, "all batches of seven")
+    wait_until(lambda: readers[1].whole_lines() > total - 7, "all batches of seven")
     batched = readers[1].lines()
     assert batched == first[: len(batched)]
     assert max(memory, place.server.most_memory()) < 128 * MIB
