@@ -468,7 +468,7 @@ def test_few_effects_in_flight_make_writers_wait(serve, dial):
 
 def test_what_is_not_acknowledged_comes_again(serve, dial):
     """The same bytes, after growing pauses, until the server gives up."""
-    server = serve("--param", "first=150ms", "--param", "cap=600ms", "--param", "give_up=3s")
+    server = serve("--param", "first=150ms", "--param", "cap=2s", "--param", "give_up=6s")
     writer, mute = dial(server), dial(server)
     assert writer.ask("ann", ANN, reads=False) and mute.ask("bob", BOB)
     writer.write("hi")
@@ -479,8 +479,8 @@ def test_what_is_not_acknowledged_comes_again(serve, dial):
             came.append(mute.socket.recv(2048))
             times.append(time.monotonic())
     assert len(set(came)) == 1 and came[0][0] & 15 == ENTRY
-    assert 5 <= len(came) <= 9
-    assert times[1] - times[0] < 0.6 < times[-1] - times[0] < 6
+    assert 4 <= len(came) <= 7
+    assert times[1] - times[0] < 1.5 and 2 < times[-1] - times[0] < 9
     mute.socket.send(datagram(BEAT, mute.session, b"\0"))
     mute.pump(lambda: mute.refused == GONE)
     server.end()
