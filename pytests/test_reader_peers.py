@@ -123,7 +123,7 @@ def scripted(*lives):
 
 def test_an_exchange_that_stops_midway_starts_over():
     """Cut off in each state, silent, answered wrongly: it begins anew after its pause, and comes through in the end."""
-    spec = load(SPECS["dispatch"], params={"pause": SECOND // 50, "patience": SECOND // 5})
+    spec = load(SPECS["dispatch"], params={"pause": SECOND // 50, "patience": 2 * SECOND})
     whole = [(b"HI\n", b"DAD\n"), (b"CLIMB\n", b"TOP\n"), (b"WHO\n", b"MOM\n"), (b"BYE\n", b"")]
     address = scripted([], whole[:1], whole[:2], whole[:3], None, [(b"\xff\n", b"")], whole)
     runner = Runner(spec, address)

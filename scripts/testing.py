@@ -36,6 +36,15 @@ def wait_until(holds, what, seconds=PATIENCE):
     return value
 
 
+def queued(port):
+    """Bytes that wait at a UDP port of this machine."""
+    for line in open("/proc/net/udp"):
+        _, local, _, _, queues, *_ = line.split()
+        if local == f"0100007F:{port:04X}":
+            return int(queues.split(":")[1], 16)
+    return 0
+
+
 def address_told(process):
     """Where a program says that it listens, in the next line of its standard output: "tcp" or "udp", host, port."""
     line = process.stdout.readline()

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from link.tests.test_link import LIMIT, Link, stopped, udp_pair, udp_socket
-from scripts.testing import wait_until
+from scripts.testing import queued, wait_until
 
 
 def planned(tmp_path, *lines):
@@ -26,15 +26,6 @@ def texts(sock, count):
 
 def here(port, host="127.0.0.1"):
     return host, port
-
-
-def queued(port):
-    """Bytes that wait at a UDP port of this machine."""
-    for line in open("/proc/net/udp"):
-        _, local, _, _, queues, *_ = line.split()
-        if local == f"0100007F:{port:04X}":
-            return int(queues.split(":")[1], 16)
-    return 0
 
 
 def send_numbers(client, server, link, count):
