@@ -424,7 +424,7 @@ def test_servers_that_misbehave_in_python(python):
     with pytest.raises(msglog.NameRefused):
         client.connect("bob", "abc")
     for error, timeout in ((msglog.ProtocolViolation, None), (msglog.ConnectionLost, None), (msglog.ConnectionLost, None),
-                           (msglog.CallTimeout, 0.05)):
+                           (msglog.CallTimeout, 1.0)):
         client.timeout = timeout
         client.open()
         with pytest.raises(error, match="127.0.0.1:%d: connect: " % fake.port):

@@ -95,7 +95,7 @@ static int poll_it(const char *address, const char *const *params)
     return cpu_seconds() > 0.5;
 }
 
-/* Frames that the application made, to a machine that only listens. */
+/* Frames that the application made, to a machine that only listens, for long enough that all answers have come. */
 static int send_it(const char *address, const char *const *frames)
 {
     struct assay_client_options options = {.trace = trace, .machine = "Sender"};
@@ -105,7 +105,7 @@ static int send_it(const char *address, const char *const *frames)
     if (status != ASSAY_CLIENT_OK)
         tell("open", status);
     else
-        tell("run", assay_client_run(the_client, 300));
+        tell("run", assay_client_run(the_client, 2000));
     assay_client_close(the_client);
     return 0;
 }
