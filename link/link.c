@@ -238,9 +238,9 @@ static void close_all(struct assay_link *link)
 static void run(struct assay_link *link, FILE *out)
 {
     const struct assay_link_config *config = link->config;
-    announce(link, out);
     if (config->log)
         fprintf(config->log, "seed %" PRIu64 "\n", config->faults->plan.seed);
+    announce(link, out);
     assay_loop_run(link->loop);
     summarize(link, out);
 }

@@ -11,8 +11,9 @@
 /* Steps before others have their turn. */
 #define STEPS 16
 
-/* How long a receiver is waited for that does not read; then the next piece runs into what it left. */
-#define PROOF_MAX ASSAY_SECOND
+/* How long a receiver is waited for that does not read; then the next piece runs into what it left. Long enough for
+ * one that reads, but has no processor just now. */
+#define PROOF_MAX (5 * ASSAY_SECOND)
 
 /* The socket table is looked at at once this often, then after pauses that
  * double: many receivers that do not read must not take the time of the others. */
