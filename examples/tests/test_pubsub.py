@@ -272,7 +272,7 @@ def test_server_is_killed_while_lines_are_written(place):
 
 def test_idle_programs_outlive_their_server(place):
     place.serve()
-    reader = place.reader("bob", "--param", "give_up=300ms")
+    reader = place.reader("bob", "--wait", "--param", "give_up=300ms")
     writer = place.start("ann", *place.command("writer", "ann"), stdin=subprocess.PIPE)
     for n in range(1, 4):
         writer.process.stdin.write(b"line %d\n" % n)
@@ -401,7 +401,7 @@ def test_no_server(place):
 
 
 def test_waiting_for_a_server(place):
-    writer = place.writer("ann", "patient\n", "--wait", "--param", "give_up=200ms")
+    writer = place.writer("ann", "patient\n", "--wait", "--param", "give_up=2s")
     wait_until(lambda: "trying on" in writer.said(), "a first try")
     place.serve()
     assert writer.wait() == 0
