@@ -13,6 +13,15 @@
 
 #define OWNER(watch, member) ((struct assay_guest *)(void *)((char *)(watch)-offsetof(struct assay_guest, member)))
 
+#define TRIES 5 /* ports, of which one may be in use for datagrams */
+
+static void close_socket(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 /* ---- its address ------------------------------------------------------- */
 
 static void accept_all(struct assay_loop *loop, struct assay_watch *watch, unsigned events)
@@ -54,14 +63,12 @@ static int hold_port(int type, struct assay_address *at)
     *at = (struct assay_address){.v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
                                  .size = sizeof at->v4};
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    /* It shares with those that come later alone. */
+    if (fd >= 0 && assay_bind_aside(fd, at) && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0)
+        return fd;
     if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (fd < 0 || bind(fd, &at->any, at->size) < 0 || !assay_address_of(fd, at)) {
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    return fd;
+        close(fd);
+    return -1;
 }
 
 static bool listen_at(struct assay_guest *g, struct assay_net_error *error)
@@ -80,6 +87,23 @@ void assay_guest_refuse(struct assay_guest *g)
     assay_loop_watch(g->loop, &g->listener, 0);
     close(g->listener.fd);
     g->listener.fd = -1;
+}
+
+/* A port that is free for connections, and for datagrams where these are to come. */
+static bool find_place(struct assay_guest *g, struct assay_net_error *error)
+{
+    for (int i = 0; i < TRIES; i++) {
+        g->holder = hold_port(SOCK_STREAM, &g->address);
+        if (g->holder < 0) {
+            snprintf(error->text, sizeof error->text, "no free port: %s", strerror(errno));
+            return false;
+        }
+        if (listen_at(g, error))
+            return true;
+        assay_guest_refuse(g);
+        close_socket(&g->holder);
+    }
+    return false;
 }
 
 bool assay_guest_welcome(struct assay_guest *g)
@@ -300,26 +324,17 @@ bool assay_guest_start(struct assay_guest *g, struct assay_loop *loop, const str
     g->loop = loop;
     g->peer = -1;
     g->out.fd = g->err.fd = g->in.fd = g->end.fd = g->listener.fd = -1;
+    g->holder = -1;
     assay_process_init(&g->process);
     g->datagrams = plan->datagrams;
-    g->holder = hold_port(SOCK_STREAM, &g->address);
-    char *command = g->holder >= 0 && listen_at(g, error) ? fill_in(g, plan) : NULL;
+    char *command = find_place(g, error) ? fill_in(g, plan) : NULL;
     bool started = command && assay_process_start(&g->process, command, plan->way != ASSAY_UPPER_EXIT, error);
-    if (g->holder < 0)
-        snprintf(error->text, sizeof error->text, "no free port: %s", strerror(errno));
     free(command);
     if (started)
         watch_all(g);
     else
         assay_guest_free(g);
     return started;
-}
-
-static void close_socket(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
 }
 
 void assay_guest_stop(struct assay_guest *g)

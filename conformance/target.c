@@ -181,10 +181,11 @@ const char *assay_target_said(struct assay_target *t)
 
 /* ---- its process ------------------------------------------------------- */
 
+/* At *port, or where it is 0 at one that becomes it. */
 static bool binds(struct assay_address *at, int type, unsigned *port)
 {
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
-    bool bound = fd >= 0 && bind(fd, &at->any, at->size) == 0 && assay_address_of(fd, at);
+    bool bound = fd >= 0 && (*port ? bind(fd, &at->any, at->size) == 0 : assay_bind_aside(fd, at));
     *port = bound ? assay_address_port(at) : 0;
     if (fd >= 0)
         close(fd);
@@ -198,7 +199,7 @@ static unsigned free_port(void)
                                .size = sizeof at.v4};
     unsigned port = 0;
     for (int i = 0; i < TRIES; i++) {
-        assay_address_set_port(&at, 0);
+        port = 0;
         if (binds(&at, SOCK_STREAM, &port) && binds(&at, SOCK_DGRAM, &port))
             return port;
     }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "net/bind.h"
+#include "net/random.h"
 
 /* The kernel cuts it down to net.core.somaxconn. */
 #define BACKLOG 16384
@@ -47,6 +48,23 @@ int assay_listen_again(const struct assay_address *at, struct assay_net_error *e
     if (fd >= 0 && listen(fd, BACKLOG) < 0)
         return assay_net_fail(fd, "listen on ", at, error);
     return fd;
+}
+
+/* Ports below those that systems give away by themselves, and above those of well-known services. */
+#define ASIDE_FIRST 10000u
+#define ASIDE_COUNT 22768u
+#define ASIDE_TRIES 32
+
+bool assay_bind_aside(int fd, struct assay_address *at)
+{
+    uint64_t chance[2];
+    for (int i = 0; i <= ASIDE_TRIES; i++) {
+        assay_secret(chance);
+        assay_address_set_port(at, i < ASIDE_TRIES ? (uint16_t)(ASIDE_FIRST + chance[0] % ASIDE_COUNT) : 0);
+        if (bind(fd, &at->any, at->size) == 0)
+            return assay_address_of(fd, at);
+    }
+    return false;
 }
 
 int assay_accept(int listener)

@@ -18,6 +18,11 @@ int assay_listen(const struct assay_address *at, struct assay_net_error *error);
  * that assay_listen() made. */
 int assay_listen_again(const struct assay_address *at, struct assay_net_error *error);
 
+/* Bind a socket to a free port that the system gives to nobody who asks for any, where there is one: nobody else takes
+ * it between two uses, and nothing comes that is meant for who had it before. The port of `at` becomes that one. False
+ * with errno: there is none. */
+bool assay_bind_aside(int fd, struct assay_address *at);
+
 /* The next connection of a listening socket; -1 with errno as accept(2) sets
  * it (EAGAIN: none; EMFILE, ENFILE, ENOMEM, ENOBUFS: no resources). */
 int assay_accept(int listener);

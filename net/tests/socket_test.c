@@ -221,6 +221,21 @@ static void descriptors_are_raised_to_the_hard_limit(void **state)
     setrlimit(RLIMIT_NOFILE, &old);
 }
 
+static void a_port_aside_is_nobody_elses(void **state)
+{
+    (void)state;
+    struct assay_address first = at("127.0.0.1:0"), second = first;
+    int one = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(assay_bind_aside(one, &first));
+    assert_in_range(assay_address_port(&first), 1024, 32767);
+    assert_int_equal(bind(other, &first.any, first.size), -1);
+    assert_int_equal(errno, EADDRINUSE);
+    assert_true(assay_bind_aside(other, &second));
+    assert_int_not_equal(assay_address_port(&first), assay_address_port(&second));
+    close(one);
+    close(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +247,7 @@ int main(void)
         cmocka_unit_test(sharing_sockets_take_all_connections_between_them),
         cmocka_unit_test(the_wildcard_takes_ipv4_and_ipv6),
         cmocka_unit_test(nobody_there_is_refused),
+        cmocka_unit_test(a_port_aside_is_nobody_elses),
         cmocka_unit_test(descriptors_are_raised_to_the_hard_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
