@@ -189,7 +189,7 @@ static void enter(struct assay_play_run *r)
     r->lacking = UINT32_MAX;
     r->tick = ASSAY_TICK_FIRST;
     r->entered_at = assay_clock_now();
-    r->cpu = r->guest ? assay_process_cpu(&r->guest->process) : -1;
+    r->work = r->guest ? assay_process_work(&r->guest->process) : (struct assay_work){.used = -1};
 }
 
 static enum assay_go take_step(struct assay_play_run *r)

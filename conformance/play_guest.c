@@ -14,6 +14,7 @@
 
 #define IDLE_LEAST (200 * ASSAY_MS) /* less idleness tells nothing about what works in it */
 #define IDLE_PART  4                /* a program that works more than this part of it does not wait, */
+#define WANTS_PART 5                /* nor does one that wanted a processor for all but this part of it, */
 #define WORK_LEAST (100 * ASSAY_MS) /* if that is more than it takes to be ended and to connect again */
 
 enum assay_go assay_play_broken(struct assay_play_run *r, bool by_time, const char *format, ...)
@@ -38,12 +39,19 @@ static double ms(int64_t ns)
 
 /* ---- idleness ---------------------------------------------------------- */
 
+/* Where others have the processors, it works little; but then it never stops wanting to. */
+static bool is_busy(int64_t idle, int64_t used, int64_t waited)
+{
+    return used >= WORK_LEAST && (used >= idle / IDLE_PART || used + waited >= idle / WANTS_PART * (WANTS_PART - 1));
+}
+
 bool assay_play_guest_spins(struct assay_play_run *r)
 {
-    if (!r->guest || r->cpu < 0 || r->play.over)
+    if (!r->guest || r->work.used < 0 || r->play.over)
         return false;
-    int64_t idle = assay_clock_now() - r->entered_at, used = assay_process_cpu(&r->guest->process) - r->cpu;
-    if (idle < IDLE_LEAST || used < idle / IDLE_PART || used < WORK_LEAST)
+    struct assay_work now = assay_process_work(&r->guest->process);
+    int64_t idle = assay_clock_now() - r->entered_at, used = now.used - r->work.used;
+    if (idle < IDLE_LEAST || !is_busy(idle, used, now.waited - r->work.waited))
         return false;
     assay_play_broken(r, false, "it worked for %.0f ms of the %.0f ms in which it had only to wait", ms(used),
                       ms(idle));
@@ -280,7 +288,7 @@ enum assay_go assay_play_guest_leave(struct assay_play_run *r)
     if (!r->leaving) {
         r->leaving = true;
         r->entered_at = assay_clock_now();
-        r->cpu = assay_process_cpu(&r->guest->process);
+        r->work = assay_process_work(&r->guest->process);
         if (!by_itself)
             assay_guest_leave(r->guest);
     }

@@ -56,8 +56,8 @@ struct assay_play_run {
     bool refusing, unreachable;
     unsigned excuses;   /* what may make it call its address unreachable: a reset, a refusal that it tells of late */
     bool leaving, left; /* it was told to end; it has ended */
-    int64_t cpu;        /* that it had used when the step was entered; -1: not known */
-    int spare;          /* a connection more than the case has, held open; -1: none */
+    struct assay_work work; /* that it had done when the step was entered */
+    int spare;              /* a connection more than the case has, held open; -1: none */
     struct assay_told_call calls[ASSAY_CALLS_TOLD];
     size_t calls_count;
     int64_t hasty_at; /* from here on the shortest of its calls may run out for no more reason than a slow machine */

@@ -214,11 +214,27 @@ bool assay_process_any_exiting(const struct assay_process *p)
     return p->pid > 0 && any_exiting(p->pid, 0);
 }
 
-int64_t assay_process_cpu(const struct assay_process *p)
+/* Of its first thread: the second number of schedstat, see the kernel's Documentation/scheduler/sched-stats.rst. */
+static int64_t waited_for_processors(pid_t pid)
+{
+    char path[48];
+    long long ran, waited = 0;
+    snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return 0;
+    if (fscanf(f, "%lld %lld", &ran, &waited) != 2)
+        waited = 0;
+    fclose(f);
+    return waited;
+}
+
+struct assay_work assay_process_work(const struct assay_process *p)
 {
     clockid_t clock;
     struct timespec used;
     if (p->pid <= 0 || clock_getcpuclockid(p->pid, &clock) != 0 || clock_gettime(clock, &used) != 0)
-        return -1;
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+        return (struct assay_work){.used = -1};
+    return (struct assay_work){.used = (int64_t)used.tv_sec * 1000000000 + used.tv_nsec,
+                               .waited = waited_for_processors(p->pid)};
 }

@@ -47,8 +47,12 @@ void assay_process_stop(struct assay_process *process);
 /* Remember what it said on stderr. */
 void assay_process_remember(struct assay_process *process, const char *bytes, size_t n);
 
-/* CPU time that it used so far, ns; -1: not known. */
-int64_t assay_process_cpu(const struct assay_process *process);
+/* How long it has worked so far, ns; -1: not known. */
+struct assay_work {
+    int64_t used;   /* on a processor */
+    int64_t waited; /* for one that others had; 0: the kernel does not say */
+};
+struct assay_work assay_process_work(const struct assay_process *process);
 
 /* `command` with each "{name}" of `names` (NULL ends them) replaced by the text of the same index; the caller frees
  * it. Where that is one plain command, the shell gives way to it. NULL: no memory. */
