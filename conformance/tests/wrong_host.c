@@ -13,7 +13,7 @@
 #define IN_CAP       (256u * 1024)
 #define OUT_CAP      (256u * 1024)
 #define LATE_BY      (50 * ASSAY_MS)
-#define HANG_UP_TIME (3 * ASSAY_MS) /* that a hasty host would need to look at the next event */
+#define HANG_UP_TIME (50 * ASSAY_MS) /* until it looks at its input: the end behind it has come by then */
 #define PARTIAL_MOST 8
 
 const char *const wrong_host_words[] = {

@@ -286,13 +286,14 @@ static void stop_ends_with_the_last_session(void **state)
 
 /* ---- SIGKILL ----------------------------------------------------------- */
 
-/* A client that counts: message i is i in decimal; returns how many were acknowledged. */
-static int hammer(const struct host *host, const char *name, int pipe_to)
+/* A client that counts: message i is i in decimal; returns how many were acknowledged. For each one its number goes
+ * to the pipe. */
+static int hammer(const struct host *host, uint8_t number, int pipe_to)
 {
     uint8_t frame[64], reply;
     char text[32];
     int acknowledged = 0, fd = dial(host);
-    size_t size = (size_t)snprintf((char *)frame + 3, 40, "%s", name);
+    size_t size = (size_t)snprintf((char *)frame + 3, 40, "c%u", number);
     frame[0] = 1, frame[1] = (uint8_t)size, frame[2] = 0;
     say(fd, frame, size + 3);
     say(fd, "\2\1\0a", 4);
@@ -308,7 +309,7 @@ static int hammer(const struct host *host, const char *name, int pipe_to)
         if (got != 1 || reply != 0)
             break;
         acknowledged++;
-        if (write(pipe_to, "", 1) != 1)
+        if (write(pipe_to, &number, 1) != 1)
             break;
     }
     close(fd);
@@ -326,27 +327,35 @@ static void count_lines(const char *log, const char *name, int expected)
     }
 }
 
+enum { CLIENTS = 4, ROUNDS = 8 };
+
+/* Until so many were acknowledged, and to each client one: whoever comes later finds no server. */
+static void await_progress(int from, int many)
+{
+    unsigned heard = 0;
+    uint8_t number;
+    for (int got = 0; got < many || heard != (1u << CLIENTS) - 1; got++) {
+        assert_int_equal(read(from, &number, 1), 1);
+        heard |= 1u << number;
+    }
+}
+
 static void sigkill_loses_nothing_acknowledged(void **state)
 {
     (void)state;
-    enum { CLIENTS = 4, ROUNDS = 8 };
     for (int round = 0; round < ROUNDS; round++) {
         struct host host = {0};
-        int progress[2], results[2], counts[CLIENTS], got = 0;
-        char byte;
+        int progress[2], results[2], counts[CLIENTS];
         host_start(&host, notes_model(true), NULL);
         assert_int_equal(pipe(progress), 0);
         assert_int_equal(pipe(results), 0);
         for (int i = 0; i < CLIENTS; i++) {
             if (fork() != 0)
                 continue;
-            char name[16];
-            snprintf(name, sizeof name, "c%d", i);
-            int result[2] = {i, hammer(&host, name, progress[1])};
+            int result[2] = {i, hammer(&host, (uint8_t)i, progress[1])};
             _exit(write(results[1], result, sizeof result) != sizeof result);
         }
-        while (got < 50 + 137 * round) /* another moment each time */
-            got += read(progress[0], &byte, 1) == 1;
+        await_progress(progress[0], 50 + 137 * round); /* another moment each time */
         host_signal(&host, SIGKILL);
         assert_int_equal(host_wait(&host), 256 + SIGKILL);
         for (int i = 0; i < CLIENTS; i++) {

@@ -214,7 +214,7 @@ static void the_end_of_a_session_begins_another(void **state)
 static void datagrams_wait_for_effects_in_order(void **state)
 {
     (void)state;
-    enum { N = 300 };
+    enum { N = 200 }; /* all answers have room where they arrive: they may be read late */
     struct host host = {.config = OVER_BOTH};
     char text[32];
     size_t size;
