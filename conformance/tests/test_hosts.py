@@ -12,7 +12,7 @@ from scripts.testing import ASSAY, ROOT
 HOSTS = ROOT / "conformance/tests/hosts"
 
 
-def judge(spec, program, fault, arguments="", *options, timeout=100):
+def judge(spec, program, fault, arguments="", *options, timeout=300):
     """The exit code, and the report, of one judgement."""
     wrong = f" --wrong {fault}" if fault else ""
     command = f"exec:{sys.executable} -SB {HOSTS / program} {arguments}{wrong}"
@@ -137,7 +137,8 @@ CLIENT_FAULTS = [
 
 @pytest.mark.parametrize("fault,expected,few", CLIENT_FAULTS)
 def test_wrong_dispatch_client(fault, expected, few):
-    found(*dispatch_client(fault, "--filter", few), expected)
+    """Where its patience is not waited for, it is long: who is answered late by a busy judge gives up, rightly."""
+    found(*dispatch_client(fault, "--filter", few, patience=300 if "stuck" in few else 1000), expected)
 
 
 SPINS = ("spins", {"DI-12"}, "dispatch/askeddad/stuck/idle")
