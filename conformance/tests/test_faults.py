@@ -17,7 +17,7 @@ def command(data, *more):
 
 def judge(data, *args):
     done = subprocess.run([str(ASSAY), "test", str(MSGLOG), "exec:" + command(data), "--json", *args], cwd=ROOT,
-                          timeout=120, capture_output=True, text=True)
+                          timeout=300, capture_output=True, text=True)
     cases = json.loads(done.stdout)["cases"] if done.stdout else []
     faulty = {c["id"]: c for c in cases if c["id"].split("/")[2] in ("no-room", "record-fails", "verify-fails")}
     return done, faulty

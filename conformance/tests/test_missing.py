@@ -11,7 +11,7 @@ from scripts.testing import ASSAY, ROOT
 
 def judge(spec, target, *args):
     done = subprocess.run([str(ASSAY), "test", f"spec/{spec}.yaml", target, "--json", *args], cwd=ROOT,
-                          timeout=100, capture_output=True, text=True)
+                          timeout=300, capture_output=True, text=True)
     return {c["id"]: c for c in json.loads(done.stdout)["cases"]}
 
 

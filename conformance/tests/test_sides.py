@@ -9,7 +9,7 @@ from scripts.testing import ASSAY, ROOT
 
 
 def run(command, *args):
-    return subprocess.run([str(ASSAY), command, *args], cwd=ROOT, timeout=100, capture_output=True, text=True)
+    return subprocess.run([str(ASSAY), command, *args], cwd=ROOT, timeout=300, capture_output=True, text=True)
 
 
 def cases(*args):

@@ -81,7 +81,7 @@ def main(fault, host, port):
         until = time.monotonic() + PAUSE
         while fault == "busy" and time.monotonic() < until:
             pass
-        time.sleep(0 if fault in ("eager", "busy") else 20 * PAUSE if fault == "slow" else PAUSE)
+        time.sleep(0 if fault in ("eager", "busy") else 200 * PAUSE if fault == "slow" else PAUSE)
 
 
 if __name__ == "__main__":

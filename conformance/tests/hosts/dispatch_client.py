@@ -19,7 +19,7 @@ FAULTS = {
     "hangs-midway": "waits for ever for an answer that does not come",
     "busy-reconnect": "connects again at once, for ever",
     "never-reconnects": "ends with status 1 when the connection is lost",
-    "too-late": "waits thirty times the pause",
+    "too-late": "waits three hundred times the pause",
     "gives-up": "ends with status 1 after the second connection that was refused",
     "done-too-early": "ends with status 0 upon WHO",
     "never-done": "stays after BYE",
@@ -69,7 +69,7 @@ class Client:
 
     def rest(self):
         if self.wrong != "busy-reconnect":
-            time.sleep(self.pause * (30 if self.wrong == "too-late" else 1))
+            time.sleep(self.pause * (300 if self.wrong == "too-late" else 1))
 
     def lines(self, sock):
         """Lines as they come; Lost when the exchange stops midway."""
