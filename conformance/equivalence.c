@@ -12,7 +12,6 @@
 #define RANDOM_INPUTS 256
 #define RANDOM_SPOILT 16 /* where a sum tells that they are spoilt */
 #define CUTS_MAX      12
-#define FNV_START     0xcbf29ce484222325u
 
 struct assay_equivalence_base {
     struct assay_oracle_config right;
@@ -126,8 +125,8 @@ static struct assay_pair copy_of(struct search *s, const struct assay_belief *ri
 /* Both stand alike; timers that are not the next to run out show by and by. */
 static bool stand_alike(struct search *s, const struct assay_pair *pair)
 {
-    return assay_standing(&s->ground->world, pair->right, true, FNV_START) ==
-           assay_standing(&s->mutant, pair->mutant, true, FNV_START);
+    return assay_standing(&s->ground->world, pair->right, true, ASSAY_STANDING_START) ==
+           assay_standing(&s->mutant, pair->mutant, true, ASSAY_STANDING_START);
 }
 
 static bool time_tells(struct search *s, const struct assay_pair *pair)
@@ -157,7 +156,7 @@ static void keep(struct search *s, struct parted next)
 {
     bool over = next.pair.right->ended || (next.pair.right->in.n && next.pair.right->in.n == next.pair.mutant->in.n);
     if (!over) {
-        next.key = assay_standing(&s->ground->world, next.pair.right, false, FNV_START);
+        next.key = assay_standing(&s->ground->world, next.pair.right, false, ASSAY_STANDING_START);
         next.key = assay_standing(&s->mutant, next.pair.mutant, false, next.key);
         over = known(s, &next);
     }

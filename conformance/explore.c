@@ -319,17 +319,6 @@ struct assay_reaction assay_react_behind(struct assay_explored *e, uint32_t node
     return r;
 }
 
-/* Whether a client has a link on which nothing was done yet: over datagrams a link begins with the first one, and some
- * machines play only on links that calls make. */
-static bool has_bare_links(const struct assay_witness_config *config)
-{
-    const struct assay_model *model = config->model;
-    bool played = false;
-    for (uint16_t i = 0; i < model->transports_count; i++)
-        played = played || model->transports[i].client == config->machine;
-    return played && model->frames[assay_frame_in(config)].end != ASSAY_END_DATAGRAM;
-}
-
 bool assay_explore(struct assay_explored *e, const struct assay_witness_config *config,
                    const struct assay_inputs *inputs)
 {
@@ -344,7 +333,7 @@ bool assay_explore(struct assay_explored *e, const struct assay_witness_config *
     memset(e, 0, sizeof *e);
     e->inputs = inputs;
     e->ack = ack_of(inputs);
-    e->rooted = !config->calls || has_bare_links(config);
+    e->rooted = !config->calls || assay_has_bare_links(config->model, config->machine);
     if (!assay_belief_world_init(&e->world, &oracle) || !assay_beliefs_open(&e->world, &set, 0))
         return false;
     for (size_t i = 1; i < set.count; i++)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "conformance/ground.h"
+#include "conformance/side.h"
 
 #define INPUT_MAX 8192u /* longer ones are tried only where little was sent */
 
@@ -68,7 +69,8 @@ static uint32_t find(const struct assay_ground *g, uint64_t key, uint64_t place)
 static uint32_t settle(struct builder *b, struct assay_pair *pair, uint32_t parent, size_t input)
 {
     struct assay_ground *g = b->g;
-    uint64_t key = assay_standing(&g->world, pair->right, false, 0xcbf29ce484222325u), place = assay_place(pair->right);
+    uint64_t key = assay_standing(&g->world, pair->right, false, ASSAY_STANDING_START),
+             place = assay_place(pair->right);
     bool over = pair->right->ended || pair->right->in.n || parent == ASSAY_GROUND_MAX;
     uint32_t at = over ? ASSAY_GROUND_MAX : find(g, key, place);
     g->capped = g->capped || g->count == ASSAY_GROUND_MAX;
@@ -134,17 +136,6 @@ static bool open_root(struct builder *b)
     return true;
 }
 
-/* Of a client: over datagrams a link begins with the first one, and some machines play only on links that calls make.
- */
-static bool has_bare_links(const struct assay_ground *g)
-{
-    const struct assay_model *model = g->world.config.model;
-    bool played = false;
-    for (uint16_t i = 0; i < model->transports_count; i++)
-        played = played || model->transports[i].client == g->world.config.machine;
-    return played && !g->world.datagrams;
-}
-
 bool assay_ground_make(struct assay_ground *g, const struct assay_oracle_config *right,
                        const struct assay_stimuli *stimuli, bool observed)
 {
@@ -157,7 +148,7 @@ bool assay_ground_make(struct assay_ground *g, const struct assay_oracle_config 
     b.lockstep = (struct assay_lockstep){&g->world, &b.twin, observed};
     bool ok =
         g->spots && b.twins && assay_belief_world_init(&g->world, right) && assay_belief_world_init(&b.twin, &twin);
-    g->rooted = ok && (observed || has_bare_links(g));
+    g->rooted = ok && (observed || assay_has_bare_links(right->model, right->machine));
     ok = ok && open_root(&b);
     for (uint32_t i = 0; ok && i < g->count; i++)
         ok = expand(&b, i);

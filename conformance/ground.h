@@ -33,7 +33,7 @@ struct assay_ground {
     struct assay_edge *edges; /* by spot, then by stimulus */
 };
 
-/* `bare`: such links there are; else all of them begin with a call. False: out of memory. */
+/* `observed`: a server, whose effects observers show. False: out of memory. */
 bool assay_ground_make(struct assay_ground *g, const struct assay_oracle_config *right,
                        const struct assay_stimuli *stimuli, bool observed);
 void assay_ground_free(struct assay_ground *g);

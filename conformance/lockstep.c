@@ -300,6 +300,13 @@ static bool is_idle_argument(const struct assay_model *model, uint32_t var, uint
     return false;
 }
 
+/* How often numbers have begun anew tells nothing about what is to come. */
+static uint64_t mix_waiting(uint64_t h, const struct assay_waiting *w)
+{
+    const uint64_t all[] = {w->sent, w->held, w->first_sent, w->taken, (uint64_t)w->again, (uint64_t)w->gives_up};
+    return mix(h, all, sizeof all);
+}
+
 uint64_t assay_standing(const struct assay_belief_world *world, const struct assay_belief *b, bool exact, uint64_t h)
 {
     const struct assay_model *model = world->config.model;
@@ -318,7 +325,5 @@ uint64_t assay_standing(const struct assay_belief_world *world, const struct ass
         assay_var(b->engine, b->sid, (uint16_t)i, &v, &s);
         h = assay_type_is_bytes(model, model->vars[i].type) ? mix_value(h, s, exact) : mix(h, &v, sizeof v);
     }
-    if (exact)
-        h = mix(h, &w, sizeof w);
-    return h;
+    return exact ? mix_waiting(h, &w) : h;
 }

@@ -69,6 +69,7 @@ void assay_lockstep_follow(struct assay_belief_world *world, struct assay_belief
 uint64_t assay_place(const struct assay_belief *b);
 /* The same, with them: which placeholder a variable holds makes no difference, nor do arguments of calls that do not
  * run. `exact`: everything makes one. */
+#define ASSAY_STANDING_START 0xcbf29ce484222325u /* for `h` */
 uint64_t assay_standing(const struct assay_belief_world *world, const struct assay_belief *b, bool exact, uint64_t h);
 
 #endif

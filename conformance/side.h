@@ -44,4 +44,14 @@ static inline bool assay_tester_sends(const struct assay_model *model, uint16_t 
            assay_known_in(model, model->machines[machine].frame_in, message);
 }
 
+/* Whether a client has a link on which nothing was done yet: over datagrams a link begins with the first one, and some
+ * machines play only on links that calls make. */
+static inline bool assay_has_bare_links(const struct assay_model *model, uint16_t machine)
+{
+    bool played = false;
+    for (uint16_t i = 0; i < model->transports_count; i++)
+        played = played || model->transports[i].client == machine;
+    return played && model->frames[model->machines[machine].frame_in].end != ASSAY_END_DATAGRAM;
+}
+
 #endif
