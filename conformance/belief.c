@@ -30,10 +30,11 @@ static void note_kind(const struct assay_belief_world *world, struct assay_belie
     struct assay_span bytes = {b->out.p + c->at, c->size};
     if (world->reliable && c->message == world->reliable->ack)
         c->kind = ASSAY_CHUNK_ACK;
-    else if (world->reliable && world->reliables[c->message])
+    else if (world->reliable && world->reliables[c->message]) {
         c->kind = ASSAY_CHUNK_RELIABLE;
-    c->count = event->sent.number;
-    c->numbering = event->sent.numbering;
+        c->count = event->sent.number;
+        c->numbering = event->sent.numbering;
+    }
     b->marks += world->config.marked && assay_mark_find(bytes, 0) < bytes.n;
 }
 

@@ -297,21 +297,25 @@ bool assay_belief_eval(struct assay_belief_world *world, const struct assay_beli
 static bool session_is_bytes(const struct assay_belief_world *world)
 {
     const struct assay_model *model = world->config.model;
-    uint16_t session = model->machines[world->config.machine].session;
-    return session != ASSAY_NONE && assay_type_is_bytes(model, model->vars[session].type);
+    struct assay_range fields = model->frames[frame_in(world)].fields;
+    for (uint32_t i = fields.first; i < (uint32_t)fields.first + fields.count; i++)
+        if (model->fields[i].slot == world->reliable->session)
+            return assay_type_is_bytes(model, model->fields[i].type);
+    return false;
 }
 
 static void spoil_value(const struct assay_belief_world *world, struct assay_env *env, uint16_t slot)
 {
-    struct assay_span old = assay_bytes(env, env->slots[slot]);
-    uint8_t *p = session_is_bytes(world) ? assay_scratch(env, old.n) : NULL;
-    if (!p) {
-        env->slots[slot] ^= !session_is_bytes(world);
+    if (!session_is_bytes(world)) {
+        env->slots[slot] ^= 1;
         return;
     }
-    for (uint32_t i = 0; i < old.n; i++)
+    struct assay_span old = assay_bytes(env, env->slots[slot]);
+    uint8_t *p = assay_scratch(env, old.n);
+    for (uint32_t i = 0; p && i < old.n; i++)
         p[i] = old.p[i] ^ SPOILT_BYTE;
-    env->slots[slot] = assay_scratch_val(env, p, old.n);
+    if (p)
+        env->slots[slot] = assay_scratch_val(env, p, old.n);
 }
 
 /* Among all reliable messages of a session, the one that a stamp stands for. */
