@@ -217,18 +217,22 @@ const struct assay_terminal *assay_suite_terminal(const struct assay_spec *spec,
     return spec && options->role != ASSAY_CLIENT ? assay_spec_terminal(spec) : NULL;
 }
 
+/* Clients grant none unless they are asked to. */
+static uint64_t leniencies_of(const struct assay_model *model, const struct assay_suite_options *options)
+{
+    if (options->strict)
+        return 0;
+    if (options->leniencies)
+        return *options->leniencies;
+    return options->role == ASSAY_CLIENT ? 0 : assay_leniencies_default(model);
+}
+
 struct assay_suite *assay_suite_build(const struct assay_spec *spec, const struct assay_model *model,
                                       const struct assay_suite_options *options)
 {
     struct assay_suite_all *all = calloc(1, sizeof *all);
     struct assay_builder *b = calloc(1, sizeof *b);
-    uint64_t leniencies = assay_leniencies_default(model);
-    if (options->strict)
-        leniencies = 0;
-    else if (options->leniencies)
-        leniencies = *options->leniencies;
-    else if (options->role == ASSAY_CLIENT)
-        leniencies = 0; /* clients grant none unless they are asked to */
+    uint64_t leniencies = leniencies_of(model, options);
     uint16_t machine = assay_suite_machine(model, options);
     bool ok = all && b && machine != ASSAY_NONE;
     if (ok) {
