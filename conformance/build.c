@@ -135,6 +135,17 @@ void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kin
     add_step(b, link, kind);
 }
 
+void assay_build_await(struct assay_builder *b, uint8_t link)
+{
+    assay_build_step(b, link, ASSAY_STEP_AWAIT);
+}
+
+void assay_build_give(struct assay_builder *b, uint8_t link, size_t input)
+{
+    assay_build_input(b, link, input);
+    assay_build_await(b, link);
+}
+
 void assay_build_pause(struct assay_builder *b, int64_t ns)
 {
     if (b->arrives && !b->entered[0] && b->explored.rooted) /* its time begins when it is there */

@@ -44,6 +44,10 @@ void assay_build_stamped(struct assay_builder *b, uint8_t link, size_t input, in
 /* All that the target has sent on the link was seen. */
 void assay_build_acknowledge(struct assay_builder *b, uint8_t link);
 void assay_build_step(struct assay_builder *b, uint8_t link, enum assay_step_kind kind);
+/* All that is owed on the link has to be seen. */
+void assay_build_await(struct assay_builder *b, uint8_t link);
+/* An input, and all that comes of it. */
+void assay_build_give(struct assay_builder *b, uint8_t link, size_t input);
 void assay_build_pause(struct assay_builder *b, int64_t ns);
 
 /* From a fresh connection to a node, each input answered before the next. */

@@ -5,7 +5,8 @@
 
 #include "core/code.h"
 
-#define SMALL 256u /* bytes of inputs that are sent often */
+#define SMALL   256u /* bytes of inputs that are sent often */
+#define PERCENT 100
 
 /* ---- places ------------------------------------------------------------------ */
 
@@ -214,6 +215,21 @@ size_t assay_flow_call(const struct assay_builder *b, uint32_t node)
             return i;
     }
     return SIZE_MAX;
+}
+
+/* ---- cases ------------------------------------------------------------------------ */
+
+void assay_flow_finish(struct assay_builder *b, enum assay_case_class class, const char *text)
+{
+    assay_build_finish(b, ASSAY_NONE, class, "%s", text);
+    struct assay_case *c = &b->all->cases[b->all->count - 1];
+    c->req = b->model->reliables[0].req;
+    c->level = ASSAY_MUST;
+}
+
+int64_t assay_flow_late(const struct assay_builder *b, int64_t pause)
+{
+    return pause + pause / PERCENT * b->model->reliables[0].tolerance + 1;
 }
 
 /* ---- secrets, sums ---------------------------------------------------------------- */

@@ -33,6 +33,11 @@ bool assay_flow_has_drawn(const struct assay_builder *b, const struct assay_beli
 /* A call that sends one reliable message and leaves all as it was; SIZE_MAX: there is none. */
 size_t assay_flow_call(const struct assay_builder *b, uint32_t node);
 
+/* The case is kept with the requirement of `reliable`. */
+void assay_flow_finish(struct assay_builder *b, enum assay_case_class class, const char *text);
+/* A pause, and how much later a copy may come. */
+int64_t assay_flow_late(const struct assay_builder *b, int64_t pause);
+
 /* Whether an input holds what the target has made. */
 bool assay_flow_has_secret(const struct assay_builder *b, size_t input);
 

@@ -5,16 +5,6 @@
 #define COPIES  3
 #define PERCENT 100
 
-static void await(struct assay_builder *b)
-{
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-}
-
-static int64_t with_tolerance(const struct assay_builder *b, int64_t ns)
-{
-    return ns + ns / PERCENT * b->model->reliables[0].tolerance + 1;
-}
-
 static int64_t grown(const struct assay_builder *b, int64_t pause)
 {
     int64_t next = pause / PERCENT * b->model->reliables[0].factor;
@@ -27,24 +17,12 @@ static void begin(struct assay_builder *b, const struct assay_flow_place *p, con
     assay_build_path(b, 0, p->node);
 }
 
-static void finish(struct assay_builder *b, const char *text)
-{
-    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_TIMED, "%s", text);
-    b->all->cases[b->all->count - 1].req = b->model->reliables[0].req;
-}
-
-static void turn(struct assay_builder *b, size_t input)
-{
-    assay_build_input(b, 0, input);
-    await(b);
-}
-
 /* Wait for `n` copies, the first of which comes after `pause`. Returns the pause behind them. */
 static int64_t copies(struct assay_builder *b, int64_t pause, int n)
 {
     for (; n > 0; n--) {
-        assay_build_pause(b, with_tolerance(b, pause));
-        await(b);
+        assay_build_pause(b, assay_flow_late(b, pause));
+        assay_build_await(b, 0);
         pause = grown(b, pause);
     }
     return pause;
@@ -54,50 +32,52 @@ static void until_acknowledged(struct assay_builder *b, const struct assay_flow_
 {
     int64_t first = b->explored.world.pause_first;
     begin(b, p, "until-acknowledged");
-    turn(b, p->first);
+    assay_build_give(b, 0, p->first);
     int64_t pause = copies(b, first, COPIES);
     assay_build_acknowledge(b, 0);
-    assay_build_pause(b, with_tolerance(b, pause));
+    assay_build_pause(b, assay_flow_late(b, pause));
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
-    turn(b, p->other);
+    assay_build_give(b, 0, p->other);
     copies(b, first, 1);
     assay_build_acknowledge(b, 0);
-    finish(b, "what is not acknowledged goes out again, with growing pauses, until it is");
+    assay_flow_finish(b, ASSAY_CASE_TIMED, "what is not acknowledged goes out again, with growing pauses, until it is");
 }
 
 static void the_rest(struct assay_builder *b, const struct assay_flow_place *p)
 {
     begin(b, p, "the-rest");
-    turn(b, p->first);
-    turn(b, p->other);
+    assay_build_give(b, 0, p->first);
+    assay_build_give(b, 0, p->other);
     assay_build_stamped(b, 0, b->explored.ack, -1);
     copies(b, b->explored.world.pause_first, 2);
     assay_build_acknowledge(b, 0);
-    finish(b, "only what is not acknowledged goes out again");
+    assay_flow_finish(b, ASSAY_CASE_TIMED, "only what is not acknowledged goes out again");
 }
 
 /* Acknowledgements that acknowledge nothing: of what was not sent, of what was acknowledged. */
 static void not_by(struct assay_builder *b, const struct assay_flow_place *p, int32_t offset, const char *variant)
 {
     begin(b, p, variant);
-    turn(b, p->first);
+    assay_build_give(b, 0, p->first);
     assay_build_stamped(b, 0, b->explored.ack, offset);
     copies(b, b->explored.world.pause_first, 1);
     assay_build_acknowledge(b, 0);
-    turn(b, p->other);
+    assay_build_give(b, 0, p->other);
     assay_build_acknowledge(b, 0);
-    finish(b, "an acknowledgement of something else does not keep it from going out again");
+    assay_flow_finish(b, ASSAY_CASE_TIMED,
+                      "an acknowledgement of something else does not keep it from going out again");
 }
 
 static void by_another_session(struct assay_builder *b, const struct assay_flow_place *p)
 {
     begin(b, p, "not-by-another-session");
-    turn(b, p->first);
+    assay_build_give(b, 0, p->first);
     assay_build_stamped(b, 0, b->explored.ack, 0);
     b->steps[b->step_count - 1].stamp.stale = true;
     copies(b, b->explored.world.pause_first, 1);
     assay_build_acknowledge(b, 0);
-    finish(b, "an acknowledgement of another session does not keep it from going out again");
+    assay_flow_finish(b, ASSAY_CASE_TIMED,
+                      "an acknowledgement of another session does not keep it from going out again");
 }
 
 #define CALL_LATE 1000000000 /* ns, as the oracle tolerates */
@@ -119,29 +99,28 @@ static void gives_up(struct assay_builder *b, const struct assay_flow_place *p, 
     if (most == INT64_MAX)
         return;
     begin(b, p, variant);
-    turn(b, p->first);
+    assay_build_give(b, 0, p->first);
     for (int64_t pause = first; waited + pause + pause / 2 < most - most / PERCENT * b->model->reliables[0].tolerance;
          pause = grown(b, pause)) {
-        assay_build_pause(b, with_tolerance(b, pause));
-        await(b);
-        waited += with_tolerance(b, pause);
+        assay_build_pause(b, assay_flow_late(b, pause));
+        assay_build_await(b, 0);
+        waited += assay_flow_late(b, pause);
     }
-    if (within < with_tolerance(b, most)) {
+    if (within < assay_flow_late(b, most)) {
         if (within + CALL_LATE > waited)
             assay_build_pause(b, within + CALL_LATE + 1 - waited);
-        await(b);
+        assay_build_await(b, 0);
         waited = within + CALL_LATE + 1 > waited ? within + CALL_LATE + 1 : waited;
     }
-    if (with_tolerance(b, most) > waited)
-        assay_build_pause(b, with_tolerance(b, most) - waited);
-    await(b);
-    assay_build_pause(b, with_tolerance(b, b->explored.world.pause_cap < most ? b->explored.world.pause_cap : first));
+    if (assay_flow_late(b, most) > waited)
+        assay_build_pause(b, assay_flow_late(b, most) - waited);
+    assay_build_await(b, 0);
+    assay_build_pause(b, assay_flow_late(b, b->explored.world.pause_cap < most ? b->explored.world.pause_cap : first));
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
-    assay_build_input(b, 0, p->other);
-    await(b);
+    assay_build_give(b, 0, p->other);
     if (within < INT64_MAX)
         b->current.field_req = b->model->rules[assay_reaction(&b->explored, p->node, p->first)->rule].req;
-    finish(b, "what nobody acknowledges is given up, and not before its time");
+    assay_flow_finish(b, ASSAY_CASE_TIMED, "what nobody acknowledges is given up, and not before its time");
 }
 
 /* ---- where ------------------------------------------------------------------------ */

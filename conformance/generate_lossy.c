@@ -8,11 +8,6 @@
 #define OPENERS_MAX 24
 #define LINES       4 /* messages that show what an opener has asked for */
 
-static void await(struct assay_builder *b, uint8_t link)
-{
-    assay_build_step(b, link, ASSAY_STEP_AWAIT);
-}
-
 static void begin(struct assay_builder *b, const struct assay_flow_place *p, const char *variant)
 {
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[p->node].state), "lossy", "%s-%s",
@@ -22,21 +17,17 @@ static void begin(struct assay_builder *b, const struct assay_flow_place *p, con
 
 static void finish(struct assay_builder *b, const struct assay_flow_place *p, const char *text)
 {
-    struct assay_case *c;
     uint16_t rule = assay_reaction(&b->explored, p->node, p->first)->rule;
     if (b->current.field_req == ASSAY_NONE) /* what is taken, or not, shows in what its rule does */
         b->current.field_req = b->model->rules[rule].req;
-    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "%s", text);
-    c = &b->all->cases[b->all->count - 1];
-    c->req = b->model->reliables[0].req;
-    c->level = ASSAY_MUST;
+    assay_flow_finish(b, ASSAY_CASE_LOCAL, text);
 }
 
 /* One message in its turn, and all that comes of it. */
 static void turn(struct assay_builder *b, size_t input, bool acknowledged)
 {
     assay_build_stamped(b, 0, input, 0);
-    await(b, 0);
+    assay_build_await(b, 0);
     if (acknowledged)
         assay_build_acknowledge(b, 0);
 }
@@ -48,7 +39,7 @@ static void twice(struct assay_builder *b, const struct assay_flow_place *p)
     begin(b, p, "twice");
     turn(b, p->first, true);
     assay_build_stamped(b, 0, p->first, -1);
-    await(b, 0);
+    assay_build_await(b, 0);
     turn(b, p->other, true);
     finish(b, p, "a message that comes again is acknowledged again, and nothing else");
 }
@@ -59,7 +50,7 @@ static void twice_otherwise(struct assay_builder *b, const struct assay_flow_pla
     begin(b, p, "same-number");
     turn(b, p->first, true);
     assay_build_stamped(b, 0, p->other, -1);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     turn(b, p->other, true);
     finish(b, p, "what has a number that was taken is not taken");
@@ -72,7 +63,7 @@ static void late(struct assay_builder *b, const struct assay_flow_place *p)
     turn(b, p->other, true);
     turn(b, p->third, true);
     assay_build_stamped(b, 0, p->other, -3);
-    await(b, 0);
+    assay_build_await(b, 0);
     turn(b, p->first, true);
     finish(b, p, "a message that was taken long ago comes once more");
 }
@@ -84,11 +75,11 @@ static void swapped(struct assay_builder *b, const struct assay_flow_place *p, b
     begin(b, p, pause ? "swapped-slowly" : "swapped");
     assay_build_stamped(b, 0, p->other, 1);
     if (pause) {
-        await(b, 0);
+        assay_build_await(b, 0);
         assay_build_step(b, 0, ASSAY_STEP_QUIET);
     }
     assay_build_stamped(b, 0, p->first, 0);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     turn(b, p->third, true);
     finish(b, p, "the second message comes before the first: both are taken in order");
@@ -100,9 +91,9 @@ static void backwards(struct assay_builder *b, const struct assay_flow_place *p)
     assay_build_stamped(b, 0, p->third, 2);
     assay_build_stamped(b, 0, p->other, 1);
     assay_build_stamped(b, 0, p->third, 2);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_stamped(b, 0, p->first, 0);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     finish(b, p, "three messages come backwards, one of them twice");
 }
@@ -112,7 +103,7 @@ static void ahead(struct assay_builder *b, const struct assay_flow_place *p, int
 {
     begin(b, p, variant);
     assay_build_stamped(b, 0, p->other, by);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     turn(b, p->first, true);
     turn(b, p->third, true);
@@ -154,12 +145,12 @@ static void wraps(struct assay_builder *b, const struct assay_flow_place *p)
     for (int i = 0; i < 2; i++) {
         turn(b, i ? p->other : p->first, true);
         assay_build_stamped(b, 0, i ? p->other : p->first, -1);
-        await(b, 0);
+        assay_build_await(b, 0);
     }
     assay_build_stamped(b, 0, p->other, 1);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_stamped(b, 0, p->third, 0);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     turn(b, p->first, true);
     finish(b, p, "numbers go on behind the last one with 0");
@@ -167,7 +158,7 @@ static void wraps(struct assay_builder *b, const struct assay_flow_place *p)
     assay_flow_reopen(b, p->node, opener);
     for (int32_t i = 3; i >= 0; i--)
         assay_build_stamped(b, 0, i % 3 == 0 ? p->first : i % 3 == 1 ? p->other : p->third, i);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     turn(b, p->other, true);
     finish(b, p, "four messages come backwards where numbers wrap");
@@ -182,14 +173,13 @@ static void opened(struct assay_builder *b, const struct assay_flow_place *p, ui
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[before].state), "lossy", "opened-%s",
                       b->inputs.items[opener].label);
     assay_build_path(b, 0, before);
-    assay_build_input(b, 0, opener);
-    await(b, 0);
+    assay_build_give(b, 0, opener);
     for (size_t i = 0; i < LINES; i++)
         turn(b, lines[i], false);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     for (size_t i = 0; i < LINES; i++) {
         assay_build_acknowledge(b, 0);
-        await(b, 0);
+        assay_build_await(b, 0);
     }
     b->current.field_req = b->inputs.items[opener].req;
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "messages behind %s: as many go out as it allows",
@@ -203,10 +193,9 @@ static void reopened(struct assay_builder *b, const struct assay_flow_place *p, 
     begin(b, p, assay_store_text(b->store, "again-%s", b->inputs.items[opener].label));
     turn(b, p->first, false);
     turn(b, p->other, false);
-    assay_build_input(b, 0, opener);
-    await(b, 0);
+    assay_build_give(b, 0, opener);
     turn(b, p->third, true);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     b->current.field_req = b->inputs.items[opener].req;
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "it goes on where %s says", b->inputs.items[opener].label);
@@ -245,13 +234,11 @@ static void renewed(struct assay_builder *b, const struct assay_flow_place *p, s
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[p->node].state), "lossy", "renewed-%s",
                       b->inputs.items[opener].label);
     assay_build_path(b, 0, before);
-    assay_build_input(b, 0, other);
-    await(b, 0);
-    assay_build_input(b, 0, opener);
-    await(b, 0);
+    assay_build_give(b, 0, other);
+    assay_build_give(b, 0, opener);
     turn(b, p->first, false);
     turn(b, p->other, true);
-    await(b, 0);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     b->current.field_req = b->inputs.items[opener].req;
     assay_build_finish(b, r.rule, ASSAY_CASE_LOCAL, "another session, with what %s says",
@@ -300,10 +287,9 @@ static void forged(struct assay_builder *b, const struct assay_flow_place *p)
     assay_build_path(b, 0, n->parent);
     assay_build_input(b, 1, opener);
     b->steps[b->step_count - 1].from = 0;
-    await(b, 1);
+    assay_build_await(b, 1);
     assay_build_step(b, 1, ASSAY_STEP_QUIET);
-    assay_build_input(b, 0, opener);
-    await(b, 0);
+    assay_build_give(b, 0, opener);
     assay_build_finish(b, assay_reaction(&b->explored, 0, opener)->rule, ASSAY_CASE_LOCAL,
                        "what the target gave to one address comes from another");
 }
@@ -318,7 +304,7 @@ static void beside_another(struct assay_builder *b, const struct assay_flow_plac
     for (int i = 0; i < 2; i++) {
         assay_build_stamped(b, (uint8_t)i, i ? p->other : p->first, 0);
         for (uint8_t link = 0; link < 2; link++) {
-            await(b, link);
+            assay_build_await(b, link);
             assay_build_acknowledge(b, link);
         }
     }
@@ -347,8 +333,7 @@ static void belongs(struct assay_builder *b, const struct assay_flow_place *p)
         rules[count++] = r->rule;
         begin(b, p, assay_store_text(b->store, "beside-%s", input->label));
         assay_build_path(b, 1, n->parent);
-        assay_build_input(b, 1, i);
-        await(b, 1);
+        assay_build_give(b, 1, i);
         turn(b, p->first, true);
         b->current.field_req = input->req;
         assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "another one sends %s", input->label);
@@ -380,14 +365,11 @@ static void stays(struct assay_builder *b, const struct assay_flow_place *p, uin
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[node].state), "lossy", "behind-%s-%s",
                       b->model->messages[input->message].name, input->label);
     assay_build_path(b, 0, node);
-    assay_build_input(b, 0, i);
-    await(b, 0);
+    assay_build_give(b, 0, i);
     if (r->unacknowledged)
         assay_build_acknowledge(b, 0);
-    for (uint32_t k = b->explored.nodes[node].depth; k < to->depth; k++) {
-        assay_build_input(b, 0, to->path[k]);
-        await(b, 0);
-    }
+    for (uint32_t k = b->explored.nodes[node].depth; k < to->depth; k++)
+        assay_build_give(b, 0, to->path[k]);
     turn(b, p->first, true);
     b->current.field_req = input->req;
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "all goes on as if there had not been %s", input->label);

@@ -40,30 +40,19 @@ static bool draws_again(struct assay_builder *b, const struct redraw *r, uint16_
     return drawn && back;
 }
 
-static void await(struct assay_builder *b)
-{
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-}
-
-static void give(struct assay_builder *b, size_t input)
-{
-    assay_build_input(b, 0, input);
-    await(b);
-}
-
 static void redraw_case(struct assay_builder *b, const struct redraw *r, uint16_t rule)
 {
     assay_build_begin(b, assay_build_state_name(b, b->explored.nodes[r->node].state), "redrawn", "%s-after-%u",
                       b->inputs.items[r->input].label, (unsigned)r->before);
     assay_build_path(b, 0, r->node);
-    give(b, r->call);
+    assay_build_give(b, 0, r->call);
     for (size_t i = 0; i < r->before; i++)
-        give(b, r->round.inputs[i]);
-    give(b, r->input);
+        assay_build_give(b, 0, r->round.inputs[i]);
+    assay_build_give(b, 0, r->input);
     for (size_t i = r->before; i < r->round.count; i++)
-        give(b, r->round.inputs[i]);
+        assay_build_give(b, 0, r->round.inputs[i]);
     assay_build_acknowledge(b, 0);
-    give(b, r->call);
+    assay_build_give(b, 0, r->call);
     assay_build_acknowledge(b, 0);
     assay_build_finish(b, rule, ASSAY_CASE_LOCAL,
                        "a session is drawn again while a message waits, which goes out in it");

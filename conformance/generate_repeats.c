@@ -64,29 +64,23 @@ static void begin(struct assay_builder *b, uint32_t node, size_t i, const char *
     assay_build_path(b, 0, node);
 }
 
-static void give(struct assay_builder *b, size_t i)
-{
-    assay_build_input(b, 0, i);
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-}
-
 static void twice(struct assay_builder *b, uint32_t node, size_t i)
 {
     const struct assay_reaction *r = assay_reaction(&b->explored, node, i);
     size_t other = another(b, node, i);
     begin(b, node, i, "twice");
-    give(b, i);
-    give(b, i);
+    assay_build_give(b, 0, i);
+    assay_build_give(b, 0, i);
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     if (other != SIZE_MAX)
-        give(b, other);
+        assay_build_give(b, 0, other);
     size_t on = r->after == b->explored.nodes[node].state ? onward(b, node) : SIZE_MAX;
     if (on != SIZE_MAX) {
         uint16_t after = assay_reaction(&b->explored, node, on)->after;
         size_t telling = assay_telling_input(&b->explored, after, r->after);
-        give(b, on);
+        assay_build_give(b, 0, on);
         if (telling != SIZE_MAX)
-            give(b, telling);
+            assay_build_give(b, 0, telling);
     }
     b->current.field_req = b->inputs.items[i].req;
     assay_build_finish(b, r->rule, ASSAY_CASE_LOCAL, "%s comes twice", b->inputs.items[i].label);
@@ -130,9 +124,9 @@ static void then_time(struct assay_builder *b, uint32_t node, size_t i)
     if (due == ASSAY_NEVER || due <= 0 || due > b->patience)
         return;
     begin(b, node, i, "then-time");
-    give(b, i);
+    assay_build_give(b, 0, i);
     assay_build_pause(b, due + latest(b) + 1);
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_await(b, 0);
     b->current.field_req = b->inputs.items[i].req;
     assay_build_finish(b, r->rule, ASSAY_CASE_TIMED, "%s, and then time goes by", b->inputs.items[i].label);
 }
@@ -166,7 +160,7 @@ static void nothing_stirs(struct assay_builder *b, uint32_t node)
             continue;
         last = b->inputs.items[i].message;
         rule = r->rule;
-        give(b, i);
+        assay_build_give(b, 0, i);
     }
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     assay_build_pause(b, wait + 1);

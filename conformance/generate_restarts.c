@@ -1,6 +1,4 @@
 /* The target is killed and started again in the middle: what it has acknowledged, it has kept. */
-#include <string.h>
-
 #include "conformance/build.h"
 #include "conformance/flow.h"
 
@@ -8,15 +6,10 @@
 #define BEHIND 1
 #define RULES  8
 
-static void await(struct assay_builder *b, uint8_t link)
-{
-    assay_build_step(b, link, ASSAY_STEP_AWAIT);
-}
-
 static void turn(struct assay_builder *b, uint8_t link, size_t input)
 {
     assay_build_stamped(b, link, input, 0);
-    await(b, link);
+    assay_build_await(b, link);
     assay_build_acknowledge(b, link);
 }
 
@@ -34,7 +27,7 @@ static void kept(struct assay_builder *b, const struct assay_flow_place *p)
 {
     begin(b, p, "kept");
     assay_build_path(b, BEHIND, p->node);
-    await(b, BEHIND);
+    assay_build_await(b, BEHIND);
     assay_build_acknowledge(b, BEHIND);
     turn(b, BEHIND, p->first);
     turn(b, BEHIND, p->third);
@@ -59,8 +52,7 @@ static void belongs(struct assay_builder *b, const struct assay_flow_place *p)
         rules[count++] = r->rule;
         begin(b, p, assay_store_text(b->store, "then-%s", input->label));
         assay_build_path(b, BEHIND, n->parent);
-        assay_build_input(b, BEHIND, i);
-        await(b, BEHIND);
+        assay_build_give(b, BEHIND, i);
         b->current.field_req = input->req;
         assay_build_finish(b, r->rule, ASSAY_CASE_EXCLUSIVE, "started again, it is sent %s", input->label);
     }

@@ -11,15 +11,6 @@ static uint32_t window_of(const struct assay_builder *b)
     return b->model->reliables[0].window;
 }
 
-static void finish(struct assay_builder *b, const char *text)
-{
-    struct assay_case *c;
-    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "%s", text);
-    c = &b->all->cases[b->all->count - 1];
-    c->req = b->model->reliables[0].req;
-    c->level = ASSAY_MUST;
-}
-
 /* Nobody acknowledges what comes of it, however often it is sent. */
 static bool fills(struct assay_builder *b, uint32_t node, size_t i)
 {
@@ -42,14 +33,15 @@ static void full(struct assay_builder *b, uint32_t node, size_t input)
     for (uint32_t i = 1; i <= window + 1; i++) {
         assay_build_input(b, 0, input);
         if (i % BURST == 0 || i >= window)
-            assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+            assay_build_await(b, 0);
     }
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
     for (int i = 0; i < 2; i++) {
         assay_build_acknowledge(b, 0);
-        assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+        assay_build_await(b, 0);
     }
-    finish(b, "as many as the window holds are on their way, and one more when those are acknowledged");
+    assay_flow_finish(b, ASSAY_CASE_LOCAL,
+                      "as many as the window holds are on their way, and one more when those are acknowledged");
 }
 
 static void held(struct assay_builder *b, const struct assay_flow_place *p)
@@ -61,12 +53,12 @@ static void held(struct assay_builder *b, const struct assay_flow_place *p)
     for (uint32_t i = window - 1; i > 0; i--) {
         assay_build_stamped(b, 0, inputs[i % 4], (int32_t)i);
         if (i % BURST == 0)
-            assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+            assay_build_await(b, 0);
     }
     assay_build_stamped(b, 0, inputs[0], 0);
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
+    assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
-    finish(b, "what comes ahead of the first is kept, as much as the window holds");
+    assay_flow_finish(b, ASSAY_CASE_LOCAL, "what comes ahead of the first is kept, as much as the window holds");
 }
 
 void assay_generate_window(struct assay_builder *b)
@@ -76,8 +68,8 @@ void assay_generate_window(struct assay_builder *b)
     bool filled = false;
     if (b->model->reliables_count == 0 || b->explored.ack == SIZE_MAX || window_of(b) > WINDOW_MOST)
         return;
-    for (size_t i = 0; i < count && i < 1; i++)
-        held(b, &places[i]);
+    if (count > 0)
+        held(b, &places[0]);
     for (uint32_t node = 0; !filled && node < b->explored.count; node++)
         for (size_t i = 0; !filled && i < b->inputs.count; i++) {
             filled = fills(b, node, i);

@@ -32,11 +32,6 @@ static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p,
 
 /* ---- cases ------------------------------------------------------------------- */
 
-static void await(struct assay_builder *b)
-{
-    assay_build_step(b, 0, ASSAY_STEP_AWAIT);
-}
-
 static uint32_t group_of(const struct assay_builder *b)
 {
     uint32_t window = b->model->reliables[0].window;
@@ -50,21 +45,11 @@ static void begin(struct assay_builder *b, const struct wrap *wrap, const char *
     if (wrap->round.count == 0)
         return;
     uint32_t back = (uint32_t)b->step_count;
-    for (size_t i = 0; i < wrap->round.count; i++) {
-        assay_build_input(b, 0, wrap->round.inputs[i]);
-        await(b);
-    }
+    for (size_t i = 0; i < wrap->round.count; i++)
+        assay_build_give(b, 0, wrap->round.inputs[i]);
     assay_build_step(b, 0, ASSAY_STEP_REPEAT);
     b->steps[b->step_count - 1].repeat = (struct assay_repeat){
         .kind = (uint8_t)kind, .group = (uint8_t)group_of(b), .near = (uint16_t)wrap->near, .back = back};
-}
-
-static void finish(struct assay_builder *b, const char *text)
-{
-    assay_build_finish(b, ASSAY_NONE, ASSAY_CASE_LOCAL, "%s", text);
-    struct assay_case *c = &b->all->cases[b->all->count - 1];
-    c->req = b->model->reliables[0].req;
-    c->level = ASSAY_MUST;
 }
 
 /* ---- what the target takes ---------------------------------------------------- */
@@ -154,10 +139,10 @@ static void backwards(struct assay_builder *b, const struct assay_input *taken, 
 {
     for (uint32_t i = count; i > 0; i--)
         send(b, &taken[i - 1], (int32_t)i - 1);
-    await(b);
+    assay_build_await(b, 0);
     for (uint32_t i = 0; i < count; i++)
         send(b, &taken[i], (int32_t)i - (int32_t)count);
-    await(b);
+    assay_build_await(b, 0);
 }
 
 /* Which of them stand at the wrap nobody knows: so each group comes backwards, and each message twice. */
@@ -171,7 +156,8 @@ static void taken_case(struct assay_builder *b, const struct assay_flow_place *p
     backwards(b, taken, 1);
     for (uint32_t i = 1; i + group <= wrap->count; i += group)
         backwards(b, taken + i, group);
-    finish(b, "numbers that it takes go on behind the last one with 0: messages come twice, and out of order");
+    assay_flow_finish(b, ASSAY_CASE_LOCAL,
+                      "numbers that it takes go on behind the last one with 0: messages come twice, and out of order");
 }
 
 /* ---- what the target sends ----------------------------------------------------- */
@@ -186,7 +172,7 @@ static void in_flight(struct assay_builder *b, size_t call, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         assay_build_input(b, 0, call);
-    await(b);
+    assay_build_await(b, 0);
     acknowledge(b, -1);
     acknowledge(b, 0);
     acknowledge(b, -1);
@@ -202,9 +188,10 @@ static void sent_case(struct assay_builder *b, const struct wrap *wrap)
     in_flight(b, call, 1);
     for (uint32_t i = 1; i + group <= wrap->count; i += group)
         in_flight(b, call, group);
-    assay_build_pause(b, b->explored.world.pause_first / 100 * (100 + b->model->reliables[0].tolerance) + 1);
+    assay_build_pause(b, assay_flow_late(b, b->explored.world.pause_first));
     assay_build_step(b, 0, ASSAY_STEP_QUIET);
-    finish(b, "numbers that it sends go on behind the last one with 0, and are acknowledged there");
+    assay_flow_finish(b, ASSAY_CASE_LOCAL,
+                      "numbers that it sends go on behind the last one with 0, and are acknowledged there");
 }
 
 void assay_generate_wrap(struct assay_builder *b)
