@@ -1,7 +1,5 @@
 /* Numbers that wrap where the target draws what they begin with: it is made to draw anew until the end is near, and
  * then so many messages follow that they get there. */
-#include <string.h>
-
 #include "conformance/build.h"
 #include "conformance/flow.h"
 
@@ -72,28 +70,33 @@ static bool differ_in_one(const struct assay_builder *b, const struct assay_inpu
         const struct assay_value *v = &x->values[slot], *w = &y->values[slot];
         if (!(x->known >> slot & 1) || slot == b->model->reliables[0].number)
             continue;
-        if (v->bytes.n != w->bytes.n || (v->bytes.n && memcmp(v->bytes.p, w->bytes.p, v->bytes.n) != 0))
-            return false;
-        if (v->n == w->n)
+        if (assay_value_same(v, w))
             continue;
-        *series = (struct series){.first = *x, .values = x->values, .slot = slot, .by = w->n - v->n};
+        *series = (struct series){.first = *x, .values = x->values, .slot = slot};
+        if (v->bytes.n || w->bytes.n || __builtin_sub_overflow(w->n, v->n, &series->by))
+            return false;
         found++;
     }
     return found == 1;
 }
 
+/* False: there are not so many. */
 static bool nth(struct assay_builder *b, const struct series *series, uint32_t n, struct assay_input *input)
 {
+    int64_t more;
     *input = series->first;
     if (!series->values)
         return true;
     struct assay_value *values = assay_store_copy(b->store, series->values, ASSAY_SLOTS_MAX * sizeof *values);
-    values[series->slot].n += series->by * (int64_t)n;
     input->values = values;
+    if (__builtin_mul_overflow(series->by, (int64_t)n, &more) ||
+        __builtin_add_overflow(values[series->slot].n, more, &values[series->slot].n))
+        return false;
     return assay_input_encode(b->store, &b->config, input);
 }
 
-/* They are all in `taken`, and with each the target does at least what it does with the first. */
+/* They are all in `taken`, and with each the target does what it does with the first: what it says of it may be
+ * shorter, as its values are, but not by half. */
 static bool is_taken(struct assay_builder *b, uint32_t node, const struct series *series, struct assay_input *taken,
                      uint32_t count)
 {

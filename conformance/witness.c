@@ -24,9 +24,10 @@ static void take_values(struct assay_maker *m, uint16_t message, struct assay_in
         if (!(m->lens.env.known >> f->slot & 1))
             continue;
         input->known |= (uint64_t)1 << f->slot;
-        values[f->slot].n = (int64_t)v;
-        if (!assay_field_is_bytes(m->model, f))
+        if (!assay_field_is_bytes(m->model, f)) {
+            values[f->slot].n = (int64_t)v;
             continue;
+        }
         struct assay_span s = assay_bytes(&m->lens.env, v);
         values[f->slot].bytes = assay_store_blob(m->store, s.p, s.n);
     }

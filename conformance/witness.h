@@ -4,15 +4,23 @@
 #ifndef ASSAY_CONFORMANCE_WITNESS_H
 #define ASSAY_CONFORMANCE_WITNESS_H
 
+#include <string.h>
+
 #include "conformance/case.h"
 #include "conformance/store.h"
 #include "core/value.h"
 
-/* The value of a slot: a number or bytes, as its type says. */
+/* The value of a slot: a number or bytes, as its type says; the other one is zero. */
 struct assay_value {
     int64_t n;
     struct assay_blob bytes;
 };
+
+static inline bool assay_value_same(const struct assay_value *x, const struct assay_value *y)
+{
+    return x->n == y->n && x->bytes.n == y->bytes.n &&
+           (x->bytes.n == 0 || memcmp(x->bytes.p, y->bytes.p, x->bytes.n) == 0);
+}
 
 enum assay_input_kind {
     ASSAY_INPUT_EXAMPLE,  /* an example of the spec */
