@@ -161,7 +161,7 @@ bool assay_flow_has_drawn(const struct assay_builder *b, const struct assay_beli
     const struct assay_machine *machine = &b->model->machines[b->config.machine];
     struct assay_span x = {0}, y = {0};
     assay_val v;
-    if (machine->session == ASSAY_NONE || machine->first_number == ASSAY_NONE)
+    if (machine->session == ASSAY_NONE)
         return false;
     assay_var(before->engine, before->sid, machine->session, &v, &x);
     assay_var(after->engine, after->sid, machine->session, &v, &y);

@@ -2,6 +2,7 @@
  * then so many messages follow that they get there. */
 #include "conformance/build.h"
 #include "conformance/flow.h"
+#include "core/code.h"
 
 #define NEAR   512u /* messages until the numbers wrap, at most: the more there are, the fewer rounds it takes */
 #define BEYOND 8u   /* messages behind that, at least */
@@ -14,6 +15,20 @@ struct wrap {
     struct assay_flow_round round; /* empty: numbers are so few that none is needed */
 };
 
+/* Numbers begin with something else when the session is another one. */
+static bool start_follows_session(const struct assay_builder *b)
+{
+    const struct assay_model *model = b->model;
+    const struct assay_machine *machine = &model->machines[b->config.machine];
+    uint16_t start = machine->first_number;
+    if (machine->session == ASSAY_NONE || start == ASSAY_NONE)
+        return false;
+    for (uint32_t i = start; i < assay_code_end(model, start); i++)
+        if (assay_ins_op(model->code[i]) == ASSAY_OP_VAR && assay_ins_b(model->code[i]) == machine->session)
+            return true;
+    return false;
+}
+
 /* Nothing is to be done where who opens a session says what its numbers begin with: see generate_lossy.c. */
 static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p, struct wrap *wrap)
 {
@@ -22,7 +37,8 @@ static bool find_wrap(struct assay_builder *b, const struct assay_flow_place *p,
     *wrap = (struct wrap){.node = p->node, .near = NEAR};
     if (bits < 32 && 1u << bits <= NEAR)
         wrap->near = 1u << bits;
-    else if (bits > 16 || assay_flow_wrap(b, p, &opener) || !assay_flow_round(b, p->node, &wrap->round))
+    else if (bits > 16 || !start_follows_session(b) || assay_flow_wrap(b, p, &opener) ||
+             !assay_flow_round(b, p->node, &wrap->round))
         return false;
     wrap->count = wrap->near + 1 + BEYOND;
     return true;
