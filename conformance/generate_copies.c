@@ -70,6 +70,8 @@ static void not_by(struct assay_builder *b, const struct assay_flow_place *p, in
 
 static void by_another_session(struct assay_builder *b, const struct assay_flow_place *p)
 {
+    if (b->model->reliables[0].session == ASSAY_NONE)
+        return;
     begin(b, p, "not-by-another-session");
     assay_build_give(b, 0, p->first);
     assay_build_stamped(b, 0, b->explored.ack, 0);

@@ -7,6 +7,7 @@
 
 #define OPENERS_MAX 24
 #define LINES       4 /* messages that show what an opener has asked for */
+#define FAR         1000u
 
 static void begin(struct assay_builder *b, const struct assay_flow_place *p, const char *variant)
 {
@@ -96,6 +97,14 @@ static void backwards(struct assay_builder *b, const struct assay_flow_place *p)
     assay_build_await(b, 0);
     assay_build_acknowledge(b, 0);
     finish(b, p, "three messages come backwards, one of them twice");
+}
+
+/* Beyond the window, and not taken for one inside of it, however few numbers there are. */
+static int32_t far_ahead(const struct assay_builder *b)
+{
+    const struct assay_reliable *r = &b->model->reliables[0];
+    uint64_t far = (uint64_t)r->window + FAR, half = (uint64_t)1 << (r->bits - 1);
+    return (int32_t)(far < half ? far : half);
 }
 
 /* As many as the window holds are kept; what is further ahead comes again. */
@@ -214,8 +223,7 @@ static size_t opener_of_another_session(const struct assay_builder *b, const str
             r->ended || r->after != n->state ||
             r->rule != assay_reaction(&b->explored, n->parent, n->path[n->depth - 1])->rule)
             continue;
-        struct assay_blob s = x->values[slot].bytes, t = y->values[slot].bytes;
-        if (s.n != t.n || memcmp(s.p, t.p, s.n) != 0)
+        if (!assay_value_same(&x->values[slot], &y->values[slot]))
             return i;
     }
     return SIZE_MAX;
@@ -396,9 +404,10 @@ void assay_generate_lossy(struct assay_builder *b)
         swapped(b, p, false);
         swapped(b, p, true);
         backwards(b, p);
-        ahead(b, p, window - 1, "window-end");
+        if (window > 1)
+            ahead(b, p, window - 1, "window-end");
         ahead(b, p, window, "beyond-window");
-        ahead(b, p, window + 1000, "far-ahead");
+        ahead(b, p, far_ahead(b), "far-ahead");
         spoilt_cases(b, p);
         wraps(b, p);
         if (i == 0) {

@@ -63,7 +63,10 @@ static bool keeps(const struct assay_model *model)
     for (uint16_t i = 0; i < model->tables_count; i++)
         if (model->tables[i].durable)
             return true;
-    return model->logs_count && model->logs[0].durable;
+    for (uint16_t i = 0; i < model->logs_count; i++)
+        if (model->logs[i].durable)
+            return true;
+    return false;
 }
 
 void assay_generate_restarts(struct assay_builder *b)

@@ -68,7 +68,7 @@ void assay_generate_window(struct assay_builder *b)
     bool filled = false;
     if (b->model->reliables_count == 0 || b->explored.ack == SIZE_MAX || window_of(b) > WINDOW_MOST)
         return;
-    if (count > 0)
+    if (count > 0 && window_of(b) > 1)
         held(b, &places[0]);
     for (uint32_t node = 0; !filled && node < b->explored.count; node++)
         for (size_t i = 0; !filled && i < b->inputs.count; i++) {

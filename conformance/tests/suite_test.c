@@ -25,10 +25,10 @@ struct bench {
     struct assay_memory_config memory;
 };
 
-static struct bench start(const char *path, bool faults)
+static struct bench start_with(struct assay_spec *spec, bool faults)
 {
     struct assay_suite_options options = {.seed = 1, .faults = faults};
-    struct bench b = {.spec = load_spec(path)};
+    struct bench b = {.spec = spec};
     b.model = assay_spec_model(b.spec);
     b.suite = assay_suite_make(b.spec, &options);
     assert_non_null(b.suite);
@@ -38,10 +38,26 @@ static struct bench start(const char *path, bool faults)
     return b;
 }
 
+static struct bench start(const char *path, bool faults)
+{
+    return start_with(load_spec(path), faults);
+}
+
 static void stop(struct bench *b)
 {
     assay_suite_free(b->suite);
     assay_spec_free(b->spec);
+}
+
+static void all_pass(const struct bench *b)
+{
+    for (size_t i = 0; i < b->suite->count; i++) {
+        struct assay_memory_result r;
+        assert_true(assay_memory_run(&b->memory, &b->suite->cases[i], &r));
+        if (!r.passed)
+            print_error("%s: expected %s, seen %s\n", b->suite->cases[i].id, r.blame.expected, r.blame.seen);
+        assert_true(r.passed);
+    }
 }
 
 static void test_the_right_model_passes(void **state)
@@ -50,14 +66,35 @@ static void test_the_right_model_passes(void **state)
     for (size_t k = 0; k < SPECS; k++) {
         struct bench b = start(specs[k], true);
         assert_true(b.suite->count > 100);
-        for (size_t i = 0; i < b.suite->count; i++) {
-            struct assay_memory_result r;
-            assert_true(assay_memory_run(&b.memory, &b.suite->cases[i], &r));
-            if (!r.passed)
-                print_error("%s: expected %s, seen %s\n", b.suite->cases[i].id, r.blame.expected, r.blame.seen);
-            assert_true(r.passed);
-        }
+        all_pass(&b);
         print_message("%s: %zu cases\n", specs[k], b.suite->count);
+        stop(&b);
+    }
+}
+
+/* How far the first message with a number of its own is ahead of its turn. */
+static int32_t first_offset(const struct assay_case *c)
+{
+    for (size_t i = 0; i < c->step_count; i++)
+        if (c->steps[i].stamp.kind == ASSAY_STAMP_NUMBER)
+            return c->steps[i].stamp.offset;
+    fail_msg("%s sends nothing that is numbered", c->id);
+    return 0;
+}
+
+/* What is far ahead is so where numbers wrap soon, too. */
+static void test_few_numbers_and_small_windows(void **state)
+{
+    static const struct {
+        const char *window;
+        int32_t least, most;
+    } tried[] = {{"window: 1", 1, 32768}, {"window: 1\n    wrap: u8", 1, 128}, {"window: 128\n    wrap: u8", 128, 128}};
+    (void)state;
+    for (size_t k = 0; k < sizeof tried / sizeof tried[0]; k++) {
+        struct bench b = start_with(load_changed("conformance/tests/wide.yaml", "window: 256", tried[k].window), false);
+        int32_t far = first_offset(case_named(b.suite, "wide/live/lossy/note-far-ahead"));
+        assert_in_range(far, tried[k].least, tried[k].most);
+        all_pass(&b);
         stop(&b);
     }
 }
@@ -216,13 +253,10 @@ static void test_export_of_free_fields(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_right_model_passes),
-        cmocka_unit_test(test_every_case_can_fail),
-        cmocka_unit_test(test_ids_are_stable),
-        cmocka_unit_test(test_cases_name_their_requirement),
-        cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_export_says_what_is_permitted),
-        cmocka_unit_test(test_export_of_free_fields),
+        cmocka_unit_test(test_the_right_model_passes),        cmocka_unit_test(test_few_numbers_and_small_windows),
+        cmocka_unit_test(test_every_case_can_fail),           cmocka_unit_test(test_ids_are_stable),
+        cmocka_unit_test(test_cases_name_their_requirement),  cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_export_says_what_is_permitted), cmocka_unit_test(test_export_of_free_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
