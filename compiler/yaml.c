@@ -205,6 +205,10 @@ struct assay_node *assay_yaml_read(struct assay_arena *arena, const uint8_t *tex
     struct reader *r = ASSAY_NEW(arena, struct reader);
     r->arena = arena;
     r->diags = diags;
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) { /* a byte order mark: some editors write one */
+        text += 3;
+        size -= 3;
+    }
     if (size > SIZE_MAX_SPEC) {
         stop(r, (struct assay_at){0, 0}, "the file is larger than 4 MiB");
         return NULL;

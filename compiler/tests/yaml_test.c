@@ -90,6 +90,18 @@ static void refuses(void **state)
     }
 }
 
+static void a_byte_order_mark_is_no_text(void **state)
+{
+    (void)state;
+    struct read r = read_text("\xef\xbb\xbf"
+                              "a: 1\n");
+    const struct assay_node *a = assay_node_get(r.root, "a");
+    assert_non_null(a);
+    assert_int_equal(a->key->at.line, 1);
+    assert_int_equal(a->key->at.column, 1);
+    done(&r);
+}
+
 static void quotes_make_any_word_a_name(void **state)
 {
     (void)state;
@@ -183,6 +195,7 @@ int main(void)
         cmocka_unit_test(nodes_know_their_places),
         cmocka_unit_test(scalars_keep_nul),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(a_byte_order_mark_is_no_text),
         cmocka_unit_test(quotes_make_any_word_a_name),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(places_inside_scalars),
