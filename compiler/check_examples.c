@@ -4,6 +4,7 @@
 #include "compiler/check.h"
 #include "compiler/read.h"
 #include "core/codec.h"
+#include "core/sums.h"
 
 struct bench {
     struct assay_spec *spec;
@@ -248,11 +249,31 @@ static void check_fault(struct bench *b, const struct spec_example *example, uin
                      event_name(b, event), example->fault);
 }
 
-static const char *place_of(struct bench *b, struct assay_decoded d)
+/* What the sum would be that does not hold; NULL: it is no sum at which decoding stopped. */
+static const char *right_sum(struct bench *b, uint16_t frame, uint8_t from, struct assay_span content,
+                             struct assay_decoded d)
+{
+    const struct assay_field *f = &b->model->fields[d.field];
+    uint32_t width = f->bits / 8u;
+    if (!f->sum || d.offset < width || b->model->frames[frame].trim != ASSAY_NONE)
+        return NULL;
+    uint8_t *bytes = assay_arena_alloc(&b->spec->arena, content.n);
+    memcpy(bytes, content.p, content.n);
+    assay_sum_write(f, bytes, content.n, d.offset - width);
+    b->env.frame = bytes;
+    bool holds = assay_decode(&b->env, frame, from, (struct assay_span){bytes, content.n}).field != d.field;
+    return holds ? hex_text(b->spec, bytes + d.offset - width, width) : NULL;
+}
+
+static const char *place_of(struct bench *b, uint16_t frame, uint8_t from, struct assay_span content,
+                            struct assay_decoded d)
 {
     if (d.field == ASSAY_NONE || !b->model->fields[d.field].name)
         return "";
-    return assay_arena_printf(&b->spec->arena, ", at '%s'", b->model->fields[d.field].name);
+    const char *sum = right_sum(b, frame, from, content, d), *name = b->model->fields[d.field].name;
+    if (sum)
+        return assay_arena_printf(&b->spec->arena, ", at '%s', which would be %s", name, sum);
+    return assay_arena_printf(&b->spec->arena, ", at '%s'", name);
 }
 
 /* The frame of the first transport where the message is known. */
@@ -284,7 +305,7 @@ static void check_example(struct bench *b, const struct spec_message *message, c
         bool other = b->model->events[d.event].kind == ASSAY_EVK_MESSAGE;
         assay_spec_error(b->spec, example->at,
                          other ? "this decodes as %s%s, not as %s" : "this raises '%s'%s; %s was expected",
-                         event_name(b, d.event), place_of(b, d), message->name);
+                         event_name(b, d.event), place_of(b, frame->index, example->from, content, d), message->name);
     } else {
         ASSAY_CHILDREN (data, example->is)
             check_field(b, message, frame, data);
@@ -310,7 +331,8 @@ static void check_as_datagram(struct bench *b, const struct spec_message *messag
     at = assay_decode(&b->env, d->index, example->from, content);
     if (at.event != expected)
         assay_spec_error(b->spec, example->at, "as a datagram this raises '%s'%s; '%s' was expected",
-                         event_name(b, at.event), place_of(b, at), event_name(b, expected));
+                         event_name(b, at.event), place_of(b, d->index, example->from, content, at),
+                         event_name(b, expected));
 }
 
 void assay_check_examples(struct assay_spec *spec)
