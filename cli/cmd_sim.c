@@ -1,4 +1,5 @@
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -203,7 +204,7 @@ static bool write_json(struct assay_sim *sim, const struct sim_options *o, const
     if (to && (own ? fclose(to) : fflush(to)) != 0)
         ok = false;
     if (!ok)
-        fprintf(stderr, "assay sim: %s cannot be written\n", o->json);
+        fprintf(stderr, "assay sim: %s cannot be written: %s\n", o->json, strerror(errno));
     return ok;
 }
 
@@ -252,6 +253,16 @@ static int search(struct assay_sim *sim, const struct sim_options *o, const stru
 
 /* ---- one schedule ------------------------------------------------------ */
 
+static void tell_not_done(const struct assay_sim *sim, const struct assay_model *model,
+                          const struct assay_sim_schedule *schedule)
+{
+    for (size_t i = 0; i < schedule->count; i++)
+        if (!assay_sim_came_to(sim, &schedule->faults[i])) {
+            printf("not done: ");
+            assay_sim_fault_write(&schedule->faults[i], model, stdout);
+        }
+}
+
 static int replay(struct assay_sim *sim, const struct sim_options *o, const struct assay_model *model,
                   const struct assay_sim_schedule *schedule)
 {
@@ -263,6 +274,7 @@ static int replay(struct assay_sim *sim, const struct sim_options *o, const stru
     if (!is_quiet(o)) {
         assay_sim_diagram(sim, schedule, stdout);
         putchar('\n');
+        tell_not_done(sim, model, schedule);
         if (found.finding.wrong == ASSAY_SIM_NOTHING)
             printf("all promises are kept\n");
         else

@@ -141,6 +141,17 @@ static uint32_t call_behind(const struct place *p, uint32_t done)
     return ASSAY_SIM_NONE;
 }
 
+/* What calls of several clients have in common does not tell whose effect it is. */
+static bool is_of_one_client(const struct place *p, uint32_t call)
+{
+    struct assay_span v = value_of_call(p, call);
+    unsigned node = p->sim->calls.items[call].node;
+    for (uint32_t i = 0; i < p->sim->s.calls; i++)
+        if (p->sim->calls.items[i].node != node && is_call(p, &p->sim->calls.items[i]) && same(value_of_call(p, i), v))
+            return false;
+    return true;
+}
+
 /* Those of one client come in the order in which it made its calls. */
 static bool keeps_order(const struct place *p)
 {
@@ -152,7 +163,7 @@ static bool keeps_order(const struct place *p)
         if (!is_done(p, &p->sim->dones.items[i]))
             continue;
         uint32_t call = call_behind(p, i);
-        if (call == ASSAY_SIM_NONE)
+        if (call == ASSAY_SIM_NONE || !is_of_one_client(p, call))
             continue;
         unsigned who = p->sim->calls.items[call].node;
         if (last[who] != ASSAY_SIM_NONE && last[who] > call)

@@ -218,3 +218,16 @@ void assay_sim_run(struct assay_sim *sim, const struct assay_sim_schedule *sched
             assay_sim_step(sim, next, met, count);
     }
 }
+
+bool assay_sim_came_to(const struct assay_sim *sim, const struct assay_sim_fault *fault)
+{
+    if (fault->kind == ASSAY_SIM_CRASHES)
+        return fault->nth <= sim->s.steps;
+    if (fault->kind == ASSAY_SIM_FAILS)
+        return fault->nth <= sim->node[fault->node].orders;
+    for (uint32_t flow = 1; flow < sim->s.flows; flow++)
+        if ((fault->link.flow == 0 || fault->link.flow == flow) &&
+            fault->link.at <= sim->flow[flow].sent[fault->link.direction])
+            return true;
+    return false;
+}

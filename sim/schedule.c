@@ -1,6 +1,7 @@
 /* Schedules as lists, and as plans of a link with what a link cannot do as comments. */
 #include "sim/schedule.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,23 +49,26 @@ static const char *name_of(const struct assay_model *model, unsigned node)
     return node == 0 ? "server" : model->actors[node - 1].name;
 }
 
-bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct assay_model *model, FILE *to)
+void assay_sim_fault_write(const struct assay_sim_fault *f, const struct assay_model *model, FILE *to)
 {
     char line[ASSAY_LINK_LINE_MAX];
+    if (f->kind != ASSAY_SIM_MEETS) {
+        fprintf(to, DIRECTIVE "%s %s %" PRIu64 "\n", words[f->kind], name_of(model, f->node), f->nth);
+        return;
+    }
+    assay_link_print(&f->link, line);
+    fprintf(to, "%s\n", line);
+}
+
+bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct assay_model *model, FILE *to)
+{
     fprintf(to, DIRECTIVE "seed %" PRIu64 "\n", s->seed);
     if (s->near_wrap)
         fprintf(to, DIRECTIVE "number -1\n");
     if (s->blackout)
         fprintf(to, DIRECTIVE "blackout %" PRIu64 "\n", s->blackout);
-    for (size_t i = 0; i < s->count; i++) {
-        const struct assay_sim_fault *f = &s->faults[i];
-        if (f->kind != ASSAY_SIM_MEETS) {
-            fprintf(to, DIRECTIVE "%s %s %" PRIu64 "\n", words[f->kind], name_of(model, f->node), f->nth);
-            continue;
-        }
-        assay_link_print(&f->link, line);
-        fprintf(to, "%s\n", line);
-    }
+    for (size_t i = 0; i < s->count; i++)
+        assay_sim_fault_write(&s->faults[i], model, to);
     return !ferror(to);
 }
 
@@ -85,7 +89,7 @@ static bool take_fault(struct assay_sim_schedule *s, const struct assay_model *m
     char word[8], name[65];
     int end = 0;
     struct assay_sim_fault f = {.kind = ASSAY_SIM_CRASHES};
-    if (sscanf(line, "%7s %64s %" SCNu64 " %n", word, name, &f.nth, &end) != 3 || !end || line[end] ||
+    if (sscanf(line, "%7s %64s %" SCNu64 " %n", word, name, &f.nth, &end) != 3 || !end || line[end] || f.nth == 0 ||
         !node_of(model, name, &f.node))
         return false;
     if (strcmp(word, words[ASSAY_SIM_FAILS]) == 0)
@@ -147,6 +151,7 @@ bool assay_sim_schedule_read(struct assay_sim_schedule *s, const struct assay_mo
     return ok;
 }
 
+/* NULL: errno says why. */
 static char *read_all(FILE *in, size_t *size)
 {
     size_t cap = 0, n = 0, got;
@@ -163,7 +168,12 @@ static char *read_all(FILE *in, size_t *size)
         n += got;
     } while (n == cap);
     *size = n;
-    return text;
+    if (!ferror(in))
+        return text;
+    int why = errno;
+    free(text);
+    errno = why;
+    return NULL;
 }
 
 bool assay_sim_schedule_load(struct assay_sim_schedule *s, const struct assay_model *model, const char *path,
@@ -174,7 +184,7 @@ bool assay_sim_schedule_load(struct assay_sim_schedule *s, const struct assay_mo
     char *text = in ? read_all(in, &size) : NULL;
     bool ok = text != NULL;
     if (!ok)
-        snprintf(error->text, sizeof error->text, "%.200s: cannot be read", path);
+        snprintf(error->text, sizeof error->text, "%.200s: cannot be read: %s", path, strerror(errno));
     else
         ok = assay_sim_schedule_read(s, model, path, text, size, error);
     free(text);

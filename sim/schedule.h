@@ -43,6 +43,8 @@ bool assay_sim_schedule_add(struct assay_sim_schedule *s, const struct assay_sim
 bool assay_sim_schedule_copy(struct assay_sim_schedule *to, const struct assay_sim_schedule *from);
 void assay_sim_schedule_free(struct assay_sim_schedule *s);
 
+/* A line. */
+void assay_sim_fault_write(const struct assay_sim_fault *f, const struct assay_model *model, FILE *to);
 bool assay_sim_schedule_write(const struct assay_sim_schedule *s, const struct assay_model *model, FILE *to);
 
 /* False: *error says what is wrong. `name` is for errors. */

@@ -102,6 +102,9 @@ bool assay_sim_explore(struct assay_sim *sim, const struct assay_sim_search *sea
 void assay_sim_replay(struct assay_sim *sim, const struct assay_sim_schedule *schedule,
                       struct assay_sim_finding *finding, struct assay_sim_count *count);
 
+/* Of the schedule that was replayed last: whether the world came to where this fault is. */
+bool assay_sim_came_to(const struct assay_sim *sim, const struct assay_sim_fault *fault);
+
 /* Take faults away, and make them simpler, as long as the same is wrong. */
 void assay_sim_shrink(struct assay_sim *sim, struct assay_sim_schedule *schedule, struct assay_sim_finding *finding);
 

@@ -47,6 +47,28 @@ def test_a_wrong_one(tmp_path):
     assert "all promises are kept" in sim(LOCKSTEP, "--plan", plan)
 
 
+def test_values_that_clients_share(tmp_path):
+    """Whose block it is that comes behind another does not show: none is said to be out of its order."""
+    head, calls = LOCKSTEP.read_text().split("    sender:\n")
+    spec = tmp_path / "shared.yaml"
+    clients = '''    other: [{put: {content: "'1'"}}]\n    sender: [{put: {content: "'1'"}}, {put: {content: "'2'"}}]\n'''
+    spec.write_text(head + clients + calls[calls.index("  promises:"):])
+    assert "all promises are kept" in sim(spec, "--random", "0", cwd=tmp_path)
+
+
+def test_a_plan_that_is_not_done(tmp_path):
+    plan = tmp_path / "far.plan"
+    never = ["#sim crash server 1000000", "#sim fail server 1000", "9 up 1 drop", "1 up 1000 delay 5ms"]
+    plan.write_text("\n".join(never + ["1 up 2 drop"]) + "\n")
+    told = sim(LOCKSTEP, "--plan", plan)
+    told_not_done = [line for line in told.splitlines() if line.startswith("not done: ")]
+    assert sorted(told_not_done) == sorted(f"not done: {line}" for line in never)
+    assert "all promises are kept" in told
+    plan.write_text("#sim crash server 0\n")
+    done = subprocess.run([ASSAY, "sim", LOCKSTEP, "--plan", plan], capture_output=True, text=True)
+    assert done.returncode == 4 and "far.plan:1:1: expected seed N" in done.stderr
+
+
 def test_an_effect_that_fails(tmp_path):
     """An acknowledgement though nothing was kept; replayed, and no link can do it."""
     text = LOCKSTEP.read_text().replace("faults: [", "faults: [fail, ")
@@ -116,7 +138,8 @@ def test_the_sets_can_be_cut():
 @pytest.mark.parametrize("options, told", [
     (["--faults", "many"], "--faults"),
     (["--random", "soon"], "--random"),
-    (["--plan", "/nonexistent"], "/nonexistent"),
+    (["--plan", "/nonexistent"], "/nonexistent: cannot be read: No such file or directory"),
+    (["--plan", "/"], "/: cannot be read: Is a directory"),
     (["--param", "nothing=1"], "nothing"),
     (["--fault", "2"], "--fault"),
     (["--faults", "65"], "up to 64"),
