@@ -371,14 +371,28 @@ static bool same_code(const struct assay_model *a, uint16_t x, const struct assa
 }
 
 /* Nor is what comes twice or in another order. */
-static bool reliable_differs(const struct assay_model *m, const struct assay_model *n)
+/* Whether messages of `reliable` come from one of these roles. */
+static bool come_from(const struct assay_model *m, uint8_t roles)
+{
+    struct assay_range range = m->reliables[0].messages;
+    for (uint32_t i = range.first; i < (uint32_t)range.first + range.count; i++)
+        if (m->messages[m->reliable_messages[i]].from & roles)
+            return true;
+    return false;
+}
+
+/* What only senders do, or only receivers, tells nothing of a machine that is none. */
+static bool reliable_differs(const struct assay_model *m, const struct assay_model *n, uint8_t role)
 {
     const struct assay_reliable *a = m->reliables, *b = n->reliables;
+    const uint8_t both = ASSAY_CLIENT | ASSAY_SERVER;
     if (!m->reliables_count)
         return false;
-    return a->bits != b->bits || a->order != b->order || a->duplicate != b->duplicate || a->window != b->window ||
-           a->factor != b->factor || !same_code(m, a->first, n, b->first) || !same_code(m, a->cap, n, b->cap) ||
-           !same_code(m, a->give_up, n, b->give_up) || m->limits.seal != n->limits.seal;
+    bool sending = a->factor != b->factor || !same_code(m, a->first, n, b->first) || !same_code(m, a->cap, n, b->cap) ||
+                   !same_code(m, a->give_up, n, b->give_up);
+    bool taking = a->order != b->order || a->duplicate != b->duplicate;
+    return a->bits != b->bits || a->window != b->window || m->limits.seal != n->limits.seal ||
+           (sending && come_from(m, role)) || (taking && come_from(m, role == both ? both : (uint8_t)(both & ~role)));
 }
 
 /* ---- under all circumstances ------------------------------------------------- */
@@ -453,7 +467,7 @@ static void search_all(struct search *s, const struct assay_model *mutant)
         found_apart(s, "when it connects again");
         return;
     }
-    if (reliable_differs(model, mutant)) {
+    if (reliable_differs(model, mutant, model->machines[s->base->right.machine].role)) {
         found_apart(s, "when messages are lost");
         return;
     }

@@ -252,3 +252,18 @@ def test_timers_that_last_as_long_as_variables_say():
     cases = json.loads(done.stdout)["cases"]
     assert [(c["id"], c.get("why")) for c in cases if c["verdict"] != "pass"] == []
     assert {"patient/asking/again/idle", "patient/asking/enough/outlasts-again"} <= {c["id"] for c in cases}
+
+
+def test_a_server_that_sends_nothing_reliably_cannot_do_that_wrong(tmp_path):
+    text = (ROOT / "conformance/tests/patient.yaml").read_text()
+    for was, now in [("from: both\n    tag: word", "from: client\n    tag: word"), ("send: {Word: {text: text}}}", "ignore: true}"),
+                     ("no-room, given-up], drop", "no-room], drop"), ("        - {when: Word, goto: Up}\n", "")]:
+        assert was in text
+        text = text.replace(was, now, 1)
+    spec = tmp_path / "patient.yaml"
+    spec.write_text(text)
+    done = subprocess.run([ASSAY, "mutants", spec, "--list", "--filter", "reliable-wrong"], capture_output=True, text=True,
+                          timeout=300)
+    wrong = [line for line in done.stdout.splitlines() if line.startswith(("SURVIVED", "killed"))]
+    assert any("what comes twice" in line for line in wrong)
+    assert not any(how in line for line in wrong for how in ("pauses", "sent again", "gives up")), done.stdout
