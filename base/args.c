@@ -73,11 +73,13 @@ static bool bad(const struct assay_arg_spec *spec, const char *what, const char 
     return false;
 }
 
+#define REAL_MOST 1e6 /* times what waits anywhere is still a time */
+
 static bool store_real(const char *text, double *target)
 {
     char *end;
     *target = strtod(text, &end);
-    return end != text && *end == '\0' && *target > 0;
+    return end != text && *end == '\0' && *target > 0 && *target <= REAL_MOST;
 }
 
 static bool store_item(const char *text, struct assay_arg_list *list)

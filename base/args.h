@@ -16,7 +16,7 @@ enum assay_arg_kind {
     ASSAY_ARG_STRING,   /* const char *, into argv */
     ASSAY_ARG_LIST,     /* struct assay_arg_list: may be given several times */
     ASSAY_ARG_UINT,     /* uint64_t, decimal or 0x */
-    ASSAY_ARG_REAL,     /* double, above 0 */
+    ASSAY_ARG_REAL,     /* double, above 0, at most a million */
     ASSAY_ARG_DURATION, /* int64_t ns, from 200ms, 2s, 1min; a bare number is seconds */
 };
 

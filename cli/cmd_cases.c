@@ -88,6 +88,8 @@ static int show(const struct cases *c, const struct assay_spec *spec, const stru
         print_list(suite);
     if (!c->json || assay_export_json(suite, NULL, leniencies, c->seed, stdout))
         code = suite->count ? ASSAY_EXIT_OK : ASSAY_EXIT_NOTHING_RAN;
+    else
+        fprintf(stderr, "assay: the cases cannot be written\n");
     assay_suite_free(suite);
     return code;
 }

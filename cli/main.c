@@ -1,5 +1,8 @@
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "libclient/assay.h"
@@ -26,23 +29,44 @@ static void usage(FILE *to)
     fputs("\n`assay COMMAND --help` tells more, `assay --version` which Assay this is.\n", to);
 }
 
+/* What is opened later must not stand where a standard stream did that was closed by whoever started us. */
+static void open_standard_streams(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* What could not be told is no success. Who does not read on has read enough. */
+static int told(int code)
+{
+    if (fflush(stdout) == 0 || errno == EPIPE)
+        return code;
+    fprintf(stderr, "assay: standard output cannot be written: %s\n", strerror(errno));
+    return code == ASSAY_EXIT_OK ? ASSAY_EXIT_INTERNAL : code;
+}
+
 int main(int argc, char **argv)
 {
+    open_standard_streams();
     if (argc < 2) {
         usage(stderr);
         return ASSAY_EXIT_USAGE;
     }
     if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         usage(stdout);
-        return ASSAY_EXIT_OK;
+        return told(ASSAY_EXIT_OK);
     }
     if (strcmp(argv[1], "--version") == 0) {
         puts("assay " ASSAY_VERSION);
-        return ASSAY_EXIT_OK;
+        return told(ASSAY_EXIT_OK);
     }
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return told(commands[i].run(argc - 1, argv + 1));
     fprintf(stderr, "assay: unknown command '%s'; `assay --help` lists them\n", argv[1]);
     return ASSAY_EXIT_USAGE;
 }

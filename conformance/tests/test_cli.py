@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.testing import ASSAY, BUILD, ROOT, serving
+from scripts.testing import ASSAY, BUILD, ROOT, serving, wait_until
 
 HOST = BUILD / "conformance/tests/runner_test"
 MSGLOG = ROOT / "spec/msglog.yaml"
@@ -78,13 +78,33 @@ def test_nothing_to_run_is_5():
     [], [MSGLOG], [MSGLOG, "tcp:nowhere"], [MSGLOG, "exec:"], [MSGLOG, "tcp:127.0.0.1:1", "--jobs", "0"],
     [MSGLOG, "tcp:127.0.0.1:1", "--observe", "record"], [MSGLOG, "tcp:127.0.0.1:1", "--observe", "recorf=x"],
     [MSGLOG, "tcp:127.0.0.1:1", "--param", "nothing=1"], [MSGLOG, "tcp:127.0.0.1:1", "--timeout-scale", "-1"],
-    [MSGLOG, "tcp:127.0.0.1:1", "--frobnicate"], ["no-such-spec.yaml", "tcp:127.0.0.1:1"],
-    [MSGLOG, "tcp:127.0.0.1:1", "--tap", "--json"],
+    [MSGLOG, "tcp:127.0.0.1:1", "--timeout-scale", "1e300"], [MSGLOG, "tcp:127.0.0.1:1", "--frobnicate"],
+    ["no-such-spec.yaml", "tcp:127.0.0.1:1"], [MSGLOG, "tcp:127.0.0.1:1", "--tap", "--json"],
 ])
 def test_usage_and_spec_errors_are_4(args):
     done = assay(*args)
     assert done.returncode == 4
     assert done.stderr.strip()
+
+
+def test_what_cannot_be_told_is_no_success():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([ASSAY, "test", MSGLOG, "--list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert done.returncode == 3
+    assert "standard output cannot be written: No space left" in done.stderr
+
+
+def test_nothing_is_opened_in_the_place_of_a_standard_stream():
+    """Else what is told would go to a socket or a file."""
+    command = ["sh", "-c", 'exec "$0" link --listen 127.0.0.1:0 --to 127.0.0.1:1 <&- >&- 2>&-', ASSAY]
+    with subprocess.Popen(command) as link:
+        def at(stream):
+            with contextlib.suppress(OSError):
+                return os.readlink(f"/proc/{link.pid}/fd/{stream}")
+        try:
+            wait_until(lambda: [at(i) for i in range(3)] == ["/dev/null"] * 3 and at(3), "a link in place")
+        finally:
+            link.kill()
 
 
 def test_unreachable_is_69():
