@@ -44,8 +44,10 @@ static bool parse_enum(const struct assay_model *model, uint16_t of, const char 
     }
     if (parse_number(text, number))
         return true;
-    snprintf(why, why_size, "no value of %s%s", model->enums[of].name ? model->enums[of].name : "this enum",
-             assay_near_text(&near));
+    int n = snprintf(why, why_size, "no value of %s%s", model->enums[of].name ? model->enums[of].name : "this enum",
+                     near.best ? assay_near_text(&near) : "; known:");
+    for (uint16_t i = 0; i < items.count && !near.best && n >= 0 && (size_t)n < why_size; i++)
+        n += snprintf(why + n, why_size - (size_t)n, " %s", model->enum_items[items.first + i].name);
     return false;
 }
 

@@ -211,7 +211,9 @@ static enum assay_go wait_for_word(struct assay_play_run *r)
     if (r->answered >= r->connects)
         return ASSAY_GO_ON;
     if (assay_clock_now() >= by)
-        return assay_play_broken(r, true, "it connected, and does not say so");
+        return assay_play_broken(r, true, "%s",
+                                 r->stage->datagrams ? "it was told to connect, and does not say what came of it"
+                                                     : "it connected, and does not say so");
     return assay_play_wait_until(r, by);
 }
 
