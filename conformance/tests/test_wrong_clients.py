@@ -17,10 +17,10 @@ def judge(client_spec, filter):
     return judge_program([str(ASSAY), "drive", str(client_spec), "{address}", *SCALED], filter)
 
 
-def judge_program(words, filter):
+def judge_program(words, filter, params=SCALED):
     command = "exec:" + " ".join(words)
     done = subprocess.run([str(ASSAY), "test", str(SPEC), command, "--role", "client", "--filter", filter, "--jobs",
-                           "4", "--json", *SCALED], timeout=300, capture_output=True, text=True)
+                           "4", "--json", *params], timeout=300, capture_output=True, text=True)
     cases = json.loads(done.stdout)["cases"]
     assert cases, filter
     return [c for c in cases if c["verdict"] != "pass"]
@@ -62,6 +62,9 @@ def test_found(fault, tmp_path):
     assert not judge(SPEC, filter), "a right client has to pass the same cases"
 
 
+# Many messages, of which each is sent again if the program has no processor for as long as the first pause.
+SLOWER = ["--param", "first=1s", "--param", "give_up=20s"]
+
 # What a program in another language gets wrong at the end of the numbers, which no spec says.
 WRONG_WRAPS = {
     "the last number is left out": ("return (first + count) & self.mask", "return (first + count) % self.mask",
@@ -85,7 +88,7 @@ def python_client(tmp_path_factory):
 def judge_python(text, folder, filter):
     program = folder / "pubsub_client.py"
     program.write_text(text)
-    return judge_program([sys.executable, str(program), "--drive", "{address}", *SCALED], filter)
+    return judge_program([sys.executable, str(program), "--drive", "{address}", *SLOWER], filter, SLOWER)
 
 
 @pytest.mark.parametrize("fault", WRONG_WRAPS)
