@@ -171,12 +171,13 @@ static void add_message(struct assay_maker *m, uint16_t message)
         assay_witness_contents(m, &base);
 }
 
-/* A client draws its session itself: examples hold another one in its place. */
+/* Of a target that draws its session itself, or is told which it is: examples hold another one in its place. */
 static struct assay_blob usual_session(struct assay_maker *m)
 {
     const struct assay_model *model = m->model;
     struct assay_input input;
-    if (!model->reliables_count || model->reliables[0].session == ASSAY_NONE || !m->config->calls)
+    if (!model->reliables_count || model->reliables[0].session == ASSAY_NONE ||
+        (!m->config->calls && !assay_draws_session(model, m->config->machine)))
         return (struct assay_blob){0};
     uint16_t slot = model->reliables[0].session;
     for (uint16_t i = 0; i < model->examples_count; i++) {

@@ -71,6 +71,11 @@ uint64_t assay_sealed_slots(const struct assay_model *model, uint16_t machine, u
 /* The first placeholder that a target makes (see core/engine.h), in that many bytes. */
 struct assay_blob assay_first_placeholder(struct assay_store *store, uint32_t size);
 bool assay_is_reliable(const struct assay_model *model, uint16_t message);
+/* The variable that what is pushed at `pc` is popped into, if nothing else becomes of it, in code that ends at `end`;
+ * ASSAY_NONE. */
+uint16_t assay_popped_into(const struct assay_model *model, uint32_t pc, uint32_t end);
+/* Whether a machine draws its session in some rule. */
+bool assay_draws_session(const struct assay_model *model, uint16_t machine);
 /* What of a well-formed input only the session tells. `usual`: a session like this is the target's; empty: never. */
 struct assay_stamp assay_stamp_for(const struct assay_witness_config *config, const struct assay_input *input,
                                    struct assay_blob usual);

@@ -50,8 +50,7 @@ static const struct {
 #undef X
 };
 
-/* The variable that what is pushed at `pc` is popped into, if nothing else becomes of it; ASSAY_NONE. */
-static uint16_t popped_into(const struct assay_model *model, uint32_t pc, uint32_t end)
+uint16_t assay_popped_into(const struct assay_model *model, uint32_t pc, uint32_t end)
 {
     int depth = 0; /* of what stands above it */
     while (++pc < end) {
@@ -70,8 +69,8 @@ static uint16_t kept_in(const struct assay_model *model, const struct assay_call
 {
     uint16_t rule = rule_of_call(model, call), code = rule == ASSAY_NONE ? ASSAY_NONE : model->rules[rule].body;
     for (uint32_t pc = code, end = code == ASSAY_NONE ? pc : assay_code_end(model, code); pc < end; pc++)
-        if (brings(call, model->code[pc], arg) && popped_into(model, pc, end) != ASSAY_NONE)
-            return popped_into(model, pc, end);
+        if (brings(call, model->code[pc], arg) && assay_popped_into(model, pc, end) != ASSAY_NONE)
+            return assay_popped_into(model, pc, end);
     return ASSAY_NONE;
 }
 

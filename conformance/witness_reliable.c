@@ -47,6 +47,23 @@ struct assay_blob assay_first_placeholder(struct assay_store *store, uint32_t si
     return (struct assay_blob){p, size};
 }
 
+static bool draws_in(const struct assay_model *model, uint16_t code, uint16_t var)
+{
+    for (uint32_t pc = code, end = assay_code_end(model, code); pc < end; pc++)
+        if (assay_ins_op(model->code[pc]) == ASSAY_OP_RANDOM && assay_popped_into(model, pc, end) == var)
+            return true;
+    return false;
+}
+
+bool assay_draws_session(const struct assay_model *model, uint16_t machine)
+{
+    uint16_t session = model->machines[machine].session;
+    for (uint16_t i = 0; session != ASSAY_NONE && i < model->rules_count; i++)
+        if (model->rules[i].machine == machine && draws_in(model, model->rules[i].body, session))
+            return true;
+    return false;
+}
+
 bool assay_is_reliable(const struct assay_model *model, uint16_t message)
 {
     if (!model->reliables_count)

@@ -365,12 +365,28 @@ static void test_wrong_clients_are_found(void **state)
     found(*state, ASSAY_CLIENT, "sum-ignored");
 }
 
+/* What is sent to such a server is under the session that it has given. */
+static void test_wrong_servers_that_draw_their_sessions_are_found(void **state)
+{
+    struct assay_spec *spec = load_spec("conformance/tests/issued.yaml");
+    struct assay_score_options options = {.seed = 1, .role = ASSAY_SERVER};
+    struct assay_score *score = assay_score_make(spec, assay_spec_model(spec), &options);
+    (void)state;
+    assert_non_null(score);
+    assert_true(score->killed > 0);
+    assert_int_equal(score->right, score->killed);
+    assert_int_equal(score->survived, 0);
+    assay_score_free(score);
+    assay_spec_free(spec);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_only_the_target_can_say_is_learned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_but_the_secret_may_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_was_learned_stays, setup, teardown),
+        cmocka_unit_test(test_wrong_servers_that_draw_their_sessions_are_found),
         cmocka_unit_test(test_a_wide_window_goes_out_and_again),
         cmocka_unit_test(test_a_wide_window_is_held),
         cmocka_unit_test(test_a_wide_window_has_an_end),

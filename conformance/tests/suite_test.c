@@ -15,7 +15,7 @@
 #include "core/engine.h"
 
 static const char *const specs[] = {"spec/candy.yaml", "spec/msglog.yaml", "conformance/tests/calc.yaml",
-                                    "conformance/tests/wide.yaml"};
+                                    "conformance/tests/wide.yaml", "conformance/tests/issued.yaml"};
 #define SPECS (sizeof specs / sizeof specs[0])
 
 struct bench {
