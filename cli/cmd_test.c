@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,7 @@ static char **with_values(int argc, char **argv)
 
 struct reports {
     struct assay_report *items[REPORTS_MAX];
+    const char *paths[REPORTS_MAX];
     size_t count;
     bool stdout_taken;
 };
@@ -146,6 +148,7 @@ static bool add_report(struct reports *r, const char *path, report_fn *make)
     if (!path)
         return true;
     r->items[r->count] = to ? make(to, owns) : NULL;
+    r->paths[r->count] = path;
     return r->items[r->count] && ++r->count;
 }
 
@@ -156,14 +159,25 @@ static bool open_reports(struct reports *r, const struct test *t)
         return false;
     if (r->stdout_taken)
         return true;
+    r->paths[r->count] = "-";
     r->items[r->count] = assay_report_text(stdout, false, assay_color_wanted(stdout));
     return r->items[r->count] && ++r->count;
 }
 
-static void close_reports(struct reports *r)
+/* False: one is not written whole. Who does not read on has read enough. */
+static bool close_reports(struct reports *r)
 {
-    while (r->count)
-        assay_report_free(r->items[--r->count]);
+    bool written = true;
+    while (r->count) {
+        r->count--;
+        if (assay_report_free(r->items[r->count]) || errno == EPIPE)
+            continue;
+        bool file = strcmp(r->paths[r->count], "-") != 0;
+        fprintf(stderr, "assay: %s cannot be written: %s\n", file ? r->paths[r->count] : "standard output",
+                strerror(errno));
+        written = false;
+    }
+    return written;
 }
 
 /* ---- the command that judges once more --------------------------------- */
@@ -446,7 +460,8 @@ static int judge(const struct test *t, struct assay_test_parts *parts, struct as
         o.report_count = reports.count;
         code = run_parts(&o, parts);
     }
-    close_reports(&reports);
+    if (!close_reports(&reports) && code == ASSAY_EXIT_OK)
+        code = ASSAY_EXIT_INTERNAL;
     free_faults(&faults);
     assay_observers_free(&observers);
     free(command);

@@ -1,6 +1,7 @@
 #include "conformance/report.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,18 +14,22 @@ struct assay_report *assay_report_new(struct assay_report plain)
     return report;
 }
 
-void assay_report_free(struct assay_report *report)
+bool assay_report_free(struct assay_report *report)
 {
     if (!report)
-        return;
+        return true;
     if (report->free)
         report->free(report);
-    if (report->owns)
-        fclose(report->to);
-    else
-        fflush(report->to);
+    bool written = fflush(report->to) == 0 && !ferror(report->to);
+    int why = errno;
+    if (report->owns && fclose(report->to) != 0 && written) {
+        written = false;
+        why = errno;
+    }
     free(report->own);
     free(report);
+    errno = why;
+    return written;
 }
 
 static const struct assay_requirement *requirement(const struct assay_report *report, uint16_t req)

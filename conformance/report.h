@@ -55,7 +55,8 @@ struct assay_report *assay_report_json(FILE *to, bool owns);
 
 /* For writers: a report with these parts. */
 struct assay_report *assay_report_new(struct assay_report plain);
-void assay_report_free(struct assay_report *report);
+/* False with errno: it could not be written whole. */
+bool assay_report_free(struct assay_report *report);
 
 /* The requirement that a verdict speaks of, or NULL. */
 const struct assay_requirement *assay_report_req(const struct assay_report *report, const struct assay_result *result);

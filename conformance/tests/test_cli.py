@@ -94,6 +94,12 @@ def test_what_cannot_be_told_is_no_success():
     assert "standard output cannot be written: No space left" in done.stderr
 
 
+def test_a_report_that_is_not_written_whole_is_no_success():
+    done = assay("test", CANDY, served(CANDY), "--json=/dev/full")
+    assert done.returncode == 3
+    assert "/dev/full cannot be written: No space left" in done.stderr
+
+
 def test_nothing_is_opened_in_the_place_of_a_standard_stream():
     """Else what is told would go to a socket or a file."""
     command = ["sh", "-c", 'exec "$0" link --listen 127.0.0.1:0 --to 127.0.0.1:1 <&- >&- 2>&-', ASSAY]
