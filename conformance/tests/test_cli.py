@@ -95,7 +95,7 @@ def test_what_cannot_be_told_is_no_success():
 
 
 def test_a_report_that_is_not_written_whole_is_no_success():
-    done = assay("test", CANDY, served(CANDY), "--json=/dev/full")
+    done = assay(CANDY, served(CANDY), "--json=/dev/full")
     assert done.returncode == 3
     assert "/dev/full cannot be written: No space left" in done.stderr
 
